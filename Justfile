@@ -1,0 +1,26 @@
+# The tools beside this `just` (one environment holds them all) come first on PATH.
+export PATH := parent_directory(just_executable()) + ":" + env("PATH")
+
+# list the recipes
+default:
+    @just --list --justfile {{justfile()}}
+
+# format, lint, types, imports: seconds
+check:
+    ruff format --check --quiet
+    ruff check --quiet
+    mypy
+    lint-imports --no-logo
+
+# mend what can be mended by a tool
+format:
+    ruff format --quiet
+    ruff check --fix --quiet
+
+# everything that must hold; arguments go to pytest (`just test -k watch`)
+test *ARGS: check
+    python -X dev -m pytest {{ARGS}}
+
+# a VM becomes a template on a real API server, shown step by step (`--keep` leaves it up)
+demo *ARGS:
+    python -m e2e.demo {{ARGS}}

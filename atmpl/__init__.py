@@ -1,0 +1,8 @@
+"""atmpl turns a KubeVirt virtual machine into a template."""
+
+from atmpl.template import ProcessError, Render, RenderError, RenderWarning
+from atmpl.template.library import process, render
+
+__all__ = ["ProcessError", "Render", "RenderError", "RenderWarning", "__version__", "process", "render"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,6 @@
+"""The `atmpl` command."""
+
+
+def main() -> int:
+    """To come."""
+    raise NotImplementedError

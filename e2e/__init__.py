@@ -1,0 +1,1 @@
+"""Programs a developer runs: a real control plane, the demo, the bench."""
