@@ -9,7 +9,9 @@ _PLACE = Path(os.environ.get("ATMPL_SHARED") or Path(__file__).parents[2] / "sha
 
 SHARED: Path | None = _PLACE if (_PLACE / "corpus" / "INDEX.tsv").is_file() else None
 
-needs_shared = pytest.mark.skipif(SHARED is None, reason=f"no real VMs and answers at {_PLACE} (ATMPL_SHARED names them)")
+needs_shared = pytest.mark.skipif(
+    SHARED is None, reason=f"no real VMs and answers at {_PLACE} (ATMPL_SHARED names them)"
+)
 
 
 def corpus() -> list[Path]:
