@@ -1,6 +1,87 @@
-"""The `atmpl` command."""
+"""The `atmpl` command, and `kubectl atmpl`, which is the same.
+
+COMMANDS is the table of what can be asked. A command is one module beside this one, imported only when it is typed, so
+that `atmpl render` never pays for the cluster's side. Such a module has exactly the shape of `Command`:
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        # Set parser.description and parser.epilog (examples), then add the options. Must be cheap: help and shell
+        # completion call it. Whatever is heavy (an HTTP client, YAML) is imported inside `run`.
+
+    def run(args: argparse.Namespace) -> int:
+        # Do it and return the exit status: 0 done, 1 something was refused. Raise CommandError for what a person must
+        # mend, UsageError where only the whole line shows that it is wrong.
+
+A new command is one module and one line of the table.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, cast
+
+from atmpl.cli import terminal
+from atmpl.cli.errors import CommandError, UsageError
+from atmpl.cli.nearest import nearest
+from atmpl.cli.parser import Parser, top_parser
 
 
-def main() -> int:
-    """To come."""
-    raise NotImplementedError
+class Command(Protocol):
+    """What a command's module exposes. The module's docstring above says more."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Describe the command and its options on `parser`."""
+
+    def run(self, args: argparse.Namespace, /) -> int:
+        """Do it; return the exit status. Raises CommandError and UsageError."""
+
+
+class Entry(NamedTuple):
+    """A line of the table: the word typed, one line of help, and the module that is imported for it."""
+
+    name: str
+    help: str
+    module: str
+
+
+COMMANDS = (
+    Entry("render", "turn virtual machines into templates; needs no cluster", "atmpl.cli.render"),
+    Entry("process", "turn a template into its objects; needs no cluster", "atmpl.cli.process"),
+    Entry("controller", "serve the template requests of a cluster", "atmpl.cli.controller"),
+)
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+CUT_OFF = 141  # what a shell reports where the reader of a pipe left early, as `| head` does
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: this process's) and return its exit status: 0, 1, or 2 for wrong usage."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    top, parsers = top_parser({entry.name: entry.help for entry in COMMANDS})
+    entry = next((entry for entry in COMMANDS if words[:1] == [entry.name]), None)
+    if entry is None:
+        if words and not words[0].startswith("-"):
+            top.error(f"{words[0]} is no command{nearest(words[0], parsers)}")
+        top.parse_args(words)  # --help and --version leave from here
+        top.error("no command given")
+    return _obey(cast("Command", importlib.import_module(entry.module)), parsers[entry.name], words[1:])
+
+
+def _obey(command: Command, parser: Parser, words: Sequence[str]) -> int:
+    command.add_arguments(parser)
+    args = parser.parse_intermixed_args(words)  # options may stand between files
+    try:
+        status = command.run(args)
+        sys.stdout.flush()
+    except UsageError as wrong:
+        parser.error(str(wrong))
+    except CommandError as error:
+        terminal.error(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains as it flushes
+        return CUT_OFF
+    return status

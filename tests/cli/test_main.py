@@ -1,0 +1,118 @@
+"""The command line as a whole: what is typed reaches the right module, and whatever goes wrong is one sentence."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import atmpl
+from atmpl import cli
+from atmpl.cli.errors import CommandError, UsageError
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """A command `toy` whose `run` a test sets."""
+    module = ModuleType("toy")
+    module.add_arguments = lambda parser: (parser.add_argument("FILE", nargs="*"), parser.add_argument("--loud"))
+    module.run = lambda args: 0
+    monkeypatch.setitem(sys.modules, "toy", module)
+    monkeypatch.setattr(cli, "COMMANDS", (cli.Entry("toy", "play", "toy"), cli.Entry("tool", "work", "no.such.module")))
+    return module
+
+
+def leaves(words):
+    with pytest.raises(SystemExit) as left:
+        cli.main(words)
+    return left.value.code
+
+
+def test_a_commands_exit_status_is_what_its_run_returns(toy):
+    toy.run = lambda args: 1
+    assert cli.main(["toy"]) == 1
+
+
+def test_options_may_stand_between_files(toy):
+    seen = []
+    toy.run = lambda args: seen.append(args) or 0
+    cli.main(["toy", "a", "--loud", "very", "b"])
+    assert (seen[0].FILE, seen[0].loud) == (["a", "b"], "very")
+
+
+def test_only_the_module_of_the_command_typed_is_imported(toy):
+    assert cli.main(["toy"]) == 0  # that of `tool` does not even exist
+
+
+def test_the_help_lists_every_command_without_importing_one(toy, capsys):
+    assert leaves(["--help"]) == 0
+    assert "play" in (help := capsys.readouterr().out)
+    assert "work" in help
+
+
+def test_the_version_is_the_packages(capsys):
+    assert leaves(["--version"]) == 0
+    assert capsys.readouterr().out == f"atmpl {atmpl.__version__}\n"
+
+
+def test_a_failure_is_one_sentence_and_exit_status_1(toy, capsys):
+    def run(args):
+        raise CommandError("vm.yaml: there is no such file")
+
+    toy.run = run
+    assert cli.main(["toy"]) == 1
+    assert capsys.readouterr().err == "error: vm.yaml: there is no such file\n"
+
+
+def test_misuse_is_one_sentence_a_pointer_to_the_help_and_exit_status_2(toy, capsys):
+    def run(args):
+        raise UsageError("give one file")
+
+    toy.run = run
+    assert leaves(["toy"]) == 2
+    assert capsys.readouterr().err == "error: give one file\natmpl toy --help says what can be typed.\n"
+
+
+def test_ctrl_c_ends_a_command_without_a_word(toy, capsys):
+    def run(args):
+        raise KeyboardInterrupt
+
+    toy.run = run
+    assert cli.main(["toy"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+WRONG = {
+    "no command": ([], "error: no command given\n"),
+    "a command misspelt": (["toi"], "error: toi is no command; did you mean toy?\n"),
+    "a command like no other": (["zzz"], "error: zzz is no command\n"),
+    "an option nobody knows": (["--verbose"], "error: unrecognized arguments: --verbose\n"),
+    "an option of the command nobody knows": (["toy", "--quiet"], "error: unrecognized arguments: --quiet\n"),
+    "an option abbreviated": (["toy", "--lou", "x"], "error: unrecognized arguments: --lou\n"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_usage_is_one_sentence_and_exit_status_2(case, toy, capsys):
+    words, sentence = WRONG[case]
+    assert leaves(words) == 2
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_as_a_plugin_the_help_says_what_one_types(toy, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-atmpl"])
+    assert leaves(["toy", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: kubectl atmpl toy ")
+
+
+def test_a_reader_that_leaves_early_causes_no_complaint():
+    program = (
+        "import sys, types; from atmpl import cli; toy = types.ModuleType('toy'); sys.modules['toy'] = toy;"
+        "toy.add_arguments = lambda parser: None; toy.run = lambda args: print('line\\n' * 100_000) or 0;"
+        "cli.COMMANDS = (cli.Entry('toy', 'play', 'toy'),); sys.exit(cli.main(['toy']))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        writer.stdout.close()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 141
