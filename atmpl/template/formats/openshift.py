@@ -1,6 +1,197 @@
 """OpenShift's Template."""
 
+from random import Random, SystemRandom
+from typing import Any
+
+import msgspec
+
+from atmpl.template import generators, gojson
+from atmpl.template.errors import ProcessError
 from atmpl.template.formats.format import Format
+from atmpl.template.parameters import Declared, present, typed
+from atmpl.template.process import NAME, Engine, Processed, Substitution
+from atmpl.template.unstructured import identity, merge_labels, without_namespace
+
+_PANICS = "OpenShift's processor panics here: "
+_ENGINE = Engine(
+    undefined=None,
+    null_in_list=_PANICS + "reflect: call of reflect.Value.Set on zero Value",
+    null_in_map=None,
+    null_key=_PANICS + "reflect: call of reflect.Value.SetMapIndex on zero Value",
+    typed_key=_PANICS + "reflect.Value.SetMapIndex: value of type {type} is not assignable to type string",
+    exact=True,
+)
+
+_OBJECT_DEPTH = 2  # an object stands in a list in a template
+
+
+class _Metadata(msgspec.Struct):
+    name: str | None = None
+    namespace: str | None = None
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
+
+
+class _Template(msgspec.Struct):
+    metadata: _Metadata | None = None
+    message: str | None = None
+    objects: list[Any] | None = None
+    parameters: list[Declared | None] | None = None
+    labels: dict[str, str | None] | None = None
+
+
+def process(
+    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+) -> list[dict[str, Any]]:
+    """Return the objects that OpenShift's processor makes of `template`. Raises ProcessError."""
+    return processed(template, values, random=random).objects
+
+
+def processed(
+    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+) -> Processed:
+    """Return all that OpenShift's processor makes of `template`. Raises ProcessError."""
+    decoded = typed(gojson.sound(template), _Template)
+    substitution = Substitution(_values(present(decoded.parameters), values or {}, random), _ENGINE)
+    labels = None if decoded.labels is None else _labels(decoded.labels, substitution)
+    objects = []
+    for index, item in enumerate(decoded.objects or ()):
+        try:
+            objects.append(_object(index, item, substitution, labels))
+        except ProcessError as error:
+            substitution.errors += error.errors
+    if substitution.errors:
+        raise ProcessError(substitution.errors)
+    return Processed(objects, substitution.text(decoded.message or ""), labels)
+
+
+def _values(declared: list[Declared], given: dict[str, str], random: Random | None) -> dict[str, str]:
+    """Return every parameter's value: the one given, else the template's, else a generated one."""
+    errors = []
+    first: dict[str | None, Declared] = {}
+    for parameter in declared if given else ():
+        first.setdefault(parameter.name, parameter)
+    for name, value in given.items():
+        if name in first and type(value) is str:
+            first[name].value, first[name].generate = value, None  # as `oc process -p` does: no value is a value
+        else:
+            errors.append(f'unknown parameter name "{name}"' if name not in first else f"{name}: its value is no text")
+    values: dict[str, str] = {}
+    for index, parameter in enumerate(declared):
+        name = parameter.name or ""
+        value = parameter.value or ""
+        if not value:
+            try:
+                value = _generated(index, parameter, random)
+            except ValueError as error:
+                errors.append(str(error))
+                continue
+        values[name] = value
+    if not NAME.fullmatch("".join(values)) or "" in values:
+        errors += [
+            _bad_name(index, item.name or "")
+            for index, item in enumerate(declared)
+            if not NAME.fullmatch(item.name or "")
+        ]
+    if errors:
+        raise ProcessError(errors)
+    return values
+
+
+def _bad_name(index: int, name: str) -> str:
+    where = f"parameters[{index}].name"
+    if not name:
+        return f"{where}: Required value"
+    return f"{where}: Invalid value: {gojson.encode(name)}: does not match ^[a-zA-Z0-9_]+$"
+
+
+def _generated(index: int, parameter: Declared, random: Random | None) -> str:
+    """Return the value of a parameter that has none. Raises ValueError in OpenShift's words."""
+    where = f"template.parameters[{index}]"
+    value = ""
+    if parameter.generate and parameter.generate != "expression":
+        raise ValueError(
+            f"{where}: Invalid value: {gojson.encode(parameter.generate)}: "
+            f"Unknown generator name '{parameter.generate}' for parameter {parameter.name or ''}"
+        )
+    if parameter.generate:
+        try:
+            value = generators.openshift(parameter.from_ or "", random or SystemRandom())
+        except ValueError as error:
+            raise ValueError(f"{where}: Invalid value: {gojson.encode(parameter.shown())}: {error}") from None
+    if not value and parameter.required:
+        raise ValueError(
+            f"{where}: Required value: {where}: parameter {parameter.name or ''} is required and must be specified"
+        )
+    return value
+
+
+def _labels(labels: dict[str, str | None], substitution: Substitution) -> dict[str, str]:
+    """Return the top-level labels substituted; a key that changed wins over one that did not."""
+    new = {key: substitution.text(value or "") for key, value in labels.items() if "$" not in key}
+    for key, value in labels.items():
+        if "$" in key:
+            new[substitution.text(key)] = substitution.text(value or "")
+    return new
+
+
+def _object(index: int, item: Any, substitution: Substitution, labels: dict[str, str] | None) -> dict[str, Any]:
+    if item is None:
+        raise ProcessError(
+            [f"objects[{index}]: {_PANICS}runtime error: invalid memory address or nil pointer dereference"]
+        )
+    if type(item) is not dict:
+        kind = gojson.json_type(item)
+        raise _unreadable(index, item, f"json: cannot unmarshal {kind} into Go value of type unstructured.detector")
+    if not identity(item)[1]:
+        raise _unreadable(index, item, f"Object 'Kind' is missing in '{gojson.encode(item)}'")
+    if "items" in item:
+        return _list(index, item, substitution, labels)
+    new = substitution.tree(without_namespace(item), _OBJECT_DEPTH)
+    new["apiVersion"], new["kind"] = identity(new)
+    if labels is not None:
+        merge_labels(new, labels)
+    return new
+
+
+def _unreadable(index: int, item: Any, why: str) -> ProcessError:
+    return ProcessError(
+        [f"item[{index}].objects: Invalid value: {gojson.encode(item)}: unable to handle object: {why}"]
+    )
+
+
+def _list(
+    index: int, item: dict[str, Any], substitution: Substitution, labels: dict[str, str] | None
+) -> dict[str, Any]:
+    """Return what becomes of an object with `items`: a list, whatever its kind. Namespaces in it stay."""
+    items = item["items"]
+    if items is not None and type(items) is not list:
+        kind = gojson.json_type(items)
+        raise _unreadable(
+            index,
+            item,
+            f"json: cannot unmarshal {kind} into Go struct field decodeList.items of type []json.RawMessage",
+        )
+    kind = identity(item)[1]
+    listed = []
+    for each in items or ():
+        if each is not None and type(each) is not dict:
+            word = gojson.json_type(each)
+            raise _unreadable(
+                index, item, f"json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
+            )
+        own = each or {}
+        if not any(type(own.get(key)) is str and own[key] for key in ("apiVersion", "kind")):
+            own = {**own, "kind": kind.removesuffix("List"), "apiVersion": item.get("apiVersion")}
+        listed.append(substitution.tree(own, _OBJECT_DEPTH + 2))
+    new = substitution.tree({key: value for key, value in item.items() if key != "items"}, _OBJECT_DEPTH)
+    new["apiVersion"], new["kind"] = identity(new)
+    if labels is not None:
+        why = "label could not be applied: object does not implement the Object interfaces"
+        raise ProcessError([f"item[{index}].labels: Invalid value: {gojson.encode(labels)}: {why}"])
+    new["items"] = listed
+    return new
+
 
 FORMAT = Format(
     name="openshift",
@@ -9,4 +200,6 @@ FORMAT = Format(
     kind="Template",
     plural="templates",
     content=("objects", "parameters", "labels", "message"),
+    process=process,
+    aliases=("v1",),  # the legacy group
 )

@@ -1,0 +1,109 @@
+"""`generate: expression`: a text like a regular expression becomes a random one, by two engines' rules.
+
+Both replace each `[alphabet]{length}` by that many characters and keep the rest. OpenShift's alphabets leave out the
+last character of every range (`[a-z]` never gives z: measured), KubeVirt's do not. Each is a function of the text and
+of where randomness comes from; it raises ValueError in its engine's own words.
+"""
+
+import re
+from random import Random
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = "0123456789"
+_SHORTEST, _LONGEST = 1, 255  # characters of one expression
+_INT64 = 2**63 - 1
+
+# OpenShift. The order of the symbols decides what a range may span, so it is theirs.
+_SYMBOLS = "~!@#$%^&*()-_+={}[]\\|<,>.?/\"';:`"
+_ASCII = _LETTERS + _DIGITS + _SYMBOLS
+_EXPRESSION = re.compile(r"(\[[a-zA-Z0-9\-\\]+\])\{([0-9]+)\}")
+_WELL_FORMED = re.compile(r"\[(\\w|\\d|\\a|\\A)|([a-zA-Z0-9]-[a-zA-Z0-9])+\]")
+_RANGE = re.compile(r"\\?[a-zA-Z0-9]-?[a-zA-Z0-9]?")
+_CLASSES = {  # of a range only the first and the last character count
+    "\\w": _LETTERS + _DIGITS + "_",
+    "\\d": _DIGITS,
+    "\\a": _LETTERS + _DIGITS,
+    "\\A": _SYMBOLS,
+}
+
+
+def openshift(expression: str, random: Random) -> str:
+    """Return a text that OpenShift's generator could give. What it puts in may itself become part of an expression."""
+    while found := _EXPRESSION.search(expression):
+        ranges, length = found[1], min(int(found[2][-20:]) if len(found[2]) <= 20 else _INT64, _INT64)
+        if not _WELL_FORMED.search(ranges):
+            raise ValueError(f"malformed expresion syntax: {ranges}")
+        if not _SHORTEST <= length <= _LONGEST:
+            raise ValueError(f"range must be within [1-255] characters ({length})")
+        alphabet = sorted({letter for span in _RANGE.findall(ranges) for letter in _openshift_span(span[0], span[-1])})
+        if not alphabet:
+            raise ValueError("OpenShift's processor panics here: invalid argument to Intn")
+        expression = _put(expression, found, "".join(random.choices(alphabet, k=length)))
+    return expression
+
+
+def _openshift_span(first: str, last: str) -> str:
+    if first + last in _CLASSES:
+        return _CLASSES[first + last]
+    start, end = _ASCII.find(first), _ASCII.rfind(last)
+    if start > end:
+        raise ValueError(f"invalid range specified: {first}-{last}")
+    return _ASCII[start:end]
+
+
+# KubeVirt
+_NATIVE_SYMBOLS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_NATIVE_ORDER = _LETTERS + _DIGITS
+_NATIVE_EXPRESSION = re.compile(r"\[([a-zA-Z0-9\-\\]+)\]\{([0-9A-Za-z_]+)\}")
+_NATIVE_RANGE = re.compile(r"\\w|\\d|\\a|\\A|.-.|[a-zA-Z0-9]+")
+_NATIVE_CLASSES = {
+    "\\w": _LETTERS + _DIGITS + "_",
+    "\\d": _DIGITS,
+    "\\a": _LETTERS + _DIGITS,
+    "\\A": _NATIVE_SYMBOLS,
+}
+
+
+def native(expression: str, random: Random) -> str:
+    """Return a text that KubeVirt's generator could give. What it puts in may itself become part of an expression."""
+    while found := _NATIVE_EXPRESSION.search(expression):
+        spans = _NATIVE_RANGE.findall(found[1])
+        if not spans:
+            raise ValueError(f"malformed ranges syntax: {found[1]}")
+        length = _native_length(found[2])
+        alphabet = sorted({letter for span in spans for letter in _native_span(span)})
+        expression = _put(expression, found, "".join(random.choices(alphabet, k=length)))
+    return expression
+
+
+def _native_length(text: str) -> int:
+    problem = f'malformed length syntax: strconv.Atoi: parsing "{text}": '
+    if not re.fullmatch(r"[0-9]+", text):
+        raise ValueError(problem + "invalid syntax")
+    digits = text.lstrip("0")
+    if len(digits) > len(str(_INT64)) or int(digits or "0") > _INT64:
+        raise ValueError(problem + "value out of range")
+    length = int(digits or "0")
+    if not _SHORTEST <= length <= _LONGEST:
+        raise ValueError(f"range must be within [1-255] characters: {length}")
+    return length
+
+
+def _native_span(span: str) -> str:
+    if span in _NATIVE_CLASSES:
+        return _NATIVE_CLASSES[span]
+    if len(span) != len("a-z") or span[1] != "-":
+        return span
+    first, last = span[0], span[2]
+    start, end = _NATIVE_ORDER.find(first), _NATIVE_ORDER.find(last)
+    if start < 0:
+        raise ValueError(f"invalid start character in range: {first}")
+    if end < 0:
+        raise ValueError(f"invalid end character in range: {last}")
+    if start > end:
+        raise ValueError(f"invalid range specified: {first}-{last}")
+    return _NATIVE_ORDER[start : end + 1]
+
+
+def _put(expression: str, found: re.Match[str], text: str) -> str:
+    return expression[: found.start()] + text + expression[found.end() :]

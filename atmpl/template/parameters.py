@@ -1,0 +1,86 @@
+"""What a template says of its parameters, the same in every format."""
+
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from atmpl.template.errors import ProcessError
+
+T = TypeVar("T")
+
+
+class Parameter(NamedTuple):
+    """One parameter of a template. What the template does not say is empty."""
+
+    name: str
+    display_name: str = ""
+    description: str = ""
+    value: str = ""
+    generate: str = ""  # the generator's name; the only one there is: `expression`
+    from_: str = ""  # the generator's input: `[a-z0-9]{5}`
+    required: bool = False
+
+
+class Declared(msgspec.Struct, rename={"display_name": "displayName", "from_": "from"}):
+    """A parameter as it stands in a template: Go reads `null` as the empty value."""
+
+    name: str | None = None
+    display_name: str | None = None
+    description: str | None = None
+    value: str | None = None
+    generate: str | None = None
+    from_: str | None = None
+    required: bool | None = None
+
+    def shown(self) -> dict[str, str | bool]:
+        """Return it as Go writes it in its errors: its own order of fields, and none that are empty."""
+        fields = {
+            "name": self.name or "",
+            "displayName": self.display_name,
+            "description": self.description,
+            "value": self.value,
+            "generate": self.generate,
+            "from": self.from_,
+            "required": self.required,
+        }
+        return {name: value for name, value in fields.items() if value or name == "name"}  # type: ignore[misc]
+
+
+class _Spec(msgspec.Struct):
+    parameters: list[Declared | None] | None = None
+
+
+class _Template(msgspec.Struct):
+    parameters: list[Declared | None] | None = None  # OpenShift's place
+    spec: _Spec | None = None  # the native format's
+
+
+def parameters(template: dict[str, Any]) -> list[Parameter]:
+    """Return the parameters of a template of either format, in its order. Raises ProcessError."""
+    decoded = typed(template, _Template)
+    spec = decoded.spec or _Spec()
+    return [
+        Parameter(
+            name=declared.name or "",
+            display_name=declared.display_name or "",
+            description=declared.description or "",
+            value=declared.value or "",
+            generate=declared.generate or "",
+            from_=declared.from_ or "",
+            required=declared.required or False,
+        )
+        for declared in present(decoded.parameters or spec.parameters)
+    ]
+
+
+def present(declared: list[Declared | None] | None) -> list[Declared]:
+    """Return the parameters of a decoded template; `null` is one without a name, as in Go."""
+    return [item or Declared() for item in declared or ()]
+
+
+def typed(template: dict[str, Any], shape: type[T]) -> T:
+    """Return the template's typed fields. Raises ProcessError that names the path of a value of the wrong type."""
+    try:
+        return msgspec.convert(template, shape)
+    except msgspec.ValidationError as error:
+        raise ProcessError([f"the template cannot be read: {error}"]) from None

@@ -1,0 +1,198 @@
+"""What a cluster makes of a template: the mechanism that both formats' processors share.
+
+OpenShift's processor and KubeVirt's engine have one ancestor. Both visit every string and every map key of an object
+once:
+
+- `${{P}}`, and nothing around it, becomes the value of P decoded as JSON, or P's text where it is no JSON;
+- else each `${P}` becomes the value of P, one after the other from left to right, each replacing the first such text in
+  what stands there by then (so a value can be taken for a reference that stands behind it: measured);
+- what was put in is not visited again.
+
+They differ in what `Engine` says. Where a key that was substituted meets another key, the cluster's answer depends on
+the order in which Go visits a map, which is random; here the substituted key wins, the last of several, which is one of
+the cluster's answers.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from atmpl.template import gojson
+from atmpl.template.errors import ProcessError
+
+NAME = re.compile(r"[a-zA-Z0-9_]+")
+_WHOLE = re.compile(r"\$\{\{([a-zA-Z0-9_]+)\}\}")
+PART = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
+
+_NULL = object()  # what `${{P}}` gives where P is `null`: no value, in either engine
+
+
+class Processed(NamedTuple):
+    """All that a cluster makes of a template."""
+
+    objects: list[dict[str, Any]]
+    message: str = ""
+    labels: dict[str, str] | None = None  # OpenShift's top-level labels after substitution; None where there are none
+
+
+class Engine(NamedTuple):
+    """How one processor differs from the other."""
+
+    undefined: str | None  # why an undefined reference is refused (`{name}`); None leaves it as it is
+    null_in_list: str  # why `null` for an item is refused
+    null_in_map: str | None  # why `null` for a field's value is refused; None drops the field
+    null_key: str  # why `null` for a key is refused
+    typed_key: str  # why a key that is no string is refused (`{type}` is Go's)
+    exact: bool  # whether literal integers keep 64 bits, or all numbers are float64
+
+
+class Substitution:
+    """The references of one template and what stands behind them. Collects what goes wrong in `errors`."""
+
+    def __init__(self, values: Mapping[str, str], engine: Engine) -> None:
+        """Take the value of every parameter; names that no reference can say are left out."""
+        self.errors: list[str] = []
+        self._values = values
+        self._engine = engine
+        self._whole = {f"${{{name}}}": value for name, value in values.items()}  # by far the commonest reference
+
+    def text(self, text: str) -> str:
+        """Return what becomes of a text that is a string whatever happens: a message, a label."""
+        if "$" not in text:
+            return text
+        whole = _WHOLE.fullmatch(text)
+        if whole and whole[1] in self._values:
+            return self._values[whole[1]]
+        return self._parts(text)
+
+    def tree(self, source: dict[str, Any], depth: int) -> dict[str, Any]:
+        """Return what becomes of an object that stands `depth` levels inside its template. `source` is not changed.
+
+        A level at a time, not recursively: JSON may be nested deeper than Python calls.
+        """
+        root: dict[str, Any] = {}
+        level: list[tuple[Any, Any]] = [(source, root)]
+        whole = self._whole
+        for _ in range(gojson.DEPTH - depth):
+            if not level:
+                return root
+            below: list[tuple[Any, Any]] = []
+            for old, new in level:
+                if type(old) is list:
+                    self._items(old, new, below)
+                    continue
+                renamed = False
+                for key, value in old.items():
+                    kind = type(value)
+                    if "$" in key:
+                        renamed = True
+                    elif kind is str:
+                        if "$" in value:
+                            put = whole.get(value)
+                            if put is None:
+                                put = self._value(value)
+                                if put is _NULL:
+                                    self._dropped(value)
+                                    continue
+                            new[key] = put
+                        else:
+                            new[key] = value
+                    elif kind is dict or kind is list:
+                        child: Any = kind()
+                        new[key] = child
+                        below.append((value, child))
+                    else:
+                        new[key] = self._literal(value)
+                if renamed:
+                    self._renamed(old, new, below)
+            level = below
+        raise ProcessError([f"the template is deeper than {gojson.DEPTH:,} levels: exceeded max depth"])
+
+    def _items(self, old: list[Any], new: list[Any], below: list[tuple[Any, Any]]) -> None:
+        for value in old:
+            kind = type(value)
+            if kind is dict or kind is list:
+                child: Any = kind()
+                new.append(child)
+                below.append((value, child))
+            elif kind is str:
+                put = self._value(value) if "$" in value else value
+                if put is _NULL:
+                    self._refuse(value, self._engine.null_in_list)
+                new.append(put)
+            else:
+                new.append(self._literal(value))
+
+    def _renamed(self, old: dict[str, Any], new: dict[str, Any], below: list[tuple[Any, Any]]) -> None:
+        """Add the fields whose keys hold references, after all others."""
+        for key, value in old.items():
+            if "$" not in key:
+                continue
+            name = self._key(key)
+            kind = type(value)
+            put: Any
+            if kind is dict or kind is list:
+                put = kind()
+                below.append((value, put))
+            elif kind is str:
+                put = self._value(value) if "$" in value else value
+                if put is _NULL:
+                    self._dropped(value)
+                    new.pop(name, None)
+                    continue
+            else:
+                put = self._literal(value)
+            new[name] = put
+
+    def _value(self, text: str) -> Any:
+        """Return what becomes of a string that holds a `$`; _NULL where it is the JSON null."""
+        whole = _WHOLE.fullmatch(text)
+        if not whole:
+            return self._parts(text)
+        value = self._values.get(whole[1])
+        if value is None:
+            self._undefined(whole[1])
+            return text
+        try:
+            decoded = gojson.decode(value)
+        except ValueError:
+            return value
+        return _NULL if decoded is None else decoded
+
+    def _parts(self, text: str) -> str:
+        out = text
+        for name in PART.findall(text):
+            value = self._values.get(name)
+            if value is None:
+                self._undefined(name)
+            else:
+                out = out.replace(f"${{{name}}}", value, 1)
+        return out
+
+    def _key(self, key: str) -> str:
+        name = self._value(key)
+        if name is _NULL:
+            self._refuse(key, self._engine.null_key)
+        elif isinstance(name, str):
+            return name
+        else:
+            self._refuse(key, self._engine.typed_key.format(type=gojson.go_type(name)))
+        return key
+
+    def _literal(self, value: Any) -> Any:
+        return gojson.literal(value, exact=self._engine.exact)
+
+    def _dropped(self, text: str) -> None:
+        if self._engine.null_in_map is not None:
+            self._refuse(text, self._engine.null_in_map)
+
+    def _undefined(self, name: str) -> None:
+        if self._engine.undefined is not None:
+            self._add(self._engine.undefined.format(name=name))
+
+    def _refuse(self, text: str, why: str) -> None:
+        self._add(f"{text}: {why}")
+
+    def _add(self, error: str) -> None:
+        if error not in self.errors:
+            self.errors.append(error)
