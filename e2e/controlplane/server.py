@@ -1,0 +1,76 @@
+"""An API server that tests, demo and bench may use, whoever runs it: its address, its kubectl, its kubeconfigs."""
+
+import json
+import os
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from e2e.controlplane.client import Client
+
+
+class KubectlError(Exception):
+    """A kubectl command failed; the message holds the command and what it said."""
+
+
+class Server:
+    """What is the same for a control plane of our own and for a person's cluster. Acts as an administrator."""
+
+    def __init__(self, *, folder: Path, kubectl: Path) -> None:
+        self.folder = folder  # temporary; kubeconfigs are made here
+        self.kubectl_program = kubectl
+        self.kubeconfig = folder / "kubeconfig"
+
+    url: str
+    tls: ssl.SSLContext | None
+    authorization: tuple[tuple[str, str], ...]  # the administrator's HTTP headers; empty where a proxy adds them
+
+    def client(self, user: str | None = None, *groups: str) -> Client:
+        """Return a client of the administrator, or one impersonating a user, which the server then judges by RBAC."""
+        headers = list(self.authorization)
+        if user is not None:
+            headers.append(("Impersonate-User", user))
+        headers.extend(("Impersonate-Group", group) for group in groups)
+        return Client(self.url, tls=self.tls, headers=headers)
+
+    def kubectl(self, *args: str | Path, input: Any = None, user: str | None = None) -> str:
+        """Run kubectl and return what it printed; `input` goes to its standard input, an object as JSON.
+
+        Blocks. Raises KubectlError.
+        """
+        command = [self.kubectl_program, *args, *(["--as", user] if user is not None else [])]
+        text = input if isinstance(input, str | None) else json.dumps(input)
+        done = subprocess.run(command, env=self.env(), input=text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            raise KubectlError(f"kubectl {' '.join(map(str, args))}: {said}")
+        return done.stdout
+
+    def env(self) -> dict[str, str]:
+        """Return the environment in which `kubectl` is this server's, and leaves nothing in the person's home."""
+        path = f"{self.kubectl_program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return os.environ | {
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(self.folder / "kubectl-cache"),
+            "PATH": path,
+        }
+
+    def service_account(self, namespace: str, name: str) -> Path:
+        """Return a kubeconfig of a ServiceAccount that exists, with a token of an hour. Blocks."""
+        token = self.kubectl("create", "token", name, "--namespace", namespace, "--duration", "1h").strip()
+        return self._kubeconfig_of(f"{namespace}-{name}", {"token": token})
+
+    def impersonating(self, user: str, *groups: str) -> Path:
+        """Return a kubeconfig with which the administrator acts as a user. Blocks."""
+        return self._kubeconfig_of(user, {"as": user, **({"as-groups": list(groups)} if groups else {})}, keep=True)
+
+    def _kubeconfig_of(self, name: str, user: dict[str, Any], *, keep: bool = False) -> Path:
+        """Write the administrator's kubeconfig with another user in it, or with more said of the same one."""
+        config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output", "json"))
+        config["users"] = [{"name": name, "user": config["users"][0]["user"] | user if keep else user}]
+        config["contexts"][0]["context"]["user"] = name
+        path = self.folder / f"kubeconfig-{name.replace(os.sep, '-')}"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config))
+        return path

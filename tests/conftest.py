@@ -1,0 +1,68 @@
+"""The one way to a real API server: `server` for nearly everything, `private_server` for those who hurt it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from e2e.controlplane import BuildError, Client, ControlPlane, ProcessError, Server
+
+MARKERS = {"server": "apiserver", "private_server": "private"}  # fixture: the marker of whoever uses it
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture, marker in MARKERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
+@contextmanager
+def _clear_errors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a build be watched, and a missing program fail a test by a sentence instead of a traceback."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+    try:
+        with capture.global_and_fixture_disabled():
+            yield
+    except (BuildError, ProcessError) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """One control plane a test run, started when the first test asks for it."""
+    with ExitStack() as stack:
+        with _clear_errors(request):
+            running = stack.enter_context(ControlPlane())
+        yield running
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[Client]:
+    """The administrator at the API."""
+    async with server.client() as administrator:
+        yield administrator
+
+
+@pytest.fixture
+async def namespace(client: Client) -> AsyncIterator[str]:
+    """A fresh namespace a test; its end is begun, not awaited."""
+    made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
+    name = made["metadata"]["name"]
+    yield name
+    await client.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def private_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., ControlPlane]]:
+    """Start a control plane of the test's own, with ControlPlane's arguments; gone when the test ends."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> ControlPlane:
+            with _clear_errors(request):
+                return stack.enter_context(ControlPlane(**options))
+
+        yield start

@@ -1,0 +1,124 @@
+"""The control plane is a real one, and can be hurt."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from e2e.controlplane import AUDIT_EVERY_CALL, ApiError, Client, ControlPlane, KubectlError, Server
+
+
+def config_map(namespace: str, name: str = "one") -> dict:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+
+
+async def test_a_namespace_gets_its_service_account_and_goes_with_all_that_is_in_it(
+    server: Server, client: Client
+) -> None:
+    await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "short-lived"}})
+    await client.until("/api/v1/namespaces/short-lived/serviceaccounts/default", bool)
+    await client.create(config_map("short-lived"))
+    await client.delete("/api/v1/namespaces/short-lived")
+    assert await client.until("/api/v1/namespaces/short-lived", lambda found: found is None) is None
+    with pytest.raises(ApiError, match="not found"):
+        await client.get("/api/v1/namespaces/short-lived/configmaps/one")
+
+
+async def test_a_service_account_may_do_what_its_role_says_and_no_more(
+    server: Server, client: Client, namespace: str
+) -> None:
+    await client.until(f"/api/v1/namespaces/{namespace}/serviceaccounts/default", bool)
+    config = server.service_account(namespace, "default")
+    asked = ("get", "configmaps", "--kubeconfig", config, "--namespace", namespace, "--output", "name")
+    with pytest.raises(KubectlError, match="Forbidden"):
+        server.kubectl(*asked)
+    server.kubectl(
+        "create", "rolebinding", "v", "--clusterrole=view", f"--serviceaccount={namespace}:default", "-n", namespace
+    )
+    await client.create(config_map(namespace))
+    assert "configmap/one" in server.kubectl(*asked)
+
+
+async def test_an_impersonated_user_is_judged_by_the_server(server: Server, namespace: str) -> None:
+    async with server.client("alice", "developers", "testers") as alice:
+        with pytest.raises(ApiError, match='User "alice" cannot list') as refused:
+            await alice.get(f"/api/v1/namespaces/{namespace}/configmaps")
+        assert refused.value.status == 403
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
+        who = (await alice.create(review))["status"]["userInfo"]
+        assert who["groups"] == ["developers", "testers", "system:authenticated"]
+    assert "alice" in server.kubectl("auth", "whoami", "--kubeconfig", server.impersonating("alice"))
+
+
+async def test_the_server_counts_calls(server: Server, client: Client, namespace: str) -> None:
+    async def posts() -> float:
+        return await client.metric("apiserver_request_total", resource="configmaps", verb="POST", code="201")
+
+    before = await posts()
+    await client.create(config_map(namespace))
+    assert await posts() == before + 1
+
+
+@pytest.mark.parametrize("parts", [("kube-apiserver",), ("etcd",), ("etcd", "kube-apiserver")])
+async def test_what_was_written_outlives_a_kill_of(parts: tuple, private_server: Callable[..., ControlPlane]) -> None:
+    server = private_server()
+    async with server.client() as client:
+        await client.create(config_map("default"))
+        for part in parts:
+            server.kill(part)
+        for part in parts:
+            server.start(part)
+        found = await client.until("/api/v1/namespaces/default/configmaps/one", bool)
+        assert found["metadata"]["name"] == "one"
+
+
+async def test_a_watcher_lives_through_a_restart(private_server: Callable[..., ControlPlane]) -> None:
+    server = private_server(controllers=())
+    async with server.client() as client:
+        waiting = asyncio.create_task(client.until("/api/v1/namespaces/default/configmaps/late", bool))
+        await asyncio.to_thread(server.restart, "kube-apiserver")
+        await client.create(config_map("default", "late"))
+        assert (await waiting)["metadata"]["name"] == "late"
+
+
+async def test_two_at_once_do_not_meet(
+    server: Server, client: Client, private_server: Callable[..., ControlPlane]
+) -> None:
+    other = private_server(controllers=())
+    assert other.url != server.url
+    async with other.client() as there:
+        await there.create(config_map("default", "only-there"))
+    with pytest.raises(ApiError, match="not found"):
+        await client.get("/api/v1/namespaces/default/configmaps/only-there")
+
+
+async def test_calls_are_audited(private_server: Callable[..., ControlPlane]) -> None:
+    server = private_server(audit=AUDIT_EVERY_CALL, controllers=())
+    async with server.client("bob", "system:masters") as bob:
+        await bob.create(config_map("default"))
+    calls = [
+        (event["verb"], event["objectRef"]["resource"], event["responseStatus"]["code"])
+        for event in server.audit_events()
+        if event.get("impersonatedUser", {}).get("username") == "bob" and "objectRef" in event
+    ]
+    assert ("create", "configmaps", 201) in calls
+
+
+async def test_the_api_server_takes_more_flags(private_server: Callable[..., ControlPlane]) -> None:
+    server = private_server(apiserver_flags=["--feature-gates=WatchList=false"], controllers=())
+    async with server.client() as client:
+        initial = client.watch(
+            "/api/v1/configmaps",
+            sendInitialEvents="true",
+            resourceVersionMatch="NotOlderThan",
+            allowWatchBookmarks="true",
+        )
+        with pytest.raises(ApiError, match="sendInitialEvents is forbidden"):
+            await anext(initial)
+
+
+def test_nothing_is_left_behind(private_server: Callable[..., ControlPlane]) -> None:
+    server = private_server()
+    assert server.folder.exists()
+    server.close()
+    assert not server.folder.exists()

@@ -1,0 +1,116 @@
+"""Whatever becomes of the owner, its processes and its folder go."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from e2e.controlplane.processes import ProcessError, Processes
+
+OWNER = """
+import sys, time
+from e2e.controlplane.processes import Processes
+with Processes() as processes:
+    print(processes.start("sleeper", ["sleep", "600"]), processes._supervisor.pid, processes.folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def gone(pid: int) -> bool:
+    """True once the kernel has no such process, or only its remains, which somebody else must collect."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def goes(*pids: int) -> bool:
+    """Wait until every process is gone."""
+    for pid in pids:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            assert select.select([handle], [], [], 20)[0], f"{pid} lives"
+        finally:
+            os.close(handle)
+    return all(gone(pid) for pid in pids)
+
+
+def vanishes(folder: Path) -> bool:
+    deadline = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not folder.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    with owner:
+        assert owner.stdout is not None
+        sleeper, supervisor, folder = owner.stdout.readline().split()
+        assert not gone(int(sleeper))
+        assert Path(folder).is_dir()
+        owner.send_signal(number)
+    assert goes(int(sleeper), int(supervisor))
+    assert vanishes(Path(folder))
+
+
+def test_a_killed_supervisor_takes_its_processes_with_it() -> None:
+    with Processes() as processes:
+        sleeper = processes.start("sleeper", ["sleep", "600"])
+        processes._supervisor.kill()
+        assert goes(sleeper)
+        with pytest.raises(ProcessError, match=r"supervisor of .* is gone"):
+            processes.status("sleeper")
+    assert not processes.folder.exists()
+
+
+def test_the_supervisor_does_not_hear_ctrl_c() -> None:
+    with Processes() as processes:
+        processes.start("sleeper", ["sleep", "600"])
+        os.kill(processes._supervisor.pid, signal.SIGINT)
+        assert processes.status("sleeper") is None
+
+
+def test_a_process_that_ends_by_itself_is_reported_with_the_end_of_its_log() -> None:
+    with Processes() as processes:
+        processes.start("complainer", ["sh", "-c", "echo out; echo no such luck >&2; exit 3"])
+        assert processes.wait("complainer", 20) == 3
+        with pytest.raises(ProcessError, match="complainer ended with status 3:\nout\nno such luck"):
+            processes.require("complainer")
+
+
+def test_a_name_is_used_again_only_when_its_process_has_ended() -> None:
+    with Processes() as processes:
+        processes.start("sleeper", ["sleep", "600"])
+        with pytest.raises(ProcessError, match="sleeper is already running"):
+            processes.start("sleeper", ["sleep", "600"])
+        processes.signal("sleeper", signal.SIGKILL)
+        assert processes.wait("sleeper", 20) == -signal.SIGKILL
+        processes.start("sleeper", ["sleep", "600"])
+        assert processes.status("sleeper") is None
+
+
+def test_a_program_that_is_not_there_and_a_name_that_was_never_used_are_errors() -> None:
+    with Processes() as processes:
+        with pytest.raises(ProcessError, match="No such file"):
+            processes.start("ghost", ["/no/such/program"])
+        with pytest.raises(ProcessError, match="ghost"):
+            processes.status("ghost")
+
+
+def test_a_wait_ends() -> None:
+    with Processes() as processes:
+        processes.start("sleeper", ["sleep", "600"])
+        with pytest.raises(TimeoutError, match="sleeper still runs"):
+            processes.wait("sleeper", 0)
