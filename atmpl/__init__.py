@@ -2,7 +2,6 @@
 
 from atmpl.template import ProcessError, Render, RenderError, RenderWarning
 from atmpl.template.library import process, render
+from atmpl.version import __version__
 
 __all__ = ["ProcessError", "Render", "RenderError", "RenderWarning", "__version__", "process", "render"]
-
-__version__ = "0.1.0"

@@ -3,6 +3,7 @@
 from atmpl.template.asked import Options, Owner
 from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats import FORMATS, Format
-from atmpl.template.render import Render, RenderWarning, render
+from atmpl.template.render import Render, render
+from atmpl.template.warnings import RenderWarning
 
 __all__ = ["FORMATS", "Format", "Options", "Owner", "ProcessError", "Render", "RenderError", "RenderWarning", "render"]

@@ -1,16 +1,47 @@
 """The two public functions."""
 
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
-from atmpl.template.errors import ProcessError
+from atmpl.template.asked import Options
+from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats import FORMATS, Format
 from atmpl.template.render import Render
+from atmpl.template.render import render as render_as
 
 
-def render(vm: dict[str, Any], *, format: str = "openshift", name: str | None = None) -> Render:
-    """To come."""
-    raise NotImplementedError
+def render(
+    vm: dict[str, Any],
+    *,
+    format: str = "openshift",
+    name: str | None = None,
+    identity: Literal["Fresh", "Preserve"] = "Fresh",
+    data_volumes: Literal["Preserve", "Unique"] = "Preserve",
+    secrets: Literal["Preserve", "Require"] = "Preserve",
+) -> Render:
+    """Return the template of `vm`, and what to know about it.
+
+    `vm` is a VirtualMachine as plain dicts and lists, and is not changed; `format` is `openshift` or `native`; `name`
+    is the template's, `<vm>-template` without one. Raises RenderError, with a path, and nothing else.
+    """
+    target = FORMATS.get(format)
+    if target is None:
+        raise RenderError("", f"unknown format {format!r}; formats are {', '.join(FORMATS)}")
+    options = Options(identity, data_volumes, secrets)
+    for field, (value, known) in {
+        "identity": (identity, ("Fresh", "Preserve")),
+        "data_volumes": (data_volumes, ("Preserve", "Unique")),
+        "secrets": (secrets, ("Preserve", "Require")),
+    }.items():
+        if value not in known:
+            raise RenderError("", f"{field} is {value!r}; give {' or '.join(known)}")
+    return render_as(vm, format=target, name=name or f"{_name(vm)}-template", options=options)
+
+
+def _name(vm: Any) -> str:
+    """Return the VM's name as far as it has one; `render` says what is wrong with a VM that has none."""
+    metadata = vm.get("metadata") if isinstance(vm, dict) else None
+    return str(metadata.get("name")) if isinstance(metadata, dict) else ""
 
 
 def process(

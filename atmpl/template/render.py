@@ -1,17 +1,20 @@
 """The design's rules, in the design's order."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from atmpl.template import data_volumes, provenance
 from atmpl.template.asked import Options, Owner
-from atmpl.template.formats.format import Format
-
-
-class RenderWarning(NamedTuple):
-    """Something the template's users should know. `reason` is one of section 1's warning reasons."""
-
-    reason: str
-    message: str
-    path: str
+from atmpl.template.formats.format import Draft, Format
+from atmpl.template.leaves import Leaf, part
+from atmpl.template.limits import refuse
+from atmpl.template.literals import Literals
+from atmpl.template.names import Name, assign
+from atmpl.template.paths import SPEC, Path, dotted
+from atmpl.template.references import form
+from atmpl.template.rules import IDENTITY, REVISIONS, SECRETS, TREATED, shape
+from atmpl.template.source import Source, read
+from atmpl.template.warnings import INLINE_SECRET, LITERAL_NUMBER, SHARED_DATA_VOLUMES, RenderWarning, shown, warning
 
 
 class Render(NamedTuple):
@@ -31,4 +34,122 @@ def render(
     owner: Owner | None = None,
 ) -> Render:
     """Return the proved template of `vm`; `vm` is not changed. Raises RenderError, and nothing else."""
-    raise NotImplementedError
+    refuse(vm)
+    source = read(vm)
+    writer = _Writer(source, options)
+    draft = Draft(
+        name=name,
+        namespace=namespace,
+        labels=provenance.labels(source, owner),
+        annotations=provenance.annotations(source, name, owner),
+        vm=writer.vm(),
+        vm_labels=source.labels,
+        parameters=writer.parameters,
+        literals=writer.literals,
+        suffix=dict(data_volumes.SUFFIX) if writer.unique else None,
+        message=shown(writer.warnings),
+    )
+    return Render(format.assemble(draft), tuple(writer.warnings))
+
+
+class _Writer:
+    """Writes the templated VM, and collects what it needs beside it."""
+
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source = source
+        self.options = options
+        self.unique = data_volumes.names(source.spec) if options.data_volumes == "Unique" else frozenset[str]()
+        self.literals = Literals()
+        self.parameters: list[dict[str, Any]] = []
+        self.withheld: dict[str, str] = {}  # what the proof supplies: the VM's own values of required parameters
+        self.warnings: list[RenderWarning] = []
+
+    def vm(self) -> dict[str, Any]:
+        """Return the templated VM. Rules 5, 6 and 10: of its metadata only these three; no status."""
+        source = self.source
+        metadata: dict[str, Any] = {
+            "generateName": self.literals.value(f"{source.name}-"),
+            "labels": "${{LABELS}}",
+        }
+        if annotations := source.annotations:
+            metadata["annotations"] = self.literals.copy(annotations, ("metadata", "annotations"))
+        return {
+            "apiVersion": source.api_version,
+            "kind": "VirtualMachine",
+            "metadata": metadata,
+            "spec": self._copy(
+                source.spec,
+                ("spec",),
+                {
+                    "template": self._template,
+                    data_volumes.FIELD: self._data_volumes,
+                    **{field: self._without_revision for field, _ in REVISIONS},
+                },
+            ),
+        }
+
+    def _copy(self, source: dict[str, Any], path: Path, special: dict[str, Callable[[Any, Path], Any]]) -> Any:
+        """Return a literal copy of `source`, but for the fields that `special` writes. Rules 4 and 11."""
+        return {
+            self.literals.key(key, source): special.get(key, self.literals.copy)(value, (*path, key))
+            for key, value in source.items()
+        }
+
+    def _template(self, template: dict[str, Any], path: Path) -> Any:
+        return self._copy(template, path, {"spec": self._instance})
+
+    def _instance(self, instance: dict[str, Any], _path: Path) -> dict[str, Any]:
+        """Return the templated VirtualMachineInstanceSpec. Rules 1, 2, 3, 8 and 9."""
+        copy, leaves = part(instance, self.literals, self.unique)
+        for leaf, name in zip(leaves, assign([path for path, *_ in leaves]), strict=True):
+            self._fill(leaf, name)
+        return copy
+
+    def _fill(self, leaf: Leaf, name: Name) -> None:
+        """Put the reference into the leaf's hole, and add its parameter."""
+        path, value, container, key = leaf
+        sent = form(value)
+        if sent is None:
+            container[key] = value
+            self.warnings.append(warning(LITERAL_NUMBER, dotted(SPEC + path)))
+            return
+        container[key] = name.whole if sent.whole else name.plain
+        parameter: dict[str, Any] = {
+            "name": name.name,
+            "displayName": name.display,
+            "description": name.description,
+            "value": sent.text,
+        }
+        self.parameters.append(parameter)
+        if path[-1] in TREATED:
+            self._treat(path, parameter)
+
+    def _treat(self, path: Path, parameter: dict[str, Any]) -> None:
+        """Rules 8 and 9: what becomes of a default that is the source VM's own affair."""
+        treated = shape(path)
+        if treated in IDENTITY and self.options.identity == "Fresh":
+            parameter["value"] = ""
+        elif treated in SECRETS and parameter["value"]:
+            if self.options.secrets == "Require":
+                self.withheld[parameter["name"]] = parameter.pop("value")
+                parameter["required"] = True
+            else:
+                self.warnings.append(warning(INLINE_SECRET, dotted(SPEC + path)))
+
+    def _data_volumes(self, templates: Any, path: Path) -> Any:
+        """Return the dataVolumeTemplates. Rule 7."""
+        copy = self.literals.copy(templates, path)
+        if self.unique:
+            data_volumes.append_suffix(copy)
+        elif templates and self.options.data_volumes == "Preserve":
+            self.warnings.append(warning(SHARED_DATA_VOLUMES, dotted(path)))
+        return copy
+
+    def _without_revision(self, matcher: Any, path: Path) -> Any:
+        """Return an instancetype or preference. Rule 8."""
+        copy = self.literals.copy(matcher, path)
+        if isinstance(copy, dict):
+            for field, key in REVISIONS:
+                if field == path[-1]:
+                    copy.pop(key, None)
+        return copy

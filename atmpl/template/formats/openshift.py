@@ -1,16 +1,27 @@
 """OpenShift's Template."""
 
 from random import Random, SystemRandom
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from atmpl.template import generators, gojson
 from atmpl.template.errors import ProcessError
-from atmpl.template.formats.format import Format
+from atmpl.template.formats.format import Draft, Format
 from atmpl.template.parameters import Declared, present, typed
 from atmpl.template.process import NAME, Engine, Processed, Substitution
+from atmpl.template.provenance import TEMPLATE_LABEL, label_value
 from atmpl.template.unstructured import identity, merge_labels, without_namespace
+
+LABELS: Final = {
+    "name": "LABELS",
+    "displayName": "Labels",
+    "description": (
+        'labels: more labels for the VM, a JSON object of strings such as {"team": "db"}; the source VM\'s own labels '
+        "stay and win. Anything but such an object is ignored, or refused by the cluster."
+    ),
+    "value": "{}",
+}
 
 _PANICS = "OpenShift's processor panics here: "
 _ENGINE = Engine(
@@ -38,6 +49,29 @@ class _Template(msgspec.Struct):
     objects: list[Any] | None = None
     parameters: list[Declared | None] | None = None
     labels: dict[str, str | None] | None = None
+
+
+def assemble(draft: Draft) -> dict[str, Any]:
+    """Return the Template. Rule 6: the processor merges its top-level labels into the VM's, which LABELS are.
+
+    They are never empty: only then a LABELS that is no object is thrown away and does not reach the VM (measured).
+    """
+    literals = draft.literals
+    labels = {literals.key(key, draft.vm_labels): literals.label(value) for key, value in draft.vm_labels.items()}
+    labels[TEMPLATE_LABEL] = label_value(draft.name)
+    template: dict[str, Any] = {"apiVersion": FORMAT.api_version, "kind": FORMAT.kind, "metadata": draft.metadata()}
+    if draft.message:
+        template["message"] = draft.message
+    template["labels"] = labels
+    template["objects"] = [draft.vm]
+    template["parameters"] = draft.all_parameters(dict(LABELS))
+    return template
+
+
+def parameters(template: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parameters of `template`, a Template."""
+    found: list[dict[str, Any]] = template.get("parameters") or []
+    return found
 
 
 def process(
@@ -200,6 +234,8 @@ FORMAT = Format(
     kind="Template",
     plural="templates",
     content=("objects", "parameters", "labels", "message"),
+    assemble=assemble,
     process=process,
+    parameters=parameters,
     aliases=("v1",),  # the legacy group
 )

@@ -1,0 +1,28 @@
+"""Paths: tuples of map keys and list indexes, and how they are written for people and for machines."""
+
+import re
+from typing import Final, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+SPEC: Final[Path] = ("spec", "template", "spec")  # the VirtualMachineInstanceSpec, from the VM's root
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dotted(path: Path) -> str:
+    """Return `path` as the API server writes paths: `spec.template.spec.volumes[0].name`, `metadata.labels[a/b]`."""
+    parts: list[str] = []
+    for key in path:
+        if isinstance(key, int):
+            parts.append(f"[{key}]")
+        elif _PLAIN.fullmatch(key):
+            parts.append(f".{key}" if parts else key)
+        else:  # printable whatever it holds: lone surrogates and control characters go by their escapes
+            parts.append(f"[{key if key.isprintable() else ascii(key)[1:-1]}]")
+    return "".join(parts)
+
+
+def pointer(path: Path) -> str:
+    """Return `path` as a JSON pointer (RFC 6901): `/spec/template/spec/volumes/0/name`."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)

@@ -1,0 +1,91 @@
+"""A value's reference form, and its text. Rules 3 and 4.
+
+The cluster's processor knows two references: `${P}` anywhere in a string, and `${{P}}` as a whole string, where the
+parameter's text is decoded as JSON if it is JSON and stays a string if it is not.
+"""
+
+import json
+import re
+from typing import Final, NamedTuple, TypeAlias
+
+import orjson
+
+Scalar: TypeAlias = str | bool | int | float
+
+# What the processor takes for a reference (measured); `\Z` because Go's `$` does not stop before a last newline.
+REFERENCE: Final = re.compile(r"\$\{([a-zA-Z0-9_]+)\}|\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
+
+# The OpenShift console replaces `${P}` in the template's JSON text by JavaScript's `replaceAll` and parses the result:
+# a quote, a backslash or a control character breaks that text, and "$`" and "$'" insert what stands around it.
+_BREAKS_CONSOLE: Final = re.compile(r"""["\\\x00-\x1f\x7f-\x9f]|\$[`']""")
+
+_EXACT: Final = 2**53  # ${{P}} goes through a float64, which holds every integer up to here
+
+
+class Form(NamedTuple):
+    """How a value goes: by `${{P}}` if `whole`, else by `${P}`; and the parameter's text."""
+
+    whole: bool
+    text: str
+
+
+def form(value: Scalar) -> Form | None:
+    """Return how `value` goes by a parameter; None for a number that no parameter can carry. Rule 3."""
+    kind = type(value)
+    if kind is str:
+        assert isinstance(value, str)
+        return whole(value) if _BREAKS_CONSOLE.search(value) else Form(whole=False, text=value)
+    if kind is bool:
+        return Form(whole=True, text="true" if value else "false")
+    if kind is int and not -_EXACT <= value <= _EXACT:  # type: ignore[operator] # an integer, no text
+        return None
+    return Form(whole=True, text=repr(value))
+
+
+def whole(text: str) -> Form:
+    """Return how a string goes by `${{P}}`: as it is, or JSON-encoded where it would parse as JSON."""
+    return Form(whole=True, text=quoted(text) if _is_json(text) else text)
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a JSON string."""
+    return orjson.dumps(text).decode()
+
+
+def breaks_console(text: str) -> bool:
+    """Return whether the console's textual substitution of `${P}` by `text` can break the template."""
+    return _BREAKS_CONSOLE.search(text) is not None
+
+
+def holds_reference(text: str) -> bool:
+    """Return whether a processor may substitute something in `text`."""
+    return "${" in text and REFERENCE.search(text) is not None
+
+
+def _is_json(text: str) -> bool:
+    """Return whether Go's decoder may take `text` for JSON. In doubt yes: the JSON-encoded string is always right."""
+    if text.lstrip(" \t\r\n")[:1] not in _STARTS:
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _is_odd_json(text)
+    return True
+
+
+_STARTS: Final = frozenset('{["-0123456789tfn')
+
+
+def _is_odd_json(text: str) -> bool:
+    """Return whether `text` is JSON that orjson refuses and Go may take: very deep, or with very large numbers."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)  # NaN and the infinities, which only Python takes
+
+    try:
+        json.loads(text, parse_constant=refuse, parse_int=str, parse_float=str)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+from atmpl.template import FORMATS, Options, render
+
+
+def vm(instance, **metadata):
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "vm", **metadata},
+        "spec": {"template": {"spec": instance}},
+    }
+
+
+def test_the_design_s_worked_example():
+    source = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "vm-ephemeral"},
+        "spec": {
+            "template": {
+                "spec": {
+                    "domain": {
+                        "devices": {"disks": [{"disk": {"bus": "virtio"}, "name": "containerdisk"}]},
+                        "resources": {"requests": {"memory": "128Mi"}},
+                    },
+                    "volumes": [
+                        {
+                            "containerDisk": {"image": "registry:5000/kubevirt/cirros-container-disk-demo:devel"},
+                            "name": "containerdisk",
+                        }
+                    ],
+                }
+            }
+        },
+    }
+    template, warnings = render(source, format=FORMATS["openshift"], name="vmi-ephemeral-template", namespace="team-a")
+    assert warnings == ()
+    assert template["apiVersion"] == "template.openshift.io/v1"
+    assert template["kind"] == "Template"
+    assert template["metadata"]["name"] == "vmi-ephemeral-template"
+    assert template["metadata"]["namespace"] == "team-a"
+    assert template["labels"] == {"vm.kubevirt.io/template": "vmi-ephemeral-template"}
+    assert template["objects"] == [
+        {
+            "apiVersion": "kubevirt.io/v1",
+            "kind": "VirtualMachine",
+            "metadata": {"generateName": "vm-ephemeral-", "labels": "${{LABELS}}"},
+            "spec": {
+                "template": {
+                    "spec": {
+                        "domain": {
+                            "devices": {"disks": [{"disk": {"bus": "${DISK0_BUS}"}, "name": "containerdisk"}]},
+                            "resources": {"requests": {"memory": "${REQUESTS_MEMORY}"}},
+                        },
+                        "volumes": [{"containerDisk": {"image": "${VOLUME0_IMAGE}"}, "name": "containerdisk"}],
+                    }
+                }
+            },
+        }
+    ]
+    *parameters, labels = template["parameters"]
+    assert [(each["description"], each["name"], each["value"]) for each in parameters] == [
+        ("disk0-bus", "DISK0_BUS", "virtio"),
+        ("requests-memory", "REQUESTS_MEMORY", "128Mi"),
+        ("volume0-image", "VOLUME0_IMAGE", "registry:5000/kubevirt/cirros-container-disk-demo:devel"),
+    ]
+    assert labels["name"] == "LABELS"
+    assert labels["value"] == "{}"
+
+
+def test_a_name_field_never_becomes_a_parameter():
+    template, _ = render(
+        vm({"volumes": [{"name": "root", "x": {"name": 5, "names": ["a"]}}]}), format=FORMATS["openshift"], name="t"
+    )
+    assert template["objects"][0]["spec"]["template"]["spec"] == {
+        "volumes": [{"name": "root", "x": {"name": 5, "names": ["${VOLUME0_NAME0}"]}}]
+    }
+
+
+def test_options_have_defaults():
+    assert Options() == ("Fresh", "Preserve", "Preserve")
