@@ -13,6 +13,11 @@ TEMPLATE_LABEL: Final = "vm.kubevirt.io/template"  # rule 6: which template a VM
 REQUEST_UID: Final = "ssp.kubevirt.io/request-uid"  # whose a template is (design section 3)
 REFRESH: Final = "ssp.kubevirt.io/refresh"  # what the template stream selects by
 
+PROVENANCE: Final = "ssp.kubevirt.io/"  # prefix of the annotations that say what a template was made of, and for whom
+SOURCE_UID: Final = PROVENANCE + "source-uid"
+SOURCE_GENERATION: Final = PROVENANCE + "source-generation"
+REQUEST: Final = PROVENANCE + "request"
+
 _LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _NO_LABEL: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -44,7 +49,7 @@ def annotations(source: Source, name: str, owner: Owner | None) -> dict[str, str
         "description": f"Made from the virtual machine {source.name}{where}.",
         "tags": "kubevirt,virtualmachine",
         **{key: value for key, value in copied.items() if isinstance(value, str)},
-        **{f"ssp.kubevirt.io/{key}": value for key, value in provenance.items() if value is not None},
+        **{f"{PROVENANCE}{key}": value for key, value in provenance.items() if value is not None},
     }
 
 

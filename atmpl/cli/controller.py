@@ -1,0 +1,54 @@
+"""`atmpl controller`: serve the template requests of a cluster."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = (
+        "Serve the VirtualMachineTemplateRequests of a cluster until SIGTERM: each becomes a template of the virtual "
+        "machine that it names. In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does."
+    )
+    parser.epilog = "example:\n  atmpl controller --context kind-kind --bind 127.0.0.1:8080 --log-format text"
+    parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
+    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
+    parser.add_argument("--workers", type=_workers, default=64, metavar="N", help="requests in work at once (64)")
+    parser.add_argument(
+        "--bind",
+        type=_address,
+        default=("0.0.0.0", 8080),  # noqa: S104 - the kubelet and Prometheus come from outside the pod
+        metavar="HOST:PORT",
+        help="where /healthz, /readyz and /metrics are served (0.0.0.0:8080); port 0 takes a free one and logs it",
+    )
+    parser.add_argument("--log-format", choices=("json", "text"), default="json", help="how log lines look (json)")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="what is logged (info)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM; the exit status is 0 then."""
+    from atmpl.manager.run import Settings, serve  # noqa: PLC0415 - help and completion must not pay for it
+
+    settings = Settings(
+        kubeconfig=args.kubeconfig,
+        context=args.context,
+        workers=args.workers,
+        bind=args.bind,
+        log_format=args.log_format,
+        log_level=args.log_level,
+    )
+    return serve(settings)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 1024")
+    return int(text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - `:8080` is every address, as elsewhere

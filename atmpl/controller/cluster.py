@@ -1,0 +1,106 @@
+"""The few verbs that the story of a request needs from a cluster, and its errors by meaning.
+
+`atmpl.kube.cluster` speaks them over HTTP; a test's model keeps the objects in memory and passes the same contract.
+What a stream has shown is read at once (`vm_digest`, `template_version`); what needs a call is awaited.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import Published
+from atmpl.controller.request import Request
+from atmpl.template import Format
+
+
+class TemplateMeta(NamedTuple):
+    """What decides whose template it is."""
+
+    uid: str
+    version: str  # resourceVersion
+    created: str  # RFC 3339
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class PolicyObjects(NamedTuple):
+    """The admission policy and its binding as the cluster holds them now; None where there is none."""
+
+    policy: dict[str, Any] | None
+    binding: dict[str, Any] | None
+
+
+class ClusterError(Exception):
+    """A call that did not do what was asked. The message is the server's, where it has one."""
+
+
+class UnavailableError(ClusterError):
+    """The server did not answer, or answered that it cannot now. `after`: its Retry-After, in seconds."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class ForbiddenError(ClusterError):
+    """The controller may not do this."""
+
+
+class TerminatingError(ClusterError):
+    """The namespace is being deleted, or is gone: nothing can be made in it any more."""
+
+
+class NotServedError(ClusterError):
+    """The cluster does not serve this API."""
+
+
+class TakenError(ClusterError):
+    """An object of that name is there already."""
+
+
+class MovedError(ClusterError):
+    """The object is not the one that was judged: changed, deleted, or made again."""
+
+
+class InvalidError(ClusterError):
+    """The server refused the object itself."""
+
+
+class OversizeError(ClusterError):
+    """The object is more than the server can store."""
+
+
+class Cluster(Protocol):
+    """A cluster, as the controller needs it. Every awaited verb raises ClusterError, and nothing else."""
+
+    def vm_digest(self, source: Key) -> str | None:
+        """Return the digest (see `controller.vm`) of the VM that the stream shows; None where it shows none."""
+
+    def template_version(self, format: Format, key: Key) -> str | None:
+        """Return the resourceVersion of a template kept in step, as the stream shows it; None where it shows none."""
+
+    async def vm(self, source: Key) -> dict[str, Any] | None:
+        """Read the VM; None only when a read that no cache can have answered says so."""
+
+    async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
+        """Write a new template, `body` being its JSON."""
+
+    async def template_meta(self, format: Format, key: Key) -> TemplateMeta | None:
+        """Read a template's metadata; None where there is no such template."""
+
+    async def template(self, format: Format, key: Key) -> dict[str, Any] | None:
+        """Read a whole template; None where there is no such template."""
+
+    async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
+        """Apply a JSON patch to a template. A `test` that fails is a MovedError."""
+
+    async def is_living(self, request: Request) -> bool:
+        """Return whether the cluster, read anew, has this very request (its uid), not being deleted."""
+
+    async def policy(self) -> PolicyObjects:
+        """Read the admission policy and its binding, live."""
+
+    async def write_status(self, request: Request, status: dict[str, Any]) -> None:
+        """Write the status of the request that was judged: MovedError if it is no longer that one."""
+
+    async def delete_request(self, request: Request) -> None:
+        """Delete the request that was judged: MovedError if it is no longer that one."""

@@ -1,0 +1,125 @@
+"""What a reconcile can find: a closed set. An outcome is at once status, metric label and the queue's next move."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from atmpl.controller.key import Key
+from atmpl.template import RenderWarning
+
+
+class Reason(StrEnum):
+    """Reasons of the condition Ready. Design section 1."""
+
+    RENDERED = "Rendered"
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    TARGET_CONFLICT = "TargetConflict"
+    FORMAT_UNAVAILABLE = "FormatUnavailable"
+    CROSS_NAMESPACE_DENIED = "CrossNamespaceDenied"
+    INVALID_SOURCE = "InvalidSource"
+    TOO_LARGE = "TooLarge"
+    UNSUPPORTED = "Unsupported"
+    FORBIDDEN = "Forbidden"
+    FAILED = "Failed"
+
+
+class WarningReason(StrEnum):
+    """Reasons of `status.warnings` that are the controller's own; the others come with a Render. Design section 1."""
+
+    SOURCE_GONE = "SourceGone"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The VM that was rendered, as the status names it."""
+
+    uid: str
+    generation: int
+    version: str  # resourceVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The template, as the status names it."""
+
+    uid: str
+    version: str  # resourceVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The template is there and says what the VM says."""
+
+    source: Source
+    published: Published
+    parameters: int
+    warnings: tuple[RenderWarning, ...]
+    digest: str  # empty under Once: there is nothing to compare with later
+    written: bool  # whether this reconcile wrote the template
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGone:
+    """OnChange, and the VM was deleted: the template stays as it is."""
+
+    vm: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """OnChange became Once: the template is its user's now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to do until the cluster changes; `again` is when to look without being woken, in seconds."""
+
+    reason: Reason
+    message: str
+    again: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No retry will help: until the VM changes (`source` is the one refused), or ever."""
+
+    reason: Reason
+    message: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The cluster did not let us: tried again, backing off, and not before `after` seconds where the server said so."""
+
+    reason: Reason
+    message: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Something that was judged has changed meanwhile: judge anew at once."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Everything is as it should be; `again` is when the TTL ends, in seconds."""
+
+    again: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The request is deleted or on its way out: left alone."""
+
+
+Outcome = Rendered | SourceGone | Released | Waiting | Refused | Retry | Moved | Unchanged | Gone
+
+
+def label(outcome: Outcome) -> str:
+    """Return the outcome's word in logs and metrics: its reason where it has one."""
+    if isinstance(outcome, Waiting | Refused | Retry):
+        return str(outcome.reason)
+    return type(outcome).__name__

@@ -1,0 +1,29 @@
+"""How the API server is reached: where it is, and who we are. Two ways to learn it stand beside this file."""
+
+import ssl
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+
+class AccessError(Exception):
+    """No way to the API server can be made out. The message says which file is wrong, and what to do."""
+
+
+class Access(NamedTuple):
+    """What one call needs to reach the API server as us."""
+
+    server: str  # https://host:port, without a slash at the end
+    headers: Mapping[str, str]  # Authorization, where there is a token
+    tls: ssl.SSLContext | None  # None only for plain http
+    tls_name: str | None = None  # the name in the server's certificate, where it is not the host's
+    proxy: str | None = None
+
+
+class Credentials(Protocol):
+    """A source of Access that keeps it fresh."""
+
+    async def access(self) -> Access:
+        """Return what to use now. Cheap: a file or a plugin is asked only when its answer may be out of date."""
+
+    async def renew(self) -> None:
+        """Forget what was kept: the server said that it does not know us (401)."""

@@ -1,0 +1,115 @@
+"""What the API server answered, and what that means."""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from atmpl.controller.cluster import (
+    ClusterError,
+    ForbiddenError,
+    InvalidError,
+    MovedError,
+    NotServedError,
+    OversizeError,
+    TakenError,
+    TerminatingError,
+    UnavailableError,
+)
+
+QUOTED = 600  # characters of a server's message that are passed on
+
+
+class Answer(NamedTuple):
+    """Status, body and what else of an answer is looked at."""
+
+    status: int
+    body: bytes
+    retry_after: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server did what was asked."""
+        return 200 <= self.status < 300
+
+    def json(self) -> dict[str, Any]:
+        """Return the body. Raises UnavailableError where it is no JSON object: something else answered, a proxy say."""
+        try:
+            found = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict):
+            raise UnavailableError(f"status {self.status} without a JSON object")
+        return found
+
+
+class Status(NamedTuple):
+    """A `meta/v1 Status`, as far as it is of use. All empty where the body is none."""
+
+    reason: str = ""
+    message: str = ""
+    causes: tuple[str, ...] = ()
+    kind: str = ""  # details.kind: of what object it speaks
+    retry_after: float | None = None  # seconds
+
+
+def status_of(answer: Answer) -> Status:
+    """Read the Status in an answer; nothing of it is believed to have the right type."""
+    try:
+        found = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict) or found.get("kind") != "Status":
+        return Status(retry_after=_seconds(answer.retry_after))
+    details = found.get("details")
+    details = details if isinstance(details, dict) else {}
+    causes = details.get("causes")
+    return Status(
+        reason=_word(found.get("reason")),
+        message=_word(found.get("message"))[:QUOTED],
+        causes=tuple(_word(c.get("reason")) for c in causes if isinstance(c, dict)) if isinstance(causes, list) else (),
+        kind=_word(details.get("kind")),
+        retry_after=_seconds(answer.retry_after) or _seconds(details.get("retryAfterSeconds")),
+    )
+
+
+def error_of(answer: Answer) -> ClusterError:
+    """Return what an answer that is not ok means."""
+    status = status_of(answer)
+    message = status.message or f"status {answer.status}"
+    match answer.status, status.reason:
+        case 403, _ if "NamespaceTerminating" in status.causes:
+            return TerminatingError(message)
+        case 403, _:
+            return ForbiddenError(message)
+        case 404, "":  # the plain one, of a path that nobody serves; a missing object is a Status
+            return NotServedError(message)
+        case 404, _ if status.kind == "namespaces":
+            return TerminatingError(message)
+        case 404, _:
+            return MovedError(message)
+        case 409, "AlreadyExists":
+            return TakenError(message)
+        case 409, _:
+            return MovedError(message)
+        case 422, _ if "test failed" in message:  # a JSON patch that met another object than the one judged
+            return MovedError(message)
+        case ((400 | 422), _):
+            return InvalidError(message)
+        case 413, _:
+            return OversizeError(message)
+        case 500, _ if "too large" in message or "trying to send message larger" in message:
+            return OversizeError(message)
+        case _:
+            return UnavailableError(message, status.retry_after)
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        seconds = float(value) if isinstance(value, int | str) else None
+    except ValueError:  # Retry-After may be a date; the API server writes seconds
+        return None
+    return min(seconds, 300.0) if seconds is not None and seconds > 0 else None

@@ -1,0 +1,149 @@
+"""The `Cluster` of a real API server: what the streams showed, and calls in their cheapest forms. Design section 3."""
+
+from typing import Any
+
+import orjson
+
+from atmpl.controller.cluster import MovedError, PolicyObjects, TemplateMeta, UnavailableError
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import Published
+from atmpl.controller.request import Request
+from atmpl.kube.answer import Answer, error_of
+from atmpl.kube.connection import METADATA, Connection
+from atmpl.kube.requests import Requests
+from atmpl.kube.templates import Templates
+from atmpl.kube.vms import Vms
+from atmpl.template import Format
+
+REQUESTS = "/apis/ssp.kubevirt.io/v1alpha1"
+VMS = "/apis/kubevirt.io/v1"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
+WRITE = {"Content-Type": "application/json", "Accept": METADATA}
+PATCH = {"Content-Type": "application/json-patch+json", "Accept": METADATA}
+READ = {"Accept": "application/json"}
+READ_METADATA = {"Accept": METADATA}
+
+
+class KubeCluster:
+    """A Cluster over HTTP."""
+
+    def __init__(self, connection: Connection, requests: Requests, vms: Vms, templates: dict[str, Templates]) -> None:
+        self._connection = connection
+        self._requests = requests
+        self._vms = vms
+        self._templates = templates  # by the format's name
+
+    def vm_digest(self, source: Key) -> str | None:
+        """Return the digest of the VM that the stream shows."""
+        seen = self._vms.get(source)
+        return seen.digest if seen else None
+
+    def template_version(self, format: Format, key: Key) -> str | None:
+        """Return the resourceVersion of a template kept in step."""
+        return self._templates[format.name].version(key)
+
+    async def vm(self, source: Key) -> dict[str, Any] | None:
+        """Read a VM: from the server's watch cache, at the version that its event named; else from its store."""
+        path = f"{VMS}/namespaces/{source.namespace}/virtualmachines/{source.name}"
+        seen = self._vms.get(source)
+        if seen is not None:
+            # 404: deleted since. 504: the cache has not come that far in 3 s. Both are for the store to say.
+            answer = await self._connection.call("GET", path, query={"resourceVersion": seen.version}, headers=READ)
+            if answer.ok:
+                return answer.json()
+        return _found(await self._connection.call("GET", path, headers=READ))
+
+    async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
+        """Write a new template; only its metadata comes back."""
+        path = f"/apis/{format.api_version}/namespaces/{namespace}/{format.plural}"
+        return _published(await self._connection.call("POST", path, body=body, headers=WRITE))
+
+    async def template_meta(self, format: Format, key: Key) -> TemplateMeta | None:
+        """Read a template's metadata."""
+        found = _found(await self._connection.call("GET", _template(format, key), headers=READ_METADATA))
+        if found is None:
+            return None
+        meta = found["metadata"]
+        return TemplateMeta(
+            uid=meta["uid"],
+            version=meta["resourceVersion"],
+            created=meta["creationTimestamp"],
+            labels=meta.get("labels") or {},
+            annotations=meta.get("annotations") or {},
+        )
+
+    async def template(self, format: Format, key: Key) -> dict[str, Any] | None:
+        """Read a whole template."""
+        return _found(await self._connection.call("GET", _template(format, key), headers=READ))
+
+    async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
+        """Patch a template."""
+        body = orjson.dumps(patch)
+        return _published(await self._connection.call("PATCH", _template(format, key), body=body, headers=PATCH))
+
+    async def is_living(self, request: Request) -> bool:
+        """Ask the store for the request."""
+        found = _found(await self._connection.call("GET", _request(request.key), headers=READ_METADATA))
+        return found is not None and found["metadata"]["uid"] == request.uid
+
+    async def policy(self) -> PolicyObjects:
+        """Read the admission policy and its binding."""
+        raise NotImplementedError
+
+    async def write_status(self, request: Request, status: dict[str, Any]) -> None:
+        """Write the status of exactly the request that was judged: the version stands in the patch itself."""
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": request.version},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        self._requests.writing(request, status)
+        version = None
+        try:
+            path = f"{_request(request.key)}/status"
+            answer = await self._connection.call("PATCH", path, body=orjson.dumps(patch), headers=PATCH)
+            version = _published(answer).version
+        finally:
+            self._requests.wrote(request, version)
+
+    async def delete_request(self, request: Request) -> None:
+        """Delete exactly the request that was judged."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": request.uid, "resourceVersion": request.version},
+        }
+        answer = await self._connection.call("DELETE", _request(request.key), body=orjson.dumps(body), headers=WRITE)
+        if not answer.ok:
+            raise error_of(answer)
+
+
+def _template(format: Format, key: Key) -> str:
+    return f"/apis/{format.api_version}/namespaces/{key.namespace}/{format.plural}/{key.name}"
+
+
+def _request(key: Key) -> str:
+    return f"{REQUESTS}/namespaces/{key.namespace}/virtualmachinetemplaterequests/{key.name}"
+
+
+def _found(answer: Answer) -> dict[str, Any] | None:
+    """Return the object that was read, with the metadata every object has; None where there is none."""
+    if not answer.ok:
+        error = error_of(answer)
+        if answer.status == 404 and isinstance(error, MovedError):
+            return None
+        raise error
+    found = answer.json()
+    metadata = found.get("metadata")
+    if not isinstance(metadata, dict) or not {"uid", "resourceVersion", "creationTimestamp"} <= metadata.keys():
+        raise UnavailableError("an object without metadata")
+    return found
+
+
+def _published(answer: Answer) -> Published:
+    if not answer.ok:
+        raise error_of(answer)
+    metadata = answer.json().get("metadata")
+    if not isinstance(metadata, dict) or not {"uid", "resourceVersion"} <= metadata.keys():
+        raise UnavailableError("an object without metadata")
+    return Published(metadata["uid"], metadata["resourceVersion"])

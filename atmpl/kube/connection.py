@@ -1,0 +1,131 @@
+"""Calls to the API server, on sockets that are kept. Watches have a session of their own, and never wait for calls."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from atmpl.controller.cluster import UnavailableError
+from atmpl.kube.access import Access, AccessError, Credentials
+from atmpl.kube.answer import Answer
+
+CALL = aiohttp.ClientTimeout(total=30, sock_connect=5)
+BODY_LIMIT = 64 * 2**20  # bytes of an answer; the largest honest one is a page of a list
+KEEP_ALIVE = 60.0  # seconds a socket that nobody uses is kept; the API server keeps it for 90
+READ_BUFFER = 2**21  # bytes; a watch's lines come in pieces of up to this size
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class Connection:
+    """A connection to one API server, as one user. Use it as an async context manager.
+
+    Every failure to get an answer is an UnavailableError; an answer of any status is an Answer.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._calls: aiohttp.ClientSession
+        self._streams: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        self._calls, self._streams = _session(), _session()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._calls.close()
+        await self._streams.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout = CALL,
+    ) -> Answer:
+        """Make one call. `query` is percent-encoded here; `path` is taken as it is, and names are legal in it."""
+        access = await self._access()
+        try:
+            async with self._calls.request(
+                method,
+                _url(access, path, query),
+                data=body,
+                headers={**access.headers, **(headers or {})},
+                ssl=access.tls or True,
+                server_hostname=access.tls_name,
+                proxy=access.proxy,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                answer = Answer(response.status, await _body(response), response.headers.get("Retry-After"))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise UnavailableError(_said(error)) from None
+        if answer.status == 401:
+            await self._credentials.renew()
+        return answer
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, query: Mapping[str, str], accept: str, silence: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open a stream of lines. It breaks (TimeoutError) when nothing comes for `silence` seconds."""
+        access = await self._access()
+        async with self._streams.get(
+            _url(access, path, query),
+            headers={**access.headers, "Accept": accept},
+            ssl=access.tls or True,
+            server_hostname=access.tls_name,
+            proxy=access.proxy,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence),
+            allow_redirects=False,
+        ) as response:
+            if response.status == 401:
+                await self._credentials.renew()
+            yield response
+
+    async def _access(self) -> Access:
+        try:
+            return await self._credentials.access()
+        except AccessError as error:
+            raise UnavailableError(str(error)) from None
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
+        trust_env=False,  # a proxy is the kubeconfig's business
+        read_bufsize=READ_BUFFER,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=True,
+        raise_for_status=False,
+    )
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    if response.content_length is not None and response.content_length <= BODY_LIMIT:
+        return await response.read()
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            response.close()
+            raise UnavailableError(f"an answer of more than {BODY_LIMIT:,} bytes")
+    return bytes(body)
+
+
+def _url(access: Access, path: str, query: Mapping[str, str] | None) -> URL:
+    # Encoded here and not again by yarl: names are legal in a path as they are.
+    return URL(f"{access.server}{path}?{urlencode(query)}" if query else f"{access.server}{path}", encoded=True)
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,164 @@
+"""Every request as the stream showed it, and who is to be woken by a change."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import Reason
+from atmpl.controller.request import Request, read
+from atmpl.kube.listing import Listing
+from atmpl.kube.watch import Seen
+from atmpl.template import Format
+
+
+class Wake(Protocol):
+    """Have a request looked at; `backlog` puts it behind everything fresh."""
+
+    def __call__(self, key: Key, /, *, backlog: bool = False) -> None:
+        """Wake."""
+
+
+class Requests(Listing):
+    """Every request of the cluster, and which VM and which template each of them looks at. A Sink."""
+
+    def __init__(self, wake: Wake) -> None:
+        super().__init__()
+        self._wake = wake
+        self._requests: dict[Key, Request] = {}
+        self._by_source: dict[Key, set[Key]] = {}  # the requests that a change of this VM concerns; no finished one
+        self._by_template: dict[tuple[str, Key], set[Key]] = {}  # (format, template): those that keep it in step
+        self._writing: dict[Key, dict[str, Any]] = {}  # the status that is being written; its event is no news
+        self._awaited: dict[Key, str] = {}  # resourceVersion of our last write, until the stream shows it
+        self._deferred: set[Key] = set()  # woken meanwhile; a subset of _awaited
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def get(self, key: Key) -> Request | None:
+        """Return the request as the stream last showed it."""
+        return self._requests.get(key)
+
+    def with_source(self, source: Key) -> Iterable[Key]:
+        """Return the requests that a change of this VM concerns."""
+        return self._by_source.get(source, ())
+
+    def keeping(self, format: Format, template: Key) -> Iterable[Key]:
+        """Return the requests that keep this template in step."""
+        return self._by_template.get((format.name, template), ())
+
+    def waiting_for(self, format: Format) -> list[Key]:
+        """Return the requests that wait for this format to be served."""
+        return [
+            key
+            for key, request in self._requests.items()
+            if request.asked and request.asked.format is format and request.told.reason == Reason.FORMAT_UNAVAILABLE
+        ]
+
+    def put(self, data: msgspec.Raw) -> Seen:
+        """Take a request; wake it where it says something new."""
+        request = read(data)
+        key = request.key
+        before = self._requests.get(key)
+        if before is None or before.version != request.version:
+            if before is not None:
+                self._forget(before)
+            self._requests[key] = request
+            self._index(request)
+            echo = self._is_echo(request, before)
+            deferred = self._has_come(request)
+            if deferred or not (echo or (request.finished and _keeps_no_time(request))):
+                self._wake(key, backlog=self.is_served is None)
+        return Seen(key, request.version)
+
+    def drop(self, data: msgspec.Raw) -> Seen:
+        """Forget a request: it is deleted."""
+        request = read(data)
+        self._remove(request.key)
+        return Seen(request.key, request.version)
+
+    def keep_only(self, keys: set[Key]) -> None:
+        """Forget every other request."""
+        for key in self._requests.keys() - keys:
+            self._remove(key)
+
+    def writing(self, request: Request, status: dict[str, Any]) -> None:
+        """Take note that a status is about to be written."""
+        self._writing[request.key] = status
+
+    def wrote(self, request: Request, version: str | None) -> None:
+        """Take note that it was, and of the request's version now; None: it was not, or nobody knows."""
+        self._writing.pop(request.key, None)
+        now = self._requests.get(request.key)
+        if version is not None and now is not None and now.uid == request.uid and _is_older(now.version, version):
+            self._awaited[request.key] = version
+
+    def defers(self, key: Key) -> bool:
+        """Whether the stream has yet to show our last write; the key is woken when it does."""
+        if key not in self._awaited:
+            return False
+        self._deferred.add(key)
+        return True
+
+    def _is_echo(self, request: Request, before: Request | None) -> bool:
+        """Whether an event shows nothing but what we wrote ourselves."""
+        if before is None or (before.uid, before.generation) != (request.uid, request.generation) or request.deleting:
+            return False
+        written = self._writing.get(request.key)
+        if written is not None:
+            return bool(orjson.loads(request.status) == written)
+        return self._awaited.get(request.key) == request.version
+
+    def _has_come(self, request: Request) -> bool:
+        """Take note that the stream has caught up with our last write; whether somebody woke the key meanwhile."""
+        awaited = self._awaited.get(request.key)
+        if awaited is None or _is_older(request.version, awaited):
+            return False
+        del self._awaited[request.key]
+        deferred = request.key in self._deferred
+        self._deferred.discard(request.key)
+        return deferred
+
+    def _remove(self, key: Key) -> None:
+        request = self._requests.pop(key, None)
+        if request is not None:
+            self._forget(request)
+            self._awaited.pop(key, None)
+            self._deferred.discard(key)
+            self._wake(key, backlog=False)  # whoever keeps count of the key's failures may forget them
+
+    def _index(self, request: Request) -> None:
+        asked = request.asked
+        if asked is None or request.finished:
+            return
+        self._by_source.setdefault(asked.source, set()).add(request.key)
+        if asked.keep_in_step:
+            there = (asked.format.name, request.template_key(asked))
+            self._by_template.setdefault(there, set()).add(request.key)
+
+    def _forget(self, request: Request) -> None:
+        asked = request.asked
+        if asked is None:
+            return
+        _discard(self._by_source, asked.source, request.key)
+        _discard(self._by_template, (asked.format.name, request.template_key(asked)), request.key)
+
+
+def _keeps_no_time(request: Request) -> bool:
+    """Whether a finished request needs no look at all: no TTL runs, and its status speaks of its newest generation."""
+    return request.asked is not None and request.asked.ttl is None and request.told.generation == request.generation
+
+
+def _is_older(version: str, than: str) -> bool:
+    """Whether a resourceVersion is older than another: they are numbers, by promise since Kubernetes 1.35."""
+    return int(version) < int(than) if version.isdecimal() and than.isdecimal() else version != than
+
+
+def _discard(index: dict[Any, set[Key]], place: Any, key: Key) -> None:
+    keys = index.get(place)
+    if keys is not None:
+        keys.discard(key)
+        if not keys:
+            del index[place]

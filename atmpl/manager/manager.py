@@ -1,0 +1,110 @@
+"""The wiring: streams fill stores, stores wake keys, workers take them from the queue."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from random import Random
+from typing import Any
+
+from atmpl.controller.key import Key
+from atmpl.kube.cluster import REQUESTS, VMS, KubeCluster
+from atmpl.kube.connection import Connection
+from atmpl.kube.queue import WorkQueue
+from atmpl.kube.requests import Requests
+from atmpl.kube.templates import Templates
+from atmpl.kube.vms import Vms
+from atmpl.kube.watch import Stream, Watch
+from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector
+from atmpl.manager.worker import Worker
+from atmpl.template import FORMATS, Format
+from atmpl.template.provenance import REFRESH
+
+log = logging.getLogger("atmpl")
+
+DRAIN = 4.0  # seconds that work in hand has to finish after SIGTERM; a call that hangs is given up then
+
+
+class Manager:
+    """One controller: it owns the streams, the queue and the workers of one connection."""
+
+    def __init__(self, connection: Connection, metrics: Metrics, *, workers: int, random: Random) -> None:
+        self.queue: WorkQueue[Key] = WorkQueue(random=random)
+        self.requests = Requests(self.queue.add)
+        self.vms = Vms(self._vm_changed)
+        self.templates = {name: self._templates(format) for name, format in FORMATS.items()}
+        self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
+        self._workers = workers
+        self._worker = Worker(self.queue, self.requests, self.cluster, metrics)
+        self._watches = {
+            stream.path.rpartition("/")[2]: (sink, Watch(stream, connection, sink, random=random))
+            for stream, sink in self._streams()
+        }
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dead: list[str] = []  # names of tasks that ended by an error
+        metrics.registry.register(QueueCollector(self.queue, workers))
+        metrics.registry.register(StreamCollector(self._figures))
+
+    def unhealthy(self) -> str:
+        """Return which task has died; nothing while all is well. That the API server is away is not our health."""
+        return f"died: {', '.join(self._dead)}" if self._dead else ""
+
+    def unready(self) -> str:
+        """Return which first lists are not in yet."""
+        missing = [name for name, (sink, _) in self._watches.items() if sink.is_served is None]
+        return f"still listing: {', '.join(missing)}" if missing else ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then finish what is in hand."""
+        streams = [self._start(name, watch.run()) for name, (_, watch) in self._watches.items()]
+        started = self._start("start of the workers", self._start_workers())
+        await stop.wait()
+        log.info("stopping", extra={"in_hand": self.queue.busy, "left": len(self.queue)})
+        self.queue.close()
+        for task in (started, *streams):
+            task.cancel()
+        _, late = await asyncio.wait(self._tasks, timeout=DRAIN) if self._tasks else (set(), set())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _start_workers(self) -> None:
+        await asyncio.gather(*(sink.synced.wait() for sink, _ in self._watches.values()))
+        log.info("ready", extra={name: len(sink) for name, (sink, _) in self._watches.items()})
+        for number in range(self._workers):
+            self._start(f"worker {number}", self._worker.run())
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._dead.append(task.get_name())
+            log.critical("task died", exc_info=error, extra={"task": task.get_name()})
+
+    def _streams(self) -> Iterable[tuple[Stream, Requests | Vms | Templates]]:
+        yield Stream(f"{REQUESTS}/virtualmachinetemplaterequests"), self.requests
+        yield Stream(f"{VMS}/virtualmachines", metadata_only=True), self.vms
+        for format in FORMATS.values():
+            path = f"/apis/{format.api_version}/{format.plural}"
+            yield Stream(path, metadata_only=True, selector=f"{REFRESH}=OnChange"), self.templates[format.name]
+
+    def _templates(self, format: Format) -> Templates:
+        return Templates(
+            changed=lambda template: self._wake(self.requests.keeping(format, template)),
+            appeared=lambda: self._wake(self.requests.waiting_for(format)),
+        )
+
+    def _vm_changed(self, vm: Key) -> None:
+        self._wake(self.requests.with_source(vm))
+
+    def _wake(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.queue.add(key)
+
+    def _figures(self) -> Iterable[tuple[str, int, bool, int, int]]:
+        for name, (sink, watch) in self._watches.items():
+            yield name, len(sink), bool(sink.is_served), watch.lists, watch.failures

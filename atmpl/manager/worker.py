@@ -1,0 +1,92 @@
+"""A worker: takes a key, has it judged, and says to the queue what is to become of it."""
+
+import logging
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import assert_never
+
+from atmpl.controller.cluster import Cluster
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import (
+    Gone,
+    Moved,
+    Outcome,
+    Refused,
+    Released,
+    Rendered,
+    Retry,
+    SourceGone,
+    Unchanged,
+    Waiting,
+    label,
+)
+from atmpl.controller.request import Request
+from atmpl.controller.turn import turn
+from atmpl.kube.queue import Closed, WorkQueue
+from atmpl.kube.requests import Requests
+from atmpl.manager.metrics import Metrics
+
+log = logging.getLogger("atmpl")
+
+
+class Worker:
+    """What all workers share; `run` is one of them."""
+
+    def __init__(self, queue: WorkQueue[Key], requests: Requests, cluster: Cluster, metrics: Metrics) -> None:
+        self._queue = queue
+        self._requests = requests
+        self._cluster = cluster
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Work until the queue is closed."""
+        while True:
+            try:
+                key = await self._queue.get()
+            except Closed:
+                return
+            try:
+                await self._turn(key)
+            finally:
+                self._queue.done(key)
+
+    async def _turn(self, key: Key) -> None:
+        request = self._requests.get(key)
+        if request is None:
+            self._queue.forget(key)
+            return
+        if self._requests.defers(key):
+            return
+        began = perf_counter()
+        outcome = await turn(request, self._cluster, datetime.now(UTC))
+        took = perf_counter() - began
+        word = label(outcome)
+        self._metrics.reconciles.labels(word).inc()
+        self._metrics.reconcile_seconds.observe(took)
+        self._next(key, outcome)
+        if not isinstance(outcome, Unchanged | Gone):
+            log.info(word, extra=_about(request, outcome, took))
+
+    def _next(self, key: Key, outcome: Outcome) -> None:
+        """Say to the queue what is to become of the key."""
+        match outcome:
+            case Retry(after=after):
+                self._queue.retry(key, after)
+            case Moved():
+                self._queue.moved(key)
+            case Waiting(again=float(again)) | Unchanged(again=float(again)):
+                self._queue.forget(key)
+                self._queue.add_after(key, again)
+            case Rendered() | SourceGone() | Released() | Waiting() | Refused() | Unchanged() | Gone():
+                self._queue.forget(key)
+            case _:
+                assert_never(outcome)
+
+
+def _about(request: Request, outcome: Outcome, took: float) -> dict[str, object]:
+    about: dict[str, object] = {"request": str(request.key), "ms": round(took * 1000, 1)}
+    if request.asked:
+        about |= {"vm": str(request.asked.source), "template": str(request.template_key(request.asked))}
+    if isinstance(outcome, Waiting | Refused | Retry):
+        about["why"] = outcome.message
+    return about
