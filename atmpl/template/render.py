@@ -11,6 +11,7 @@ from atmpl.template.limits import refuse
 from atmpl.template.literals import Literals
 from atmpl.template.names import Name, assign
 from atmpl.template.paths import SPEC, Path, dotted
+from atmpl.template.proof import prove
 from atmpl.template.references import form
 from atmpl.template.rules import IDENTITY, REVISIONS, SECRETS, TREATED, shape
 from atmpl.template.source import Source, read
@@ -49,7 +50,9 @@ def render(
         suffix=dict(data_volumes.SUFFIX) if writer.unique else None,
         message=shown(writer.warnings),
     )
-    return Render(format.assemble(draft), tuple(writer.warnings))
+    template = format.assemble(draft)
+    prove(template, format, source, options, writer.withheld)
+    return Render(template, tuple(writer.warnings))
 
 
 class _Writer:

@@ -1,13 +1,5 @@
 from atmpl.template import FORMATS, Options, render
-
-
-def vm(instance, **metadata):
-    return {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachine",
-        "metadata": {"name": "vm", **metadata},
-        "spec": {"template": {"spec": instance}},
-    }
+from tests.template.vms import a_vm
 
 
 def test_the_design_s_worked_example():
@@ -69,7 +61,7 @@ def test_the_design_s_worked_example():
 
 def test_a_name_field_never_becomes_a_parameter():
     template, _ = render(
-        vm({"volumes": [{"name": "root", "x": {"name": 5, "names": ["a"]}}]}), format=FORMATS["openshift"], name="t"
+        a_vm({"volumes": [{"name": "root", "x": {"name": 5, "names": ["a"]}}]}), format=FORMATS["openshift"], name="t"
     )
     assert template["objects"][0]["spec"]["template"]["spec"] == {
         "volumes": [{"name": "root", "x": {"name": 5, "names": ["${VOLUME0_NAME0}"]}}]
