@@ -100,23 +100,23 @@ class _Object(msgspec.Struct):
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Condition(msgspec.Struct):
+class _Condition(msgspec.Struct, frozen=True):
     type: str = ""
     status: str = ""
     reason: str = ""
     lastTransitionTime: str = ""  # noqa: N815
 
 
-class _Rendered(msgspec.Struct):
+class _Rendered(msgspec.Struct, frozen=True):
     digest: str = ""
     templateResourceVersion: str = ""  # noqa: N815
 
 
-class _TemplateRef(msgspec.Struct):
+class _TemplateRef(msgspec.Struct, frozen=True):
     uid: str = ""
 
 
-class _Warning(msgspec.Struct):
+class _Warning(msgspec.Struct, frozen=True):
     reason: str = ""
 
 

@@ -19,7 +19,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.reconciles = Counter(
-            "atmpl_reconcile_total",
+            "atmpl_reconciles",
             "Reconciles by what they found: a reason of the condition Ready, or Unchanged, Moved, Gone",
             ["outcome"],
             registry=self.registry,
