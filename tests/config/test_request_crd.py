@@ -1,0 +1,297 @@
+"""What the request's schema and rules accept and refuse when a request is created, on the real API server."""
+
+from typing import Any
+
+import pytest
+
+from e2e.controlplane import ApiError, Client
+from tests.config.requests import CANONICAL, COLLECTION, FLAT, complaints, request
+
+pytestmark = pytest.mark.usefixtures("requests_served")
+
+GOOD: dict[str, dict[str, Any]] = {
+    "source and target": CANONICAL,
+    "the flat form": FLAT,
+    "the flat form with nothing but the VM": {"vmName": "fedora"},
+    "the flat form with the native format": {"vmName": "fedora", "format": "template.kubevirt.io/v1beta1"},
+    "a source without its namespace": {"source": {"vmName": "fedora"}, "target": {"openshiftTemplate": {}}},
+    "the native target, with a name": {
+        "source": {"vmName": "fedora"},
+        "target": {"virtualMachineTemplate": {"name": "fedora-template"}},
+    },
+    "the native target, without": {"source": {"vmName": "fedora"}, "target": {"virtualMachineTemplate": {}}},
+    "a name of one character": {"vmName": "a", "templateName": "1"},
+    "a name of parts": {"vmName": "a-b.c--d.0", "templateName": "fedora.v2"},
+    "a name of 253 characters": {"vmName": "a" * 253, "templateName": "b" * 253},
+    "a namespace of 63 characters": CANONICAL | {"source": {"vmName": "fedora", "vmNamespace": "n" * 63}},
+    "OnChange": CANONICAL | {"refreshPolicy": "OnChange"},
+    "Once with a TTL": FLAT | {"refreshPolicy": "Once", "ttlSecondsAfterFinished": 3600},
+    "a TTL of no time at all": FLAT | {"ttlSecondsAfterFinished": 0},
+    "a TTL of 68 years": FLAT | {"ttlSecondsAfterFinished": 2147483647},
+    "every option": FLAT | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
+    "one option": CANONICAL | {"options": {"secrets": "Require"}},
+    "no option": CANONICAL | {"options": {}},
+    "null where a default goes": FLAT | {"options": None, "refreshPolicy": None},
+    "null in place of the other form": FLAT | {"source": None, "target": None},
+}
+
+USE_ONE_FORM = "spec: Invalid value: use one form: keep source and target and remove vmName, templateName and format, or the other way round"
+SAY_ALL = "spec: Invalid value: name the virtual machine and what to make of it: write source: {vmName: NAME} and target: {openshiftTemplate: {}}"
+SAY_TARGET = "spec.target: Required value: say what to make: write target: {openshiftTemplate: {}} or target: {virtualMachineTemplate: {}}"
+SAY_SOURCE = "spec.source: Required value: name the virtual machine: write source: {vmName: NAME}"
+SAY_VM_NAME = "spec.vmName: Required value: name the virtual machine: write vmName: NAME"
+ONE_FORMAT = "spec.target: Invalid value: write exactly one format and nothing else: openshiftTemplate: {} or virtualMachineTemplate: {}"
+NO_TTL = "spec.ttlSecondsAfterFinished: Forbidden: a request with refreshPolicy OnChange is never finished: remove ttlSecondsAfterFinished, or write refreshPolicy: Once"
+NAME = "write a name of lower case letters, digits, '-' and '.', each part beginning and ending with a letter or a digit, such as fedora-1"
+NAMESPACE = "write a namespace of lower case letters, digits and '-', beginning and ending with a letter or a digit, such as team-a"
+
+
+def source(**fields: Any) -> dict[str, Any]:
+    return CANONICAL | {"source": {"vmName": "fedora"} | fields}
+
+
+def target(**fields: Any) -> dict[str, Any]:
+    return CANONICAL | {"target": fields}
+
+
+BAD: dict[str, tuple[Any, list[str]]] = {
+    # the two forms
+    "no spec": (None, ["spec: Required value"]),
+    "a spec that is a list": ([], ['spec: Invalid value: "array": spec in body must be of type object: "array"']),
+    "an empty spec": ({}, [SAY_ALL]),
+    "a spec that names no VM": ({"refreshPolicy": "Once"}, [SAY_ALL]),
+    "a spec of fields that nobody knows": ({"vm": "fedora"}, [SAY_ALL]),
+    "both forms": (CANONICAL | FLAT, [USE_ONE_FORM]),
+    "source, target and vmName": (CANONICAL | {"vmName": "fedora"}, [USE_ONE_FORM]),
+    "source, target and templateName": (CANONICAL | {"templateName": "fedora"}, [USE_ONE_FORM]),
+    "source, target and format": (CANONICAL | {"format": "template.openshift.io/v1"}, [USE_ONE_FORM]),
+    "source and vmName": ({"source": {"vmName": "fedora"}, "vmName": "fedora"}, [USE_ONE_FORM]),
+    "target and vmName": ({"target": {"openshiftTemplate": {}}, "vmName": "fedora"}, [USE_ONE_FORM]),
+    "source and format": (
+        {"source": {"vmName": "fedora"}, "format": "template.openshift.io/v1"},
+        [SAY_TARGET, USE_ONE_FORM],
+    ),
+    "target and templateName": (
+        {"target": {"openshiftTemplate": {}}, "templateName": "fedora"},
+        [SAY_SOURCE, USE_ONE_FORM],
+    ),
+    "a source without a target": ({"source": {"vmName": "fedora"}}, [SAY_TARGET]),
+    "a target without a source": ({"target": {"openshiftTemplate": {}}}, [SAY_SOURCE]),
+    "a templateName without a vmName": ({"templateName": "fedora"}, [SAY_VM_NAME]),
+    "a format without a vmName": ({"format": "template.openshift.io/v1"}, [SAY_VM_NAME]),
+    # the target's formats
+    "a target without a format": (target(), [ONE_FORMAT]),
+    "a format that nobody knows": (target(helmChart={}), [ONE_FORMAT]),
+    "a format misspelt": (target(openShiftTemplate={}), [ONE_FORMAT]),
+    "two formats": (target(openshiftTemplate={}, virtualMachineTemplate={}), [ONE_FORMAT]),
+    "a format and one that nobody knows": (target(openshiftTemplate={}, helmChart={}), [ONE_FORMAT]),
+    "a format and a stray field": (target(virtualMachineTemplate={}, name="fedora"), [ONE_FORMAT]),
+    "null for a format": (target(openshiftTemplate=None), [ONE_FORMAT]),
+    "a target that is text": (
+        CANONICAL | {"target": "openshiftTemplate"},
+        ['spec.target: Invalid value: "string": spec.target in body must be of type object: "string"'],
+    ),
+    "a format that is text": (
+        target(openshiftTemplate="fedora"),
+        [
+            'spec.target.openshiftTemplate: Invalid value: "string": spec.target.openshiftTemplate in body must be of type object: "string"'
+        ],
+    ),
+    "a flat format that nobody knows": (
+        FLAT | {"format": "helm.sh/v3"},
+        [
+            'spec.format: Unsupported value: "helm.sh/v3": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
+        ],
+    ),
+    "a flat format of another version": (
+        FLAT | {"format": "template.kubevirt.io/v1alpha1"},
+        [
+            'spec.format: Unsupported value: "template.kubevirt.io/v1alpha1": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
+        ],
+    ),
+    "an empty flat format": (
+        FLAT | {"format": ""},
+        [
+            'spec.format: Unsupported value: "": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
+        ],
+    ),
+    # names
+    "a source without its VM's name": (
+        CANONICAL | {"source": {"vmNamespace": "team-a"}},
+        ["spec.source.vmName: Required value"],
+    ),
+    "a source that is text": (
+        CANONICAL | {"source": "fedora"},
+        ['spec.source: Invalid value: "string": spec.source in body must be of type object: "string"'],
+    ),
+    "an empty VM name": (
+        source(vmName=""),
+        [
+            f'spec.source.vmName: Invalid value: "": {NAME}',
+            'spec.source.vmName: Invalid value: "": spec.source.vmName in body should be at least 1 chars long',
+        ],
+    ),
+    "an empty VM name in the flat form": (
+        FLAT | {"vmName": ""},
+        [
+            'spec.vmName: Invalid value: "": spec.vmName in body should be at least 1 chars long',
+            f'spec.vmName: Invalid value: "": {NAME}',
+        ],
+    ),
+    "a VM name in capitals": (source(vmName="Fedora"), [f'spec.source.vmName: Invalid value: "Fedora": {NAME}']),
+    "a VM name with an underscore": (FLAT | {"vmName": "a_b"}, [f'spec.vmName: Invalid value: "a_b": {NAME}']),
+    "a VM name with a slash": (source(vmName="a/b"), [f'spec.source.vmName: Invalid value: "a/b": {NAME}']),
+    "a VM name with a line break at its end": (
+        source(vmName="fedora\n"),
+        [f'spec.source.vmName: Invalid value: "fedora\\n": {NAME}'],
+    ),
+    "a VM name that begins with a hyphen": (FLAT | {"vmName": "-a"}, [f'spec.vmName: Invalid value: "-a": {NAME}']),
+    "a VM name that ends with a dot": (source(vmName="a."), [f'spec.source.vmName: Invalid value: "a.": {NAME}']),
+    "a VM name with an empty part": (source(vmName="a..b"), [f'spec.source.vmName: Invalid value: "a..b": {NAME}']),
+    "a VM name that is a path": (source(vmName=".."), [f'spec.source.vmName: Invalid value: "..": {NAME}']),
+    "a VM name with an accent": (source(vmName="fédora"), [f'spec.source.vmName: Invalid value: "fédora": {NAME}']),
+    "a VM name of 254 characters": (
+        source(vmName="a" * 254),
+        ["spec.source.vmName: Too long: may not be more than 253 bytes"],
+    ),
+    "a VM name that is a number": (
+        source(vmName=7),
+        ['spec.source.vmName: Invalid value: "integer": spec.source.vmName in body must be of type string: "integer"'],
+    ),
+    "a namespace with a dot": (
+        source(vmNamespace="team.a"),
+        [f'spec.source.vmNamespace: Invalid value: "team.a": {NAMESPACE}'],
+    ),
+    "a namespace in capitals": (
+        source(vmNamespace="Team"),
+        [f'spec.source.vmNamespace: Invalid value: "Team": {NAMESPACE}'],
+    ),
+    "a namespace that ends with a hyphen": (
+        source(vmNamespace="team-"),
+        [f'spec.source.vmNamespace: Invalid value: "team-": {NAMESPACE}'],
+    ),
+    "an empty namespace": (
+        source(vmNamespace=""),
+        [
+            'spec.source.vmNamespace: Invalid value: "": spec.source.vmNamespace in body should be at least 1 chars long',
+            f'spec.source.vmNamespace: Invalid value: "": {NAMESPACE}',
+        ],
+    ),
+    "a namespace of 64 characters": (
+        source(vmNamespace="n" * 64),
+        ["spec.source.vmNamespace: Too long: may not be more than 63 bytes"],
+    ),
+    "an OpenShift template's name in capitals": (
+        target(openshiftTemplate={"name": "Fedora"}),
+        [f'spec.target.openshiftTemplate.name: Invalid value: "Fedora": {NAME}'],
+    ),
+    "an OpenShift template's name of 254 characters": (
+        target(openshiftTemplate={"name": "a" * 254}),
+        ["spec.target.openshiftTemplate.name: Too long: may not be more than 253 bytes"],
+    ),
+    "a native template's name with a space": (
+        target(virtualMachineTemplate={"name": "my fedora"}),
+        [f'spec.target.virtualMachineTemplate.name: Invalid value: "my fedora": {NAME}'],
+    ),
+    "a native template's name that is empty": (
+        target(virtualMachineTemplate={"name": ""}),
+        [
+            'spec.target.virtualMachineTemplate.name: Invalid value: "": spec.target.virtualMachineTemplate.name in body should be at least 1 chars long',
+            f'spec.target.virtualMachineTemplate.name: Invalid value: "": {NAME}',
+        ],
+    ),
+    "a templateName with a reference in it": (
+        FLAT | {"templateName": "${NAME}"},
+        [f'spec.templateName: Invalid value: "${{NAME}}": {NAME}'],
+    ),
+    "a templateName of 254 characters": (
+        FLAT | {"templateName": "a" * 254},
+        ["spec.templateName: Too long: may not be more than 253 bytes"],
+    ),
+    # refreshPolicy and TTL
+    "a refreshPolicy that nobody knows": (
+        FLAT | {"refreshPolicy": "Always"},
+        ['spec.refreshPolicy: Unsupported value: "Always": supported values: "Once", "OnChange"'],
+    ),
+    "a TTL with OnChange": (CANONICAL | {"refreshPolicy": "OnChange", "ttlSecondsAfterFinished": 60}, [NO_TTL]),
+    "a TTL with OnChange in the flat form": (
+        FLAT | {"refreshPolicy": "OnChange", "ttlSecondsAfterFinished": 0},
+        [NO_TTL],
+    ),
+    "a TTL below 0": (
+        FLAT | {"ttlSecondsAfterFinished": -1},
+        [
+            "spec.ttlSecondsAfterFinished: Invalid value: -1: spec.ttlSecondsAfterFinished in body should be greater than or equal to 0"
+        ],
+    ),
+    "a TTL of more than 68 years": (
+        FLAT | {"ttlSecondsAfterFinished": 2147483648},
+        [
+            "spec.ttlSecondsAfterFinished: Invalid value: 2147483648: spec.ttlSecondsAfterFinished in body should be less than or equal to 2147483647"
+        ],
+    ),
+    "a TTL that is text": (
+        FLAT | {"ttlSecondsAfterFinished": "1h"},
+        [
+            'spec.ttlSecondsAfterFinished: Invalid value: "string": spec.ttlSecondsAfterFinished in body must be of type integer: "string"'
+        ],
+    ),
+    # options
+    "an identity that nobody knows": (
+        FLAT | {"options": {"identity": "fresh"}},
+        ['spec.options.identity: Unsupported value: "fresh": supported values: "Fresh", "Preserve"'],
+    ),
+    "data volumes that are shared": (
+        FLAT | {"options": {"dataVolumes": "Shared"}},
+        ['spec.options.dataVolumes: Unsupported value: "Shared": supported values: "Preserve", "Unique"'],
+    ),
+    "secrets that are dropped": (
+        CANONICAL | {"options": {"secrets": "Drop"}},
+        ['spec.options.secrets: Unsupported value: "Drop": supported values: "Preserve", "Require"'],
+    ),
+    "options that are a list": (
+        CANONICAL | {"options": ["Unique"]},
+        ['spec.options: Invalid value: "array": spec.options in body must be of type object: "array"'],
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", GOOD.values(), ids=GOOD)
+async def test_a_good_request_is_accepted(spec: dict[str, Any], client: Client) -> None:
+    stored = await client.post(COLLECTION, request(spec), dryRun="All", fieldValidation="Strict")
+    given = {field: value for field, value in spec.items() if value is not None}
+    defaults = {"identity": "Fresh", "dataVolumes": "Preserve", "secrets": "Preserve"}
+    # Nothing is filled in but what goes with either form.
+    assert stored["spec"] == {"refreshPolicy": "Once"} | given | {"options": defaults | given.get("options", {})}
+
+
+@pytest.mark.parametrize(("spec", "expected"), BAD.values(), ids=BAD)
+async def test_a_bad_request_is_refused_with_what_to_write(spec: Any, expected: list[str], client: Client) -> None:
+    with pytest.raises(ApiError) as refused:
+        await client.post(COLLECTION, request(spec), dryRun="All")
+    assert refused.value.status == 422
+    assert complaints(refused.value) == sorted(expected)
+
+
+UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
+    "an option": (FLAT | {"options": {"identitty": "Preserve"}}, "spec.options.identitty"),
+    "a field of the spec": (FLAT | {"vmNamespace": "team-a"}, "spec.vmNamespace"),
+    "a field of the source": (source(namespace="team-a"), "spec.source.namespace"),
+    "a field of a target": (target(openshiftTemplate={"names": "a"}), "spec.target.openshiftTemplate.names"),
+}
+
+
+@pytest.mark.parametrize(("spec", "path"), UNKNOWN.values(), ids=UNKNOWN)
+async def test_a_field_that_nobody_knows_is_named_by_strict_validation(
+    spec: dict[str, Any], path: str, client: Client
+) -> None:
+    with pytest.raises(ApiError) as refused:
+        await client.post(COLLECTION, request(spec), dryRun="All", fieldValidation="Strict")
+    assert refused.value.status == 400
+    assert refused.value.message.endswith(f'strict decoding error: unknown field "{path}"')
+
+
+async def test_a_status_given_by_a_person_is_dropped(client: Client) -> None:
+    given = request(FLAT) | {"status": {"conditions": [{"type": "Authorized", "status": "True"}]}}
+    stored = await client.post(COLLECTION, given, dryRun="All")
+    assert "status" not in stored

@@ -1,0 +1,188 @@
+"""How a request looks to a person with kubectl, and what its status may hold, on the real API server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.controlplane import ApiError, Client, Server
+from tests.config.requests import CANONICAL, complaints, request
+
+pytestmark = pytest.mark.usefixtures("requests_served")
+
+CRD = Path(__file__).parents[2] / "config/crd/virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"
+
+DESIGN_EXAMPLE = """\
+apiVersion: ssp.kubevirt.io/v1alpha1
+kind: VirtualMachineTemplateRequest
+metadata:
+  name: virtualmachinetemplaterequest-sample
+spec:
+  vmName: vmi-ephemeral
+  templateName: vmi-ephemeral-template
+  format: template.openshift.io/v1
+"""
+
+STATUS: dict[str, Any] = {
+    "observedGeneration": 1,
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "reason": "Rendered",
+            "message": "the template is there",
+            "observedGeneration": 1,
+            "lastTransitionTime": "2026-11-24T05:00:00Z",
+        },
+        {
+            "type": "Authorized",
+            "status": "True",
+            "reason": "PolicyInForce",
+            "message": "",
+            "lastTransitionTime": "2026-11-24T05:00:00Z",
+        },
+    ],
+    "source": {"uid": "6a1f", "generation": 3, "resourceVersion": "77"},
+    "templateRef": {
+        "apiVersion": "template.openshift.io/v1",
+        "kind": "Template",
+        "name": "vmi-ephemeral-template",
+        "uid": "7b2e",
+    },
+    "parameters": 3,
+    "warnings": [
+        {"reason": "SharedDataVolumes", "message": "a sentence", "path": "spec.dataVolumeTemplates[0]"},
+        {"reason": "SourceGone", "message": "a sentence"},
+    ],
+    "lastRenderTime": "2026-11-24T05:00:00Z",
+    "rendered": {"digest": "sha256:00ff", "templateResourceVersion": "78"},
+}
+
+
+def collection(namespace: str) -> str:
+    return f"/apis/ssp.kubevirt.io/v1alpha1/namespaces/{namespace}/virtualmachinetemplaterequests"
+
+
+async def asked(client: Client, namespace: str, name: str, spec: dict[str, Any], status: Any = None) -> dict[str, Any]:
+    made = await client.post(collection(namespace), request(spec, name=name))
+    if status is None:
+        return made
+    path = f"{collection(namespace)}/{name}/status"
+    return await client.put(path, made | {"status": status}, fieldValidation="Strict")
+
+
+async def test_the_design_example_is_accepted_as_it_stands(server: Server, client: Client, namespace: str) -> None:
+    server.kubectl("create", "--namespace", namespace, "--filename", "-", input=DESIGN_EXAMPLE)
+    stored = await client.get(f"{collection(namespace)}/virtualmachinetemplaterequest-sample")
+    assert stored["spec"].items() >= yaml.safe_load(DESIGN_EXAMPLE)["spec"].items()
+    assert not stored["spec"].keys() & {"source", "target"}
+
+
+async def test_get_shows_source_template_ready_reason_and_age(server: Server, client: Client, namespace: str) -> None:
+    await asked(client, namespace, "a-flat-one", yaml.safe_load(DESIGN_EXAMPLE)["spec"], STATUS)
+    waiting = STATUS["conditions"][0] | {"status": "False", "reason": "SourceNotFound"}
+    await asked(client, namespace, "b-canonical-one", CANONICAL, {"conditions": [waiting]})
+    await asked(client, namespace, "c-new-one", {"vmName": "fedora"})
+    rows = [line.split() for line in server.kubectl("get", "vmtreq", "--namespace", namespace).splitlines()]
+    assert rows[0] == ["NAME", "SOURCE", "TEMPLATE", "READY", "REASON", "AGE"]
+    assert [row[:-1] for row in rows[1:]] == [
+        ["a-flat-one", "vmi-ephemeral", "vmi-ephemeral-template", "True", "Rendered"],
+        ["b-canonical-one", "vm-ephemeral", "False", "SourceNotFound"],  # no template yet
+        ["c-new-one", "fedora"],
+    ]
+
+
+async def test_get_kubevirt_lists_requests_too(server: Server, client: Client, namespace: str) -> None:
+    await asked(client, namespace, "mine", CANONICAL)
+    shown = server.kubectl("get", "kubevirt", "--namespace", namespace, "--output", "name")
+    assert "virtualmachinetemplaterequest.ssp.kubevirt.io/mine" in shown.split()
+
+
+async def test_wait_returns_once_ready_is_true(server: Server, client: Client, namespace: str) -> None:
+    await asked(client, namespace, "mine", CANONICAL, STATUS)
+    waited = server.kubectl("wait", "--for=condition=Ready", "--timeout=10s", "--namespace", namespace, "vmtreq/mine")
+    assert waited == "virtualmachinetemplaterequest.ssp.kubevirt.io/mine condition met\n"
+
+
+async def test_the_status_holds_all_that_the_design_names(client: Client, namespace: str) -> None:
+    stored = await asked(client, namespace, "mine", CANONICAL, STATUS)
+    assert stored["status"] == STATUS
+    assert stored["metadata"]["generation"] == 1  # a status is no change of what is asked
+
+
+BAD_STATUS: dict[str, tuple[dict[str, Any], str]] = {
+    "a message of 1,025 characters": (
+        {"conditions": [STATUS["conditions"][0] | {"message": "x" * 1025}]},
+        "status.conditions[0].message: Too long: may not be more than 1024 bytes",
+    ),
+    "two conditions of one type": (
+        {"conditions": [STATUS["conditions"][0], STATUS["conditions"][0]]},
+        'status.conditions[1]: Duplicate value: {"type":"Ready"}',
+    ),
+    "a condition that is neither true, false nor unknown": (
+        {"conditions": [STATUS["conditions"][0] | {"status": "true"}]},
+        'status.conditions[0].status: Unsupported value: "true": supported values: "True", "False", "Unknown"',
+    ),
+    "101 warnings": (
+        {"warnings": [STATUS["warnings"][1]] * 101},
+        "status.warnings: Too many: 101: must have at most 100 items",
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), BAD_STATUS.values(), ids=BAD_STATUS)
+async def test_a_status_beyond_its_limits_is_refused(
+    status: dict[str, Any], expected: str, client: Client, namespace: str
+) -> None:
+    with pytest.raises(ApiError) as refused:
+        await asked(client, namespace, "mine", CANONICAL, status)
+    assert complaints(refused.value) == [expected]
+
+
+def objects(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field below `schema`, and its path as kubectl explain takes it."""
+    for name, field in schema.get("properties", {}).items():
+        if path == "vmtreq" and name == "metadata":
+            continue
+        yield f"{path}.{name}", field
+        yield from objects(field.get("items", field), f"{path}.{name}")
+
+
+SCHEMA = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+FIELDS = dict(objects(SCHEMA, "vmtreq"))
+
+
+def test_every_field_has_a_description() -> None:
+    assert [path for path, field in FIELDS.items() if not field.get("description", "").strip()] == []
+
+
+def test_every_text_and_list_has_a_limit() -> None:
+    free = {"vmtreq.apiVersion", "vmtreq.kind"}  # the API server's own
+    limited = {"maxLength", "enum", "maxItems"}
+    texts = {p: f for p, f in FIELDS.items() if f["type"] in {"string", "array"} and f.get("format") != "date-time"}
+    assert [path for path, field in texts.items() if path not in free and not field.keys() & limited] == []
+
+
+def test_nothing_of_one_form_has_a_default() -> None:
+    assert {path: field["default"] for path, field in FIELDS.items() if "default" in field} == {
+        "vmtreq.spec.refreshPolicy": "Once",
+        "vmtreq.spec.options": {},
+        "vmtreq.spec.options.identity": "Fresh",
+        "vmtreq.spec.options.dataVolumes": "Preserve",
+        "vmtreq.spec.options.secrets": "Preserve",
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ["vmtreq", "vmtreq.spec", "vmtreq.spec.options", "vmtreq.spec.target", "vmtreq.status"]
+)
+def test_explain_shows_the_descriptions(path: str, server: Server) -> None:
+    shown = " ".join(server.kubectl("explain", path).split())
+    for field, schema in FIELDS.items():
+        if field.rpartition(".")[0] == path and path != "vmtreq":
+            assert f"{field.rpartition('.')[2]} <" in shown
+            assert " ".join(schema["description"].split()) in shown
+    described = SCHEMA if path == "vmtreq" else FIELDS[path]
+    assert " ".join(described["description"].split()) in shown

@@ -1,0 +1,159 @@
+"""What may be changed in a request once it exists, on the real API server."""
+
+from typing import Any
+
+import pytest
+
+from e2e.controlplane import ApiError, Client
+from tests.config.requests import CANONICAL, COLLECTION, FLAT, complaints, request
+
+pytestmark = pytest.mark.usefixtures("requests_served")
+
+ON_CHANGE = {"refreshPolicy": "OnChange"}
+Specs = tuple[dict[str, Any], dict[str, Any]]  # before, after
+
+GOOD: dict[str, Specs] = {
+    "nothing": (CANONICAL, CANONICAL),
+    "a default written out": (FLAT, FLAT | {"refreshPolicy": "Once", "options": {"identity": "Fresh"}}),
+    "a default left out": (FLAT | {"options": {"identity": "Fresh"}, "refreshPolicy": "Once"}, FLAT),
+    "a TTL added": (CANONICAL, CANONICAL | {"ttlSecondsAfterFinished": 60}),
+    "a TTL changed": (FLAT | {"ttlSecondsAfterFinished": 60}, FLAT | {"ttlSecondsAfterFinished": 3600}),
+    "a TTL removed": (FLAT | {"ttlSecondsAfterFinished": 60}, FLAT),
+    "OnChange to Once": (CANONICAL | ON_CHANGE, CANONICAL | {"refreshPolicy": "Once"}),
+    "OnChange to the default": (FLAT | ON_CHANGE, FLAT),
+    "OnChange to Once, with a TTL": (FLAT | ON_CHANGE, FLAT | {"ttlSecondsAfterFinished": 60}),
+}
+
+
+def fixed(field: str, other: str) -> str:
+    return (
+        f"spec.{field}: Forbidden: {field} cannot change: put it back as it was, and create another request for {other}"
+    )
+
+
+SOURCE = fixed("source", "another virtual machine")
+TARGET = fixed("target", "another template")
+VM_NAME = fixed("vmName", "another virtual machine")
+TEMPLATE_NAME = fixed("templateName", "another template")
+FORMAT = fixed("format", "another format")
+OPTIONS = "spec.options: Forbidden: options cannot change: put them back as they were, and create another request for other options"
+ONCE = "spec.refreshPolicy: Forbidden: refreshPolicy can only go from OnChange to Once: put Once back, and create another request with refreshPolicy: OnChange"
+NO_TTL = "spec.ttlSecondsAfterFinished: Forbidden: a request with refreshPolicy OnChange is never finished: remove ttlSecondsAfterFinished, or write refreshPolicy: Once"
+
+BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "another VM": (CANONICAL, CANONICAL | {"source": {"vmName": "other", "vmNamespace": "team-a"}}, [SOURCE]),
+    "another namespace": (
+        CANONICAL,
+        CANONICAL | {"source": {"vmName": "vm-ephemeral", "vmNamespace": "team-b"}},
+        [SOURCE],
+    ),
+    "no namespace any more": (CANONICAL, CANONICAL | {"source": {"vmName": "vm-ephemeral"}}, [SOURCE]),
+    "a namespace where there was none": (
+        CANONICAL | {"source": {"vmName": "vm-ephemeral"}},
+        CANONICAL,
+        [SOURCE],
+    ),
+    "another template": (CANONICAL, CANONICAL | {"target": {"openshiftTemplate": {"name": "other"}}}, [TARGET]),
+    "the template's name left to its default": (CANONICAL, CANONICAL | {"target": {"openshiftTemplate": {}}}, [TARGET]),
+    "another target": (
+        CANONICAL,
+        CANONICAL | {"target": {"virtualMachineTemplate": {"name": "vm-ephemeral-template"}}},
+        [TARGET],
+    ),
+    "another VM in the flat form": (FLAT, FLAT | {"vmName": "other"}, [VM_NAME]),
+    "another template in the flat form": (FLAT, FLAT | {"templateName": "other"}, [TEMPLATE_NAME]),
+    "another format in the flat form": (FLAT, FLAT | {"format": "template.kubevirt.io/v1beta1"}, [FORMAT]),
+    "a format where there was none": ({"vmName": "a"}, {"vmName": "a", "format": "template.openshift.io/v1"}, [FORMAT]),
+    "a templateName where there was none": ({"vmName": "a"}, {"vmName": "a", "templateName": "a"}, [TEMPLATE_NAME]),
+    "templateName and format left out": (FLAT, {"vmName": "vm-ephemeral"}, [FORMAT, TEMPLATE_NAME]),
+    "source and target to the flat form": (CANONICAL, FLAT, [FORMAT, SOURCE, TARGET, TEMPLATE_NAME, VM_NAME]),
+    "source and target to another VM in the flat form": (
+        CANONICAL,
+        {"vmName": "other"},
+        [SOURCE, TARGET, VM_NAME],
+    ),
+    "the flat form to source and target": (FLAT, CANONICAL, [FORMAT, SOURCE, TARGET, TEMPLATE_NAME, VM_NAME]),
+    "the flat form to another VM in another namespace": (
+        {"vmName": "mine"},
+        {"source": {"vmName": "yours", "vmNamespace": "team-b"}, "target": {"openshiftTemplate": {}}},
+        [SOURCE, TARGET, VM_NAME],
+    ),
+    "another identity": (FLAT, FLAT | {"options": {"identity": "Preserve"}}, [OPTIONS]),
+    "other data volumes": (CANONICAL, CANONICAL | {"options": {"dataVolumes": "Unique"}}, [OPTIONS]),
+    "secrets no longer required": (FLAT | {"options": {"secrets": "Require"}}, FLAT, [OPTIONS]),
+    "options left out": (CANONICAL | {"options": {"identity": "Preserve"}}, CANONICAL, [OPTIONS]),
+    "Once to OnChange": (CANONICAL, CANONICAL | ON_CHANGE, [ONCE]),
+    "Once to OnChange in the flat form": (FLAT, FLAT | ON_CHANGE, [ONCE]),
+    "Once with a TTL to OnChange": (
+        FLAT | {"ttlSecondsAfterFinished": 60},
+        FLAT | ON_CHANGE | {"ttlSecondsAfterFinished": 60},
+        [ONCE, NO_TTL],
+    ),
+    "a TTL added under OnChange": (FLAT | ON_CHANGE, FLAT | ON_CHANGE | {"ttlSecondsAfterFinished": 60}, [NO_TTL]),
+}
+
+
+async def change(client: Client, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Create a request and try to replace it, as `kubectl replace` and `kubectl edit` do; leave nothing behind."""
+    created = await client.post(COLLECTION, request(before))
+    path = f"{COLLECTION}/{created['metadata']['name']}"
+    try:
+        return await client.put(path, request(after, **created["metadata"]))
+    finally:
+        await client.delete(path)
+
+
+@pytest.mark.parametrize(("before", "after"), GOOD.values(), ids=GOOD)
+async def test_what_may_change_is_changed(before: dict[str, Any], after: dict[str, Any], client: Client) -> None:
+    changed = await change(client, before, after)
+    assert changed["spec"].get("ttlSecondsAfterFinished") == after.get("ttlSecondsAfterFinished")
+    assert changed["spec"]["refreshPolicy"] == after.get("refreshPolicy", "Once")
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), BAD.values(), ids=BAD)
+async def test_what_was_asked_for_stays(
+    before: dict[str, Any], after: dict[str, Any], expected: list[str], client: Client
+) -> None:
+    with pytest.raises(ApiError) as refused:
+        await change(client, before, after)
+    assert refused.value.status == 422
+    assert complaints(refused.value) == sorted(expected)
+
+
+PATCHES: dict[str, tuple[dict[str, Any], str, Any, list[str]]] = {  # before, kind of patch, patch, complaints
+    "a merge patch that drops source and target and names a VM": (
+        CANONICAL,
+        "merge",
+        {"spec": {"source": None, "target": None, "vmName": "other"}},
+        [SOURCE, TARGET, VM_NAME],
+    ),
+    "a JSON patch that drops the target's name": (
+        CANONICAL,
+        "json",
+        [{"op": "remove", "path": "/spec/target/openshiftTemplate/name"}],
+        [TARGET],
+    ),
+    "a merge patch that adds a format that nobody knows": (
+        CANONICAL,
+        "merge",
+        {"spec": {"target": {"helmChart": {}}}},
+        [
+            "spec.target: Invalid value: write exactly one format and nothing else: openshiftTemplate: {} or virtualMachineTemplate: {}",
+            TARGET,
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "kind", "patch", "expected"), PATCHES.values(), ids=PATCHES)
+async def test_no_patch_gets_round_it(
+    before: dict[str, Any], kind: str, patch: Any, expected: list[str], client: Client
+) -> None:
+    created = await client.post(COLLECTION, request(before))
+    path = f"{COLLECTION}/{created['metadata']['name']}"
+    try:
+        with pytest.raises(ApiError) as refused:
+            await client.patch(path, patch, kind)
+    finally:
+        await client.delete(path)
+    assert complaints(refused.value) == sorted(expected)
