@@ -65,6 +65,13 @@ class Request:
         """Whether nothing is left to do but to wait for the TTL: Once, published, and no longer kept in step."""
         return self.rendered and self.asked is not None and not self.asked.keep_in_step and not self.told.digest
 
+    @property
+    def needs_access(self) -> bool:
+        """Whether its author's right to read the source is yet to be judged: the source is in another namespace."""
+        if self.asked is None or self.deleting or self.asked.source.namespace == self.key.namespace:
+            return False
+        return not self.told.authorized
+
     def template_key(self, asked: Asked) -> Key:
         """Return where the template goes: the request's namespace."""
         return Key(self.key.namespace, asked.template)

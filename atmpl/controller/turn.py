@@ -1,8 +1,10 @@
-"""One turn of one request: judge it, write down what was found, and say it to the queue."""
+"""One turn of one request: may it, what becomes of it, and what is written down about it."""
 
 import logging
 from datetime import datetime
+from typing import NamedTuple
 
+from atmpl.controller.access import Verdict, judge
 from atmpl.controller.cluster import (
     Cluster,
     ClusterError,
@@ -14,7 +16,7 @@ from atmpl.controller.cluster import (
     TerminatingError,
     UnavailableError,
 )
-from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Waiting
+from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged, Waiting
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
 from atmpl.controller.status import next_status
@@ -22,27 +24,50 @@ from atmpl.controller.status import next_status
 log = logging.getLogger(__name__)
 
 
-async def turn(request: Request, cluster: Cluster, now: datetime) -> Outcome:
+class Turn(NamedTuple):
+    """What a turn found, and how it judged the author's rights where it had to."""
+
+    outcome: Outcome
+    verdict: Verdict | None = None
+
+
+async def turn(request: Request, cluster: Cluster, now: datetime) -> Turn:
     """Reconcile `request` and write its status where that says something new. Raises nothing but cancellation."""
-    outcome = await _found(request, cluster, now)
-    status = next_status(request, outcome, now)
+    found = await _found(request, cluster, now)
+    authorized = found.verdict.message if found.verdict and found.verdict.in_force else None
+    status = next_status(request, found.outcome, now, authorized=authorized)
     if status is None:
-        return outcome
+        return found
     try:
         await cluster.write_status(request, status)
     except ClusterError as error:
-        return meaning(error)
-    return outcome
+        return found._replace(outcome=meaning(error))
+    return found
 
 
-async def _found(request: Request, cluster: Cluster, now: datetime) -> Outcome:
+async def _found(request: Request, cluster: Cluster, now: datetime) -> Turn:
+    verdict = None
     try:
-        return await reconcile(request, cluster, now)
+        if request.needs_access:
+            if request.told.reason == Reason.CROSS_NAMESPACE_DENIED:
+                return Turn(Unchanged())  # for good: a policy put in force since then did not see this request
+            verdict = judge(request.created, *await cluster.policy())
+            if not verdict.in_force:
+                return Turn(Refused(Reason.CROSS_NAMESPACE_DENIED, _denied(request, verdict)), verdict)
+        return Turn(await reconcile(request, cluster, now), verdict)
     except ClusterError as error:
-        return meaning(error)
+        return Turn(meaning(error), verdict)
     except Exception as error:  # whatever one request does to us, the others are served
         log.exception("reconcile failed", extra={"request": str(request.key)})
-        return Retry(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
+        why = f"Internal error of the controller ({type(error).__name__}); it is tried again"
+        return Turn(Retry(Reason.FAILED, why), verdict)
+
+
+def _denied(request: Request, verdict: Verdict) -> str:
+    assert request.asked is not None, "only a request that names a source can be denied it"
+    return (
+        f"VM {request.asked.source} is in another namespace, and it is not sure that you may read it: {verdict.message}"
+    )
 
 
 def meaning(error: ClusterError) -> Outcome:

@@ -1,12 +1,14 @@
 """The `Cluster` of a real API server: what the streams showed, and calls in their cheapest forms. Design section 3."""
 
+import asyncio
 from typing import Any
 
 import orjson
 
-from atmpl.controller.cluster import MovedError, PolicyObjects, TemplateMeta, UnavailableError
+from atmpl.controller.cluster import MovedError, NotServedError, PolicyObjects, TemplateMeta, UnavailableError
 from atmpl.controller.key import Key
 from atmpl.controller.outcome import Published
+from atmpl.controller.policy import NAME as POLICY
 from atmpl.controller.request import Request
 from atmpl.kube.answer import Answer, error_of
 from atmpl.kube.connection import METADATA, Connection
@@ -88,8 +90,12 @@ class KubeCluster:
         return found is not None and found["metadata"]["uid"] == request.uid
 
     async def policy(self) -> PolicyObjects:
-        """Read the admission policy and its binding."""
-        raise NotImplementedError
+        """Read the admission policy and its binding, both at once; None where the cluster knows no such kind."""
+        policy, binding = await asyncio.gather(
+            self._connection.call("GET", f"{ADMISSION}/validatingadmissionpolicies/{POLICY}", headers=READ),
+            self._connection.call("GET", f"{ADMISSION}/validatingadmissionpolicybindings/{POLICY}", headers=READ),
+        )
+        return PolicyObjects(_found_or_unknown(policy), _found_or_unknown(binding))
 
     async def write_status(self, request: Request, status: dict[str, Any]) -> None:
         """Write the status of exactly the request that was judged: the version stands in the patch itself."""
@@ -138,6 +144,13 @@ def _found(answer: Answer) -> dict[str, Any] | None:
     if not isinstance(metadata, dict) or not {"uid", "resourceVersion", "creationTimestamp"} <= metadata.keys():
         raise UnavailableError("an object without metadata")
     return found
+
+
+def _found_or_unknown(answer: Answer) -> dict[str, Any] | None:
+    try:
+        return _found(answer)
+    except NotServedError:
+        return None
 
 
 def _published(answer: Answer) -> Published:

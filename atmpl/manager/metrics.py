@@ -27,6 +27,12 @@ class Metrics:
         self.reconcile_seconds = Histogram(
             "atmpl_reconcile_time_seconds", "Time of one reconcile", registry=self.registry, buckets=SECONDS
         )
+        self.verdicts = Counter(
+            "atmpl_access_verdicts",
+            "Judgements whether the admission policy had checked the author of a request for another namespace's VM",
+            ["verdict"],
+            registry=self.registry,
+        )
         self.queue_seconds = Histogram(
             "workqueue_queue_duration_seconds",
             "Time that a request waits in the queue before a worker takes it",

@@ -58,11 +58,13 @@ class Worker:
         if self._requests.defers(key):
             return
         began = perf_counter()
-        outcome = await turn(request, self._cluster, datetime.now(UTC))
+        outcome, verdict = await turn(request, self._cluster, datetime.now(UTC))
         took = perf_counter() - began
         word = label(outcome)
         self._metrics.reconciles.labels(word).inc()
         self._metrics.reconcile_seconds.observe(took)
+        if verdict is not None:
+            self._metrics.verdicts.labels(verdict.word).inc()
         self._next(key, outcome)
         if not isinstance(outcome, Unchanged | Gone):
             log.info(word, extra=_about(request, outcome, took))
