@@ -4,11 +4,13 @@ The cluster's processor knows two references: `${P}` anywhere in a string, and `
 parameter's text is decoded as JSON if it is JSON and stays a string if it is not.
 """
 
-import json
 import re
 from typing import Final, NamedTuple, TypeAlias
 
 import orjson
+
+from atmpl.template import gojson
+from atmpl.template.errors import ProcessError
 
 Scalar: TypeAlias = str | bool | int | float
 
@@ -44,7 +46,7 @@ def form(value: Scalar) -> Form | None:
 
 def whole(text: str) -> Form:
     """Return how a string goes by `${{P}}`: as it is, or JSON-encoded where it would parse as JSON."""
-    return Form(whole=True, text=quoted(text) if _is_json(text) else text)
+    return Form(whole=True, text=quoted(text) if is_json(text) else text)
 
 
 def quoted(text: str) -> str:
@@ -62,29 +64,11 @@ def holds_reference(text: str) -> bool:
     return "${" in text and REFERENCE.search(text) is not None
 
 
-def _is_json(text: str) -> bool:
-    """Return whether Go's decoder may take `text` for JSON. In doubt yes: the JSON-encoded string is always right."""
-    if text.lstrip(" \t\r\n")[:1] not in _STARTS:
-        return False
+def is_json(text: str) -> bool:
+    """Return whether the processor may take `text` for JSON. In doubt yes: a JSON string of it is always right."""
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return _is_odd_json(text)
-    return True
-
-
-_STARTS: Final = frozenset('{["-0123456789tfn')
-
-
-def _is_odd_json(text: str) -> bool:
-    """Return whether `text` is JSON that orjson refuses and Go may take: very deep, or with very large numbers."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)  # NaN and the infinities, which only Python takes
-
-    try:
-        json.loads(text, parse_constant=refuse, parse_int=str, parse_float=str)
-    except RecursionError:
+        gojson.decode(text)
+    except ProcessError:  # more levels than can be told here
         return True
     except ValueError:
         return False

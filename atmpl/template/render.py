@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from atmpl.template import data_volumes, provenance
 from atmpl.template.asked import Options, Owner
+from atmpl.template.console import protect
 from atmpl.template.formats.format import Draft, Format
 from atmpl.template.leaves import Leaf, part
 from atmpl.template.limits import refuse
@@ -51,6 +52,7 @@ def render(
         message=shown(writer.warnings),
     )
     template = format.assemble(draft)
+    protect(template, format.parameters(template))
     prove(template, format, source, options, writer.withheld)
     return Render(template, tuple(writer.warnings))
 

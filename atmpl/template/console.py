@@ -1,0 +1,77 @@
+"""Console safety, for any VM at all: the last part of rule 3.
+
+The OpenShift console shows a template by replacing `${P}` in the whole template's JSON text, one parameter with a value
+after another, and parsing the result. `references.form` keeps every default that breaks such text away from `${P}`; but
+a VM may hold the text `${P}` itself, in cloud-init say, where the processor never looks and the console does. That is
+harmless while P's default is (a common script says `${HOSTNAME}`, and nothing crashes). Where it may not be, no value
+keeps the text of a reference: its dollars go by their JSON escape, which only the processor decodes.
+"""
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from atmpl.template.errors import RenderError
+from atmpl.template.references import breaks_console, is_json, quoted
+from atmpl.template.rules import COPIED_ANNOTATIONS
+
+_REFERENCE: Final = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
+_WITHIN: Final = re.compile(r"\$\{?[a-zA-Z0-9_]*\$\{([a-zA-Z0-9_]+)\}")  # what replaces it may complete a reference
+
+
+def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
+    """Change `template` and its `parameters`, which are parts of it, so that the console cannot crash on them.
+
+    Raises RenderError where the VM's name or labels would have to change; no cluster has such names and labels.
+    """
+    metadata: dict[str, Any] = template.get("metadata", {})
+    fixed = orjson.dumps(metadata).decode()
+    suspects = [parameter for parameter in parameters if "${" in parameter.get("value", "")]
+    if not suspects and "${" not in fixed:
+        return
+    values = {parameter["name"]: parameter["value"] for parameter in parameters if parameter.get("value")}
+    if not any(map(breaks_console, values.values())):
+        return
+    if not any(_may_break(text, values) for text in (fixed, *(parameter["value"] for parameter in suspects))):
+        return
+    escaped: dict[str, str] = {}  # the reference that it was: the one that is decoded
+    for parameter in suspects:
+        name, text = parameter["name"], parameter["value"]
+        if any(other in values for other in _REFERENCE.findall(text)):
+            parameter["value"] = (text if is_json(text) else quoted(text)).replace("$", "\\u0024")
+            escaped[f"${{{name}}}"] = f"${{{{{name}}}}}"
+    for copied in COPIED_ANNOTATIONS:
+        metadata.get("annotations", {}).pop(copied, None)
+    if any(name in values for name in _REFERENCE.findall(orjson.dumps(metadata).decode())):
+        raise RenderError("metadata", "its name or a label holds a ${...} that is a parameter's; rename it")
+    for field, value in template.items():
+        if field == "labels":  # a string map, where nothing is decoded
+            _refuse(value, escaped)
+        elif field != "metadata" and value is not parameters:
+            template[field] = _decoded(value, escaped, parameters)
+
+
+def _may_break(text: str, values: dict[str, str]) -> bool:
+    """Return whether replacing the references in `text` may bring a default there that breaks JSON text."""
+    found = [values[name] for name in _REFERENCE.findall(text) if name in values]
+    return any(breaks_console(value) or "$" in value for value in found) or any(
+        name in values for name in _WITHIN.findall(text)
+    )
+
+
+def _refuse(labels: dict[str, str], escaped: dict[str, str]) -> None:
+    texts = {*labels, *labels.values()}
+    if any(plain in texts or whole in texts for plain, whole in escaped.items()):
+        raise RenderError("metadata.labels", "a label holds a ${...} that is a parameter's; rename it")
+
+
+def _decoded(value: Any, escaped: dict[str, str], parameters: list[dict[str, Any]]) -> Any:
+    """Return `value` with each reference in `escaped` as the one that is decoded."""
+    if isinstance(value, str):
+        return escaped.get(value, value)
+    if isinstance(value, list) and value is not parameters:
+        return [_decoded(item, escaped, parameters) for item in value]
+    if isinstance(value, dict):
+        return {escaped.get(key, key): _decoded(item, escaped, parameters) for key, item in value.items()}
+    return value

@@ -1,0 +1,106 @@
+import pytest
+
+from atmpl.template import FORMATS, RenderError, render
+from tests.template.openshift_console import shown
+from tests.template.vms import a_vm
+
+SCRIPT = '#cloud-config\nhostname: "x"\n'
+
+
+def user_data(text):
+    return {"volumes": [{"name": "c", "cloudInitNoCloud": {"userData": text}}]}
+
+
+HARMLESS = {  # what stands in a VM, where the console's substitution breaks nothing
+    "a plain script": user_data(SCRIPT),
+    "a script that names a parameter with a harmless default": {
+        "hostname": "db",
+        **user_data('#!/bin/sh\necho "${HOSTNAME} ${UNKNOWN}"\n'),
+    },
+    "a script that holds the text ${LABELS}": user_data('echo "${LABELS}"'),
+}
+
+HARMFUL = {  # where it would
+    "a script that names itself": user_data('echo "${VOLUME0_USER_DATA}"\n'),
+    "a word that names a script": {"hostname": "${VOLUME0_USER_DATA}", **user_data(SCRIPT)},
+    "a word that names a word that names a script": {
+        "hostname": "${SUBDOMAIN}",
+        "subdomain": "${VOLUME0_USER_DATA}",
+        **user_data(SCRIPT),
+    },
+    "a reference put together from a default": {
+        "hostname": "VOLUME0_USER_DATA",
+        "subdomain": "${${HOSTNAME}}",
+        **user_data(SCRIPT),
+    },
+    "a reference put together from two defaults": {
+        "a": "$",
+        "b": "{VOLUME0_USER_DATA}",
+        "c": "${A}${B}",
+        **user_data(SCRIPT),
+    },
+    "a reference begun by a default": {"a": "$", "c": "${A}{VOLUME0_USER_DATA}", **user_data(SCRIPT)},
+    "a reference begun before a default": {"b": "{VOLUME0_USER_DATA}", "c": "$${B}", **user_data(SCRIPT)},
+    "Ignition that names itself": user_data('{"ignition": "${VOLUME0_USER_DATA}"}'),
+    "a key that names a script": {"nodeSelector": {"${VOLUME0_USER_DATA}": "x"}, **user_data(SCRIPT)},
+    "a name that names a script": {"x": {"name": "${VOLUME0_USER_DATA}"}, **user_data(SCRIPT)},
+    "a literal that names a literal": {"x": [{"name": "${LITERAL1}"}, {"name": '"${X}"'}]},
+}
+
+FORM = {  # a default of its own: goes by ${{P}}, since by ${P} the console would crash
+    "a quote": 'say "hi"',
+    "a backslash": "C:\\windows",
+    "a line": "a\nb",
+    "a tab": "a\tb",
+    "NUL": "\0",
+    "what JavaScript takes for all that is before": "a$`b",
+    "what JavaScript takes for all that is after": "a$'b",
+}
+
+
+@pytest.mark.parametrize("sentence", HARMLESS)
+def test_the_console_shows_what_is_harmless_and_nothing_is_escaped(sentence):
+    template, _ = render(a_vm(HARMLESS[sentence]), format=FORMATS["openshift"], name="t")
+    shown(template)
+    assert "\\u0024" not in str(template)
+
+
+@pytest.mark.parametrize("sentence", HARMFUL)
+def test_the_console_shows_what_would_have_crashed_it(sentence):
+    template, _ = render(a_vm(HARMFUL[sentence]), format=FORMATS["openshift"], name="t")
+    shown(template)
+
+
+@pytest.mark.parametrize("sentence", FORM)
+def test_a_default_that_would_crash_the_console_goes_by_the_other_reference(sentence):
+    template, _ = render(a_vm({"hostname": FORM[sentence]}), format=FORMATS["openshift"], name="t")
+    assert template["objects"][0]["spec"]["template"]["spec"] == {"hostname": "${{HOSTNAME}}"}
+    assert template["parameters"][0]["value"] == FORM[sentence]
+    shown(template)
+
+
+def test_the_console_of_the_tests_crashes_where_the_real_one_does():
+    template, _ = render(a_vm({"hostname": "x"}), format=FORMATS["openshift"], name="t")
+    template["parameters"][0]["value"] = 'say "hi"'
+    with pytest.raises(ValueError):
+        shown(template)
+    template["parameters"][0]["value"] = "a$`b"
+    with pytest.raises(ValueError):
+        shown(template)
+
+
+def test_validations_that_name_a_script_are_not_copied():
+    vm = a_vm(user_data(SCRIPT), annotations={"vm.kubevirt.io/validations": '["${VOLUME0_USER_DATA}"]'})
+    template, _ = render(vm, format=FORMATS["openshift"], name="t")
+    assert "vm.kubevirt.io/validations" not in template["metadata"]["annotations"]
+    shown(template)
+
+
+def test_a_name_that_names_a_script_is_refused():
+    with pytest.raises(RenderError, match="rename it"):
+        render(a_vm(user_data(SCRIPT), name="${VOLUME0_USER_DATA}"), format=FORMATS["openshift"], name="t")
+
+
+def test_a_label_that_names_a_script_is_refused():
+    with pytest.raises(RenderError, match="rename it"):
+        render(a_vm(user_data(SCRIPT), labels={"a": "${VOLUME0_USER_DATA}"}), format=FORMATS["openshift"], name="t")
