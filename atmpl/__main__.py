@@ -1,0 +1,7 @@
+"""`python -m atmpl` is `atmpl`."""
+
+import sys
+
+from atmpl.cli import main
+
+sys.exit(main())
