@@ -5,6 +5,7 @@ goes through it too. What that decoder does to numbers, lone surrogates and dept
 template.
 """
 
+import json
 import re
 from decimal import Decimal
 from math import isfinite
@@ -20,8 +21,10 @@ _EXACT = 2**53  # integers up to here are floats as well
 
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..(\\u[dD][c-fC-F]..)?|u[dD][c-fC-F]..|.)", re.DOTALL)
-_HALF = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
+_HALF = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u[dD][c-fC-F][0-9a-fA-F]{2}|.)", re.DOTALL
+)
 _BEGINS = frozenset('{["-0123456789tfn \t\r\n')
 _HTML = re.compile("[<>&\u2028\u2029]")
 
@@ -140,9 +143,9 @@ def _mended_text(text: str) -> str:
 def encode(value: Any) -> str:
     """Return `value` as `json.Marshal` writes it, for messages. Never fails: what it cannot write, it shows."""
     try:
-        text = orjson.dumps(value).decode()
-    except (orjson.JSONEncodeError, RecursionError):
-        return f"{type(value).__name__}"
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        text = f"<{type(value).__name__}>"
     return _HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

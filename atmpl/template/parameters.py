@@ -46,6 +46,16 @@ class Declared(msgspec.Struct, rename={"display_name": "displayName", "from_": "
         return {name: value for name, value in fields.items() if value or name == "name"}  # type: ignore[misc]
 
 
+class Metadata(msgspec.Struct, rename={"generate_name": "generateName"}):
+    """What is typed of a template's own metadata, and matters here only in that."""
+
+    name: str | None = None
+    generate_name: str | None = None
+    namespace: str | None = None
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
+
+
 class _Spec(msgspec.Struct):
     parameters: list[Declared | None] | None = None
 

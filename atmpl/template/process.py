@@ -21,9 +21,10 @@ from atmpl.template import gojson
 from atmpl.template.errors import ProcessError
 
 NAME = re.compile(r"[a-zA-Z0-9_]+")
-_WHOLE = re.compile(r"\$\{\{([a-zA-Z0-9_]+)\}\}")
+WHOLE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 PART = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
 
+_FEW = 8  # references in a text that are not worth looking at twice
 _NULL = object()  # what `${{P}}` gives where P is `null`: no value, in either engine
 
 
@@ -39,10 +40,10 @@ class Engine(NamedTuple):
     """How one processor differs from the other."""
 
     undefined: str | None  # why an undefined reference is refused (`{name}`); None leaves it as it is
-    null_in_list: str  # why `null` for an item is refused
-    null_in_map: str | None  # why `null` for a field's value is refused; None drops the field
-    null_key: str  # why `null` for a key is refused
-    typed_key: str  # why a key that is no string is refused (`{type}` is Go's)
+    null_in_list: str  # why `null` for an item is refused (`{text}` is the reference)
+    null_in_map: str | None  # why `null` for a field's value is refused (`{text}`); None drops the field
+    null_key: str  # why `null` for a key is refused (`{text}`)
+    typed_key: str  # why a key that is no string is refused (`{text}`, and `{type}` is Go's)
     exact: bool  # whether literal integers keep 64 bits, or all numbers are float64
 
 
@@ -51,7 +52,7 @@ class Substitution:
 
     def __init__(self, values: Mapping[str, str], engine: Engine) -> None:
         """Take the value of every parameter; names that no reference can say are left out."""
-        self.errors: list[str] = []
+        self.errors: dict[str, None] = {}  # a set in the order of discovery
         self._values = values
         self._engine = engine
         self._whole = {f"${{{name}}}": value for name, value in values.items()}  # by far the commonest reference
@@ -60,10 +61,13 @@ class Substitution:
         """Return what becomes of a text that is a string whatever happens: a message, a label."""
         if "$" not in text:
             return text
-        whole = _WHOLE.fullmatch(text)
-        if whole and whole[1] in self._values:
+        whole = WHOLE.match(text)
+        if not whole:
+            return self._parts(text)
+        if whole[1] in self._values:
             return self._values[whole[1]]
-        return self._parts(text)
+        self._undefined(whole[1])
+        return text
 
     def tree(self, source: dict[str, Any], depth: int) -> dict[str, Any]:
         """Return what becomes of an object that stands `depth` levels inside its template. `source` is not changed.
@@ -118,17 +122,15 @@ class Substitution:
             elif kind is str:
                 put = self._value(value) if "$" in value else value
                 if put is _NULL:
-                    self._refuse(value, self._engine.null_in_list)
+                    self._refuse(self._engine.null_in_list, value)
                 new.append(put)
             else:
                 new.append(self._literal(value))
 
     def _renamed(self, old: dict[str, Any], new: dict[str, Any], below: list[tuple[Any, Any]]) -> None:
-        """Add the fields whose keys hold references, after all others."""
-        for key, value in old.items():
-            if "$" not in key:
-                continue
-            name = self._key(key)
+        """Add the fields whose keys hold a `$`, after all others; those that change last, so that they win."""
+        fields = [(self._key(key), key, value) for key, value in old.items() if "$" in key]
+        for name, _, value in sorted(fields, key=lambda field: field[0] != field[1]):
             kind = type(value)
             put: Any
             if kind is dict or kind is list:
@@ -146,7 +148,7 @@ class Substitution:
 
     def _value(self, text: str) -> Any:
         """Return what becomes of a string that holds a `$`; _NULL where it is the JSON null."""
-        whole = _WHOLE.fullmatch(text)
+        whole = WHOLE.match(text)
         if not whole:
             return self._parts(text)
         value = self._values.get(whole[1])
@@ -160,8 +162,16 @@ class Substitution:
         return _NULL if decoded is None else decoded
 
     def _parts(self, text: str) -> str:
+        names = PART.findall(text)
+        if len(names) > _FEW:  # in one pass, which is the same unless what it puts in makes a reference
+            out = PART.sub(lambda part: self._values.get(part[1], part[0]), text)
+            if self._values.keys().isdisjoint(PART.findall(out)):
+                for name in names:
+                    if name not in self._values:
+                        self._undefined(name)
+                return out
         out = text
-        for name in PART.findall(text):
+        for name in names:
             value = self._values.get(name)
             if value is None:
                 self._undefined(name)
@@ -172,11 +182,11 @@ class Substitution:
     def _key(self, key: str) -> str:
         name = self._value(key)
         if name is _NULL:
-            self._refuse(key, self._engine.null_key)
+            self._refuse(self._engine.null_key, key)
         elif isinstance(name, str):
             return name
         else:
-            self._refuse(key, self._engine.typed_key.format(type=gojson.go_type(name)))
+            self._refuse(self._engine.typed_key, key, gojson.go_type(name))
         return key
 
     def _literal(self, value: Any) -> Any:
@@ -184,15 +194,11 @@ class Substitution:
 
     def _dropped(self, text: str) -> None:
         if self._engine.null_in_map is not None:
-            self._refuse(text, self._engine.null_in_map)
+            self._refuse(self._engine.null_in_map, text)
 
     def _undefined(self, name: str) -> None:
         if self._engine.undefined is not None:
-            self._add(self._engine.undefined.format(name=name))
+            self._refuse(self._engine.undefined, "", name=name)
 
-    def _refuse(self, text: str, why: str) -> None:
-        self._add(f"{text}: {why}")
-
-    def _add(self, error: str) -> None:
-        if error not in self.errors:
-            self.errors.append(error)
+    def _refuse(self, why: str, text: str, type: str = "", name: str = "") -> None:
+        self.errors[why.format(text=text, type=type, name=name)] = None

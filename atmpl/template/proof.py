@@ -32,7 +32,7 @@ def prove(template: dict[str, Any], format: Format, source: Source, options: Opt
         (made,) = format.process(template, {**given, "SUFFIX": SUFFIX} if unique else given)
     except ProcessError as error:
         raise RenderError("", f"its {format.kind} cannot be processed ({error}); this is a bug of atmpl") from error
-    expected = _expected(source, options, unique)
+    expected = _expected(source, options, unique) | dict(format.forces)
     if _text(_without_our_label(made)) == _text(expected):  # by far the quickest; what differs there may yet be equal
         return
     path = _difference(expected, made, ())

@@ -1,8 +1,11 @@
 """The target formats: one module each, and this registry."""
 
-from atmpl.template.formats import openshift
+from atmpl.template.formats import native, openshift
 from atmpl.template.formats.format import Format
 
-FORMATS: dict[str, Format] = {"openshift": openshift.FORMAT}  # key: the word of `--format` and `atmpl.render`
+FORMATS: dict[str, Format] = {  # key: the word of `--format` and `atmpl.render`
+    "openshift": openshift.FORMAT,
+    "native": native.FORMAT,
+}
 
 __all__ = ["FORMATS", "Format"]

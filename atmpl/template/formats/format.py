@@ -1,7 +1,7 @@
 """What a target format is, and what it gets to put together."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from atmpl.template.literals import Literals
@@ -48,4 +48,5 @@ class Format:
     assemble: Callable[[Draft], dict[str, Any]]
     process: Callable[..., list[dict[str, Any]]]  # (template, values=None, *, random=None) -> objects, or ProcessError
     parameters: Callable[[dict[str, Any]], list[dict[str, Any]]]  # those of a template of this format, as they stand
+    forces: Mapping[str, str] = field(default_factory=dict)  # what the processor sets on every object, whatever it had
     aliases: tuple[str, ...] = ()  # other apiVersions of the same kind that are processed alike

@@ -8,7 +8,7 @@ import msgspec
 from atmpl.template import generators, gojson
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.format import Draft, Format
-from atmpl.template.parameters import Declared, present, typed
+from atmpl.template.parameters import Declared, Metadata, present, typed
 from atmpl.template.process import NAME, Engine, Processed, Substitution
 from atmpl.template.provenance import TEMPLATE_LABEL, label_value
 from atmpl.template.unstructured import identity, merge_labels, without_namespace
@@ -26,25 +26,18 @@ LABELS: Final = {
 _PANICS = "OpenShift's processor panics here: "
 _ENGINE = Engine(
     undefined=None,
-    null_in_list=_PANICS + "reflect: call of reflect.Value.Set on zero Value",
+    null_in_list="{text}: " + _PANICS + "reflect: call of reflect.Value.Set on zero Value",
     null_in_map=None,
-    null_key=_PANICS + "reflect: call of reflect.Value.SetMapIndex on zero Value",
-    typed_key=_PANICS + "reflect.Value.SetMapIndex: value of type {type} is not assignable to type string",
+    null_key="{text}: " + _PANICS + "reflect: call of reflect.Value.SetMapIndex on zero Value",
+    typed_key="{text}: " + _PANICS + "reflect.Value.SetMapIndex: value of type {type} is not assignable to type string",
     exact=True,
 )
 
 _OBJECT_DEPTH = 2  # an object stands in a list in a template
 
 
-class _Metadata(msgspec.Struct):
-    name: str | None = None
-    namespace: str | None = None
-    labels: dict[str, str | None] | None = None
-    annotations: dict[str, str | None] | None = None
-
-
 class _Template(msgspec.Struct):
-    metadata: _Metadata | None = None
+    metadata: Metadata | None = None
     message: str | None = None
     objects: list[Any] | None = None
     parameters: list[Declared | None] | None = None
@@ -89,13 +82,14 @@ def processed(
     substitution = Substitution(_values(present(decoded.parameters), values or {}, random), _ENGINE)
     labels = None if decoded.labels is None else _labels(decoded.labels, substitution)
     objects = []
+    errors: list[str] = []
     for index, item in enumerate(decoded.objects or ()):
         try:
             objects.append(_object(index, item, substitution, labels))
         except ProcessError as error:
-            substitution.errors += error.errors
-    if substitution.errors:
-        raise ProcessError(substitution.errors)
+            errors += error.errors
+    if errors or substitution.errors:
+        raise ProcessError([*errors, *substitution.errors])
     return Processed(objects, substitution.text(decoded.message or ""), labels)
 
 
@@ -162,11 +156,8 @@ def _generated(index: int, parameter: Declared, random: Random | None) -> str:
 
 def _labels(labels: dict[str, str | None], substitution: Substitution) -> dict[str, str]:
     """Return the top-level labels substituted; a key that changed wins over one that did not."""
-    new = {key: substitution.text(value or "") for key, value in labels.items() if "$" not in key}
-    for key, value in labels.items():
-        if "$" in key:
-            new[substitution.text(key)] = substitution.text(value or "")
-    return new
+    new = [(substitution.text(key), key, substitution.text(value or "")) for key, value in labels.items()]
+    return {name: value for name, _, value in sorted(new, key=lambda label: label[0] != label[1])}
 
 
 def _object(index: int, item: Any, substitution: Substitution, labels: dict[str, str] | None) -> dict[str, Any]:
@@ -177,54 +168,51 @@ def _object(index: int, item: Any, substitution: Substitution, labels: dict[str,
     if type(item) is not dict:
         kind = gojson.json_type(item)
         raise _unreadable(index, item, f"json: cannot unmarshal {kind} into Go value of type unstructured.detector")
+    listed = _listed(index, item) if "items" in item else None
     if not identity(item)[1]:
         raise _unreadable(index, item, f"Object 'Kind' is missing in '{gojson.encode(item)}'")
-    if "items" in item:
-        return _list(index, item, substitution, labels)
-    new = substitution.tree(without_namespace(item), _OBJECT_DEPTH)
+    if listed is not None:
+        item = {key: value for key, value in item.items() if key != "items"}
+    else:
+        item = without_namespace(item)
+    new = substitution.tree(item, _OBJECT_DEPTH)
     new["apiVersion"], new["kind"] = identity(new)
+    if listed is not None:
+        new["items"] = [substitution.tree(each, _OBJECT_DEPTH + 2) for each in listed]
+    if labels is not None and listed is not None:
+        why = "label could not be applied: object does not implement the Object interfaces"
+        raise ProcessError([f"item[{index}].labels: Invalid value: {gojson.encode(labels)}: {why}"])
     if labels is not None:
         merge_labels(new, labels)
     return new
+
+
+def _listed(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the items of an object that has any: a list, whatever its kind. Namespaces in them stay."""
+    items = item["items"]
+    if items is not None and type(items) is not list:
+        why = "of type []json.RawMessage"
+        kind = gojson.json_type(items)
+        raise _unreadable(index, item, f"json: cannot unmarshal {kind} into Go struct field decodeList.items {why}")
+    listed = []
+    for each in items or ():
+        if each is not None and type(each) is not dict:
+            kind = gojson.json_type(each)
+            raise _unreadable(
+                index, item, f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+            )
+        own = each or {}
+        if not any(type(own.get(key)) is str and own[key] for key in ("apiVersion", "kind")):  # those of the list, then
+            version, kind = (text if type(text) is str else "" for text in (item.get("apiVersion"), item.get("kind")))
+            own = {**own, "apiVersion": version, "kind": kind.removesuffix("List")}
+        listed.append(own)
+    return listed
 
 
 def _unreadable(index: int, item: Any, why: str) -> ProcessError:
     return ProcessError(
         [f"item[{index}].objects: Invalid value: {gojson.encode(item)}: unable to handle object: {why}"]
     )
-
-
-def _list(
-    index: int, item: dict[str, Any], substitution: Substitution, labels: dict[str, str] | None
-) -> dict[str, Any]:
-    """Return what becomes of an object with `items`: a list, whatever its kind. Namespaces in it stay."""
-    items = item["items"]
-    if items is not None and type(items) is not list:
-        kind = gojson.json_type(items)
-        raise _unreadable(
-            index,
-            item,
-            f"json: cannot unmarshal {kind} into Go struct field decodeList.items of type []json.RawMessage",
-        )
-    kind = identity(item)[1]
-    listed = []
-    for each in items or ():
-        if each is not None and type(each) is not dict:
-            word = gojson.json_type(each)
-            raise _unreadable(
-                index, item, f"json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
-            )
-        own = each or {}
-        if not any(type(own.get(key)) is str and own[key] for key in ("apiVersion", "kind")):
-            own = {**own, "kind": kind.removesuffix("List"), "apiVersion": item.get("apiVersion")}
-        listed.append(substitution.tree(own, _OBJECT_DEPTH + 2))
-    new = substitution.tree({key: value for key, value in item.items() if key != "items"}, _OBJECT_DEPTH)
-    new["apiVersion"], new["kind"] = identity(new)
-    if labels is not None:
-        why = "label could not be applied: object does not implement the Object interfaces"
-        raise ProcessError([f"item[{index}].labels: Invalid value: {gojson.encode(labels)}: {why}"])
-    new["items"] = listed
-    return new
 
 
 FORMAT = Format(

@@ -1,0 +1,199 @@
+"""KubeVirt's own VirtualMachineTemplate."""
+
+from random import Random, SystemRandom
+from typing import Any, Final
+
+import msgspec
+
+from atmpl.template import generators, gojson
+from atmpl.template.errors import ProcessError
+from atmpl.template.formats.format import Draft, Format
+from atmpl.template.parameters import Declared, Metadata, present, typed
+from atmpl.template.process import PART, WHOLE, Engine, Processed, Substitution
+
+LABELS: Final = {
+    "name": "LABELS",
+    "displayName": "Labels",
+    "description": (
+        'labels: the labels of the VM, a JSON object of strings such as {"team": "db"}; another value replaces the '
+        "source VM's own. Anything but such an object is refused by the cluster."
+    ),
+}
+
+_UNDEFINED = 'Invalid value: "{name}": references undefined parameter {name}'
+_REFUSED = "spec.parameters: error processing template: {text}: "
+_ENGINE = Engine(
+    undefined="spec.virtualMachine: " + _UNDEFINED,
+    null_in_list=_REFUSED + "cannot assign nil value to target type interface {{}}",
+    null_in_map=_REFUSED + "cannot assign nil value to target type interface {{}}",
+    null_key=_REFUSED + "cannot assign nil value to target type string",
+    typed_key=_REFUSED + "substituted value type {type} is not assignable to target type string",
+    exact=False,
+)
+_MESSAGE = _ENGINE._replace(undefined="spec.message: " + _UNDEFINED)
+_VM_DEPTH = 2  # the VM stands in `spec` in a template
+_IDENTITY = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}  # whatever the template says
+
+
+class _Spec(msgspec.Struct, rename={"virtual_machine": "virtualMachine"}):
+    virtual_machine: Any = None
+    parameters: list[Declared | None] | None = None
+    message: str | None = None
+
+
+class _Template(msgspec.Struct):
+    metadata: Metadata | None = None
+    spec: _Spec | None = None
+
+
+def assemble(draft: Draft) -> dict[str, Any]:
+    """Return the VirtualMachineTemplate. Its LABELS are the VM's own labels as JSON: nothing merges labels here."""
+    spec: dict[str, Any] = {"virtualMachine": draft.vm}
+    spec["parameters"] = draft.all_parameters(LABELS | {"value": gojson.encode(draft.vm_labels)})
+    if draft.message:
+        spec["message"] = draft.message
+    return {"apiVersion": FORMAT.api_version, "kind": FORMAT.kind, "metadata": draft.metadata(), "spec": spec}
+
+
+def parameters(template: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parameters of `template`, a VirtualMachineTemplate."""
+    found: list[dict[str, Any]] = template["spec"].get("parameters") or []
+    return found
+
+
+def process(
+    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+) -> list[dict[str, Any]]:
+    """Return the one VM that KubeVirt's engine makes of `template`, before Go's types have seen it.
+
+    Raises ProcessError.
+    """
+    return processed(template, values, random=random).objects
+
+
+def processed(
+    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+) -> Processed:
+    """Return all that KubeVirt's engine makes of `template`. Raises ProcessError with more errors than its first."""
+    spec = typed(gojson.sound(template), _Template).spec or _Spec()
+    known, errors = _values(present(spec.parameters), values or {}, random)
+    vm = spec.virtual_machine
+    if vm is None:
+        errors.append("spec.virtualMachine: Invalid value: null: virtualMachine is required and cannot be empty")
+    elif type(vm) is not dict:
+        why = f"json: cannot unmarshal {gojson.json_type(vm)} into Go value of type map[string]interface {{}}"
+        errors.append(
+            f"spec.virtualMachine.raw: Invalid value: {gojson.encode(vm)}: error decoding virtualMachine: {why}"
+        )
+    if errors:
+        raise ProcessError(errors)
+    substitution = Substitution(known, _ENGINE)
+    new = substitution.tree(_without_namespace(vm), _VM_DEPTH)
+    message = spec.message or ""
+    if "$" in message:
+        text = Substitution(known, _MESSAGE)
+        message = text.text(message)
+        substitution.errors.update(text.errors)
+    if substitution.errors:
+        raise ProcessError(list(substitution.errors))
+    new.update(_IDENTITY)
+    return Processed([new], message)
+
+
+def unreferenced(template: dict[str, Any]) -> list[str]:
+    """Return the warnings of KubeVirt's admission: one for each parameter that nothing refers to.
+
+    Raises ProcessError where the template cannot be read.
+    """
+    spec = typed(gojson.sound(template), _Template).spec or _Spec()
+    left: list[Any] = [spec.virtual_machine, spec.message]
+    names: set[str] = set()
+    while left:
+        value = left.pop()
+        if type(value) is str:
+            names.update(PART.findall(value), WHOLE.findall(value))
+        elif type(value) is dict:
+            left += value
+            left += value.values()
+        elif type(value) is list:
+            left += value
+    return [
+        f"spec.parameters[{index}].name: {declared.name} is defined but never referenced"
+        for index, declared in enumerate(present(spec.parameters))
+        if declared.name not in names
+    ]
+
+
+def _values(declared: list[Declared], given: dict[str, str], random: Random | None) -> tuple[dict[str, str], list[str]]:
+    """Return every parameter's value (the one given, else the template's, else a generated one) and what is wrong."""
+    values: dict[str, str] = {}
+    errors = []
+    for index, parameter in enumerate(declared):
+        name = parameter.name or ""
+        value = parameter.value or ""
+        where = f"spec.parameters[{index}]"
+        if not name:
+            errors.append(f'{where}.name: Invalid value: "": parameter name is empty')
+        elif name in values:
+            errors.append(f"{where}.name: Duplicate value: {gojson.encode(name)}")
+        if name in given:
+            value = given[name]
+            if type(value) is not str:
+                errors.append(f"{name}: its value is no text")
+                continue
+        if not value:
+            try:
+                value = _generated(where, parameter, random)
+            except ValueError as error:
+                errors.append(str(error))
+        values[name] = value
+    errors += [f"parameter {name} not found in template" for name in given if name not in values]
+    return values, errors
+
+
+def _generated(where: str, parameter: Declared, random: Random | None) -> str:
+    """Return the value of a parameter that has none. Raises ValueError in KubeVirt's words."""
+    name, generator, expression = parameter.name or "", parameter.generate, parameter.from_ or ""
+    value = ""
+    if generator and generator != "expression":
+        raise ValueError(
+            f"{where}.generate: Invalid value: {gojson.encode(generator)}: "
+            f"unknown generator name '{generator}' for parameter '{name}'"
+        )
+    if generator:
+        why = f"from cannot be empty for parameter '{name}' using generator '{generator}'"
+        try:
+            value = generators.native(expression, random or SystemRandom())
+        except ValueError as error:
+            why = str(error)
+        if not value:
+            raise ValueError(f"{where}.from: Invalid value: {gojson.encode(expression)}: {why}")
+    if not value and parameter.required:
+        raise ValueError(f"{where}.value: Required value: parameter '{name}' is required and a value must be specified")
+    return value
+
+
+def _without_namespace(vm: dict[str, Any]) -> dict[str, Any]:
+    """Return the VM without a namespace, unless that one holds a `${P}`; `vm` is not changed."""
+    metadata = vm.get("metadata")
+    if type(metadata) is not dict:
+        return vm
+    namespace = metadata.get("namespace")
+    if not namespace or type(namespace) is not str or PART.search(namespace):
+        return vm
+    return {**vm, "metadata": {key: value for key, value in metadata.items() if key != "namespace"}}
+
+
+FORMAT = Format(
+    name="native",
+    target="virtualMachineTemplate",
+    api_version="template.kubevirt.io/v1beta1",
+    kind="VirtualMachineTemplate",
+    plural="virtualmachinetemplates",
+    content=("spec",),
+    assemble=assemble,
+    process=process,
+    parameters=parameters,
+    forces=_IDENTITY,
+    aliases=("template.kubevirt.io/v1alpha1",),
+)
