@@ -1,0 +1,163 @@
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import IntEnum
+from uuid import UUID
+
+import pytest
+
+import atmpl
+from atmpl.template import FORMATS, RenderError
+from tests.template.vms import a_vm
+
+INSTANCE = "spec.template.spec"
+
+
+def nested(levels):
+    value = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+def nested_list(levels):
+    value = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def cyclic():
+    value = {}
+    value["a"] = value
+    value["b"] = [value, value]
+    return value
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Text(str):
+    __slots__ = ()
+
+
+BAD_VALUES = {  # a value that no template can carry: what the error says
+    "an integer beyond 64 bits": (2**64, "beyond 64 bits"),
+    "a negative integer beyond 64 bits": (-(2**63) - 1, "beyond 64 bits"),
+    "a huge integer": (10**5000, "beyond 64 bits"),
+    "a lone surrogate": ("a\ud800b", "lone surrogate"),
+    "NaN": (math.nan, "not a finite number"),
+    "infinity": (math.inf, "not a finite number"),
+    "a tuple": ((1,), "a tuple is no JSON"),
+    "a tuple that cannot be hashed": (([],), "a tuple is no JSON"),
+    "bytes": (b"a", "a bytes is no JSON"),
+    "a set": ({1}, "a set is no JSON"),
+    "a date": (datetime(2026, 1, 1, tzinfo=UTC), "a datetime is no JSON"),
+    "a decimal": (Decimal("1.5"), "a Decimal is no JSON"),
+    "a UUID": (UUID(int=0), "a UUID is no JSON"),
+    "an enumeration": (Number.ONE, "a Number is no JSON"),
+    "text of another class": (Text("a"), "a Text is no JSON"),
+    "too many levels": (nested(199), "deeper than 200 levels"),
+    "too many levels of lists": (nested_list(199), "deeper than 200 levels"),
+    "very many levels": (nested(100_000), "deeper than 200 levels"),
+    "very many levels of lists": (nested_list(100_000), "deeper than 200 levels"),
+    "an object within itself": (cyclic(), "deeper than 200 levels"),
+}
+
+PLACES = {  # where it stands: the VM, and the path
+    "among the leaves": (lambda value: a_vm({"x": value}), INSTANCE + ".x"),
+    "in a list": (lambda value: a_vm({"x": ["y", value]}), INSTANCE + ".x[1]"),
+    "as a name": (lambda value: a_vm({"name": value}), INSTANCE + ".name"),
+    "where a claim would be": (lambda value: a_vm({"claimName": value}), INSTANCE + ".claimName"),
+    "in the spec": (lambda value: a_vm({}, spec={"x": value}), "spec.x"),
+    "in an annotation": (lambda value: a_vm({}, annotations={"x/y": value}), "metadata.annotations[x/y]"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("sentence", BAD_VALUES)
+@pytest.mark.parametrize("options", [{}, {"data_volumes": "Unique"}], ids=["plain", "unique"])
+def test_what_is_no_json_is_refused_by_its_path(sentence, place, options):
+    value, why = BAD_VALUES[sentence]
+    make, path = PLACES[place]
+    vm = make(value)
+    vm["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": "disk"}}]
+    with pytest.raises(RenderError, match=why) as caught:
+        atmpl.render(vm, **options)
+    assert caught.value.path.startswith(path)
+
+
+BAD_VMS = {  # a VM that no template is made of: the path, and what the error says
+    "null": (None, "", "not null"),
+    "a list": ([], "", "not a list"),
+    "text": ("vm", "", "not a str"),
+    "nothing": ({}, "apiVersion", "missing"),
+    "another kind": ({**a_vm({}), "kind": "Pod"}, "kind", "'Pod'"),
+    "another group": ({**a_vm({}), "apiVersion": "v1"}, "apiVersion", "'v1'"),
+    "no metadata": ({**a_vm({}), "metadata": None}, "metadata", "missing"),
+    "no name": (a_vm({}, name=None), "metadata.name", "needs the VM's name"),
+    "an empty name": (a_vm({}, name=""), "metadata.name", "needs the VM's name"),
+    "a name that is a number": (a_vm({}, name=5), "metadata.name", "needs the VM's name"),
+    "labels as a list": (a_vm({}, labels=[]), "metadata.labels", "a list"),
+    "a label that is a number": (a_vm({}, labels={"a/b": 5}), "metadata.labels[a/b]", "is 5; a label's value"),
+    "a label that is null": (a_vm({}, labels={"a": None}), "metadata.labels.a", "is missing"),
+    "annotations as text": (a_vm({}, annotations="x"), "metadata.annotations", "'x'"),
+    "no spec": ({**a_vm({}), "spec": None}, "spec", "missing"),
+    "no template": ({**a_vm({}), "spec": {}}, "spec.template", "missing"),
+    "a template that is text": ({**a_vm({}), "spec": {"template": "x"}}, "spec.template", "'x'"),
+    "no instance": ({**a_vm({}), "spec": {"template": {}}}, "spec.template.spec", "missing"),
+    "an instance that is a list": (a_vm([]), "spec.template.spec", "a list"),
+    "a key that is a number": (a_vm({"a": {1: 2}}), INSTANCE + ".a", "has the key 1"),
+    "a key that is null": (a_vm({None: 2}), INSTANCE, "has the key None"),
+    "a key with a lone surrogate": (a_vm({"a": {"\udfff": 2}}), INSTANCE + ".a[\\udfff]", "key holds a lone surrogate"),
+}
+
+
+@pytest.mark.parametrize("sentence", BAD_VMS)
+def test_what_is_no_vm_is_refused_by_its_path(sentence):
+    vm, path, why = BAD_VMS[sentence]
+    with pytest.raises(RenderError) as caught:
+        atmpl.render(vm)
+    assert caught.value.path == path
+    assert why in str(caught.value)
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_200_levels_are_carried(format):
+    atmpl.render(a_vm({"x": nested(196), "y": nested_list(196)}, spec={"x": nested(198)}), format=format)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_100_000_keys_are_carried(format):
+    template, _ = atmpl.render(a_vm({f"k{index}": index for index in range(100_000)}), format=format)
+    assert len(FORMATS[format].parameters(template)) == 100_001
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_100_000_keys_of_one_name_are_carried(format):
+    template, _ = atmpl.render(a_vm({"x": {"\u00e4" * index: 1 for index in range(300)}}), format=format)
+    assert len({each["name"] for each in FORMATS[format].parameters(template)}) == 301
+
+
+def test_text_that_nobody_expects_is_carried():
+    texts = ["\0", "\x7f", "\u2028", "\ufeff", "\uffff", "\U0010ffff", "a" * 1_000_000, "[" * 5000, "{" * 5000 + "\n"]
+    vm = a_vm({"x": texts, **dict.fromkeys(texts, "y")}, annotations={"x": texts})
+    (made,) = atmpl.process(atmpl.render(vm).template)
+    assert made["spec"] == vm["spec"]
+
+
+ARGUMENTS = {
+    "an unknown format": {"format": "helm"},
+    "an unknown identity": {"identity": "fresh"},
+    "an unknown choice of data volumes": {"data_volumes": "x"},
+    "an unknown choice of secrets": {"secrets": None},
+}
+
+
+@pytest.mark.parametrize("sentence", ARGUMENTS)
+def test_an_argument_that_is_none_says_what_to_give(sentence):
+    (value,) = ARGUMENTS[sentence].values()
+    with pytest.raises(RenderError, match=repr(value)):
+        atmpl.render(a_vm({}), **ARGUMENTS[sentence])

@@ -1,0 +1,92 @@
+import pytest
+
+import atmpl
+from atmpl.template import FORMATS
+from tests.template.vms import a_vm
+
+
+@pytest.fixture(params=list(FORMATS))
+def format(request):
+    return request.param
+
+
+def literals(template):
+    parameters = template["parameters"] if "parameters" in template else template["spec"]["parameters"]
+    return {each["name"]: each["value"] for each in parameters if each["name"].startswith("LITERAL")}
+
+
+def the_vm_of(template):
+    return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
+
+
+def test_literal_text_that_holds_a_reference_is_carried_whole(format):
+    vm = a_vm(
+        {"volumes": [{"name": "${A}", "x": "${NAME}"}], "nodeSelector": {"${B}": "y"}},
+        spec={"dataVolumeTemplates": [{"metadata": {"name": "disk"}, "spec": {"url": "http://${HOST}/x"}}]},
+        annotations={"note": 'a "${C}"', "plain": "$C", "json": '["${D}"]'},
+    )
+    template, _ = atmpl.render(vm, format=format)
+    assert literals(template) == {
+        "LITERAL0": 'a "${C}"',
+        "LITERAL1": '"[\\"${D}\\"]"',
+        "LITERAL2": "http://${HOST}/x",
+        "LITERAL3": "${A}",
+        "LITERAL4": "${B}",
+    }
+    templated = the_vm_of(template)
+    assert templated["metadata"]["annotations"] == {
+        "note": "${{LITERAL0}}",
+        "plain": "$C",
+        "json": "${{LITERAL1}}",
+    }
+    assert templated["spec"]["dataVolumeTemplates"][0]["spec"] == {"url": "${{LITERAL2}}"}
+    assert templated["spec"]["template"]["spec"] == {
+        "volumes": [{"name": "${{LITERAL3}}", "x": "${VOLUME0_X}"}],
+        "nodeSelector": {"${LITERAL4}": "${NODE_SELECTOR___B_}"},
+    }
+    (made,) = atmpl.process(template)
+    assert made["spec"] == vm["spec"]
+    assert made["metadata"]["annotations"] == vm["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("text", ["${LABELS}", "${{LABELS}}", "${LITERAL0}", "${{LITERAL0}}", "${A}", "${SUFFIX}"])
+def test_the_text_of_a_reference_comes_back_wherever_it_stands(text, format):
+    vm = a_vm(
+        {"a": text, "b": [text, {"name": text}], text: {text: text, "name": text}},
+        spec={text: text, "list": [text], "dataVolumeTemplates": [{"metadata": {"name": "d"}, text: text}]},
+        annotations={text: text, "x": text + text},
+        name=text,
+    )
+    (made,) = atmpl.process(atmpl.render(vm, format=format, name="t").template)
+    assert made["spec"] == vm["spec"]
+    assert made["metadata"]["annotations"] == vm["metadata"]["annotations"]
+    assert made["metadata"]["generateName"] == text + "-"
+
+
+def test_keys_that_are_references_to_one_another_do_not_meet(format):
+    """A processor replaces one key after another, in any order: no reference may be another key, even for a while."""
+    vm = a_vm({"x": {"${LITERAL1}": 1, "${B}": 2, "${LITERAL0}": 3, "${{LITERAL3}}": 4, '${C}"': 5}})
+    template, _ = atmpl.render(vm, format=format)
+    keys = the_vm_of(template)["spec"]["template"]["spec"]["x"].keys()
+    assert not keys & vm["spec"]["template"]["spec"]["x"].keys()
+    (made,) = atmpl.process(template)
+    assert made["spec"] == vm["spec"]
+
+
+def test_a_key_that_would_crash_the_console_goes_by_the_other_reference(format):
+    template, _ = atmpl.render(a_vm({"x": {'${A}"': 1}}), format=format)
+    assert the_vm_of(template)["spec"]["template"]["spec"] == {"x": {"${{LITERAL0}}": "${{X___A__}}"}}
+
+
+def test_labels_are_carried_too(format):
+    vm = a_vm({}, labels={"a": "${B}", "${C}": "d", "e": '["${F}"]'})
+    (made,) = atmpl.process(atmpl.render(vm, format=format).template)
+    made["metadata"]["labels"].pop("vm.kubevirt.io/template", None)
+    assert made["metadata"]["labels"] == vm["metadata"]["labels"]
+
+
+def test_literal_text_changes_no_leaf_s_name(format):
+    plain, _ = atmpl.render(a_vm({"x": {"name": "a", "y": "b"}}), format=format)
+    literal, _ = atmpl.render(a_vm({"x": {"name": "${X_Y}", "y": "b"}}), format=format)
+    assert the_vm_of(plain)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
+    assert the_vm_of(literal)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"

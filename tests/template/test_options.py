@@ -1,0 +1,242 @@
+import random
+
+import pytest
+
+import atmpl
+from atmpl.template import FORMATS, RenderError
+from tests.template.vms import a_vm
+
+
+@pytest.fixture(params=list(FORMATS))
+def format(request):
+    return request.param
+
+
+def the_vm_of(template):
+    return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
+
+
+def instance_of(template):
+    return the_vm_of(template)["spec"]["template"]["spec"]
+
+
+def parameters(template):
+    found = template["parameters"] if "parameters" in template else template["spec"]["parameters"]
+    return {each["name"]: each for each in found}
+
+
+def message(template):
+    return template.get("message") or template.get("spec", {}).get("message")
+
+
+IDENTITY = {
+    "domain": {
+        "firmware": {"uuid": "5d307ca9", "serial": "s1", "bootloader": {"bios": {}}},
+        "chassis": {"serial": "s2", "asset": 'a "3"', "sku": "k"},
+        "devices": {
+            "interfaces": [
+                {"name": "a", "macAddress": "02:00:00:00:00:01"},
+                {"name": "b"},
+                {"name": "c", "macAddress": "02:00:00:00:00:02", "serial": "kept"},
+            ]
+        },
+    }
+}
+BLANK = (
+    "FIRMWARE_UUID",
+    "FIRMWARE_SERIAL",
+    "CHASSIS_SERIAL",
+    "CHASSIS_ASSET",
+    "INTERFACE0_MAC_ADDRESS",
+    "INTERFACE2_MAC_ADDRESS",
+)
+
+
+def test_a_fresh_identity_has_parameters_with_empty_defaults(format):
+    template, _ = atmpl.render(a_vm(IDENTITY), format=format)
+    found = parameters(template)
+    assert [found[name]["value"] for name in BLANK] == [""] * 6
+    assert found["CHASSIS_SKU"]["value"] == "k"
+    assert found["INTERFACE2_SERIAL"]["value"] == "kept"
+    assert instance_of(template)["domain"]["chassis"]["asset"] == "${{CHASSIS_ASSET}}"  # the form follows the value
+
+
+def test_an_identity_is_preserved_on_request(format):
+    template, _ = atmpl.render(a_vm(IDENTITY), format=format, identity="Preserve")
+    found = parameters(template)
+    assert [found[name]["value"] for name in BLANK] == [
+        "5d307ca9",
+        "s1",
+        "s2",
+        'a "3"',
+        "02:00:00:00:00:01",
+        "02:00:00:00:00:02",
+    ]
+
+
+@pytest.mark.parametrize("identity", ["Fresh", "Preserve"])
+def test_revisions_are_dropped(format, identity):
+    matcher = {"kind": "x", "name": "u1", "revisionName": "vm-u1-v1"}
+    vm = a_vm({}, spec={"instancetype": matcher, "preference": matcher, "other": matcher})
+    template, _ = atmpl.render(vm, format=format, identity=identity)
+    spec = the_vm_of(template)["spec"]
+    assert spec["instancetype"] == {"kind": "x", "name": "u1"}
+    assert spec["preference"] == {"kind": "x", "name": "u1"}
+    assert spec["other"] == matcher
+
+
+DISKS = a_vm(
+    {
+        "volumes": [
+            {"name": "root", "dataVolume": {"name": "disk"}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "eph", "ephemeral": {"persistentVolumeClaim": {"claimName": "disk"}}},
+            {"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}},
+            {"name": "disk", "containerDisk": {"image": "disk"}},
+            {"name": "other", "dataVolume": {"name": "other"}},
+        ]
+    },
+    spec={
+        "dataVolumeTemplates": [
+            {"metadata": {"name": "disk"}, "spec": {"source": {"pvc": {"name": "golden"}}}},
+            {"metadata": {"name": "data", "labels": {"name": "data"}}, "spec": {}},
+            {"metadata": {"generateName": "x-"}, "spec": {}},
+        ]
+    },
+)
+
+
+def test_unique_data_volumes_have_a_suffix_wherever_they_are_named(format):
+    template, warnings = atmpl.render(DISKS, format=format, data_volumes="Unique")
+    assert warnings == ()
+    assert message(template) is None
+    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [
+        {"metadata": {"name": "disk-${SUFFIX}"}, "spec": {"source": {"pvc": {"name": "golden"}}}},
+        {"metadata": {"name": "data-${SUFFIX}", "labels": {"name": "data"}}, "spec": {}},
+        {"metadata": {"generateName": "x-"}, "spec": {}},
+    ]
+    assert instance_of(template)["volumes"] == [
+        {"name": "root", "dataVolume": {"name": "disk-${SUFFIX}"}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data-${SUFFIX}"}},
+        {"name": "eph", "ephemeral": {"persistentVolumeClaim": {"claimName": "disk-${SUFFIX}"}}},
+        {"name": "shared", "persistentVolumeClaim": {"claimName": "${VOLUME3_CLAIM_NAME}"}},
+        {"name": "disk", "containerDisk": {"image": "${VOLUME4_IMAGE}"}},
+        {"name": "other", "dataVolume": {"name": "other"}},
+    ]
+    found = parameters(template)
+    assert list(found) == ["VOLUME3_CLAIM_NAME", "VOLUME4_IMAGE", "SUFFIX", "LABELS"]
+    assert found["SUFFIX"]["generate"] == "expression"
+    assert found["SUFFIX"]["from"] == "[a-z0-9]{5}"
+    assert "value" not in found["SUFFIX"]
+
+
+def test_two_vms_of_a_unique_template_share_no_disk(format):
+    template, _ = atmpl.render(DISKS, format=format, data_volumes="Unique")
+    names = set()
+    for seed in (1, 2):
+        (made,) = atmpl.process(template, random=random.Random(seed))
+        disks = [each["metadata"].get("name") for each in made["spec"]["dataVolumeTemplates"]]
+        assert made["spec"]["template"]["spec"]["volumes"][0]["dataVolume"]["name"] == disks[0]
+        assert made["spec"]["template"]["spec"]["volumes"][2]["ephemeral"]["persistentVolumeClaim"] == {
+            "claimName": disks[0]
+        }
+        names |= set(disks[:2])
+    assert len(names) == 4
+
+
+def test_preserved_data_volumes_are_as_they_were_and_warned_of(format):
+    template, warnings = atmpl.render(DISKS, format=format)
+    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == DISKS["spec"]["dataVolumeTemplates"]
+    assert [(each.reason, each.path) for each in warnings] == [("SharedDataVolumes", "spec.dataVolumeTemplates")]
+    assert message(template) == warnings[0].message
+    assert "Unique" in warnings[0].message
+
+
+@pytest.mark.parametrize("data_volumes", ["Preserve", "Unique"])
+def test_without_data_volumes_there_is_neither_suffix_nor_warning(format, data_volumes):
+    for templates in ({}, {"dataVolumeTemplates": []}, {"dataVolumeTemplates": None}):
+        template, warnings = atmpl.render(a_vm({"a": "b"}, spec=templates), format=format, data_volumes=data_volumes)
+        assert list(parameters(template)) == ["A", "LABELS"]
+        assert warnings == ()
+
+
+@pytest.mark.parametrize("name", ["${SUFFIX}", "a${B}c", "${{X}}"])
+def test_a_data_volume_whose_name_holds_a_reference_takes_no_suffix(format, name):
+    vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": name}}]})
+    with pytest.raises(RenderError, match="Preserve") as caught:
+        atmpl.render(vm, format=format, data_volumes="Unique")
+    assert caught.value.path == "spec.dataVolumeTemplates[0].metadata.name"
+    atmpl.render(vm, format=format)
+
+
+SECRETS = a_vm(
+    {
+        "volumes": [
+            {
+                "name": "a",
+                "cloudInitNoCloud": {"userData": "#cloud-config\npassword: x\n", "networkData": "version: 2"},
+            },
+            {"name": "b", "cloudInitConfigDrive": {"userDataBase64": "eA==", "networkDataBase64": ""}},
+            {"name": "c", "cloudInitNoCloud": {"secretRef": {"name": "s"}}},
+            {"name": "d", "other": {"userData": "plain"}},
+        ]
+    }
+)
+
+
+def test_inline_secrets_are_copied_and_warned_of(format):
+    template, warnings = atmpl.render(SECRETS, format=format)
+    assert [(each.reason, each.path) for each in warnings] == [
+        ("InlineSecret", "spec.template.spec.volumes[0].cloudInitNoCloud.userData"),
+        ("InlineSecret", "spec.template.spec.volumes[0].cloudInitNoCloud.networkData"),
+        ("InlineSecret", "spec.template.spec.volumes[1].cloudInitConfigDrive.userDataBase64"),
+    ]
+    assert parameters(template)["VOLUME0_USER_DATA"]["value"] == "#cloud-config\npassword: x\n"
+    assert message(template) == warnings[0].message
+    assert "Require" in warnings[0].message
+    assert "password: x" not in warnings[0].message
+
+
+def test_required_secrets_have_no_default(format):
+    template, warnings = atmpl.render(SECRETS, format=format, secrets="Require")
+    assert warnings == ()
+    assert "password" not in str(template)
+    found = parameters(template)
+    for name in ("VOLUME0_USER_DATA", "VOLUME0_NETWORK_DATA", "VOLUME1_USER_DATA_BASE64"):
+        assert found[name]["required"] is True
+        assert "value" not in found[name]
+    assert "required" not in found["VOLUME1_NETWORK_DATA_BASE64"]  # it holds nothing
+    assert "required" not in found["VOLUME3_USER_DATA"]
+    with pytest.raises(atmpl.ProcessError):
+        atmpl.process(template)
+
+
+def test_a_required_secret_takes_any_text(format):
+    template, _ = atmpl.render(SECRETS, format=format, secrets="Require")
+    values = dict.fromkeys(("VOLUME0_USER_DATA", "VOLUME0_NETWORK_DATA", "VOLUME1_USER_DATA_BASE64"), "#x\n${Y}")
+    (made,) = atmpl.process(template, values)
+    assert made["spec"]["template"]["spec"]["volumes"][0]["cloudInitNoCloud"]["userData"] == "#x\n${Y}"
+
+
+def test_both_warnings_stand_in_the_message_once(format):
+    vm = a_vm(SECRETS["spec"]["template"]["spec"], spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]})
+    template, warnings = atmpl.render(vm, format=format)
+    assert message(template) == " ".join(
+        dict.fromkeys(each.message for each in sorted(warnings, key=lambda w: w.reason != "SharedDataVolumes"))
+    )
+
+
+def test_a_number_too_large_stays_literal_and_is_warned_of():
+    template, warnings = atmpl.render(a_vm({"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}))
+    assert instance_of(template) == {"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}
+    assert [(each.reason, each.path) for each in warnings] == [
+        ("LiteralNumber", "spec.template.spec.x"),
+        ("LiteralNumber", "spec.template.spec.y[0]"),
+    ]
+    assert message(template) is None
+
+
+def test_a_number_that_a_format_would_round_is_refused():
+    with pytest.raises(RenderError, match="exactly") as caught:
+        atmpl.render(a_vm({"x": 2**53 + 1}), format="native")
+    assert caught.value.path == "spec.template.spec.x"
