@@ -5,6 +5,7 @@ import sys
 from typing import TextIO
 
 RED, YELLOW, BOLD = "31;1", "33;1", "1"
+_ERASE = "\r\x1b[K"  # the line that the cursor is on
 
 
 def error(sentence: str) -> None:
@@ -17,6 +18,27 @@ def warning(sentence: str) -> None:
     _say("warning", YELLOW, sentence)
 
 
+def progress(sentence: str) -> None:
+    """Show how far it has got, on a line that whatever is said next replaces; nowhere but on a terminal.
+
+    Also not where standard output goes to a terminal, since that shows the progress by itself.
+    """
+    if sys.stderr.isatty() and not sys.stdout.isatty():
+        sys.stderr.write(_ERASE + sentence[: _width() - 1])
+        sys.stderr.flush()
+
+
+def settle() -> None:
+    """Take the line of progress away."""
+    if sys.stderr.isatty() and not sys.stdout.isatty():
+        sys.stderr.write(_ERASE)
+
+
+def note(sentence: str) -> None:
+    """Say what is going on."""
+    sys.stderr.write(f"{sentence}\n")
+
+
 def paint(text: str, style: str, stream: TextIO) -> str:
     """Return `text` in `style` where `stream` shows colours, else `text` itself. https://no-color.org."""
     return f"\x1b[{style}m{text}\x1b[0m" if shows_colours(stream) else text
@@ -27,5 +49,13 @@ def shows_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
 def _say(kind: str, style: str, sentence: str) -> None:
+    settle()
     sys.stderr.write(f"{paint(kind + ':', style, sys.stderr)} {sentence}\n")

@@ -22,6 +22,8 @@ _PLAINER = {  # what libyaml says: what a person can act on
     "mapping values are not allowed in this context": "a second `: ` in one line; put quotes around the text",
     "could not find expected ':'": "a key without its `:`",
     "did not find expected key": "this line is indented neither as a key nor as what goes with the line above",
+    "did not find expected <document start>": "another document begins here without a --- before it",
+    "did not find expected node content": "a value is missing here",
     "found unexpected end of stream": "what is opened here is never closed",
     "did not find expected ',' or ']'": "the list opened here lacks a `,` or its `]`",
     "did not find expected ',' or '}'": "the mapping opened here lacks a `,` or its `}`",

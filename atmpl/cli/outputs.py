@@ -1,0 +1,51 @@
+"""What the commands print for machines and people alike: objects on standard output, as YAML or as JSON."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import orjson
+
+from atmpl.cli.errors import CommandError
+from atmpl.cli.yaml import write
+
+FORMS = ("yaml", "json")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add `-o`."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=FORMS,
+        default="yaml",
+        help="yaml, documents separated by ---, or json, one a line; default: yaml",
+    )
+
+
+class Output:
+    """A stream of objects on standard output, in UTF-8 whatever the locale is."""
+
+    def __init__(self, form: str) -> None:
+        """Begin one; `form` is one of FORMS."""
+        self._form = form
+        self._started = False
+
+    def write(self, value: Any) -> None:
+        """Write the next object. Raises CommandError where it is nested deeper than can be written."""
+        try:
+            data = _json(value) if self._form == "json" else write(value).encode("utf-8", "surrogatepass")
+        except RecursionError:
+            raise CommandError("the result is nested too deep to be written") from None
+        if self._started and self._form == "yaml":
+            data = b"---\n" + data
+        self._started = True
+        sys.stdout.buffer.write(data)
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except (orjson.JSONEncodeError, TypeError):  # deeper than 254 levels, an integer beyond 64 bits, half a character
+        return json.dumps(value, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,156 @@
+"""`atmpl render`: virtual machines in, templates out; no cluster is asked."""
+
+import argparse
+import sys
+from typing import Any
+
+import atmpl
+from atmpl.cli import inputs, terminal
+from atmpl.cli.documents import Document, Unreadable, documents
+from atmpl.cli.errors import CommandError, UsageError
+from atmpl.cli.outputs import Output, add_output
+from atmpl.template import FORMATS
+
+DESCRIPTION = """\
+Turn KubeVirt virtual machines into templates. Needs no cluster.
+
+Every value below spec.template.spec becomes a parameter of the template, with
+the virtual machine's own value as its default; names stay as they are. The
+template is proved before it is printed: processed with its defaults, it gives
+the virtual machine that it was made from.
+
+A file holds one or many documents, in YAML or JSON, or a List as kubectl prints
+it. Many virtual machines give many templates. Warnings go to standard error.
+Whatever cannot be rendered is named there with its path; the rest is rendered
+all the same.
+"""
+
+EPILOG = """\
+examples:
+  # the template of a virtual machine in a file
+  atmpl render vm.yaml
+
+  # of one that runs on a cluster, straight back to the cluster
+  kubectl get virtualmachine web -o yaml | atmpl render - | kubectl apply -f -
+
+  # of all in a namespace, one JSON document a line
+  kubectl get virtualmachines -o yaml | atmpl render - -o json
+
+  # without the passwords that its cloud-init data may hold, and so that each
+  # new virtual machine gets disks of its own
+  atmpl render vm.yaml --secrets Require --data-volumes Unique
+
+exit status:
+  0  every virtual machine was rendered
+  1  something was not; standard error says what, and why
+  2  wrong usage
+"""
+
+INSTEAD = {  # warning reason: what to type against it
+    "InlineSecret": "--secrets Require",
+    "SharedDataVolumes": "--data-volumes Unique",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `atmpl render` on `parser`."""
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.add_argument("files", metavar="FILE", nargs="*", help="what to render; - is standard input")
+    parser.add_argument("--name", help="the template's name; default: that of the virtual machine and -template")
+    parser.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        default="openshift",
+        help="openshift, a Template of template.openshift.io, or native, KubeVirt's own VirtualMachineTemplate; "
+        "default: openshift",
+    )
+    parser.add_argument(
+        "--identity",
+        choices=("Fresh", "Preserve"),
+        default="Fresh",
+        help="MAC addresses, firmware UUID and serial: Fresh gives each new virtual machine its own, Preserve makes "
+        "the source's the default; default: Fresh",
+    )
+    parser.add_argument(
+        "--data-volumes",
+        choices=("Preserve", "Unique"),
+        default="Preserve",
+        help="names of data volumes: Preserve keeps them, so that virtual machines of one namespace share disks, "
+        "Unique gives each new virtual machine its own; default: Preserve",
+    )
+    parser.add_argument(
+        "--secrets",
+        choices=("Preserve", "Require"),
+        default="Preserve",
+        help="cloud-init data, which may hold passwords: Preserve makes it a default that everybody can read, Require "
+        "asks for it each time; default: Preserve",
+    )
+    add_output(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render all that was named; 1 where something could not be."""
+    if not args.files and sys.stdin.isatty():
+        raise UsageError("name a file with a virtual machine, or - for standard input")
+    files = args.files or [inputs.STDIN]
+    rendering = _Rendering(args)
+    for done, path in enumerate(files):
+        if len(files) > 1:
+            terminal.progress(f"{done} of {len(files)} files, {path}")
+        try:
+            for each in documents(path):
+                rendering.take(each)
+        except CommandError as error:
+            rendering.refuse(str(error))
+    terminal.settle()
+    return 1 if rendering.refused else 0
+
+
+class _Rendering:
+    """One run: what was asked, and what has been said so far."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.refused = False
+        self._options: dict[str, Any] = {
+            "format": args.format,
+            "name": args.name,
+            "identity": args.identity,
+            "data_volumes": args.data_volumes,
+            "secrets": args.secrets,
+        }
+        self._output = Output(args.output)
+        self._named: str | None = None  # what the template of `--name` was made of
+        self._explained: set[str] = set()  # reasons of warnings whose meaning was told
+
+    def take(self, each: Document | Unreadable) -> None:
+        """Render one document, or say why not."""
+        if isinstance(each, Unreadable):
+            self.refuse(f"{each.where}: {each.why}")
+            return
+        name = self._options["name"]
+        if name is not None and self._named is not None:
+            self.refuse(f"{each.where}: the template {name} was made of {self._named}; without --name each has its own")
+            return
+        try:
+            rendered = atmpl.render(each.value, **self._options)
+        except atmpl.RenderError as error:
+            self.refuse(f"{each.where}: {error}")
+            return
+        self._named = each.where
+        self._output.write(rendered.template)
+        for warning in rendered.warnings:
+            self._warn(each.where, warning)
+
+    def refuse(self, sentence: str) -> None:
+        """Say what could not be rendered."""
+        self.refused = True
+        terminal.error(sentence)
+
+    def _warn(self, where: str, warning: atmpl.RenderWarning) -> None:
+        """Say a warning, with its meaning where that was not told before."""
+        sentence = f"{where}: {warning.path}: {warning.reason}"
+        if warning.reason not in self._explained:
+            self._explained.add(warning.reason)
+            instead = INSTEAD.get(warning.reason)
+            sentence += f": {warning.message}" + (f" Here that is {instead}." if instead else "")
+        terminal.warning(sentence)

@@ -1,0 +1,244 @@
+"""`atmpl render`: what is typed, what comes out, and what a person is told."""
+
+import json
+
+import pytest
+import yaml
+
+import atmpl
+from atmpl.cli import terminal
+from tests.cli.typed import typed
+from tests.shared import corpus, needs_shared
+
+VM = """\
+apiVersion: kubevirt.io/v1
+kind: VirtualMachine
+metadata:
+  name: {name}
+spec:
+  template:
+    spec:
+      domain:
+        devices:
+          disks:
+          - disk:
+              bus: virtio
+            name: root
+        resources:
+          requests:
+            memory: 128Mi
+"""
+
+TEMPLATE = """\
+apiVersion: template.openshift.io/v1
+kind: Template
+metadata:
+  name: web-template
+  labels:
+    template.kubevirt.io/type: vm
+  annotations:
+    openshift.io/display-name: web-template
+    description: Made from the virtual machine web.
+    tags: kubevirt,virtualmachine
+    ssp.kubevirt.io/generator: atmpl {version}
+labels:
+  vm.kubevirt.io/template: web-template
+objects:
+- apiVersion: kubevirt.io/v1
+  kind: VirtualMachine
+  metadata:
+    generateName: web-
+    labels: ${{{{LABELS}}}}
+  spec:
+    template:
+      spec:
+        domain:
+          devices:
+            disks:
+            - disk:
+                bus: ${{DISK0_BUS}}
+              name: root
+          resources:
+            requests:
+              memory: ${{REQUESTS_MEMORY}}
+parameters:
+- name: DISK0_BUS
+  displayName: Disk 0 bus
+  description: disk0-bus
+  value: virtio
+- name: REQUESTS_MEMORY
+  displayName: Requests memory
+  description: requests-memory
+  value: 128Mi
+- name: LABELS
+"""
+
+
+def vm(name="web", **devices):
+    made = yaml.safe_load(VM.format(name=name))
+    made["spec"]["template"]["spec"] |= devices
+    return made
+
+
+SECRET = {"volumes": [{"name": "init", "cloudInitNoCloud": {"userData": "#cloud-config\npassword: x\n"}}]}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_virtual_machine_becomes_a_template_that_reads_as_one_written_by_hand(folder):
+    (folder / "vm.yaml").write_text(VM.format(name="web"))
+    came = typed("render", "vm.yaml")
+    assert (came.status, came.err) == (0, "")
+    assert came.out.startswith(TEMPLATE.format(version=atmpl.__version__))
+
+
+def test_standard_input_is_read_where_nothing_is_named():
+    assert typed("render", stdin=VM.format(name="web")).out == typed("render", "-", stdin=VM.format(name="web")).out
+
+
+def test_on_a_terminal_something_must_be_named():
+    came = typed("render")
+    assert came.status == 2
+    assert came.err.startswith("error: name a file with a virtual machine, or - for standard input\n")
+
+
+def test_many_virtual_machines_give_a_stream_of_documents():
+    came = typed("render", stdin="---\n".join(VM.format(name=name) for name in "abc"))
+    assert [template["metadata"]["name"] for template in yaml.safe_load_all(came.out)] == [
+        "a-template",
+        "b-template",
+        "c-template",
+    ]
+    assert came.out.count("\n---\n") == 2
+
+
+def test_json_is_one_template_a_line():
+    came = typed("render", "-o", "json", stdin=json.dumps({"kind": "List", "items": [vm("a"), vm("b")]}))
+    assert [json.loads(line)["metadata"]["name"] for line in came.out.splitlines()] == ["a-template", "b-template"]
+
+
+def test_the_templates_name_can_be_given():
+    came = typed("render", "--name", "golden", stdin=VM.format(name="web"))
+    assert yaml.safe_load(came.out)["metadata"]["name"] == "golden"
+
+
+def test_one_name_is_for_one_template():
+    came = typed("render", "--name", "golden", stdin=VM.format(name="a") + "---\n" + VM.format(name="b"))
+    assert (came.status, came.out.count("kind: Template")) == (1, 1)
+    assert came.err == (
+        "error: standard input, document 2 (VirtualMachine b): the template golden was made of standard input, "
+        "document 1 (VirtualMachine a); without --name each has its own\n"
+    )
+
+
+def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
+    (folder / "a.yaml").write_text(
+        VM.format(name="a")
+        + "---\nkind: Pod\napiVersion: v1\nmetadata: {name: p}\n---\nb: [\n---\n"
+        + VM.format(name="c")
+    )
+    (folder / "d.yaml").write_text(VM.format(name="d"))
+    came = typed("render", "a.yaml", "missing.yaml", "d.yaml")
+    assert came.status == 1
+    assert [template["metadata"]["name"] for template in yaml.safe_load_all(came.out)] == [
+        "a-template",
+        "c-template",
+        "d-template",
+    ]
+    assert came.err == (
+        "error: a.yaml, document 2 (Pod p): apiVersion: is 'v1'; give a VirtualMachine of kubevirt.io/v1\n"
+        "error: a.yaml, document 3, line 23: a value is missing here\n"
+        "error: missing.yaml: there is no such file\n"
+    )
+
+
+def test_an_error_in_a_virtual_machine_names_its_path():
+    broken = vm()
+    broken["metadata"]["labels"] = {"app": 1}
+    came = typed("render", "-", stdin=json.dumps(broken))
+    assert came.status == 1
+    assert came.err.startswith("error: standard input: metadata.labels.app: ")
+
+
+def test_a_warning_says_what_to_type_against_it():
+    came = typed("render", stdin=json.dumps(vm(**SECRET)))
+    assert came.status == 0
+    assert came.err.startswith(
+        "warning: standard input: spec.template.spec.volumes[0].cloudInitNoCloud.userData: InlineSecret: "
+    )
+    assert came.err.endswith(" Here that is --secrets Require.\n")
+
+
+def test_a_warnings_meaning_is_told_once():
+    came = typed("render", stdin=json.dumps({"kind": "List", "items": [vm("a", **SECRET), vm("b", **SECRET)]}))
+    assert came.err.splitlines()[1] == (
+        "warning: standard input, items[1] (VirtualMachine b): "
+        "spec.template.spec.volumes[0].cloudInitNoCloud.userData: InlineSecret"
+    )
+
+
+def test_options_reach_the_template():
+    came = typed("render", "--secrets", "Require", stdin=json.dumps(vm(**SECRET)))
+    assert came.err == ""
+    parameter = next(each for each in yaml.safe_load(came.out)["parameters"] if each["name"] == "VOLUME0_USER_DATA")
+    assert parameter["required"] is True
+    assert "value" not in parameter
+
+
+def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
+    from atmpl.cli.render import INSTEAD
+
+    help = typed("render", "--help").out
+    for advice in INSTEAD.values():
+        option, value = advice.split()
+        assert option in help
+        assert value in help
+
+
+class Tty:
+    """A terminal that remembers what it was sent."""
+
+    def __init__(self):
+        self.seen = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.seen += text
+
+    def flush(self):
+        pass
+
+    def fileno(self):
+        raise OSError
+
+
+def test_many_files_show_their_progress_on_a_terminal(folder, monkeypatch):
+    for name in "ab":
+        (folder / f"{name}.yaml").write_text(VM.format(name=name))
+    monkeypatch.setattr(terminal.sys, "stderr", screen := Tty())
+    from atmpl.cli import main
+
+    main(["render", "a.yaml", "b.yaml"])
+    assert screen.seen == "\r\x1b[K0 of 2 files, a.yaml\r\x1b[K1 of 2 files, b.yaml\r\x1b[K"
+
+
+def test_elsewhere_progress_is_not_shown(folder):
+    for name in "ab":
+        (folder / f"{name}.yaml").write_text(VM.format(name=name))
+    assert typed("render", "a.yaml", "b.yaml").err == ""
+
+
+@needs_shared
+def test_every_real_virtual_machine_is_rendered_and_read_back_alike():
+    files = corpus()
+    came = typed("render", *files)
+    templates = list(yaml.safe_load_all(came.out))
+    lines = typed("render", "-o", "json", *files).out.splitlines()
+    assert templates == [json.loads(line) for line in lines]
+    assert len(templates) > 60
