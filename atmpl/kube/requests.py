@@ -67,9 +67,8 @@ class Requests(Listing):
                 self._forget(before)
             self._requests[key] = request
             self._index(request)
-            echo = self._is_echo(request, before)
-            deferred = self._has_come(request)
-            if deferred or not (echo or (request.finished and _keeps_no_time(request))):
+            news = not self._is_echo(request, before)
+            if self._has_come(request) or _needs_look(request, news=news):
                 self._wake(key, backlog=self.is_served is None)
         return Seen(key, request.version)
 
@@ -146,9 +145,11 @@ class Requests(Listing):
         _discard(self._by_template, (asked.format.name, request.template_key(asked)), request.key)
 
 
-def _keeps_no_time(request: Request) -> bool:
-    """Whether a finished request needs no look at all: no TTL runs, and its status speaks of its newest generation."""
-    return request.asked is not None and request.asked.ttl is None and request.told.generation == request.generation
+def _needs_look(request: Request, *, news: bool) -> bool:
+    """Whether a reconcile may have something to do; `news` says that the event shows more than our own last write."""
+    if request.finished and request.asked:
+        return request.asked.ttl is not None or request.told.generation != request.generation
+    return news
 
 
 def _is_older(version: str, than: str) -> bool:

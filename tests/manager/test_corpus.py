@@ -1,0 +1,84 @@
+"""Real people's VMs, on the real server, in both formats: published, admitted, processed, equal, and created anew."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import atmpl
+from e2e.controlplane import ApiError, Client
+from tests.manager.objects import NATIVE_TEMPLATES, Object, is_ready, reason, request, request_path, template_path
+from tests.shared import corpus, needs_shared
+
+pytestmark = [needs_shared, pytest.mark.usefixtures("controller")]
+
+FRESH = {"firmware": ("uuid", "serial"), "chassis": ("serial", "asset")}  # rule 8: what no instance takes over
+
+
+def _vm(path: Path, namespace: str) -> Object:
+    """Read a VM of the corpus; a nameless one gets a name."""
+    vm: Object = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+    metadata = vm.setdefault("metadata", {}) or {}
+    name = metadata.get("name") or metadata.get("generateName", "nameless-") + "vm"
+    vm["metadata"] = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
+    vm["metadata"] |= {"name": name, "namespace": namespace}
+    return vm
+
+
+def _expected(stored: Object) -> Object:
+    """The spec that an instance of the stored VM's template has: rule 8's identities are blank."""
+    spec: Object = stored["spec"]
+    domain: Object = spec["template"]["spec"]["domain"]
+    for interface in domain.get("devices", {}).get("interfaces", []):
+        if "macAddress" in interface:
+            interface["macAddress"] = ""
+    for part, fields in FRESH.items():
+        for field in fields:
+            if field in domain.get(part, {}):
+                domain[part][field] = ""
+    for reference in ("instancetype", "preference"):
+        spec.get(reference, {}).pop("revisionName", None)
+    return spec
+
+
+@pytest.mark.parametrize("format", ["openshiftTemplate", "virtualMachineTemplate"])
+async def test_every_real_vm_becomes_a_template_that_gives_it_back(client: Client, format: str, subtests: Any) -> None:
+    async def one(path: Path) -> None:
+        made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "corpus-"}})
+        namespace = made["metadata"]["name"]
+        try:
+            stored = await client.create(_vm(path, namespace))
+        except ApiError as error:
+            refused[path.name] = error.message
+            return
+        await client.create(request(namespace) | {"spec": _spec(stored, format)})
+        await client.until(request_path(namespace), lambda it: reason(it) not in {"", "SourceNotFound"})
+        found = await client.get(request_path(namespace))
+        with subtests.test(path.name):
+            assert is_ready(found), found["status"]
+            native = f"{NATIVE_TEMPLATES}/namespaces/{namespace}/virtualmachinetemplates/request"
+            template = await client.get(template_path(namespace) if format == "openshiftTemplate" else native)
+            [instance] = atmpl.process(template)
+            again = await client.create(instance | {"metadata": instance["metadata"] | {"namespace": namespace}})
+            assert instance["spec"] == _expected(stored)
+            assert again["spec"] == instance["spec"]
+        await client.delete(f"/api/v1/namespaces/{namespace}")
+        served.append(path.name)
+
+    refused: dict[str, str] = {}
+    served: list[str] = []
+    some = asyncio.Semaphore(4)
+
+    async def in_turn(path: Path) -> None:
+        async with some:
+            await one(path)
+
+    await asyncio.gather(*map(in_turn, corpus()))
+    assert len(served) + len(refused) == len(corpus())
+    assert list(refused) == ["kv-doc-virtual-machine-myvm.yaml"]  # v1alpha2, which KubeVirt no longer serves
+
+
+def _spec(stored: Object, format: str) -> Object:
+    return {"source": {"vmName": stored["metadata"]["name"]}, "target": {format: {}}}

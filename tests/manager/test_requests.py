@@ -1,0 +1,272 @@
+"""What becomes of requests, on a real API server, as their users see it."""
+
+import asyncio
+
+import pytest
+
+from e2e.controller import Controller
+from e2e.controlplane import Client, Server
+from tests.manager.objects import (
+    Object,
+    condition,
+    defaults,
+    is_ready,
+    reason,
+    request,
+    request_path,
+    template_path,
+    vm,
+    vm_path,
+)
+
+pytestmark = pytest.mark.usefixtures("controller")
+
+FLAT = {  # the design's own example, verbatim
+    "apiVersion": "ssp.kubevirt.io/v1alpha1",
+    "kind": "VirtualMachineTemplateRequest",
+    "metadata": {"name": "virtualmachinetemplaterequest-sample"},
+    "spec": {
+        "vmName": "vmi-ephemeral",
+        "templateName": "vmi-ephemeral-template",
+        "format": "template.openshift.io/v1",
+    },
+}
+
+
+async def test_the_designs_own_request_is_served(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace, "vmi-ephemeral"))
+    await client.create(FLAT | {"metadata": FLAT["metadata"] | {"namespace": namespace}})
+    path = request_path(namespace, "virtualmachinetemplaterequest-sample")
+    found = await client.until(path, is_ready)
+    assert found["status"]["templateRef"]["name"] == "vmi-ephemeral-template"
+    template = await client.get(template_path(namespace, "vmi-ephemeral-template"))
+    assert defaults(template) == {
+        "DISK0_BUS": "virtio",
+        "REQUESTS_MEMORY": "128Mi",
+        "VOLUME0_IMAGE": "registry:5000/disk:1",
+        "LABELS": "{}",
+    }
+
+
+async def test_the_status_says_what_was_made_and_from_what(client: Client, namespace: str) -> None:
+    source = await client.create(vm(namespace))
+    await client.create(request(namespace, target="golden"))
+    found = await client.until(request_path(namespace), is_ready)
+    template = await client.get(template_path(namespace, "golden"))
+    status = found["status"]
+    assert status["observedGeneration"] == 1
+    assert status["source"] == {
+        "uid": source["metadata"]["uid"],
+        "generation": 1,
+        "resourceVersion": source["metadata"]["resourceVersion"],
+    }
+    assert status["templateRef"] == {
+        "apiVersion": "template.openshift.io/v1",
+        "kind": "Template",
+        "name": "golden",
+        "uid": template["metadata"]["uid"],
+    }
+    assert status["parameters"] == 4
+    assert status["warnings"] == []
+    assert "lastRenderTime" in status
+    assert condition(found)["message"] == f"Template {namespace}/golden is made from VM {namespace}/vm"
+
+
+async def test_a_request_waits_for_its_vm_and_goes_on_by_itself(client: Client, namespace: str) -> None:
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
+    assert condition(found)["message"].startswith(f"There is no VirtualMachine {namespace}/vm")
+    assert condition(found, "Stalled") == {}
+    await client.create(vm(namespace))
+    await client.until(request_path(namespace), is_ready)
+
+
+async def test_a_template_of_somebody_else_is_never_written_over(client: Client, namespace: str) -> None:
+    foreign = await client.create(
+        {
+            "apiVersion": "template.openshift.io/v1",
+            "kind": "Template",
+            "metadata": {"name": "taken", "namespace": namespace},
+            "objects": [],
+        }
+    )
+    await client.create(vm(namespace))
+    await client.create(request(namespace, target="taken"))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "TargetConflict")
+    assert "was not made for this request" in condition(found)["message"]
+    assert await client.get(template_path(namespace, "taken")) == foreign
+
+
+async def test_a_template_of_an_earlier_request_of_that_name_stays_and_the_message_says_so(
+    client: Client, namespace: str
+) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), is_ready)
+    template = await client.get(template_path(namespace))
+    await client.delete(request_path(namespace))
+    await asyncio.sleep(1.0)  # the server's times are whole seconds; one of the same second may be this one's stray
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "TargetConflict")
+    assert "earlier request of this name" in condition(found)["message"]
+    assert await client.get(template_path(namespace)) == template
+
+
+async def test_deleting_the_request_keeps_the_template(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), is_ready)
+    await client.delete(request_path(namespace))
+    await client.until(request_path(namespace), lambda it: it is None)
+    assert (await client.get(template_path(namespace)))["kind"] == "Template"
+
+
+async def test_once_a_finished_template_is_its_users(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), is_ready)
+    await client.patch(template_path(namespace), {"parameters": []})
+    edited = await client.patch(vm_path(namespace), _memory("256Mi"))
+    assert edited["metadata"]["generation"] == 2
+    await _settled(client, namespace)
+    assert (await client.get(template_path(namespace)))["parameters"] == []
+
+
+async def test_on_change_an_edit_of_the_vm_shows_in_the_template(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, refreshPolicy="OnChange"))
+    await client.until(request_path(namespace), is_ready)
+    await client.patch(vm_path(namespace), _memory("256Mi"))
+    found = await client.until(template_path(namespace), lambda it: defaults(it)["REQUESTS_MEMORY"] == "256Mi")
+    version = found["metadata"]["resourceVersion"]
+    await client.until(
+        request_path(namespace), lambda it: it["status"]["rendered"]["templateResourceVersion"] == version
+    )
+
+
+async def test_on_change_drift_is_repaired_and_what_users_added_stays(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, refreshPolicy="OnChange"))
+    await client.until(request_path(namespace), is_ready)
+    added = {"labels": {"team": "db"}, "annotations": {"note/of": "mine", "tags": "spoiled"}}
+    await client.patch(template_path(namespace), {"metadata": added, "parameters": []})
+    found = await client.until(template_path(namespace), lambda it: it["parameters"])
+    assert found["metadata"]["labels"]["team"] == "db"
+    assert found["metadata"]["annotations"]["note/of"] == "mine"
+    assert found["metadata"]["annotations"]["tags"] == "kubevirt,virtualmachine"
+
+
+async def test_on_change_a_deleted_template_comes_back(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, refreshPolicy="OnChange"))
+    first = await client.until(request_path(namespace), is_ready)
+    await client.delete(template_path(namespace))
+    uid = first["status"]["templateRef"]["uid"]
+    found = await client.until(template_path(namespace), lambda it: it and it["metadata"]["uid"] != uid)
+    await client.until(
+        request_path(namespace), lambda it: it["status"]["templateRef"]["uid"] == found["metadata"]["uid"]
+    )
+
+
+async def test_on_change_a_deleted_vm_leaves_template_and_readiness_with_a_warning(
+    client: Client, namespace: str
+) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, refreshPolicy="OnChange"))
+    await client.until(request_path(namespace), is_ready)
+    template = await client.get(template_path(namespace))
+    await client.delete(vm_path(namespace))
+    found = await client.until(request_path(namespace), lambda it: it["status"]["warnings"])
+    assert [warning["reason"] for warning in found["status"]["warnings"]] == ["SourceGone"]
+    assert is_ready(found)
+    assert await client.get(template_path(namespace)) == template
+
+
+async def test_on_change_a_vm_made_again_is_followed(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, refreshPolicy="OnChange"))
+    await client.until(request_path(namespace), is_ready)
+    await client.delete(vm_path(namespace))
+    await client.until(vm_path(namespace), lambda it: it is None)
+    made = await client.create(vm(namespace, memory="512Mi"))
+    await client.until(template_path(namespace), lambda it: defaults(it)["REQUESTS_MEMORY"] == "512Mi")
+    found = await client.until(
+        request_path(namespace), lambda it: it["status"]["source"]["uid"] == made["metadata"]["uid"]
+    )
+    assert found["status"]["warnings"] == []
+
+
+async def test_on_change_that_becomes_once_lets_the_template_go(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, refreshPolicy="OnChange"))
+    await client.until(request_path(namespace), is_ready)
+    before = await client.get(template_path(namespace))
+    await client.patch(request_path(namespace), {"spec": {"refreshPolicy": "Once"}})
+    found = await client.until(request_path(namespace), lambda it: it["status"]["observedGeneration"] == 2)
+    assert "rendered" not in found["status"]
+    after = await client.get(template_path(namespace))
+    labels = dict(before["metadata"]["labels"])
+    assert labels.pop("ssp.kubevirt.io/refresh") == "OnChange"
+    assert after["metadata"]["labels"] == labels
+    assert after["objects"] == before["objects"]
+
+
+async def test_a_finished_request_is_deleted_when_its_ttl_has_passed(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, ttlSecondsAfterFinished=1))
+    await client.until(request_path(namespace), is_ready)
+    await client.until(request_path(namespace), lambda it: it is None)
+    assert (await client.get(template_path(namespace)))["kind"] == "Template"
+
+
+async def test_a_source_in_another_namespace_is_denied_without_the_policy(client: Client, namespace: str) -> None:
+    posted = request(namespace)
+    posted["spec"]["source"]["vmNamespace"] = "kube-system"
+    await client.create(posted)
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "CrossNamespaceDenied")
+    assert condition(found, "Stalled")["status"] == "True"
+
+
+async def test_a_template_too_large_to_store_is_refused_and_nobody_else_suffers(client: Client, namespace: str) -> None:
+    large = vm(namespace, "large")
+    large["spec"]["template"]["spec"]["nodeSelector"] = {f"key{number}": "x" * 75 for number in range(10_000)}
+    await client.create(large)
+    await client.create(vm(namespace))
+    await client.create(request(namespace, "large", source="large"))
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), is_ready)
+    found = await client.until(request_path(namespace, "large"), lambda it: reason(it) == "TooLarge")
+    assert condition(found, "Stalled")["status"] == "True"
+    assert "1,048,576" in condition(found)["message"]
+    await client.patch(vm_path(namespace, "large"), {"spec": {"template": {"spec": {"nodeSelector": None}}}})
+    await client.until(request_path(namespace, "large"), is_ready)
+
+
+async def test_kubectl_shows_and_waits_for_a_request(server: Server, client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace, target="golden"))
+    await client.until(request_path(namespace), is_ready)
+    waited = server.kubectl("wait", "--for=condition=Ready", "vmtreq/request", "--namespace", namespace, "--timeout=5s")
+    assert "condition met" in waited
+    header, row = server.kubectl("get", "vmtreq", "--namespace", namespace).splitlines()
+    assert header.split() == ["NAME", "SOURCE", "TEMPLATE", "READY", "REASON", "AGE"]
+    assert row.split()[:5] == ["request", "vm", "golden", "True", "Rendered"]
+
+
+async def test_the_probes_answer(controller: Controller) -> None:
+    assert controller.ask("/healthz") == (200, "ok\n")
+    assert controller.ask("/readyz") == (200, "ok\n")
+    status, text = controller.ask("/metrics")
+    assert status == 200
+    assert 'atmpl_watch_served{stream="virtualmachines"} 1.0' in text
+    assert controller.ask("/debug")[0] == 404
+
+
+def _memory(memory: str) -> Object:
+    return {"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": memory}}}}}}}
+
+
+async def _settled(client: Client, namespace: str) -> None:
+    """Wait until the controller has seen everything posted so far: it has served a request posted now."""
+    await client.create(request(namespace, "settled"))
+    await client.until(request_path(namespace, "settled"), is_ready)
