@@ -1,5 +1,6 @@
 """The one way to a real API server: `server` for nearly everything, `private_server` for those who hurt it."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 
 from e2e.controlplane import BuildError, Client, ControlPlane, ProcessError, Server
+from e2e.controlplane.crds import install_crds
+from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
 
 MARKERS = {"server": "apiserver", "private_server": "private"}  # fixture: the marker of whoever uses it
 
@@ -27,16 +30,17 @@ def _clear_errors(request: pytest.FixtureRequest) -> Iterator[None]:
     try:
         with capture.global_and_fixture_disabled():
             yield
-    except (BuildError, ProcessError) as error:
+    except (BuildError, ProcessError, WrongClusterError) as error:
         pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """One control plane a test run, started when the first test asks for it."""
+    """One control plane a test run, started when the first test asks for it; a person's cluster where they name it."""
     with ExitStack() as stack:
         with _clear_errors(request):
-            running = stack.enter_context(ControlPlane())
+            running = stack.enter_context(PersonsCluster() if os.environ.get(CONTEXT) else ControlPlane())
+            install_crds(running)
         yield running
 
 
@@ -58,11 +62,17 @@ async def namespace(client: Client) -> AsyncIterator[str]:
 
 @pytest.fixture
 def private_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., ControlPlane]]:
-    """Start a control plane of the test's own, with ControlPlane's arguments; gone when the test ends."""
+    """Start a control plane of the test's own, with ControlPlane's arguments; gone when the test ends.
+
+    It blocks for some seconds: where tasks of the test's are running, start it by `asyncio.to_thread`.
+    """
     with ExitStack() as stack:
 
-        def start(**options: Any) -> ControlPlane:
+        def start(*, crds: bool = True, **options: Any) -> ControlPlane:
             with _clear_errors(request):
-                return stack.enter_context(ControlPlane(**options))
+                running = stack.enter_context(ControlPlane(**options))
+                if crds:
+                    install_crds(running)
+                return running
 
         yield start

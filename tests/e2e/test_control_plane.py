@@ -1,11 +1,22 @@
 """The control plane is a real one, and can be hurt."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from e2e.controlplane import AUDIT_EVERY_CALL, ApiError, Client, ControlPlane, KubectlError, Server
+from e2e.controlplane import AUDIT_EVERY_CALL, ApiError, Client, ControlPlane, KubectlError, ProcessError, Server
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[ControlPlane]:
+    """One for all that is hurt here: it must live through every one of them."""
+    with ControlPlane(audit=AUDIT_EVERY_CALL, apiserver_flags=["--feature-gates=WatchList=false"]) as server:
+        yield server
+
+
+def hurts(test: Callable) -> Callable:
+    return pytest.mark.private(pytest.mark.apiserver(test))
 
 
 def config_map(namespace: str, name: str = "one") -> dict:
@@ -59,66 +70,65 @@ async def test_the_server_counts_calls(server: Server, client: Client, namespace
     assert await posts() == before + 1
 
 
-@pytest.mark.parametrize("parts", [("kube-apiserver",), ("etcd",), ("etcd", "kube-apiserver")])
-async def test_what_was_written_outlives_a_kill_of(parts: tuple, private_server: Callable[..., ControlPlane]) -> None:
-    server = private_server()
-    async with server.client() as client:
-        await client.create(config_map("default"))
+@hurts
+@pytest.mark.parametrize("parts", [("kube-apiserver",), ("etcd",), ("etcd", "kube-apiserver")], ids=" and ".join)
+async def test_what_was_written_outlives_a_kill_of(parts: tuple, own: ControlPlane) -> None:
+    name = "-".join(parts)
+    async with own.client() as client:
+        await client.create(config_map("default", name))
         for part in parts:
-            server.kill(part)
+            await asyncio.to_thread(own.kill, part)
         for part in parts:
-            server.start(part)
-        found = await client.until("/api/v1/namespaces/default/configmaps/one", bool)
-        assert found["metadata"]["name"] == "one"
+            await asyncio.to_thread(own.start, part)
+        assert await client.until(f"/api/v1/namespaces/default/configmaps/{name}", bool)
 
 
-async def test_a_watcher_lives_through_a_restart(private_server: Callable[..., ControlPlane]) -> None:
-    server = private_server(controllers=())
-    async with server.client() as client:
-        waiting = asyncio.create_task(client.until("/api/v1/namespaces/default/configmaps/late", bool))
-        await asyncio.to_thread(server.restart, "kube-apiserver")
-        await client.create(config_map("default", "late"))
-        assert (await waiting)["metadata"]["name"] == "late"
+@hurts
+async def test_a_watcher_and_the_controllers_live_through_a_restart(own: ControlPlane) -> None:
+    async with own.client() as client:
+        waiting = asyncio.create_task(client.until("/api/v1/namespaces/late/serviceaccounts/default", bool))
+        await asyncio.to_thread(own.restart, "kube-apiserver")
+        await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "late"}})
+        assert (await waiting)["metadata"]["name"] == "default"
 
 
-async def test_two_at_once_do_not_meet(
-    server: Server, client: Client, private_server: Callable[..., ControlPlane]
-) -> None:
-    other = private_server(controllers=())
-    assert other.url != server.url
-    async with other.client() as there:
+@hurts
+async def test_two_at_once_do_not_meet(own: ControlPlane, server: Server, client: Client) -> None:
+    assert own.url != server.url
+    async with own.client() as there:
         await there.create(config_map("default", "only-there"))
     with pytest.raises(ApiError, match="not found"):
         await client.get("/api/v1/namespaces/default/configmaps/only-there")
 
 
-async def test_calls_are_audited(private_server: Callable[..., ControlPlane]) -> None:
-    server = private_server(audit=AUDIT_EVERY_CALL, controllers=())
-    async with server.client("bob", "system:masters") as bob:
-        await bob.create(config_map("default"))
+@hurts
+async def test_calls_are_audited(own: ControlPlane) -> None:
+    async with own.client("bob", "system:masters") as bob:
+        await bob.create(config_map("default", "bobs"))
     calls = [
         (event["verb"], event["objectRef"]["resource"], event["responseStatus"]["code"])
-        for event in server.audit_events()
+        for event in own.audit_events()
         if event.get("impersonatedUser", {}).get("username") == "bob" and "objectRef" in event
     ]
     assert ("create", "configmaps", 201) in calls
 
 
-async def test_the_api_server_takes_more_flags(private_server: Callable[..., ControlPlane]) -> None:
-    server = private_server(apiserver_flags=["--feature-gates=WatchList=false"], controllers=())
-    async with server.client() as client:
-        initial = client.watch(
-            "/api/v1/configmaps",
-            sendInitialEvents="true",
-            resourceVersionMatch="NotOlderThan",
-            allowWatchBookmarks="true",
-        )
+@hurts
+async def test_the_api_server_takes_more_flags(own: ControlPlane) -> None:
+    async with own.client() as client:
+        streaming = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
         with pytest.raises(ApiError, match="sendInitialEvents is forbidden"):
-            await anext(initial)
+            await anext(client.watch("/api/v1/configmaps", **streaming))
+
+
+@hurts
+def test_a_flag_that_the_api_server_does_not_know_is_an_error_with_its_own_words() -> None:
+    with pytest.raises(ProcessError, match="unknown flag: --no-such-flag"):
+        ControlPlane(apiserver_flags=["--no-such-flag"])
 
 
 def test_nothing_is_left_behind(private_server: Callable[..., ControlPlane]) -> None:
-    server = private_server()
+    server = private_server(controllers=(), crds=False)
     assert server.folder.exists()
     server.close()
     assert not server.folder.exists()

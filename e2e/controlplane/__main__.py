@@ -1,0 +1,67 @@
+"""A control plane for a person: `python -m e2e.controlplane up`."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+
+from e2e.controlplane import programs
+from e2e.controlplane.build import BuildError, say
+from e2e.controlplane.control_plane import ControlPlane
+from e2e.controlplane.crds import install_crds
+from e2e.controlplane.processes import ProcessError
+
+
+def main() -> int:
+    """Do as the arguments say; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m e2e.controlplane", description="A Kubernetes API server to try things on."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="start one, print its kubeconfig, and stay until Ctrl-C")
+    up.add_argument("--bare", action="store_true", help="define none of the custom resources")
+    up.add_argument("--fsync", action="store_true", help="write to disk as a real cluster does")
+    up.add_argument(
+        "--flag",
+        action="append",
+        default=[],
+        metavar="FLAG",
+        help="one more flag of kube-apiserver's, e.g. --flag=--v=4",
+    )
+    up.set_defaults(run=_up)
+    paths = commands.add_parser("programs", help="print where the programs are, building what is missing")
+    paths.set_defaults(run=_programs)
+    arguments = parser.parse_args()
+    try:
+        arguments.run(arguments)
+    except (BuildError, ProcessError) as error:
+        sys.exit(f"{error}")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _programs(_: argparse.Namespace) -> None:
+    for name, path in programs.find().items():
+        print(f"{name}\t{path}")
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    """Print the kubeconfig on standard output, what to do with it on standard error."""
+    over = threading.Event()
+    with ControlPlane(fsync=arguments.fsync, apiserver_flags=arguments.flag) as server:
+        if not arguments.bare:
+            install_crds(server)
+        print(server.kubeconfig.read_text(), flush=True)
+        say(f"up at {server.url}, logs in {server.folder}. In another terminal:")
+        say(f"  export KUBECONFIG={server.kubeconfig} PATH={server.kubectl_program.parent}:$PATH")
+        say("Ctrl-C stops and removes all of it.")
+        signal.signal(signal.SIGTERM, lambda *_: over.set())
+        with contextlib.suppress(KeyboardInterrupt):
+            over.wait()
+    say("gone")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The user's side of the API."""
+
+import pytest
+
+from e2e.controlplane import ApiError, Client
+
+
+def config_map(namespace: str, **data: str) -> dict:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one", "namespace": namespace}, "data": data}
+
+
+async def test_an_object_is_created_applied_patched_and_deleted(client: Client, namespace: str) -> None:
+    made = await client.create(config_map(namespace, a="1"))
+    path = await client.path(made)
+    assert path == f"/api/v1/namespaces/{namespace}/configmaps/one"
+    assert (await client.apply(config_map(namespace, a="2", b="3")))["data"] == {"a": "2", "b": "3"}
+    assert (await client.patch(path, {"data": {"b": None}}))["data"] == {"a": "2"}
+    moved = [{"op": "move", "from": "/data/a", "path": "/data/c"}]
+    assert (await client.patch(path, moved, "json"))["data"] == {"c": "2"}
+    replaced = await client.put(path, config_map(namespace, d="4"))
+    assert replaced["data"] == {"d": "4"}
+    with pytest.raises(ApiError) as refused:
+        await client.delete(path, {"preconditions": {"uid": "another"}})
+    assert (refused.value.status, refused.value.body["reason"]) == (409, "Conflict")
+    await client.delete(path)
+    assert await client.until(path, lambda found: found is None) is None
+
+
+async def test_an_apply_without_force_meets_another_owner(client: Client, namespace: str) -> None:
+    await client.apply(config_map(namespace, a="1"), manager="first")
+    with pytest.raises(ApiError, match='conflict with "first"'):
+        await client.apply(config_map(namespace, a="2"), manager="second", force=False)
+
+
+async def test_a_watch_yields_each_change(client: Client, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    since = (await client.get(path, fieldSelector="metadata.name=one"))["metadata"]["resourceVersion"]
+    await client.create(config_map(namespace, text="x" * 900_000))  # longer than any buffer on the way
+    await client.delete(f"{path}/one")
+    only = {"fieldSelector": "metadata.name=one", "resourceVersion": since, "timeoutSeconds": 1}
+    seen = [(event["type"], len(event["object"]["data"]["text"])) async for event in client.watch(path, **only)]
+    assert seen == [("ADDED", 900_000), ("DELETED", 900_000)]
+
+
+async def test_a_version_from_the_past_is_an_error_and_not_an_empty_watch(client: Client) -> None:
+    async def first() -> dict:
+        while True:
+            try:
+                return await anext(client.watch("/apis/kubevirt.io/v1/virtualmachines", resourceVersion="1"))
+            except ApiError as error:
+                if error.status != 429:  # 429: the server's own watch of a new definition is not there yet
+                    raise
+
+    with pytest.raises(ApiError, match="too old resource version") as refused:
+        await first()
+    assert refused.value.status == 410
+
+
+async def test_what_never_comes_true_ends_with_what_was_seen(client: Client, namespace: str) -> None:
+    made = await client.create(config_map(namespace, a="seen"))
+    with pytest.raises(TimeoutError, match='"a": "seen"'):
+        await client.until(await client.path(made), lambda found: "b" in found["data"], timeout=0.3)
+
+
+async def test_a_mistake_in_the_condition_is_not_waited_out(client: Client) -> None:
+    with pytest.raises(KeyError):
+        await client.until("/api/v1/namespaces/default", lambda found: found["no such field"])
+
+
+async def test_a_refusal_is_not_waited_out(client: Client) -> None:
+    with pytest.raises(ApiError, match="404 page not found"):
+        await client.until("/apis/no.such/v1/things/one", bool)
+
+
+async def test_a_kind_that_is_not_served_is_an_error(client: Client) -> None:
+    with pytest.raises(LookupError, match="v1 Nonsense"):
+        await client.create({"apiVersion": "v1", "kind": "Nonsense", "metadata": {}})

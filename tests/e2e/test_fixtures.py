@@ -1,0 +1,35 @@
+"""What a developer sees of the fixtures where something is missing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ONE = "tests/e2e/test_control_plane.py::test_the_server_counts_calls"
+
+
+def pytest_says(*args: str, **env: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
+    done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_where_nothing_can_run_the_server_a_test_of_it_fails_and_says_what_to_do(tmp_path: Path) -> None:
+    status, said = pytest_says(ONE, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), KUBEBUILDER_ASSETS="")
+    assert status == 1
+    assert "there is no Go to build them.\n" in said
+    assert "KUBEBUILDER_ASSETS" in said
+    assert "Traceback" not in said
+    assert "skipped" not in said
+
+
+def test_a_cluster_that_was_not_named_is_not_touched(tmp_path: Path) -> None:
+    status, said = pytest_says(ONE, ATMPL_E2E_CONTEXT="kind-test", KUBECONFIG=str(tmp_path / "none"))
+    assert status == 1
+    assert "ATMPL_E2E_CONTEXT=kind-test, but the current context of KUBECONFIG" in said
+
+
+def test_whoever_uses_the_server_is_marked_for_it() -> None:
+    status, said = pytest_says("-m", "not apiserver and not private", "--collect-only", "-q", ONE)
+    assert status == 5
+    assert "1 deselected" in said

@@ -1,0 +1,57 @@
+"""A person's cluster is touched only where they name it, and then serves as one of our own does."""
+
+from pathlib import Path
+
+import pytest
+
+from e2e.controlplane import ApiError, Server
+from e2e.controlplane.kubeconfig import kubeconfig
+from e2e.controlplane.persons_cluster import PersonsCluster, WrongClusterError
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch):
+    def name(context: str, *files: Path) -> None:
+        monkeypatch.setenv("ATMPL_E2E_CONTEXT", context)
+        monkeypatch.setenv("KUBECONFIG", ":".join(map(str, files)))
+
+    return name
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    path = tmp_path / "config"
+    path.write_text(kubeconfig("https://192.0.2.1:6443", b"", name="production", token="none"))
+    return path
+
+
+def test_another_context_is_refused(named, elsewhere: Path) -> None:
+    named("kind-test", elsewhere)
+    with pytest.raises(WrongClusterError, match=r"the current context of KUBECONFIG=.* is production"):
+        PersonsCluster()
+
+
+def test_the_first_file_that_names_a_current_context_decides(named, elsewhere: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "other").write_text("current-context: kind-test")
+    named("kind-test", tmp_path / "none", tmp_path / "empty", elsewhere, tmp_path / "other")
+    with pytest.raises(WrongClusterError, match="is production"):
+        PersonsCluster()
+
+
+def test_without_a_kubeconfig_nothing_is_guessed(named) -> None:
+    named("kind-test")
+    with pytest.raises(WrongClusterError, match="KUBECONFIG is not set"):
+        PersonsCluster()
+
+
+async def test_the_named_cluster_serves_an_administrator_and_whom_they_impersonate(server: Server, named) -> None:
+    named(server.kubectl("config", "current-context").strip(), server.kubeconfig)
+    with PersonsCluster() as cluster:
+        async with cluster.client() as client:
+            assert (await client.get("/api/v1/namespaces/default"))["metadata"]["name"] == "default"
+        async with cluster.client("alice") as alice:
+            with pytest.raises(ApiError, match='User "alice" cannot get'):
+                await alice.get("/api/v1/namespaces/default")
+        assert "default" in cluster.kubectl("get", "namespaces", "--output", "name")
+    assert not cluster.folder.exists()
