@@ -1,30 +1,94 @@
-"""Health, readiness and metrics over HTTP: three paths, each answered from memory."""
+"""Health, readiness and metrics over HTTP: three paths, answered from memory, to clients that are not trusted.
 
+A connection lives for `LIFETIME` at most, whatever its client does or leaves undone, and the oldest of `CONNECTIONS`
+makes room for a new one: clients that send a byte a minute, or never read their answer, do not keep the kubelet out.
+"""
+
+import asyncio
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-Problem = Callable[[], str]  # what is wrong, or nothing
+LIFETIME = 10.0  # seconds from accept to close; a scrape takes a few milliseconds
+CONNECTIONS = 128  # at once
+FRESHNESS = 1.0  # seconds for which one scrape's text serves the next
+REQUEST_LIMIT = 8190  # bytes of a request's line and of each header; nobody's probe has more
+
+Problem = Callable[[], str]  # what is wrong; nothing while all is well
 
 
-def application(healthy: Problem, ready: Problem, registry: CollectorRegistry) -> web.Application:
-    """Return the application that the kubelet and Prometheus ask. A probe that fails says why in its body."""
+class Probes:
+    """The listener of the kubelet and of Prometheus. An asynchronous context manager: it listens while entered."""
 
-    async def healthz(_: web.Request) -> web.Response:
-        return _verdict(healthy())
+    def __init__(self, host: str, port: int, *, healthy: Problem, ready: Problem, registry: CollectorRegistry) -> None:
+        self._host = host
+        self._port = port  # 0 takes a free one; `address` says which
+        self._paths = {
+            "/healthz": lambda: _verdict(healthy()),
+            "/readyz": lambda: _verdict(ready()),
+            "/metrics": self._metrics,
+        }
+        self._registry = registry
+        self._text = b""  # the latest scrape
+        self._text_until = 0.0
+        self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some may have ended meanwhile
+        self._web: web.Server
+        self._server: asyncio.Server
+        self.address: tuple[str, int]
 
-    async def readyz(_: web.Request) -> web.Response:
-        return _verdict(ready())
+    async def __aenter__(self) -> Self:
+        """Listen. Raises OSError where the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        self._web = web.Server(
+            self._answer,
+            access_log=None,
+            keepalive_timeout=LIFETIME,
+            lingering_time=0.0,
+            max_line_size=REQUEST_LIMIT,
+            max_field_size=REQUEST_LIMIT,
+        )
+        self._server = await loop.create_server(self._connection, self._host, self._port)
+        self.address = self._server.sockets[0].getsockname()[:2]
+        return self
 
-    async def metrics(_: web.Request) -> web.Response:
-        body = generate_latest(registry)  # type: ignore[no-untyped-call]
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        await self._web.shutdown(timeout=0.3)
 
-    app = web.Application(client_max_size=0)
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
-    return app
+    def _connection(self) -> asyncio.Protocol:
+        """Return what serves a connection that has just come."""
+        if len(self._open) >= CONNECTIONS:
+            self._end(next(iter(self._open)))
+        connection = self._web()
+        self._open[connection] = None
+        asyncio.get_running_loop().call_later(LIFETIME, self._end, connection)
+        return connection
+
+    def _end(self, connection: web.RequestHandler) -> None:
+        self._open.pop(connection, None)
+        if connection.transport is not None:
+            connection.transport.abort()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        answer = self._paths.get(request.path)
+        if answer is None:
+            return web.Response(status=404, text=f"nothing here; ask {', '.join(self._paths)}\n")
+        if request.method not in {"GET", "HEAD"}:
+            return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        return answer()
+
+    def _metrics(self) -> web.Response:
+        now = asyncio.get_running_loop().time()
+        if now >= self._text_until:
+            self._text = generate_latest(self._registry)  # type: ignore[no-untyped-call]
+            self._text_until = now + FRESHNESS
+        return web.Response(body=self._text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _verdict(problem: str) -> web.Response:

@@ -5,11 +5,10 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
-
-from aiohttp import web
 
 from atmpl.kube.access import AccessError, Credentials
 from atmpl.kube.connection import Connection
@@ -17,11 +16,9 @@ from atmpl.kube.incluster import InCluster, in_pod
 from atmpl.manager import logs
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
-from atmpl.manager.probes import application
+from atmpl.manager.probes import Probes
 
 log = logging.getLogger("atmpl")
-
-LISTENER_END = 0.3  # seconds that a probe in flight has when the process ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +58,19 @@ async def _serve(settings: Settings) -> int:
         return 1
     log.info("starting", extra={"server": access.server, "workers": settings.workers})
     metrics = Metrics()
-    async with Connection(credentials) as connection:
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(Connection(credentials))
         manager = Manager(connection, metrics, workers=settings.workers, random=Random())  # noqa: S311 - jitter only
-        runner = web.AppRunner(
-            application(manager.unhealthy, manager.unready, metrics.registry),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=LISTENER_END,
-        )
-        await runner.setup()
+        probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
         try:
-            await _listen(runner, settings.bind)
-            await manager.run(stop)
+            await stack.enter_async_context(probes)
         except OSError as error:
             log.error("the probe listener cannot be opened: choose another --bind", extra={"why": str(error)})  # noqa: TRY400
             return 1
-        finally:
-            await runner.cleanup()
+        log.info("listening", extra={"host": probes.address[0], "port": probes.address[1]})
+        await manager.run(stop)
     log.info("stopped")
     return 0
-
-
-async def _listen(runner: web.AppRunner, bind: tuple[str, int]) -> None:
-    host, port = bind
-    await web.TCPSite(runner, host, port).start()
-    host, port = runner.addresses[0][:2]
-    log.info("listening", extra={"host": host, "port": port})
 
 
 def _credentials(settings: Settings) -> Credentials:

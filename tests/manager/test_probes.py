@@ -1,0 +1,108 @@
+"""The probe listener, asked by good and by bad clients over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from atmpl.manager import probes
+from atmpl.manager.probes import Probes
+
+
+class State:
+    """What the probes are to say."""
+
+    sick = ""
+    busy = ""
+
+
+@pytest.fixture
+async def state() -> State:
+    return State()
+
+
+@pytest.fixture
+async def listener(state: State) -> AsyncIterator[Probes]:
+    registry = CollectorRegistry()
+    Gauge("a_figure", "Some figure", registry=registry).set(7)
+    async with Probes(
+        "127.0.0.1", 0, healthy=lambda: state.sick, ready=lambda: state.busy, registry=registry
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+async def session(listener: Probes) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession("http://{}:{}".format(*listener.address)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _connected(listener: Probes) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(*listener.address)
+    yield reader, writer
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+async def _ask(session: aiohttp.ClientSession, path: str, method: str = "GET") -> tuple[int, str]:
+    async with session.request(method, path) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_all_is_well(session: aiohttp.ClientSession) -> None:
+    assert await _ask(session, "/healthz") == (200, "ok\n")
+    assert await _ask(session, "/readyz") == (200, "ok\n")
+
+
+async def test_a_probe_that_fails_says_why(session: aiohttp.ClientSession, state: State) -> None:
+    state.sick, state.busy = "died: worker 3", "still listing: templates"
+    assert await _ask(session, "/healthz") == (503, "died: worker 3\n")
+    assert await _ask(session, "/readyz") == (503, "still listing: templates\n")
+
+
+async def test_metrics_are_prometheus_text(session: aiohttp.ClientSession) -> None:
+    async with session.get("/metrics") as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert "a_figure 7.0" in await answer.text()
+
+
+async def test_there_are_three_paths_and_no_more(session: aiohttp.ClientSession) -> None:
+    for path in ("/", "/metrics/", "/healthz/x", "/%2e%2e/etc/passwd"):
+        assert (await _ask(session, path))[0] == 404
+
+
+async def test_nothing_can_be_sent(session: aiohttp.ClientSession) -> None:
+    assert (await _ask(session, "/healthz", "POST"))[0] == 405
+
+
+async def test_a_client_that_sends_half_a_request_is_cut_off(listener: Probes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "LIFETIME", 0.05)
+    async with _connected(listener) as (reader, writer):
+        writer.write(b"GET /healthz HTT")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def test_clients_that_hold_their_connections_keep_nobody_out(
+    listener: Probes, session: aiohttp.ClientSession
+) -> None:
+    async with AsyncExitStack() as idle:
+        for _ in range(probes.CONNECTIONS + 10):
+            await idle.enter_async_context(_connected(listener))
+        assert await _ask(session, "/healthz") == (200, "ok\n")
+
+
+async def test_a_header_without_end_is_refused(listener: Probes) -> None:
+    async with _connected(listener) as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 100_000)
+        assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+
+
+async def test_an_address_that_is_taken_is_an_os_error(listener: Probes) -> None:
+    second = Probes(*listener.address, healthy=str, ready=str, registry=CollectorRegistry())
+    with pytest.raises(OSError, match="address already in use"):
+        await second.__aenter__()
