@@ -26,6 +26,14 @@ def request(spec: Any, **metadata: Any) -> dict[str, Any]:
     }
 
 
+def source(**fields: Any) -> dict[str, Any]:
+    return CANONICAL | {"source": {"vmName": "fedora"} | fields}
+
+
+def target(**fields: Any) -> dict[str, Any]:
+    return CANONICAL | {"target": fields}
+
+
 def complaints(error: ApiError) -> list[str]:
     """What is wrong, a field a line, as kubectl prints it; but for the hint that there may be more."""
     causes = error.body["details"]["causes"]

@@ -10,8 +10,6 @@ import yaml
 from e2e.controlplane import ApiError, Client, Server
 from tests.config.requests import CANONICAL, complaints, request
 
-pytestmark = pytest.mark.usefixtures("requests_served")
-
 CRD = Path(__file__).parents[2] / "config/crd/virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"
 
 DESIGN_EXAMPLE = """\

@@ -7,8 +7,6 @@ import pytest
 from e2e.controlplane import ApiError, Client
 from tests.config.requests import CANONICAL, COLLECTION, FLAT, complaints, request
 
-pytestmark = pytest.mark.usefixtures("requests_served")
-
 ON_CHANGE = {"refreshPolicy": "OnChange"}
 Specs = tuple[dict[str, Any], dict[str, Any]]  # before, after
 
