@@ -2,6 +2,7 @@
 
 import codecs
 import sys
+from pathlib import Path
 
 from atmpl.cli import terminal
 from atmpl.cli.errors import CommandError
@@ -33,8 +34,7 @@ def _bytes(path: str) -> bytes:
             terminal.note("reading standard input; end it with Ctrl-D, or leave with Ctrl-C")
         return sys.stdin.buffer.read()
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib alone would make every start slower
-            return file.read()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise CommandError(f"{path}: there is no such file") from None
     except IsADirectoryError:

@@ -127,9 +127,10 @@ def _times(thing: Any, *, by_status: bool) -> Iterator[datetime]:
     dated = False
     for entry in entries or ():
         of_status = _at(entry, "subresource") == "status"
-        dated |= of_status
-        if by_status or not of_status:
-            yield _time(_at(entry, "time"))
+        time = _at(entry, "time")
+        if time is not None and (by_status or not of_status):  # there is none where an apply changed nothing (measured)
+            dated |= of_status
+            yield _time(time)
     if by_status and not dated:
         raise ValueError("nobody has written the status")
 

@@ -1,0 +1,29 @@
+"""An API server whose admission these tests may change for everybody, so it is theirs alone."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.controlplane import Client, ControlPlane, Server
+from e2e.controlplane.crds import install_crds
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[Server]:
+    """A control plane with config/crd, config/rbac and config/policy as they stand."""
+    with ControlPlane() as server:
+        server.kubectl("create", "namespace", "atmpl-system")
+        install_crds(server)
+        for part in ("rbac", "policy"):
+            server.kubectl("apply", "--server-side", "-k", CONFIG / part)
+        yield server
+
+
+@pytest.fixture
+async def admin(guarded: Server) -> AsyncIterator[Client]:
+    """The administrator of it."""
+    async with guarded.client() as client:
+        yield client

@@ -1,0 +1,60 @@
+"""Who may do what: the rights that the tests give to users, and when the server has come to judge by them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from e2e.controlplane import ApiError, Client
+
+RBAC = "rbac.authorization.k8s.io"
+GET_VMS = {"apiGroups": ["kubevirt.io"], "resources": ["virtualmachines"], "verbs": ["get"]}
+ASK = {
+    "apiGroups": ["ssp.kubevirt.io"],
+    "resources": ["virtualmachinetemplaterequests"],
+    "verbs": ["create", "get", "update", "patch", "delete"],
+}
+MAKE = {
+    "openshift": {"apiGroups": ["template.openshift.io"], "resources": ["templates"], "verbs": ["create"]},
+    "native": {
+        "apiGroups": ["template.kubevirt.io"],
+        "resources": ["virtualmachinetemplates"],
+        "verbs": ["create"],
+    },
+}
+
+
+def may(user: str, name: str, rules: Sequence[dict[str, Any]], namespace: str | None) -> list[dict[str, Any]]:
+    """The role and the binding that give `user` the rules in a namespace; in all of them where it is None."""
+    kind = "ClusterRole" if namespace is None else "Role"
+    metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    version = f"{RBAC}/v1"
+    return [
+        {"apiVersion": version, "kind": kind, "metadata": metadata, "rules": list(rules)},
+        {
+            "apiVersion": version,
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
+        },
+    ]
+
+
+async def await_admission(client: Client, collection: str, request: dict[str, Any], *, refused: bool) -> None:
+    """Return once the policy refuses this request of this user, or lets it pass: a change takes about a second."""
+    async with asyncio.timeout(30):
+        while True:
+            if await is_refused(client, collection, request, dryRun="All") is refused:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def is_refused(client: Client, collection: str, request: dict[str, Any], **params: str) -> bool:
+    """Create a request; whether the policy refused it."""
+    try:
+        await client.post(collection, request, **params)
+    except ApiError as error:
+        if "ValidatingAdmissionPolicy" not in error.message:
+            raise
+        return True
+    return False

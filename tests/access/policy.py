@@ -1,0 +1,63 @@
+"""The admission policy and its binding on a server: put there as they are shipped, and changed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from atmpl.controller.policy import NAME
+from e2e.controlplane import ApiError, Client
+
+CONFIG = Path(__file__).parents[2] / "config" / "policy"
+GROUP = "/apis/admissionregistration.k8s.io/v1"
+POLICY = f"{GROUP}/validatingadmissionpolicies/{NAME}"
+BINDING = f"{GROUP}/validatingadmissionpolicybindings/{NAME}"
+SHIPPED: dict[str, dict[str, Any]] = {
+    POLICY: yaml.safe_load((CONFIG / "policy.yaml").read_text()),
+    BINDING: yaml.safe_load((CONFIG / "binding.yaml").read_text()),
+}
+
+
+async def found(admin: Client, path: str) -> dict[str, Any] | None:
+    try:
+        return await admin.get(path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return None
+
+
+async def remove(admin: Client, *paths: str) -> None:
+    for path in paths:
+        if await found(admin, path) is not None:
+            await admin.delete(path)
+
+
+async def put_in_force(admin: Client) -> None:
+    """Leave both as they are shipped and never changed, made anew where they are not."""
+    for path, shipped in SHIPPED.items():
+        there = await found(admin, path)
+        if there is None or there["metadata"]["generation"] != 1 or there["spec"] != shipped["spec"]:
+            await remove(admin, path)
+            await admin.create(shipped)
+
+
+async def outlast_the_grace(admin: Client) -> None:
+    """Wait until a request that is created now counts as checked."""
+    times = [(await admin.get(path))["metadata"]["creationTimestamp"] for path in SHIPPED]
+    believed = max(datetime.fromisoformat(time) for time in times) + timedelta(seconds=11)
+    await asyncio.sleep(max(0.0, (believed - datetime.now(UTC)).total_seconds()))
+
+
+async def settled(admin: Client) -> dict[str, Any]:
+    """Return the policy once kube-controller-manager has looked at its last change."""
+
+    def looked_at(policy: dict[str, Any] | None) -> bool:
+        status = (policy or {}).get("status", {})
+        return policy is not None and status.get("observedGeneration") == policy["metadata"]["generation"]
+
+    policy = await admin.until(POLICY, looked_at)
+    assert policy is not None
+    return policy

@@ -1,0 +1,166 @@
+"""Whom the admission policy lets ask for what, on the real API server, as impersonated users."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import pytest
+
+from e2e.controlplane import ApiError, Client, Server
+from tests.access.people import ASK, GET_VMS, MAKE, await_admission, may
+from tests.access.policy import put_in_force
+
+pytestmark = pytest.mark.private
+
+VM = "fedora"
+NAMED = GET_VMS | {"resourceNames": [VM]}
+
+
+class Sight(NamedTuple):
+    rule: dict[str, Any]
+    namespace: str | None  # where the rule holds; None: in all of them
+    enough: set[str]  # the namespaces whose `fedora` it lets a user get
+
+
+SEEN: dict[str, Sight] = {
+    "nothing": Sight(NAMED, "elsewhere", set()),
+    "that VM by its name, away": Sight(NAMED, "away", {"away"}),
+    "that VM by its name, at home": Sight(NAMED, "home", {"home"}),
+    "another VM by its name, away": Sight(GET_VMS | {"resourceNames": ["debian"]}, "away", set()),
+    "all VMs away": Sight(GET_VMS, "away", {"away"}),
+    "all VMs at home": Sight(GET_VMS, "home", {"home"}),
+    "all VMs of the cluster": Sight(GET_VMS, None, {"home", "away"}),
+    "the list of VMs everywhere, but not to get one": Sight(GET_VMS | {"verbs": ["list", "watch"]}, None, set()),
+}
+
+MADE: dict[str, set[str]] = {  # the formats whose templates a user may create at home
+    "no template": set(),
+    "OpenShift's": {"openshift"},
+    "KubeVirt's own": {"native"},
+    "both": {"openshift", "native"},
+}
+
+
+class Form(NamedTuple):
+    source: str  # namespace
+    format: str
+    spec: dict[str, Any]
+
+
+FORMS: dict[str, Form] = {
+    "canonical, home, OpenShift": Form(
+        "home", "openshift", {"source": {"vmName": VM}, "target": {"openshiftTemplate": {}}}
+    ),
+    "canonical, home by its name, OpenShift": Form(
+        "home",
+        "openshift",
+        {"source": {"vmName": VM, "vmNamespace": "home"}, "target": {"openshiftTemplate": {"name": "mine"}}},
+    ),
+    "canonical, home, native": Form(
+        "home", "native", {"source": {"vmName": VM}, "target": {"virtualMachineTemplate": {}}}
+    ),
+    "canonical, away, OpenShift": Form(
+        "away", "openshift", {"source": {"vmName": VM, "vmNamespace": "away"}, "target": {"openshiftTemplate": {}}}
+    ),
+    "canonical, away, native": Form(
+        "away", "native", {"source": {"vmName": VM, "vmNamespace": "away"}, "target": {"virtualMachineTemplate": {}}}
+    ),
+    "flat, without a format": Form("home", "openshift", {"vmName": VM}),
+    "flat, OpenShift": Form("home", "openshift", {"vmName": VM, "format": "template.openshift.io/v1"}),
+    "flat, native": Form("home", "native", {"vmName": VM, "format": "template.kubevirt.io/v1beta1"}),
+}
+
+DENIED = (
+    '403: virtualmachinetemplaterequests.ssp.kubevirt.io "mine" is forbidden: '
+    "ValidatingAdmissionPolicy 'atmpl-request-access' with binding 'atmpl-request-access' denied request: "
+)
+MAY_NOT_GET = {
+    namespace: f"{DENIED}you may not get the virtual machine fedora in namespace {namespace}, and a template shows "
+    "all of it: ask for a role in that namespace with the verb get on virtualmachines.kubevirt.io, such as "
+    "kubevirt.io:view (to see whether you have it: kubectl auth can-i get virtualmachines.kubevirt.io/fedora "
+    f"-n {namespace})"
+    for namespace in ("home", "away")
+}
+MAY_NOT_CREATE = {
+    format: f"{DENIED}you may not create {resource} in namespace home, and this request makes one: ask for a role in "
+    f"that namespace with the verb create on it (to see whether you have it: kubectl auth can-i create {resource} "
+    "-n home)"
+    for format, resource in {
+        "openshift": "templates.template.openshift.io",
+        "native": "virtualmachinetemplates.template.kubevirt.io",
+    }.items()
+}
+
+COLLECTION = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/home/virtualmachinetemplaterequests"
+
+
+def user(seen: str, made: str) -> str:
+    return f"user-{list(SEEN).index(seen)}-{list(MADE).index(made)}"
+
+
+def request(spec: dict[str, Any]) -> dict[str, Any]:
+    kind = {"apiVersion": "ssp.kubevirt.io/v1alpha1", "kind": "VirtualMachineTemplateRequest"}
+    return kind | {"metadata": {"name": "mine"}, "spec": spec}
+
+
+@pytest.fixture(scope="session")
+def populated(guarded: Server) -> Server:
+    """The namespaces, and a user for each pair of rights. No VM is in any of them."""
+    for namespace in ("home", "away", "elsewhere"):
+        guarded.kubectl("create", "namespace", namespace)
+    items = []
+    for seen, made in itertools.product(SEEN, MADE):
+        who = user(seen, made)
+        items += may(who, f"ask-{who}", [ASK, *(MAKE[format] for format in MADE[made])], "home")
+        items += may(who, f"see-{who}", [SEEN[seen].rule], SEEN[seen].namespace)
+    guarded.kubectl("create", "--filename", "-", input={"apiVersion": "v1", "kind": "List", "items": items})
+    return guarded
+
+
+@pytest.fixture(autouse=True)
+async def enforced(populated: Server, admin: Client) -> None:
+    await put_in_force(admin)
+    async with populated.client(user("nothing", "both")) as client:
+        await await_admission(client, COLLECTION, request({"vmName": VM}), refused=True)
+
+
+async def answer(client: Client, spec: dict[str, Any]) -> str:
+    """What the server says to who tries to create a request; empty where it does."""
+    try:
+        await client.post(COLLECTION, request(spec), dryRun="All")
+    except ApiError as error:
+        return f"{error.status}: {error.message}"
+    return ""
+
+
+@pytest.mark.parametrize("made", MADE)
+@pytest.mark.parametrize("seen", SEEN)
+async def test_a_request_takes_the_right_to_see_its_source_and_to_make_its_target(
+    seen: str, made: str, populated: Server
+) -> None:
+    expected = {}
+    for name, form in FORMS.items():
+        if form.source not in SEEN[seen].enough:
+            expected[name] = MAY_NOT_GET[form.source]
+        elif form.format not in MADE[made]:
+            expected[name] = MAY_NOT_CREATE[form.format]
+        else:
+            expected[name] = ""
+    async with populated.client(user(seen, made)) as client:
+        assert {name: await answer(client, form.spec) for name, form in FORMS.items()} == expected
+
+
+async def test_an_apply_that_creates_is_checked_too(populated: Server) -> None:
+    async with populated.client(user("nothing", "both")) as client:
+        with pytest.raises(ApiError) as refused:
+            await client.apply(request({"vmName": VM}) | {"metadata": {"name": "mine", "namespace": "home"}})
+    assert str(refused.value) == MAY_NOT_GET["home"]
+
+
+async def test_whether_the_vm_exists_is_never_told(populated: Server, admin: Client) -> None:
+    vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": VM, "namespace": "away"}}
+    spec = {"runStrategy": "Halted", "template": {"spec": {"domain": {"devices": {}}}}}
+    async with populated.client(user("nothing", "both")) as client:
+        before = await answer(client, FORMS["canonical, away, OpenShift"].spec)
+        await admin.create(vm | {"spec": spec})
+        after = await answer(client, FORMS["canonical, away, OpenShift"].spec)
+    assert before == after == MAY_NOT_GET["away"]

@@ -1,0 +1,57 @@
+"""Who gets to ask for templates by the roles that a cluster has already, on the real API server."""
+
+from typing import Any
+
+import pytest
+
+from e2e.controlplane import Client
+from tests.access.people import RBAC
+
+pytestmark = pytest.mark.private
+
+REQUESTS = "virtualmachinetemplaterequests"
+READ = {"get", "list", "watch"}
+WRITE = {"create", "update", "patch", "delete", "deletecollection"}
+
+ROLES: dict[str, dict[str, set[str]]] = {  # role: what it lets a user do to requests, and to their status
+    "admin": {REQUESTS: READ | WRITE, f"{REQUESTS}/status": set()},
+    "edit": {REQUESTS: READ | WRITE, f"{REQUESTS}/status": set()},
+    "view": {REQUESTS: READ, f"{REQUESTS}/status": set()},
+}
+
+
+def asks(rule: dict[str, Any]) -> bool:
+    return "ssp.kubevirt.io" in rule["apiGroups"]
+
+
+async def may(client: Client, user: str, verb: str, resource: str) -> bool:
+    name, _, subresource = resource.partition("/")
+    what = {"group": "ssp.kubevirt.io", "resource": name, "subresource": subresource, "verb": verb}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {"user": user, "resourceAttributes": what | {"namespace": "default"}},
+    }
+    return bool((await client.create(review))["status"]["allowed"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_namespaces_own_roles_reach_its_requests(role: str, admin: Client) -> None:
+    aggregated = f"/apis/{RBAC}/v1/clusterroles/{role}"
+    await admin.until(aggregated, lambda found: any(asks(rule) for rule in (found or {}).get("rules") or []))
+    binding = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"generateName": f"{role}-", "namespace": "default"},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": f"the-{role}"}],
+    }
+    await admin.create(binding)
+    for resource, verbs in ROLES[role].items():
+        allowed = {verb for verb in READ | WRITE if await may(admin, f"the-{role}", verb, resource)}
+        assert allowed == verbs
+
+
+async def test_nobody_else_does(admin: Client) -> None:
+    assert not any([await may(admin, "anybody", verb, REQUESTS) for verb in READ | WRITE])
