@@ -13,14 +13,16 @@ from atmpl.cli.yaml import write
 FORMS = ("yaml", "json")
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add `-o`."""
+def add_output(
+    parser: argparse.ArgumentParser, *, default: str | None = "yaml", otherwise: str = "default: yaml"
+) -> None:
+    """Add `-o`; `otherwise` is what the help says of the default."""
     parser.add_argument(
         "-o",
         "--output",
         choices=FORMS,
-        default="yaml",
-        help="yaml, documents separated by ---, or json, one a line; default: yaml",
+        default=default,
+        help=f"yaml, documents separated by ---, or json, one a line; {otherwise}",
     )
 
 

@@ -24,7 +24,7 @@ def progress(sentence: str) -> None:
     Also not where standard output goes to a terminal, since that shows the progress by itself.
     """
     if sys.stderr.isatty() and not sys.stdout.isatty():
-        sys.stderr.write(_ERASE + sentence[: _width() - 1])
+        sys.stderr.write(_ERASE + sentence[: width(sys.stderr) - 1])
         sys.stderr.flush()
 
 
@@ -49,9 +49,10 @@ def shows_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _width() -> int:
+def width(stream: TextIO) -> int:
+    """Return how many characters a line of the terminal `stream` holds; 80 where nobody knows."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        return os.get_terminal_size(stream.fileno()).columns or 80
     except OSError:
         return 80
 

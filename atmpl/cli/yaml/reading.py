@@ -5,7 +5,6 @@ takes the process down on deep nesting), with duplicate keys refused, aliases bo
 and every error on its line.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,6 @@ import yaml
 from atmpl.cli.yaml.building import Builder, MisplacedError
 
 _LOADER: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 _PLAINER = {  # what libyaml says: what a person can act on
     "found character that cannot start any token": "no tab, @ or ` can begin this; indent with spaces, quote the text",
@@ -45,18 +42,21 @@ def read(text: str, first_line: int = 1) -> Iterator[Any]:
     `first_line` is the line that `text` begins on, for errors. Equal parts that came by an alias are the same object,
     so a caller must not change one. Raises NotYamlError.
     """
-    if stray := _ILLEGAL.search(text):
-        line = first_line + text.count("\n", 0, stray.start())
-        raise NotYamlError(line, f"the character U+{ord(stray[0]):04X} has no place in YAML")
-    loader = _LOADER(text)
+    loader = None
     try:
+        loader = _LOADER(text)
         yield from _documents(loader)
     except MisplacedError as error:
         raise NotYamlError(first_line + error.line, error.why) from None
     except yaml.MarkedYAMLError as error:
         raise _placed(error, first_line) from None
+    except yaml.reader.ReaderError as error:
+        raise _stray(chr(error.character), text, first_line) from None
+    except UnicodeEncodeError as error:
+        raise _stray(text[error.start], text, first_line) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _documents(loader: yaml.CSafeLoader | yaml.SafeLoader) -> Iterator[Any]:
@@ -76,3 +76,8 @@ def _placed(error: yaml.MarkedYAMLError, first_line: int) -> NotYamlError:
     if error.context_mark and ("end of stream" in why or "expected ','" in why):
         mark = error.context_mark  # where it was opened says more than where the file ends
     return NotYamlError(first_line + (mark.line if mark else 0), _PLAINER.get(why, why))
+
+
+def _stray(character: str, text: str, first_line: int) -> NotYamlError:
+    line = first_line + text.count("\n", 0, text.index(character))
+    return NotYamlError(line, f"the character U+{ord(character):04X} has no place in YAML")

@@ -9,28 +9,31 @@ from typing import Any
 
 _LONGEST_KEY = 1000  # characters; readers give up looking for the colon after 1,024
 
-_NOT_ITSELF = (
-    re.compile(  # text that, without quotes, is no text to some reader; source: the 1.1, core and Go resolvers
-        r"""  ~ | = | << | null | true | false | yes | no | on | off | y | n
-        | [-+]? \.inf | \.nan
-        | [-+]? 0 [xob] [0-9a-f_]+
+_WORDS = frozenset(  # text that, without quotes, is no text to some reader, in lower case: YAML 1.1, 1.2 and Go's
+    ["", "~", "=", "<<", "null", "true", "false", "yes", "no", "on", "off", "y", "n", ".nan", ".inf", "+.inf", "-.inf"]
+)
+_NUMERIC = frozenset("+-._0123456789")  # what every number and every date begins with
+_NUMBER = re.compile(  # the same of numbers and dates
+    r"""  [-+]? 0 [xob] [0-9a-f_]+
         | [-+]? (?: [0-9_]+ \.? [0-9_]* | \. [0-9_]+ ) (?: e [-+]? [0-9_]+ )?
         | [-+]? [0-9_]+ (?: : [0-9_]+ )+ (?: \. [0-9_]* )?               # sexagesimal: 1:20 is 80
-        | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t\s] .* )?             # a date
+        | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t ] .* )?
     """,
-        re.VERBOSE | re.IGNORECASE,
-    )
-)
-_SYNTAX = re.compile(  # text that, without quotes, is YAML's own syntax
-    r"""^ [?:,\[\]{}\#&*!|>'"%@`] | ^ - (?: \s | $ | -- ) | ^ \.\.\. | : (?: \s | $ ) | \s \# | ^ \s | \s $""",
     re.VERBOSE,
 )
-_UNSEEN = re.compile(  # what readers refuse, or a person does not see: controls, marks of direction, odd line ends
-    "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-    "|[\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_SYNTAX = re.compile(  # text that, without quotes, is YAML's own syntax
+    r"""^ [?:,\[\]{}\#&*!|>'"%@`] | ^ - (?: [ ] | $ | -- ) | ^ \.\.\. | : (?: [ ] | $ ) | [ ] (?: \# | $ ) | ^ [ ]""",
+    re.VERBOSE,
+)
+_UNSEEN = frozenset(  # what readers refuse or a person does not see: controls, odd line ends, marks of direction
+    chr(code)
+    for codes in (
+        *(range(0x09), range(0x0B, 0x20), range(0x7F, 0xA0), range(0x200E, 0x2010), range(0x2028, 0x202F)),
+        *(range(0x2066, 0x206A), range(0xD800, 0xE000), range(0xFEFF, 0xFF00), range(0xFFFE, 0x10000)),
+    )
+    for code in codes
 )
 _ESCAPES = {"\n": r"\n", "\t": r"\t", "\r": r"\r", '"': r"\"", "\\": r"\\"}
-_ESCAPED = re.compile(rf'["\\\n\t]|{_UNSEEN.pattern}')
 
 
 def write(value: Any) -> str:
@@ -108,16 +111,23 @@ def _float(value: float) -> str:
 
 def _text(text: str, indent: int | None) -> str:
     """Return `text` as a scalar; as a block only where `indent`, the margin of what holds it, is given."""
-    unseen = _UNSEEN.search(text) is not None
-    if indent is not None and not unseen and "\n" in text and text.strip("\n"):
-        return _block(text, " " * (indent + 2))
-    if unseen or "\n" in text or "\t" in text:
-        return f'"{_ESCAPED.sub(_escape, text)}"'
-    if text and not _SYNTAX.search(text) and not _NOT_ITSELF.fullmatch(text):
+    if not text.isprintable():  # by far the most text is; what is not may yet be seen: lines, an odd space
+        unseen = not _UNSEEN.isdisjoint(text)
+        if indent is not None and not unseen and "\n" in text and text.strip("\n"):
+            return _block(text, " " * (indent + 2))
+        if unseen or "\n" in text or "\t" in text or text.strip() != text:
+            return '"' + "".join(_escape(character) for character in text) + '"'
+    if not _SYNTAX.search(text) and not _misleads(text):
         return text
     if '"' in text or "\\" in text:
         return "'" + text.replace("'", "''") + "'"
     return f'"{text}"'
+
+
+def _misleads(text: str) -> bool:
+    """Tell whether some reader takes `text`, without quotes, for something else."""
+    plain = text.lower()
+    return plain in _WORDS or (plain[0] in _NUMERIC and _NUMBER.fullmatch(plain) is not None)
 
 
 def _block(text: str, margin: str) -> str:
@@ -128,6 +138,10 @@ def _block(text: str, margin: str) -> str:
     return "\n".join((f"|{hint}{ending}", *(margin + line if line else "" for line in lines)))
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _ESCAPES.get(found[0]) or (f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}")
+def _escape(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character not in _UNSEEN:
+        return character
+    code = ord(character)
+    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}"

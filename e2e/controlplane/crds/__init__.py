@@ -54,13 +54,19 @@ def _items(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _served(server: Server, spec: dict[str, Any]) -> bool:
-    """Whether discovery knows every version; Established comes a moment earlier."""
+    """Whether discovery knows every version; Established comes a moment earlier.
+
+    The first call of a kind makes the server open its storage, so one is made here: a watch that comes too early is
+    told 429.
+    """
     plural = spec["names"]["plural"]
     try:
         for version in spec["versions"]:
-            listed = server.kubectl("get", "--raw", f"/apis/{spec['group']}/{version['name']}")
-            if plural not in {resource["name"] for resource in json.loads(listed)["resources"]}:
+            api = f"/apis/{spec['group']}/{version['name']}"
+            known = json.loads(server.kubectl("get", "--raw", api))["resources"]
+            if plural not in {resource["name"] for resource in known}:
                 return False
+            server.kubectl("get", "--raw", f"{api}/{plural}?limit=1")
     except KubectlError:
         return False
     return True

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import yaml
 import yaml12
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atmpl.cli.yaml import read, write
@@ -141,6 +141,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("reader", READERS)
+@settings(deadline=None)
 @given(value=values)
 @example(value=[1e16, -1e-7, 5e-324, 1e22])
 @example(value=TRICKY)
@@ -151,6 +152,7 @@ def test_every_reader_reads_back_what_was_written(reader, value):
     assert same(value, READERS[reader](write(value)))
 
 
+@settings(deadline=None)
 @given(value=values)
 def test_what_is_written_parses_as_one_document_also_in_a_stream(value):
     text = write(value)
@@ -159,11 +161,13 @@ def test_what_is_written_parses_as_one_document_also_in_a_stream(value):
     assert same(first, second)
 
 
+@settings(deadline=None)
 @given(value=values)
 def test_no_line_but_a_marker_looks_like_a_marker(value):
     assert "\n---" not in "\n" + write(value)  # kubectl cuts its input there without parsing
 
 
+@settings(deadline=None)
 @given(value=values)
 def test_nothing_that_nobody_sees_is_written_raw(value):
     assert not set(write(value)) & {"\r", "\x00", "\x85", "\u2028", "\ufeff", "\u202e"}

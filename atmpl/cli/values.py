@@ -1,0 +1,50 @@
+"""The values that a person gives for a template's parameters: `-p NAME=VALUE`, and files of such lines."""
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from atmpl.cli import inputs
+from atmpl.cli.errors import CommandError
+from atmpl.cli.nearest import nearest
+from atmpl.template.parameters import Parameter
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Return the name and the value of `NAME=VALUE`. Raises argparse's error where there is no name or no `=`."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    return name.strip(), value
+
+
+def from_file(path: str) -> dict[str, str]:
+    """Return the values in a file of `NAME=VALUE` lines; empty lines and those that begin with # are left out.
+
+    A value is taken as it stands, quotes included. Raises CommandError.
+    """
+    values = {}
+    for number, line in enumerate(inputs.text(path).splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            name, value = assignment(line)
+        except argparse.ArgumentTypeError:
+            raise CommandError(f"{inputs.shown(path)}, line {number}: this is not NAME=VALUE") from None
+        values[name] = value
+    return values
+
+
+def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[str]:
+    """Yield a sentence for each name of `values` that the template does not know."""
+    known = {parameter.name for parameter in declared}
+    for name in values:
+        if name not in known:
+            yield f"there is no parameter {name}{nearest(name, known)}"
+
+
+def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterator[str]:
+    """Yield a sentence for each parameter that needs a value and has none."""
+    for parameter in declared:
+        name = parameter.name
+        if parameter.required and not parameter.generate and not values.get(name, parameter.value):
+            yield f"the parameter {name} is required and has no value; give one with -p {name}=VALUE"

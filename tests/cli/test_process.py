@@ -1,0 +1,161 @@
+"""`atmpl process`: what is typed, what comes out, and what a person is told."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.cli.typed import typed
+from tests.shared import corpus, needs_shared
+
+TEMPLATE = """\
+apiVersion: template.openshift.io/v1
+kind: Template
+metadata:
+  name: web
+objects:
+- apiVersion: kubevirt.io/v1
+  kind: VirtualMachine
+  metadata:
+    generateName: web-
+  spec:
+    memory: ${MEMORY}
+    cores: ${{CORES}}
+- apiVersion: v1
+  kind: Secret
+  stringData:
+    password: ${PASSWORD}
+parameters:
+- name: MEMORY
+  displayName: Memory
+  description: How much
+  value: 1Gi
+- name: CORES
+  value: "2"
+- name: PASSWORD
+  required: true
+"""
+
+OBJECTS = """\
+apiVersion: kubevirt.io/v1
+kind: VirtualMachine
+metadata:
+  generateName: web-
+spec:
+  memory: 4Gi
+  cores: 2
+---
+apiVersion: v1
+kind: Secret
+stringData:
+  password: "123"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.yaml").write_text(TEMPLATE)
+    return tmp_path
+
+
+def test_a_template_becomes_its_objects(folder):
+    assert typed("process", "t.yaml", "-p", "MEMORY=4Gi", "-p", "PASSWORD=123") == (0, OBJECTS, "")
+
+
+def test_as_json_it_is_an_object_a_line(folder):
+    came = typed("process", "-o", "json", "t.yaml", "--param=MEMORY=4Gi", "-pPASSWORD=123")
+    assert [json.loads(line) for line in came.out.splitlines()] == list(yaml.safe_load_all(OBJECTS))
+
+
+def test_standard_input_is_a_file_too():
+    assert typed("process", "-", "-p", "MEMORY=4Gi", "-p", "PASSWORD=123", stdin=TEMPLATE).out == OBJECTS
+
+
+def test_values_can_come_from_a_file_and_those_typed_go_first(folder):
+    (folder / "v").write_text("MEMORY=4Gi\nPASSWORD=no\n")
+    assert typed("process", "t.yaml", "--params-file", "v", "-p", "PASSWORD=123") == (0, OBJECTS, "")
+
+
+def test_unknown_and_missing_parameters_are_all_named(folder):
+    came = typed("process", "t.yaml", "-p", "MEMORI=1Gi", "-p", "X=1")
+    assert (came.status, came.out) == (1, "")
+    assert came.err == (
+        "error: t.yaml: there is no parameter MEMORI; did you mean MEMORY?\n"
+        "error: t.yaml: there is no parameter X\n"
+        "error: t.yaml: the parameter PASSWORD is required and has no value; give one with -p PASSWORD=VALUE\n"
+        "--print-params shows the template's parameters.\n"
+    )
+
+
+def test_what_is_no_assignment_is_wrong_usage(folder):
+    came = typed("process", "t.yaml", "-p", "MEMORY")
+    assert (came.status, came.err.splitlines()[0]) == (2, "error: argument -p/--param: MEMORY is not NAME=VALUE")
+
+
+def test_the_parameters_can_be_shown(folder):
+    came = typed("process", "t.yaml", "--print-params", "-p", "MEMORY=4Gi")
+    assert (came.status, came.err) == (0, "")
+    assert came.out == (
+        "NAME       VALUE        MEANING\n"
+        "MEMORY     4Gi          How much\n"
+        "CORES      2\n"
+        "PASSWORD   (required)\n"
+    )  # fmt: skip
+
+
+def test_the_parameters_can_be_had_as_data(folder):
+    assert json.loads(typed("process", "t.yaml", "--print-params", "-o", "json").out) == [
+        {"name": "MEMORY", "displayName": "Memory", "description": "How much", "value": "1Gi"},
+        {"name": "CORES", "value": "2"},
+        {"name": "PASSWORD", "required": True},
+    ]
+
+
+def test_a_misspelt_parameter_is_named_also_where_parameters_are_shown(folder):
+    assert typed("process", "t.yaml", "--print-params", "-p", "X=1").status == 1
+
+
+REFUSED = {
+    "a virtual machine": (
+        "kind: VirtualMachine",
+        "give a Template or a VirtualMachineTemplate, not a VirtualMachine; atmpl render makes one of a VirtualMachine",
+    ),
+    "another object": ("kind: Pod", "give a Template or a VirtualMachineTemplate, not a Pod"),
+    "an object without a kind": ("a: 1", "give a Template or a VirtualMachineTemplate, not an object without a kind"),
+    "no object": ("- 1", "give a Template or a VirtualMachineTemplate, not something that is no object"),
+    "two templates": ("kind: Template\n---\nkind: Template", "there are 2 objects in it; give one template"),
+    "nothing": ("", "there is no object in it"),
+    "a parameter of a wrong type": (
+        "{apiVersion: v1, kind: Template, parameters: [{name: 1}]}",
+        "the template cannot be read: Expected `str | null`, got `int` - at `$.parameters[0].name`",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_template_is_refused_in_a_sentence(case):
+    text, why = REFUSED[case]
+    came = typed("process", "-", stdin=text)
+    assert (came.status, came.out, came.err) == (1, "", f"error: standard input: {why}\n")
+
+
+def test_yaml_that_cannot_be_read_is_named_with_its_line():
+    came = typed("process", "-", stdin="a: 1\na: 2")
+    assert (came.status, came.err) == (1, "error: standard input, line 2: the key a stands here a second time\n")
+
+
+@needs_shared
+@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("target", ["openshift", "native"])
+def test_every_real_virtual_machine_goes_all_the_way_round(form, target):
+    """What `render` writes, in any form and format, `process` reads, and the virtual machine is back."""
+    for file in corpus()[::4]:
+        rendered = typed("render", file, "--identity", "Preserve", "--format", target, "-o", form)
+        if rendered.status:
+            continue  # the corpus holds VMs without a name
+        came = typed("process", "-", "-o", form, stdin=rendered.out)
+        assert (came.status, came.err) == (0, "")
+        before, after = yaml.load(file.read_text(), yaml.BaseLoader), yaml.load(came.out, yaml.BaseLoader)
+        assert after["spec"]["template"]["spec"]["domain"].keys() == before["spec"]["template"]["spec"]["domain"].keys()
+        assert after["metadata"]["generateName"] == before["metadata"]["name"] + "-"

@@ -1,0 +1,44 @@
+"""What runs without a cluster pays nothing for one: startup is a matter of what is imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.test_render import VM
+
+CLUSTER = {"aiohttp", "asyncio", "ssl", "kubernetes_asyncio", "prometheus_client", "logging"}
+OURS = {"atmpl.controller", "atmpl.kube", "atmpl.manager"}
+
+PROGRAM = """
+import sys
+from atmpl import cli
+try:
+    cli.main(sys.argv[1:])
+except SystemExit:
+    pass
+print("\\n", *sys.modules, file=sys.stderr)
+"""
+
+CHEAP = {
+    "the help": ["--help"],
+    "the help of render": ["render", "--help"],
+    "render": ["render", "-"],
+    "the help of process": ["process", "--help"],
+    "process": ["process", "-"],
+}
+
+
+@pytest.mark.parametrize("case", CHEAP)
+def test_the_clusters_side_is_not_imported(case):
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *CHEAP[case]],
+        input=VM.format(name="web"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(ran.stderr.splitlines()[-1].split())
+    assert "atmpl.cli" in imported  # it is the list of modules
+    assert not imported & CLUSTER
+    assert not {name for name in imported if name.startswith(tuple(OURS))}

@@ -1,0 +1,45 @@
+"""A template's parameters as a table that fits an eye."""
+
+from atmpl.cli.table import table
+from atmpl.template.parameters import Parameter
+
+PARAMETERS = [
+    Parameter("DISK0_BUS", "Disk 0 bus", "disk0-bus", "virtio"),
+    Parameter(
+        "VOLUME0_IMAGE", "Volume 0 image", "volume0-image", "registry:5000/kubevirt/cirros-container-disk-demo:devel"
+    ),
+    Parameter("VOLUME1_USER_DATA", "Volume 1 user data", "volume1-user-data", "#cloud-config\nusers: []\n"),
+    Parameter("PASSWORD", "Password", "The one of cloud-user", required=True),
+    Parameter("SUFFIX", generate="expression", from_="[a-z0-9]{5}"),
+    Parameter("LABELS", "Labels", "labels: more labels for the VM, a JSON object of strings", "{}"),
+    Parameter("NOTE", description="one\ntwo"),
+]
+
+TABLE = """\
+NAME                VALUE                                  MEANING
+DISK0_BUS           scsi                                   Disk 0 bus
+VOLUME0_IMAGE       registry:5000/kubevirt/cirros-conta…   Volume 0 image
+VOLUME1_USER_DATA   #cloud-config (2 lines)                Volume 1 user data
+PASSWORD            (required)                             The one of cloud-user
+SUFFIX              (generated: [a-z0-9]{5})
+LABELS              {}                                     more labels for the VM, a JSON object of strings
+NOTE                (empty)                                one (2 lines)
+"""
+
+
+def test_each_parameter_has_a_line_with_its_name_its_value_and_its_meaning():
+    assert table(PARAMETERS, {"DISK0_BUS": "scsi"}) == TABLE
+
+
+def test_on_a_terminal_no_line_is_wider_than_it():
+    lines = table(PARAMETERS, {}, width=80).splitlines()
+    assert max(map(len, lines)) == 80
+    assert lines[6].endswith("…")
+
+
+def test_a_template_without_parameters_has_an_empty_table():
+    assert table([], {}) == "NAME   VALUE   MEANING\n"
+
+
+def test_what_would_move_the_cursor_is_not_sent_to_the_terminal():
+    assert "\x1b" not in table([Parameter("A", description="\x1b[2J", value="a\x1bb\rc")], {})

@@ -1,0 +1,72 @@
+"""Values for parameters, as a person gives them."""
+
+import argparse
+
+import pytest
+
+from atmpl.cli import values
+from atmpl.cli.errors import CommandError
+from atmpl.template.parameters import Parameter
+
+
+def test_an_assignment_is_a_name_and_whatever_follows_the_first_equals_sign():
+    assert values.assignment("A=b=c = ") == ("A", "b=c = ")
+
+
+def test_a_value_may_be_empty():
+    assert values.assignment("A=") == ("A", "")
+
+
+@pytest.mark.parametrize("text", ["A", "", "=b", " =b"])
+def test_what_is_no_assignment_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not NAME=VALUE"):
+        values.assignment(text)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "small.env"
+
+
+def test_a_file_holds_an_assignment_a_line(file):
+    file.write_text('# small\nMEMORY=1Gi\n\n  # and\n CORES = 2\nURL=http://x/?a=b#c\nQUOTED="x"\nMEMORY=2Gi\r\n')
+    assert values.from_file("small.env") == {"MEMORY": "2Gi", "CORES": " 2", "URL": "http://x/?a=b#c", "QUOTED": '"x"'}
+
+
+def test_a_line_that_is_no_assignment_is_named(file):
+    file.write_text("MEMORY=1Gi\nCORES 2\n")
+    with pytest.raises(CommandError, match=r"^small\.env, line 2: this is not NAME=VALUE$"):
+        values.from_file("small.env")
+
+
+DECLARED = [
+    Parameter("MEMORY", value="1Gi", required=True),
+    Parameter("IMAGE", required=True),
+    Parameter("SUFFIX", generate="expression", from_="[a-z]{5}", required=True),
+    Parameter("NOTE"),
+]
+
+
+def test_an_unknown_parameter_is_named_with_the_nearest_that_is_known():
+    assert list(values.unknown(["MEMORI", "NOTE", "X"], DECLARED)) == [
+        "there is no parameter MEMORI; did you mean MEMORY?",
+        "there is no parameter X",
+    ]
+
+
+def test_a_required_parameter_without_a_value_is_named_with_what_to_type():
+    assert list(values.missing({}, DECLARED)) == [
+        "the parameter IMAGE is required and has no value; give one with -p IMAGE=VALUE"
+    ]
+
+
+def test_a_value_that_was_given_is_not_missing():
+    assert list(values.missing({"IMAGE": "x"}, DECLARED)) == []
+
+
+def test_an_empty_value_is_none():
+    assert [sentence.split()[2] for sentence in values.missing({"IMAGE": "", "MEMORY": ""}, DECLARED)] == [
+        "MEMORY",
+        "IMAGE",
+    ]
