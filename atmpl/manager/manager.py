@@ -14,7 +14,7 @@ from atmpl.kube.requests import Requests
 from atmpl.kube.templates import Templates
 from atmpl.kube.vms import Vms
 from atmpl.kube.watch import Stream, Watch
-from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector
+from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector, StreamFigures
 from atmpl.manager.worker import Worker
 from atmpl.template import FORMATS, Format
 from atmpl.template.provenance import REFRESH
@@ -105,6 +105,6 @@ class Manager:
         for key in keys:
             self.queue.add(key)
 
-    def _figures(self) -> Iterable[tuple[str, int, bool, int, int]]:
+    def _figures(self) -> Iterable[StreamFigures]:
         for name, (sink, watch) in self._watches.items():
-            yield name, len(sink), bool(sink.is_served), watch.lists, watch.failures
+            yield StreamFigures(name, len(sink), bool(sink.is_served), watch.lists, watch.failures)

@@ -1,16 +1,37 @@
-"""What is counted, by the field's names. Read at the time of a scrape wherever something else counts it already."""
+"""What is counted, by the field's names: client-go's of a queue, controller-runtime's of a reconcile, ours of the rest.
+
+Read at the time of a scrape wherever something else counts it already. Times are in seconds.
+"""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple, assert_never
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from atmpl.controller.access import Verdict
 from atmpl.controller.key import Key
+from atmpl.controller.outcome import (
+    Gone,
+    Moved,
+    Outcome,
+    Refused,
+    Released,
+    Rendered,
+    Retry,
+    SourceGone,
+    Unchanged,
+    Waiting,
+    label,
+)
 from atmpl.kube.queue import WorkQueue
 
-SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-QUEUE = "requests"  # the label `name` of client-go's queue metrics
+BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+RENDER_BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+CONTROLLER = "virtualmachinetemplaterequest"  # controller-runtime's label, and client-go's name of the queue
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody reads
 
 
 class Metrics:
@@ -18,28 +39,66 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.reconciles = Counter(
-            "atmpl_reconciles",
-            "Reconciles by what they found: a reason of the condition Ready, or Unchanged, Moved, Gone",
+        self._results = Counter(
+            "controller_runtime_reconcile_total",
+            "Reconciles by result: success, error, requeue (judged anew at once), requeue_after",
+            ["controller", "result"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "controller_runtime_reconcile_time_seconds",
+            "Time of a reconcile, its calls included",
+            ["controller"],
+            registry=self.registry,
+            buckets=BUCKETS,
+        ).labels(CONTROLLER)
+        self._outcomes = Counter(
+            "atmpl_outcomes_total",
+            "Reconciles by what they found: a reason of Ready, or Unchanged, Released, SourceGone, Moved, Gone",
             ["outcome"],
             registry=self.registry,
         )
-        self.reconcile_seconds = Histogram(
-            "atmpl_reconcile_time_seconds", "Time of one reconcile", registry=self.registry, buckets=SECONDS
-        )
-        self.verdicts = Counter(
-            "atmpl_access_verdicts",
+        self._verdicts = Counter(
+            "atmpl_access_verdicts_total",
             "Judgements whether the admission policy had checked the author of a request for another namespace's VM",
             ["verdict"],
             registry=self.registry,
+        )
+        self.render_seconds = Histogram(
+            "atmpl_render_time_seconds",
+            "Time to render a template and to prove it",
+            registry=self.registry,
+            buckets=RENDER_BUCKETS,
         )
         self.queue_seconds = Histogram(
             "workqueue_queue_duration_seconds",
             "Time that a request waits in the queue before a worker takes it",
             ["name"],
             registry=self.registry,
-            buckets=SECONDS,
-        ).labels(QUEUE)
+            buckets=BUCKETS,
+        ).labels(CONTROLLER)
+
+    def reconciled(self, outcome: Outcome, verdict: Verdict | None, seconds: float) -> None:
+        """Count a reconcile."""
+        self._results.labels(CONTROLLER, _result(outcome)).inc()
+        self._outcomes.labels(label(outcome)).inc()
+        self._seconds.observe(seconds)
+        if verdict is not None:
+            self._verdicts.labels(verdict.word).inc()
+
+
+def _result(outcome: Outcome) -> str:
+    match outcome:
+        case Retry():
+            return "error"
+        case Moved():
+            return "requeue"
+        case Waiting(again=float()) | Unchanged(again=float()):
+            return "requeue_after"
+        case Rendered() | SourceGone() | Released() | Waiting() | Refused() | Unchanged() | Gone():
+            return "success"
+        case _:
+            assert_never(outcome)
 
 
 class QueueCollector(Collector):
@@ -52,41 +111,53 @@ class QueueCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the figures as they are now."""
         queue = self._queue
-        for name, text, value in (
-            ("workqueue_depth", "Requests that are ready for a worker", len(queue)),
-            ("workqueue_delayed", "Requests that wait for a time to come", queue.delayed),
-            ("controller_runtime_active_workers", "Workers that have a request in hand", queue.busy),
-            ("controller_runtime_max_concurrent_reconciles", "Workers in all", self._workers),
-        ):
-            gauge = GaugeMetricFamily(name, text, labels=["name"])
-            gauge.add_metric([QUEUE], value)
-            yield gauge
-        for name, text, value in (
-            ("workqueue_adds_total", "Requests that became ready for a worker", queue.adds),
-            ("workqueue_retries_total", "Requests that were put back after a failure", queue.retries),
-        ):
-            counter = CounterMetricFamily(name, text, labels=["name"])
-            counter.add_metric([QUEUE], value)
-            yield counter
+        yield _gauge("workqueue_depth", "Requests that are ready for a worker", "name", len(queue))
+        yield _gauge("workqueue_delayed", "Requests that wait for a time to come", "name", queue.delayed)
+        yield _counter("workqueue_adds_total", "Requests that became ready for a worker", "name", queue.adds)
+        yield _counter("workqueue_retries_total", "Requests put back after a failure", "name", queue.retries)
+        name = "controller_runtime_active_workers"
+        yield _gauge(name, "Workers that have a request in hand", "controller", queue.busy)
+        name = "controller_runtime_max_concurrent_reconciles"
+        yield _gauge(name, "Workers in all", "controller", self._workers)
+
+
+class StreamFigures(NamedTuple):
+    """What a watch stream has to say of itself."""
+
+    name: str
+    objects: int  # that it knows
+    served: bool  # whether the cluster has that API
+    lists: int  # complete ones, so far
+    failures: int  # in a row
 
 
 class StreamCollector(Collector):
     """Figures of the watch streams."""
 
-    def __init__(self, streams: Callable[[], Iterable[tuple[str, int, bool, int, int]]]) -> None:
-        self._streams = streams  # (name, objects, served, lists, failures in a row)
+    def __init__(self, streams: Callable[[], Iterable[StreamFigures]]) -> None:
+        self._streams = streams
 
     def collect(self) -> Iterable[Metric]:
         """Return the figures as they are now."""
         objects = GaugeMetricFamily("atmpl_watch_objects", "Objects that a stream knows", labels=["stream"])
-        served = GaugeMetricFamily("atmpl_watch_served", "Whether the stream's API is served", labels=["stream"])
+        served = GaugeMetricFamily("atmpl_watch_served", "Whether the cluster serves it", labels=["stream"])
         lists = CounterMetricFamily("atmpl_watch_lists_total", "Lists that a stream has made", labels=["stream"])
-        failing = GaugeMetricFamily(
-            "atmpl_watch_failures", "Failures of a stream in a row; 0 while it runs", labels=["stream"]
-        )
-        for name, count, is_served, made, failures in self._streams():
-            objects.add_metric([name], count)
-            served.add_metric([name], int(is_served))
-            lists.add_metric([name], made)
-            failing.add_metric([name], failures)
-        return (objects, served, lists, failing)
+        failures = GaugeMetricFamily("atmpl_watch_failures", "Failures in a row of a stream", labels=["stream"])
+        for stream in self._streams():
+            objects.add_metric([stream.name], stream.objects)
+            served.add_metric([stream.name], int(stream.served))
+            lists.add_metric([stream.name], stream.lists)
+            failures.add_metric([stream.name], stream.failures)
+        return (objects, served, lists, failures)
+
+
+def _gauge(name: str, text: str, label: str, value: float) -> Metric:
+    gauge = GaugeMetricFamily(name, text, labels=[label])
+    gauge.add_metric([CONTROLLER], value)
+    return gauge
+
+
+def _counter(name: str, text: str, label: str, value: float) -> Metric:
+    counter = CounterMetricFamily(name, text, labels=[label])
+    counter.add_metric([CONTROLLER], value)
+    return counter

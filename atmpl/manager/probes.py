@@ -11,7 +11,7 @@ from typing import Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 LIFETIME = 10.0  # seconds from accept to close; a scrape takes a few milliseconds
 CONNECTIONS = 128  # at once
@@ -28,13 +28,12 @@ class Probes:
         self._host = host
         self._port = port  # 0 takes a free one; `address` says which
         self._paths = {
-            "/healthz": lambda: _verdict(healthy()),
-            "/readyz": lambda: _verdict(ready()),
+            "/healthz": lambda _: _verdict(healthy()),
+            "/readyz": lambda _: _verdict(ready()),
             "/metrics": self._metrics,
         }
         self._registry = registry
-        self._text = b""  # the latest scrape
-        self._text_until = 0.0
+        self._scrapes: dict[str, tuple[float, bytes]] = {}  # the latest of each content type, and its time
         self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some may have ended meanwhile
         self._web: web.Server
         self._server: asyncio.Server
@@ -81,14 +80,16 @@ class Probes:
             return web.Response(status=404, text=f"nothing here; ask {', '.join(self._paths)}\n")
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-        return answer()
+        return answer(request)
 
-    def _metrics(self) -> web.Response:
+    def _metrics(self, request: web.BaseRequest) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         now = asyncio.get_running_loop().time()
-        if now >= self._text_until:
-            self._text = generate_latest(self._registry)  # type: ignore[no-untyped-call]
-            self._text_until = now + FRESHNESS
-        return web.Response(body=self._text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        taken, text = self._scrapes.get(content_type, (-FRESHNESS, b""))
+        if now - taken >= FRESHNESS:
+            text = encode(self._registry)
+            self._scrapes = {content_type: (now, text)}
+        return web.Response(body=text, headers={"Content-Type": content_type})
 
 
 def _verdict(problem: str) -> web.Response:

@@ -60,14 +60,10 @@ class Worker:
         began = perf_counter()
         outcome, verdict = await turn(request, self._cluster, datetime.now(UTC))
         took = perf_counter() - began
-        word = label(outcome)
-        self._metrics.reconciles.labels(word).inc()
-        self._metrics.reconcile_seconds.observe(took)
-        if verdict is not None:
-            self._metrics.verdicts.labels(verdict.word).inc()
+        self._metrics.reconciled(outcome, verdict, took)
         self._next(key, outcome)
         if not isinstance(outcome, Unchanged | Gone):
-            log.info(word, extra=_about(request, outcome, took))
+            log.info(label(outcome), extra=_about(request, outcome, took))
 
     def _next(self, key: Key, outcome: Outcome) -> None:
         """Say to the queue what is to become of the key."""

@@ -67,8 +67,15 @@ async def test_a_probe_that_fails_says_why(session: aiohttp.ClientSession, state
 
 async def test_metrics_are_prometheus_text(session: aiohttp.ClientSession) -> None:
     async with session.get("/metrics") as answer:
-        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert answer.headers["Content-Type"].startswith("text/plain")
         assert "a_figure 7.0" in await answer.text()
+
+
+async def test_metrics_come_in_the_form_that_is_asked_for(session: aiohttp.ClientSession) -> None:
+    asked = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    async with session.get("/metrics", headers=asked) as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert (await answer.text()).endswith("# EOF\n")
 
 
 async def test_there_are_three_paths_and_no_more(session: aiohttp.ClientSession) -> None:
