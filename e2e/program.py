@@ -1,0 +1,105 @@
+"""A program of ours as a process of its own, whose output is log lines: a JSON object a line, with a `message`."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Line = dict[str, Any]
+
+
+class Program:
+    """A process that can be started and stopped again and again.
+
+    Its methods block. What it prints is read by a thread, so that it never waits for us.
+    """
+
+    def __init__(self, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+        self._command = command
+        self._env = os.environ | dict(env or {})
+        self._news = threading.Condition()
+        self._reader: threading.Thread
+        self.process: subprocess.Popen[bytes]
+        self.lines: list[Line] = []  # what it has logged, a JSON object a line
+        self.noise: list[str] = []  # what else it has printed: nothing, if all is well
+
+    def start(self) -> None:
+        """Start the process."""
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for whoever started us
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
+
+    def stop(self) -> int:
+        """Ask the process to end, as the kubelet does; return its exit status. It is killed after 30 s, as there."""
+        self.send(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        return self._ended()
+
+    def kill(self) -> int:
+        """End the process at once."""
+        self.process.kill()
+        return self._ended()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if there still is somebody to get it."""
+        self.process.send_signal(number)
+
+    def logged(self, wanted: Callable[[Line], object], *, timeout: float = 30, after: int = 0) -> Line:
+        """Return the first line that is wanted, from the one numbered `after` on, also one from before this call.
+
+        Raises TimeoutError, and EOFError at the process's end.
+        """
+        deadline, seen = time.monotonic() + timeout, after
+        with self._news:
+            while True:
+                over = not self._reader.is_alive()
+                for line in self.lines[seen:]:
+                    if wanted(line):
+                        return line
+                seen = len(self.lines)
+                if over:
+                    raise EOFError(f"{self._command[0]} ended: {self._last_words()}")
+                if not self._news.wait(min(0.5, deadline - time.monotonic())) and time.monotonic() > deadline:
+                    raise TimeoutError(f"not logged in {timeout} s: {self._last_words()}")
+
+    def _ended(self) -> int:
+        status = self.process.wait()
+        self._reader.join()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return status
+
+    def _last_words(self) -> str:
+        return "\n".join([*map(str, self.lines[-5:]), *self.noise[-20:]])
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for raw in output:
+                with self._news:
+                    try:
+                        self.lines.append(json.loads(raw))
+                    except json.JSONDecodeError:
+                        self.noise.append(raw.decode(errors="replace").rstrip())
+                    self._news.notify_all()
