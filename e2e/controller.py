@@ -1,10 +1,13 @@
 """`atmpl controller` as a process of its own, acting under its own role: for tests, demo and bench."""
 
+import base64
+import json
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from e2e.controlplane import Server
 from e2e.program import Program
@@ -20,6 +23,23 @@ def service_account(server: Server) -> Path:
     server.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", input=namespace)
     server.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", RBAC)
     return server.service_account(NAMESPACE, ACCOUNT)
+
+
+def pod(server: Server) -> dict[str, str]:
+    """Return the environment of a pod of the controller's, made of its kubeconfig: a pod has none. Blocks."""
+    config = json.loads(service_account(server).read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    mount = server.folder / "service-account"
+    mount.mkdir(mode=0o700, exist_ok=True)
+    (mount / "token").write_text(user["token"])
+    (mount / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    where = urlsplit(cluster["server"])
+    return {
+        "KUBERNETES_SERVICE_HOST": str(where.hostname),
+        "KUBERNETES_SERVICE_PORT": str(where.port),
+        "ATMPL_SERVICE_ACCOUNT": str(mount),
+        "KUBECONFIG": "",  # a person's own
+    }
 
 
 class Controller(Program):

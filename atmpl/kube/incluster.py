@@ -13,6 +13,9 @@ from pathlib import Path
 from atmpl.kube.access import Access, AccessError
 
 MOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+MOUNT_ELSEWHERE = (
+    "ATMPL_SERVICE_ACCOUNT"  # environment: the folder to use instead, where this is no pod but is to be one
+)
 REREAD = 60.0  # seconds; the kubelet renews a token when a fifth of its life (10 minutes at least) is left
 
 
@@ -27,14 +30,14 @@ class InCluster:
     def __init__(
         self,
         environment: Mapping[str, str] = os.environ,
-        mount: Path = MOUNT,
+        mount: Path | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT", "443")
         if not host:
             raise AccessError("KUBERNETES_SERVICE_HOST is not set: this is no pod; name a kubeconfig with --kubeconfig")
         self._server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-        self._mount = mount
+        self._mount = mount or Path(environment.get(MOUNT_ELSEWHERE) or MOUNT)
         self._now = now
         self._access: Access | None = None
         self._read_at = 0.0
