@@ -49,6 +49,7 @@ COMMANDS = (
     Entry("render", "turn virtual machines into templates; needs no cluster", "atmpl.cli.render"),
     Entry("process", "turn a template into its objects; needs no cluster", "atmpl.cli.process"),
     Entry("controller", "serve the template requests of a cluster", "atmpl.cli.controller"),
+    Entry("completion", "print what a shell needs to complete all this with Tab", "atmpl.cli.completion"),
 )
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -57,6 +58,10 @@ CUT_OFF = 141  # what a shell reports where the reader of a pipe left early, as 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit status: 0, 1, or 2 for wrong usage."""
+    if "_ARGCOMPLETE" in os.environ:
+        from atmpl.cli.completion import answer  # noqa: PLC0415 - only where a shell asks
+
+        answer(full_parser())
     words = list(sys.argv[1:] if argv is None else argv)
     top, parsers = top_parser({entry.name: entry.help for entry in COMMANDS})
     entry = next((entry for entry in COMMANDS if words[:1] == [entry.name]), None)
@@ -65,11 +70,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             top.error(f"{words[0]} is no command{nearest(words[0], parsers)}")
         top.parse_args(words)  # --help and --version leave from here
         top.error("no command given")
-    return _obey(cast("Command", importlib.import_module(entry.module)), parsers[entry.name], words[1:])
+    command = _module(entry)
+    command.add_arguments(parsers[entry.name])
+    return _obey(command, parsers[entry.name], words[1:])
+
+
+def full_parser() -> Parser:
+    """Return the parser of the whole line with the options of every command."""
+    top, parsers = top_parser({entry.name: entry.help for entry in COMMANDS})
+    for entry in COMMANDS:
+        _module(entry).add_arguments(parsers[entry.name])
+    return top
+
+
+def _module(entry: Entry) -> Command:
+    return cast("Command", importlib.import_module(entry.module))
 
 
 def _obey(command: Command, parser: Parser, words: Sequence[str]) -> int:
-    command.add_arguments(parser)
     args = parser.parse_intermixed_args(words)  # options may stand between files
     try:
         status = command.run(args)

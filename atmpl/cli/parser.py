@@ -15,23 +15,43 @@ Turn a KubeVirt virtual machine into a template, and a template into virtual mac
 """
 
 EPILOG = """\
-Examples:
+examples:
   # a template of a virtual machine that runs on a cluster
   kubectl get virtualmachine web -o yaml | atmpl render -
 
   # a virtual machine of that template, with one parameter of one's own
   atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
+exit status:
+  0  done
+  1  something was refused; standard error says what, and why
+  2  wrong usage
+
 `atmpl COMMAND --help` explains a command.
-Exit status: 0 done, 1 something was refused, 2 wrong usage.
 """
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Fills paragraphs; blocks with indented lines (examples, tables) stand as they were written."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse forgets that commands are indented
+            self._action_max_length += 2
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = text.strip("\n").split("\n\n")
+        return "\n\n".join(
+            block if "\n " in f"\n{block}" else argparse.HelpFormatter._fill_text(self, block, width, indent)  # noqa: SLF001 - its only hook
+            for block in blocks
+        )
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line and a pointer to the help, and that guesses no abbreviations."""
 
     def __init__(self, **kwargs: object) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)  # type: ignore[arg-type]
+        super().__init__(allow_abbrev=False, formatter_class=_Formatter, **kwargs)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         """Say `message` and leave with 2."""

@@ -31,7 +31,7 @@ examples:
   atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
   # the same, of a template on a cluster
-  kubectl get template web-template -o yaml | atmpl process - -p REQUESTS_MEMORY=4Gi
+  kubectl get template web -o yaml | atmpl process - -p REQUESTS_MEMORY=4Gi
 
   # many values, one NAME=VALUE a line
   atmpl process web-template.yaml --params-file small.env
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl process` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("file", metavar="FILE", help="the template; - is standard input")
-    parser.add_argument(
+    param = parser.add_argument(
         "-p",
         "--param",
         metavar="NAME=VALUE",
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.assignment,
         help="the value of a parameter; may be given many times, and of one parameter the last one counts",
     )
+    param.completer = _complete  # type: ignore[attr-defined] # argcomplete's way
     parser.add_argument(
         "--params-file",
         metavar="FILE",
@@ -142,3 +143,19 @@ def _refused(where: str, sentences: list[str], advice: str = "") -> int:
     if advice:
         terminal.note(advice)
     return 1
+
+
+def _complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> dict[str, str]:
+    """Return what may follow `-p`, with its meaning: `NAME=` of each parameter; its value, where the name is typed."""
+    if parsed_args.file in (None, inputs.STDIN):
+        return {}
+    try:
+        declared = parameters(_template(parsed_args.file)[1])
+    except (CommandError, atmpl.ProcessError):
+        return {}
+    typed = "=" in prefix
+    return {
+        f"{each.name}={each.value if typed else ''}": each.display_name
+        for each in declared
+        if not typed or each.value.isprintable()
+    }

@@ -1,0 +1,108 @@
+"""Tab completes commands, options and a template's own parameters, in every shell and under kubectl."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_process import TEMPLATE
+from tests.cli.typed import typed
+
+ASKED = {
+    "the commands": ("", ["render", "process", "controller", "completion"]),
+    "a command": ("ren", ["render"]),
+    "an option": ("render --for", ["--format"]),
+    "an option's values": ("render --format ", ["openshift", "native"]),
+    "the parameters of the template that was named": ("process t.yaml -p ", ["MEMORY=", "CORES=", "PASSWORD="]),
+    "a parameter begun": ("process t.yaml -p ME", ["MEMORY="]),
+    "no parameters where there is no such template": ("process t.yml -p ", []),
+    "no parameters where standard input would be read": ("process - -p ", []),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.yaml").write_text(TEMPLATE)
+    return tmp_path
+
+
+BASH = """\
+PATH="$1:$PATH"
+source <(atmpl completion bash)
+COMP_LINE="atmpl $2" COMP_TYPE=9 COMP_POINT=${#COMP_LINE} COMPREPLY=()
+COMP_POINT=${#COMP_LINE}
+_python_argcomplete atmpl
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize("case", ASKED)
+def test_bash_is_answered(case, folder):
+    line, answers = ASKED[case]
+    ran = subprocess.run(
+        ["bash", "-c", BASH, "bash", str(Path(sys.executable).parent), line],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (ran.stdout.split(), ran.stderr) == (answers, "")
+
+
+def asked_by_kubectl(*words):
+    program = "import sys; from atmpl.cli.completion import kubectl; sys.exit(kubectl())"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    return ran.stdout.splitlines()
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_kubectl_is_answered(case, folder):
+    line, answers = ASKED[case]
+    *candidates, _directive = asked_by_kubectl(*line.split(), *([""] if line[-1:] in ("", " ") else []))
+    assert [each.split("\t")[0] for each in candidates] == answers
+
+
+def test_kubectl_gets_the_meaning_of_each_candidate_and_completes_files_by_itself(folder):
+    assert asked_by_kubectl("rend") == ["render\tturn virtual machines into templates; needs no cluster", ":0"]
+    assert asked_by_kubectl("process", "") == [":0"]
+
+
+def test_kubectl_adds_no_space_where_a_value_must_follow(folder):
+    assert asked_by_kubectl("process", "t.yaml", "-p", "M") == ["MEMORY=\tMemory", ":2"]
+
+
+def test_the_value_of_a_parameter_is_offered_once_its_name_stands(folder):
+    assert asked_by_kubectl("process", "t.yaml", "-p", "MEMORY=") == ["MEMORY=1Gi\tMemory", ":0"]
+
+
+def test_a_name_with_spaces_is_one_word_to_kubectl(folder):
+    (folder / "t.yaml").rename(folder / "my t.yaml")
+    assert asked_by_kubectl("process", "my t.yaml", "-p", "M")[0] == "MEMORY=\tMemory"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_each_shell_names_the_command(shell):
+    came = typed("completion", shell)
+    assert (came.status, came.err) == (0, "")
+    assert "atmpl" in came.out
+
+
+def test_another_shell_is_wrong_usage():
+    assert typed("completion", "cmd.exe").status == 2
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
+def test_fish_is_answered(folder):
+    ran = subprocess.run(
+        ["fish", "-c", "atmpl completion fish | source; complete -C 'atmpl process t.yaml -p ME'"],
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["MEMORY=", "Memory"]

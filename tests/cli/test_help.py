@@ -1,0 +1,75 @@
+"""The help fits a terminal of 80 columns, and what it shows works when pasted."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atmpl.cli import COMMANDS, parser
+from tests.cli.test_render import VM
+from tests.cli.typed import typed
+
+NAMES = [entry.name for entry in COMMANDS]
+
+KUBECTL = """\
+#!/bin/sh
+case "$1 $2" in
+  "get virtualmachine"*) cat vm.yaml ;;
+  "get template") cat web-template.yaml ;;
+  "create -f" | "apply -f") grep -q '^kind: ' ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+def examples(epilog):
+    """The lines below `examples:` that can be pasted."""
+    shown = epilog.lower().partition("examples:\n")[2].partition("\nexit status")[0]
+    return [
+        line.strip()
+        for line in epilog.splitlines()
+        if line.lower() in shown.splitlines() and line.startswith("  ") and line.strip()[0] != "#"
+    ]
+
+
+PASTED = [
+    *examples(parser.EPILOG),
+    *(line for name in ("render", "process") for line in examples(importlib.import_module(f"atmpl.cli.{name}").EPILOG)),
+]
+
+
+@pytest.mark.parametrize("name", [None, *NAMES])
+def test_the_help_fits_80_columns(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    came = typed(*([name] if name else []), "--help")
+    assert (came.status, came.err) == (0, "")
+    assert max(map(len, came.out.splitlines())) <= 80
+
+
+def test_there_are_examples_to_paste():
+    assert len(PASTED) >= 10
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize("line", PASTED)
+def test_an_example_works_when_pasted(line, tmp_path):
+    (tmp_path / "vm.yaml").write_text(VM.format(name="web"))
+    (tmp_path / "web-template.yaml").write_text(typed("render", "-", stdin=VM.format(name="web")).out)
+    (tmp_path / "small.env").write_text("REQUESTS_MEMORY=1Gi\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kubectl").write_text(KUBECTL)
+    (tmp_path / "bin" / "kubectl").chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", line],
+        cwd=tmp_path,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
