@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from e2e.controller import Controller, service_account
 from e2e.controlplane import BuildError, Client, ControlPlane, ProcessError, Server
 from e2e.controlplane.crds import install_crds
 from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
@@ -42,6 +43,16 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
             running = stack.enter_context(PersonsCluster() if os.environ.get(CONTEXT) else ControlPlane())
             install_crds(running)
         yield running
+
+
+@pytest.fixture(scope="session")
+def controller(server: Server) -> Iterator[Controller]:
+    """One controller a test run; it has printed nothing but log lines when it ends, and no error among them."""
+    with Controller(service_account(server), python=("-X", "dev"), env={"PYTHONWARNINGS": "error"}) as running:
+        yield running
+    assert running.process.returncode == 0
+    assert running.noise == []
+    assert [line for line in running.lines if line["level"] in {"error", "critical"}] == []
 
 
 @pytest.fixture

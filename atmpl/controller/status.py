@@ -24,8 +24,10 @@ from atmpl.controller.outcome import (
     WarningReason,
 )
 from atmpl.controller.request import Asked, Request
+from atmpl.template import RenderWarning
 
-MESSAGE_LIMIT = 1024  # characters; longer ones end in an ellipsis
+MESSAGE_LIMIT = 1024  # characters of a message or a path; longer ones end in an ellipsis. The CRD's limit
+WARNING_LIMIT = 100  # the CRD's limit
 
 Status = dict[str, Any]
 
@@ -84,15 +86,24 @@ def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -
             "uid": outcome.published.uid,
         },
         "parameters": outcome.parameters,
-        "warnings": [
-            {"reason": warning.reason, "message": _cut(warning.message), "path": warning.path}
-            for warning in outcome.warnings
-        ],
+        "warnings": _warnings(outcome.warnings),
         "lastRenderTime": _time(now) if outcome.written else old.get("lastRenderTime", _time(now)),
     }
     if outcome.digest:
         fields["rendered"] = {"digest": outcome.digest, "templateResourceVersion": outcome.published.version}
     return fields
+
+
+def _warnings(warnings: tuple[RenderWarning, ...]) -> list[Status]:
+    """Return as many warnings as a status holds; the last one says how many there are besides."""
+    more = len(warnings) - WARNING_LIMIT
+    if more > 0:
+        last = warnings[WARNING_LIMIT - 1]
+        message = f"And {more + 1:,} more. {last.message}"
+        warnings = (*warnings[: WARNING_LIMIT - 1], last._replace(message=message))
+    return [
+        {"reason": warning.reason, "message": _cut(warning.message), "path": _cut(warning.path)} for warning in warnings
+    ]
 
 
 def _source(source: Source) -> Status:

@@ -270,3 +270,20 @@ async def _settled(client: Client, namespace: str) -> None:
     """Wait until the controller has seen everything posted so far: it has served a request posted now."""
     await client.create(request(namespace, "settled"))
     await client.until(request_path(namespace, "settled"), is_ready)
+
+
+async def test_a_vm_with_more_warnings_than_a_status_holds_is_served_all_the_same(
+    client: Client, namespace: str
+) -> None:
+    posted = vm(namespace)
+    posted["spec"]["template"]["spec"]["volumes"] += [
+        {"name": f"ci{number}", "cloudInitNoCloud": {"userData": f"#cloud-config\npassword: {number}\n"}}
+        for number in range(150)
+    ]
+    await client.create(posted)
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), is_ready)
+    warnings = found["status"]["warnings"]
+    assert len(warnings) == 100
+    assert warnings[98]["path"] == "spec.template.spec.volumes[99].cloudInitNoCloud.userData"
+    assert warnings[99]["message"].startswith("And 51 more. ")
