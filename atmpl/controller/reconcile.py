@@ -14,7 +14,7 @@ from atmpl.controller.outcome import (
     Unchanged,
     Waiting,
 )
-from atmpl.controller.request import Asked, Request, seconds_between
+from atmpl.controller.request import Asked, Request
 from atmpl.template import Owner, RenderError, render
 
 
@@ -78,7 +78,8 @@ async def _expire(request: Request, asked: Asked, cluster: Cluster, now: datetim
     """Once, and done: the template is its user's; only the request may be deleted, when its time has come."""
     if asked.ttl is None:
         return Unchanged()
-    left = asked.ttl - seconds_between(request.told.ready_since, now)
+    assert request.told.ready_since is not None, "what is finished says since when"
+    left = asked.ttl - (now - request.told.ready_since).total_seconds()
     if left > 0:
         return Unchanged(again=left)
     await cluster.delete_request(request)

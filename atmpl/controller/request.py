@@ -4,14 +4,16 @@ The CRD refuses what is not of this shape, but a cluster may serve another versi
 what this version does not know is Unsupported, never guessed at.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from atmpl.controller.key import Key
-from atmpl.controller.outcome import Reason, WarningReason
+from atmpl.controller.outcome import Reason
+from atmpl.controller.told import Told, told_by
 from atmpl.template import FORMATS, Format, Options
 
 TARGETS: dict[str, Format] = {format.target: format for format in FORMATS.values()}
@@ -22,7 +24,14 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {  # field of spec.options: ou
     "dataVolumes": ("data_volumes", get_args(Options.__annotations__["data_volumes"])),
     "secrets": ("secrets", get_args(Options.__annotations__["secrets"])),
 }
-SPEC = {"source", "target", "vmName", "templateName", "format", "refreshPolicy", "ttlSecondsAfterFinished", "options"}
+CANONICAL = {"source", "target"}
+FLAT = {"vmName", "templateName", "format"}
+SPEC = CANONICAL | FLAT | {"refreshPolicy", "ttlSecondsAfterFinished", "options"}
+
+# Names end up in the paths of calls, so nothing else may pass for one: a slash would lead a call astray.
+NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+NAMESPACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+MOST_SECONDS = 2**31 - 1  # of a TTL, as the CRD has it
 
 
 class Asked(NamedTuple):
@@ -53,7 +62,7 @@ class Request:
     asked: Asked | None  # None where `unsupported` says why
     unsupported: str
     status: bytes  # the status as JSON, kept encoded: most requests are finished and never looked at again
-    told: "Told"
+    told: Told
 
     @property
     def rendered(self) -> bool:
@@ -61,34 +70,25 @@ class Request:
         return self.told.ready and self.told.reason == Reason.RENDERED
 
     @property
+    def done(self) -> bool:
+        """Whether the template is its user's: published under Once, or about to be let go. Nothing takes that back."""
+        return self.rendered and self.asked is not None and not self.asked.keep_in_step
+
+    @property
     def finished(self) -> bool:
-        """Whether nothing is left to do but to wait for the TTL: Once, published, and no longer kept in step."""
-        return self.rendered and self.asked is not None and not self.asked.keep_in_step and not self.told.digest
+        """Whether nothing is left to do but to wait for the TTL."""
+        return self.done and not self.told.digest
 
     @property
     def needs_access(self) -> bool:
         """Whether its author's right to read the source is yet to be judged: the source is in another namespace."""
-        if self.asked is None or self.deleting or self.asked.source.namespace == self.key.namespace:
+        if self.asked is None or self.deleting or self.done:
             return False
-        return not self.told.authorized
+        return self.asked.source.namespace != self.key.namespace and not self.told.authorized
 
     def template_key(self, asked: Asked) -> Key:
         """Return where the template goes: the request's namespace."""
         return Key(self.key.namespace, asked.template)
-
-
-class Told(NamedTuple):
-    """What an earlier reconcile wrote in the status, as far as the next one needs it."""
-
-    ready: bool = False
-    reason: str = ""  # of the condition Ready
-    ready_since: str = ""  # RFC 3339
-    generation: int = 0  # observedGeneration
-    authorized: bool = False
-    digest: str = ""  # of what was rendered; only under OnChange
-    template_version: str = ""  # the template's resourceVersion then
-    template_uid: str = ""
-    source_gone: bool = False  # the warning of that name stands in the status
 
 
 class _Metadata(msgspec.Struct):
@@ -107,41 +107,15 @@ class _Object(msgspec.Struct):
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Condition(msgspec.Struct, frozen=True):
-    type: str = ""
-    status: str = ""
-    reason: str = ""
-    lastTransitionTime: str = ""  # noqa: N815
-
-
-class _Rendered(msgspec.Struct, frozen=True):
-    digest: str = ""
-    templateResourceVersion: str = ""  # noqa: N815
-
-
-class _TemplateRef(msgspec.Struct, frozen=True):
-    uid: str = ""
-
-
-class _Warning(msgspec.Struct, frozen=True):
-    reason: str = ""
-
-
-class _Status(msgspec.Struct):
-    conditions: list[_Condition] = []
-    observedGeneration: int = 0  # noqa: N815
-    rendered: _Rendered = _Rendered()
-    templateRef: _TemplateRef = _TemplateRef()  # noqa: N815
-    warnings: list[_Warning] = []
-
-
 _decode = msgspec.json.Decoder(_Object).decode
-_decode_status = msgspec.json.Decoder(_Status).decode
 
 
 def read(data: bytes | msgspec.Raw) -> Request:
     """Read a request as the API server wrote it. Raises msgspec.DecodeError where it is not even an object."""
-    found = _decode(data)
+    try:
+        found = _decode(data)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
     meta = found.metadata
     key = Key(meta.namespace, meta.name)
     asked, unsupported = None, ""
@@ -160,109 +134,94 @@ def read(data: bytes | msgspec.Raw) -> Request:
         asked=asked,
         unsupported=unsupported,
         status=status,
-        told=_told(status),
+        told=told_by(status),
     )
 
 
 def canonical(spec: Any, key: Key) -> Asked:
     """Return what `spec` asks for, whichever of its two forms it is written in. Raises UnsupportedError."""
-    if not isinstance(spec, dict):
-        raise UnsupportedError("spec is missing: write spec.source and spec.target")
-    if unknown := sorted(spec.keys() - SPEC):
-        raise UnsupportedError(f"spec.{unknown[0]} is not known to this version of atmpl: remove it or upgrade atmpl")
-    if "source" in spec or "target" in spec:
-        source, format, template = _from_source_and_target(spec, key)
+    said = _object(spec, "spec", SPEC)
+    if not said.keys() & CANONICAL:
+        source, format, template = _from_flat_form(said, key)
+    elif said.keys() & FLAT:
+        raise UnsupportedError("spec is written in both forms: keep source and target, or vmName and what goes with it")
     else:
-        source, format, template = _from_flat_form(spec, key)
-    policy = spec.get("refreshPolicy", "Once")
+        source, format, template = _from_source_and_target(said, key)
+    policy = said.get("refreshPolicy", "Once")
     if policy not in ("Once", "OnChange"):
-        raise UnsupportedError(f"spec.refreshPolicy is {policy!r}: write Once or OnChange")
-    ttl = spec.get("ttlSecondsAfterFinished")
-    if ttl is not None and (type(ttl) is not int or ttl < 0):
-        raise UnsupportedError("spec.ttlSecondsAfterFinished is not a number of seconds: write 0 or more")
+        raise UnsupportedError(f"spec.refreshPolicy is {policy!r:.80}: write Once or OnChange")
+    ttl = said.get("ttlSecondsAfterFinished")
+    if ttl is not None and (type(ttl) is not int or not 0 <= ttl <= MOST_SECONDS):
+        raise UnsupportedError(
+            f"spec.ttlSecondsAfterFinished is {ttl!r:.80}: write a whole number of seconds, 0 or more"
+        )
     return Asked(
         source=source,
         format=format,
         template=template,
-        options=_options(spec.get("options", {})),
+        options=_options(said.get("options", {})),
         keep_in_step=policy == "OnChange",
         ttl=None if policy == "OnChange" else ttl,
     )
 
 
 def _from_source_and_target(spec: dict[str, Any], key: Key) -> tuple[Key, Format, str]:
-    source, target = spec.get("source"), spec.get("target")
-    if not isinstance(source, dict) or not isinstance(target, dict):
+    if not spec.keys() >= CANONICAL:
         raise UnsupportedError("spec.source and spec.target go together: write both")
-    if len(target) != 1 or not (target.keys() <= TARGETS.keys()):
-        known = ", ".join(sorted(TARGETS))
-        raise UnsupportedError(f"spec.target holds {_names(target)}: write exactly one of {known}")
+    source = _object(spec["source"], "spec.source", {"vmName", "vmNamespace"})
+    target = _object(spec["target"], "spec.target", TARGETS.keys())
+    if len(target) != 1:
+        held = " and ".join(sorted(target)) or "nothing"
+        raise UnsupportedError(f"spec.target holds {held}: write exactly one of {', '.join(sorted(TARGETS))}")
     [(field, named)] = target.items()
-    name = _text(named, "name", f"spec.target.{field}.name", key.name)
+    where = f"spec.target.{field}"
     vm = Key(
-        _text(source, "vmNamespace", "spec.source.vmNamespace", key.namespace),
-        _text(source, "vmName", "spec.source.vmName", None),
+        _name(source, "vmNamespace", "spec.source", key.namespace, NAMESPACE),
+        _name(source, "vmName", "spec.source", None),
     )
-    return vm, TARGETS[field], name
+    return vm, TARGETS[field], _name(_object(named, where, {"name"}), "name", where, key.name)
 
 
 def _from_flat_form(spec: dict[str, Any], key: Key) -> tuple[Key, Format, str]:
-    word = _text(spec, "format", "spec.format", "template.openshift.io/v1")
-    if word not in API_VERSIONS:
-        raise UnsupportedError(f"spec.format is {word!r}: write one of {', '.join(sorted(API_VERSIONS))}")
-    vm = Key(key.namespace, _text(spec, "vmName", "spec.vmName", None))
-    return vm, API_VERSIONS[word], _text(spec, "templateName", "spec.templateName", key.name)
-
-
-def _text(holder: Any, field: str, path: str, default: str | None) -> str:
-    value = holder.get(field, default) if isinstance(holder, dict) else None
-    if not isinstance(value, str) or not value:
-        raise UnsupportedError(f"{path} is not a name: write one")
-    return value
-
-
-def _names(target: dict[str, Any]) -> str:
-    return " and ".join(sorted(target)) or "nothing"
-
-
-def _options(options: Any) -> Options:
-    if not isinstance(options, dict):
-        raise UnsupportedError("spec.options is not an object: remove it or write its fields")
-    chosen: dict[str, Any] = {}
-    for field, value in options.items():
-        if field not in OPTIONS:
-            raise UnsupportedError(f"spec.options.{field} is not known to this version of atmpl: remove it")
-        ours, words = OPTIONS[field]
-        if value not in words:
-            raise UnsupportedError(f"spec.options.{field} is {value!r}: write one of {', '.join(words)}")
-        chosen[ours] = value
-    return Options(**chosen)
-
-
-def _told(status: bytes) -> Told:
-    try:
-        said = _decode_status(status)
-    except msgspec.DecodeError:
-        return Told()  # not written by us: judged as if nothing had been said, and then written over
-    ready = authorized = None
-    for condition in said.conditions:
-        if condition.type == "Ready":
-            ready = condition
-        elif condition.type == "Authorized":
-            authorized = condition
-    return Told(
-        ready=ready is not None and ready.status == "True",
-        reason=ready.reason if ready else "",
-        ready_since=ready.lastTransitionTime if ready else "",
-        generation=said.observedGeneration,
-        authorized=authorized is not None and authorized.status == "True",
-        digest=said.rendered.digest,
-        template_version=said.rendered.templateResourceVersion,
-        template_uid=said.templateRef.uid,
-        source_gone=any(warning.reason == WarningReason.SOURCE_GONE for warning in said.warnings),
+    word = spec.get("format", "template.openshift.io/v1")
+    format = API_VERSIONS.get(word) if isinstance(word, str) else None
+    if format is None:
+        raise UnsupportedError(f"spec.format is {word!r:.80}: write one of {', '.join(sorted(API_VERSIONS))}")
+    return (
+        Key(key.namespace, _name(spec, "vmName", "spec", None)),
+        format,
+        _name(spec, "templateName", "spec", key.name),
     )
 
 
-def seconds_between(earlier: str, later: datetime) -> float:
-    """Seconds from an RFC 3339 time as the API server writes it to `later`."""
-    return (later - datetime.fromisoformat(earlier)).total_seconds()
+def _object(value: Any, path: str, fields: Collection[str]) -> dict[str, Any]:
+    """Return an object without its nulls, which say nothing. Refuse what is none, and what holds other fields."""
+    if not isinstance(value, dict):
+        raise UnsupportedError(f"{path} is {value!r:.80}: write an object there")
+    for field in value:
+        if field not in fields:
+            raise UnsupportedError(
+                f"{path}.{field} is not known to this version of atmpl: remove it, or have atmpl upgraded"
+            )
+    return {field: held for field, held in value.items() if held is not None}
+
+
+def _name(holder: dict[str, Any], field: str, path: str, default: str | None, legal: re.Pattern[str] = NAME) -> str:
+    value = holder.get(field, default)
+    if value is None:
+        raise UnsupportedError(f"{path}.{field} is missing: write the name of the virtual machine")
+    if not isinstance(value, str) or not legal.fullmatch(value):
+        raise UnsupportedError(
+            f"{path}.{field} is {value!r:.80}: write a name of lower case letters, digits and '-', such as fedora-1"
+        )
+    return value
+
+
+def _options(options: Any) -> Options:
+    chosen: dict[str, Any] = {}
+    for field, value in _object(options, "spec.options", OPTIONS.keys()).items():
+        ours, words = OPTIONS[field]
+        if value not in words:
+            raise UnsupportedError(f"spec.options.{field} is {value!r:.80}: write {' or '.join(words)}")
+        chosen[ours] = value
+    return Options(**chosen)
