@@ -80,11 +80,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No retry will help: until the VM changes (`source` is the one refused), or ever."""
+    """No retry will help: until the VM changes, or ever."""
 
     reason: Reason
     message: str
-    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,12 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The request is deleted or on its way out: left alone."""
+    """The request is deleted or on its way out, or its namespace is: left alone; `again` is when to look, in seconds.
+
+    A namespace may be long about its end, and an API server that has just started may take a new one for an old one.
+    """
+
+    again: float | None = None
 
 
 Outcome = Rendered | SourceGone | Released | Waiting | Refused | Retry | Moved | Unchanged | Gone

@@ -46,7 +46,6 @@ async def publish(request: Request, asked: Asked, made: Made, cluster: Cluster) 
             Reason.TOO_LARGE,
             f"The template of VM {asked.source} would take {size:,} bytes and may take {STORED_LIMIT:,}: make the VM "
             "smaller, for instance by moving userData into a Secret",
-            made.source,
         )
     key = request.template_key(asked)
     # A refresh expects its template to be there; everybody else expects it not to be, and saves the read.

@@ -53,7 +53,7 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
             owner=owner,
         )
     except RenderError as error:
-        return Refused(Reason.INVALID_SOURCE, f"VM {asked.source} cannot be made a template: {error}", source)
+        return Refused(Reason.INVALID_SOURCE, f"VM {asked.source} cannot be made a template: {error}")
     return await publish.publish(request, asked, publish.Made(made, source, vm.digest_of(found)), cluster)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, assert_never
 
 import orjson
 
+from atmpl.controller.key import Key
 from atmpl.controller.outcome import (
     Gone,
     Moved,
@@ -17,7 +18,6 @@ from atmpl.controller.outcome import (
     Released,
     Rendered,
     Retry,
-    Source,
     SourceGone,
     Unchanged,
     Waiting,
@@ -40,25 +40,25 @@ def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized
     old = _old(request)
     match outcome:
         case Rendered():
-            new = old | _rendered(request, outcome, old, now)
-            if not outcome.digest:
-                new.pop("rendered", None)
+            new = _rendered(request, outcome, old, now)
             said = (Reason.RENDERED, _made(request), False)
         case SourceGone():
-            new = old | {"warnings": [*_others(old), _source_gone(outcome)]}
+            new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], source_gone(outcome.vm)]}
             said = (Reason.RENDERED, _made(request), False)
         case Released():
-            new = {field: value for field, value in old.items() if field != "rendered"}
+            new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
             said = (Reason.RENDERED, _made(request), False)
-        case Waiting() | Retry():
+        case Waiting() | Refused() | Retry() if request.done:
+            return None  # the template is its user's: that a deletion or a release failed does not take it back
+        case Waiting() | Refused():
+            new = _without_source_gone(old)
+            said = (outcome.reason, outcome.message, isinstance(outcome, Refused))
+        case Retry():
             new = dict(old)
             said = (outcome.reason, outcome.message, False)
-        case Refused():
-            new = old | ({"source": _source(outcome.source)} if outcome.source else {})
-            said = (outcome.reason, outcome.message, True)
-        case Unchanged() if old and request.told.generation != request.generation:
-            return old | {"observedGeneration": request.generation}
-        case Unchanged() | Moved() | Gone():
+        case Unchanged():
+            return _of_this_generation(request, old)
+        case Moved() | Gone():
             return None
         case _:
             assert_never(outcome)
@@ -75,10 +75,25 @@ def _old(request: Request) -> Status:
     return old if isinstance(old, dict) else {}
 
 
+def _of_this_generation(request: Request, old: Status) -> Status | None:
+    """Return the old status as one that speaks of the newest generation: `kubectl wait` looks at the condition's."""
+    if request.asked is None or not old or request.told.generation == request.generation:
+        return None
+    conditions = [
+        condition if condition.get("type") == "Authorized" else condition | {"observedGeneration": request.generation}
+        for condition in _held(old)
+    ]
+    return old | {"observedGeneration": request.generation, "conditions": conditions}
+
+
 def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -> Status:
     asked = _asked(request)
-    fields: Status = {
-        "source": _source(outcome.source),
+    new = old | {
+        "source": {
+            "uid": outcome.source.uid,
+            "generation": outcome.source.generation,
+            "resourceVersion": outcome.source.version,
+        },
         "templateRef": {
             "apiVersion": asked.format.api_version,
             "kind": asked.format.kind,
@@ -89,9 +104,10 @@ def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -
         "warnings": _warnings(outcome.warnings),
         "lastRenderTime": _time(now) if outcome.written else old.get("lastRenderTime", _time(now)),
     }
+    new.pop("rendered", None)
     if outcome.digest:
-        fields["rendered"] = {"digest": outcome.digest, "templateResourceVersion": outcome.published.version}
-    return fields
+        new["rendered"] = {"digest": outcome.digest, "templateResourceVersion": outcome.published.version}
+    return new
 
 
 def _warnings(warnings: tuple[RenderWarning, ...]) -> list[Status]:
@@ -106,23 +122,29 @@ def _warnings(warnings: tuple[RenderWarning, ...]) -> list[Status]:
     ]
 
 
-def _source(source: Source) -> Status:
-    return {"uid": source.uid, "generation": source.generation, "resourceVersion": source.version}
-
-
-def _source_gone(outcome: SourceGone) -> Status:
+def source_gone(vm: Key) -> Status:
+    """Return the warning that the VM is deleted and its template is not."""
     message = (
-        f"VM {outcome.vm} is deleted; the template stays as it was last rendered. "
+        f"VM {vm} is deleted; the template stays as it was last rendered. "
         "Nothing needs doing: if a VM of that name comes back, the template follows it"
     )
     return {"reason": WarningReason.SOURCE_GONE, "message": message, "path": ""}
 
 
-def _others(old: Status) -> list[Any]:
-    warnings = old.get("warnings")
-    if not isinstance(warnings, list):
-        return []
-    return [w for w in warnings if isinstance(w, dict) and w.get("reason") != WarningReason.SOURCE_GONE]
+def _without_source_gone(old: Status) -> Status:
+    return old | {"warnings": _others(old)} if "warnings" in old else dict(old)
+
+
+def _others(old: Status) -> list[Status]:
+    return [w for w in _objects(old.get("warnings")) if w.get("reason") != WarningReason.SOURCE_GONE]
+
+
+def _held(old: Status) -> list[Status]:
+    return _objects(old.get("conditions"))
+
+
+def _objects(value: Any) -> list[Status]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _made(request: Request) -> str:
@@ -146,8 +168,7 @@ def _conditions(
         conditions.append(_Said("Stalled", "True", reason, message))
     if authorized is not None:
         conditions.append(_Said("Authorized", "True", "PolicyInForce", authorized))
-    held = old.get("conditions")
-    before = {c.get("type"): c for c in held if isinstance(c, dict)} if isinstance(held, list) else {}
+    before = {str(condition.get("type")): condition for condition in _held(old)}
     new = [_condition(request, before.get(condition.type), condition, now) for condition in conditions]
     if authorized is None and "Authorized" in before:
         new.append(before["Authorized"])

@@ -1,0 +1,370 @@
+"""What is written about each outcome: conditions as kstatus has them, times that tell of changes, and no word too much."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import (
+    Gone,
+    Moved,
+    Outcome,
+    Published,
+    Reason,
+    Refused,
+    Released,
+    Rendered,
+    Retry,
+    Source,
+    SourceGone,
+    Unchanged,
+    Waiting,
+)
+from atmpl.controller.request import Request, read
+from atmpl.controller.status import next_status
+from atmpl.template import RenderWarning
+
+NOW = datetime(2024, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC)
+EARLIER = "2024-01-02T03:04:05Z"
+ONCE: dict[str, Any] = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {"name": "golden"}}}
+ON_CHANGE = ONCE | {"refreshPolicy": "OnChange"}
+
+
+def a_request(status: Any = None, *, spec: Any = ONCE, generation: int = 1) -> Request:
+    metadata = {"name": "request", "namespace": "team-a", "uid": "1", "resourceVersion": "7", "generation": generation}
+    return read(orjson.dumps({"metadata": metadata, "spec": spec, "status": status or {}}))
+
+
+def condition(type: str, status: str, reason: str, message: str, since: str, *, generation: int = 1) -> dict[str, Any]:
+    return {
+        "type": type,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+        "lastTransitionTime": since,
+    }
+
+
+MADE = "Template team-a/golden is made from VM team-a/vm"
+KEPT = f"{MADE}, and kept in step with it"
+NOT_FOUND = Waiting(Reason.SOURCE_NOT_FOUND, "There is no VM")
+SHARED = RenderWarning("SharedDataVolumes", "Every VM uses the same.", "spec.dataVolumeTemplates")
+RENDERED = Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, (SHARED,), digest="", written=True)
+
+FRESH_READY = {
+    "source": {"uid": "v1", "generation": 4, "resourceVersion": "55"},
+    "templateRef": {"apiVersion": "template.openshift.io/v1", "kind": "Template", "name": "golden", "uid": "t1"},
+    "parameters": 3,
+    "warnings": [
+        {"reason": "SharedDataVolumes", "message": "Every VM uses the same.", "path": "spec.dataVolumeTemplates"}
+    ],
+    "lastRenderTime": "2024-05-06T07:08:09Z",
+    "observedGeneration": 1,
+    "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z")],
+}
+READY = FRESH_READY | {
+    "lastRenderTime": EARLIER,
+    "conditions": [condition("Ready", "True", "Rendered", MADE, EARLIER)],
+}
+IN_STEP = READY | {
+    "conditions": [condition("Ready", "True", "Rendered", KEPT, EARLIER)],
+    "rendered": {"digest": "d1", "templateResourceVersion": "66"},
+}
+GONE = {
+    "reason": "SourceGone",
+    "message": "VM team-a/vm is deleted; the template stays as it was last rendered. Nothing needs doing: if a VM of "
+    "that name comes back, the template follows it",
+    "path": "",
+}
+REFUSED = {
+    "observedGeneration": 1,
+    "conditions": [
+        condition("Ready", "False", "InvalidSource", "no", EARLIER),
+        condition("Stalled", "True", "InvalidSource", "no", EARLIER),
+    ],
+}
+FAILED = {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no answer", EARLIER)]}
+
+
+def fresh(reason: str, message: str, *, stalled: bool = False) -> dict[str, Any]:
+    conditions = [condition("Ready", "False", reason, message, "2024-05-06T07:08:09Z")]
+    if stalled:
+        conditions.append(condition("Stalled", "True", reason, message, "2024-05-06T07:08:09Z"))
+    return {"observedGeneration": 1, "conditions": conditions}
+
+
+CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
+    # a fresh request
+    "rendered": (a_request(), RENDERED, FRESH_READY),
+    "rendered, to be kept in step": (
+        a_request(spec=ON_CHANGE),
+        replace(RENDERED, digest="d1"),
+        FRESH_READY
+        | {
+            "conditions": [condition("Ready", "True", "Rendered", KEPT, "2024-05-06T07:08:09Z")],
+            "rendered": {"digest": "d1", "templateResourceVersion": "66"},
+        },
+    ),
+    "no VM": (a_request(), NOT_FOUND, fresh("SourceNotFound", "There is no VM")),
+    "a template in the way": (
+        a_request(),
+        Waiting(Reason.TARGET_CONFLICT, "taken", 60.0),
+        fresh("TargetConflict", "taken"),
+    ),
+    "a format that is not served": (
+        a_request(),
+        Waiting(Reason.FORMAT_UNAVAILABLE, "not served"),
+        fresh("FormatUnavailable", "not served"),
+    ),
+    "denied": (
+        a_request(),
+        Refused(Reason.CROSS_NAMESPACE_DENIED, "may not"),
+        fresh("CrossNamespaceDenied", "may not", stalled=True),
+    ),
+    "an invalid VM": (
+        a_request(),
+        Refused(Reason.INVALID_SOURCE, "spec: no"),
+        fresh("InvalidSource", "spec: no", stalled=True),
+    ),
+    "too large": (a_request(), Refused(Reason.TOO_LARGE, "much"), fresh("TooLarge", "much", stalled=True)),
+    "unsupported": (
+        a_request(spec={"vmName": "VM"}),
+        Refused(Reason.UNSUPPORTED, "later"),
+        fresh("Unsupported", "later", stalled=True),
+    ),
+    "forbidden": (a_request(), Retry(Reason.FORBIDDEN, "may not"), fresh("Forbidden", "may not")),
+    "failed": (a_request(), Retry(Reason.FAILED, "no answer", 3.0), fresh("Failed", "no answer")),
+    "moved": (a_request(), Moved("template"), None),
+    "gone": (a_request(), Gone(60.0), None),
+    "unchanged, though nothing was ever said": (a_request(), Unchanged(), None),
+    # one that waits, was refused or failed
+    "still no VM": (
+        a_request(
+            {
+                "observedGeneration": 1,
+                "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", EARLIER)],
+            }
+        ),
+        NOT_FOUND,
+        None,
+    ),
+    "failed, and then there is no VM": (
+        a_request(FAILED),
+        NOT_FOUND,
+        {
+            "observedGeneration": 1,
+            "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", EARLIER)],
+        },
+    ),
+    "failed again, with other words": (
+        a_request(FAILED),
+        Retry(Reason.FAILED, "no route"),
+        {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no route", EARLIER)]},
+    ),
+    "refused, and refused again": (a_request(REFUSED), Refused(Reason.INVALID_SOURCE, "no"), None),
+    "refused, and then failed: retrying helps, so it is stalled no more": (
+        a_request(REFUSED),
+        Retry(Reason.FAILED, "no answer"),
+        FAILED,
+    ),
+    "refused, and then rendered": (a_request(REFUSED), RENDERED, FRESH_READY),
+    # one that is rendered
+    "adopted: written by an earlier try": (
+        a_request(),
+        replace(RENDERED, written=False),
+        FRESH_READY,
+    ),
+    "rendered again, with nothing new": (
+        a_request(IN_STEP, spec=ON_CHANGE),
+        Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, (SHARED,), digest="d1", written=False),
+        None,
+    ),
+    "rendered again, the VM changed": (
+        a_request(IN_STEP, spec=ON_CHANGE),
+        Rendered(Source("v1", 5, "57"), Published("t1", "68"), 4, (), digest="d2", written=True),
+        IN_STEP
+        | {
+            "source": {"uid": "v1", "generation": 5, "resourceVersion": "57"},
+            "parameters": 4,
+            "warnings": [],
+            "lastRenderTime": "2024-05-06T07:08:09Z",
+            "rendered": {"digest": "d2", "templateResourceVersion": "68"},
+        },
+    ),
+    "rendered again, the template had been labelled": (
+        a_request(IN_STEP, spec=ON_CHANGE),
+        Rendered(Source("v1", 4, "55"), Published("t1", "70"), 3, (SHARED,), digest="d1", written=False),
+        IN_STEP | {"rendered": {"digest": "d1", "templateResourceVersion": "70"}},
+    ),
+    "in step, and the VM is deleted": (
+        a_request(IN_STEP, spec=ON_CHANGE),
+        SourceGone(Key("team-a", "vm")),
+        IN_STEP | {"warnings": [*IN_STEP["warnings"], GONE]},
+    ),
+    "the VM is still deleted": (
+        a_request(IN_STEP | {"warnings": [*IN_STEP["warnings"], GONE]}, spec=ON_CHANGE),
+        SourceGone(Key("team-a", "vm")),
+        None,
+    ),
+    "the VM was deleted, and is there again, but no good": (
+        a_request(IN_STEP | {"warnings": [GONE]}, spec=ON_CHANGE),
+        Refused(Reason.INVALID_SOURCE, "no"),
+        IN_STEP
+        | {
+            "warnings": [],
+            "conditions": [
+                condition("Ready", "False", "InvalidSource", "no", "2024-05-06T07:08:09Z"),
+                condition("Stalled", "True", "InvalidSource", "no", "2024-05-06T07:08:09Z"),
+            ],
+        },
+    ),
+    "in step, and then there is no answer": (
+        a_request(IN_STEP | {"warnings": [GONE]}, spec=ON_CHANGE),
+        Retry(Reason.FAILED, "no answer"),
+        IN_STEP
+        | {
+            "warnings": [GONE],
+            "conditions": [condition("Ready", "False", "Failed", "no answer", "2024-05-06T07:08:09Z")],
+        },
+    ),
+    "let go": (
+        a_request(IN_STEP | {"warnings": [SHARED._asdict(), GONE]}, generation=2),
+        Released(),
+        READY
+        | {
+            "observedGeneration": 2,
+            "conditions": [condition("Ready", "True", "Rendered", MADE, EARLIER, generation=2)],
+        },
+    ),
+    "a template that cannot be let go now stays its user's": (
+        a_request(IN_STEP, generation=2),
+        Retry(Reason.FAILED, "no answer"),
+        None,
+    ),
+    # one that is finished
+    "finished": (a_request(READY), Unchanged(60.0), None),
+    "a deletion that failed takes nothing back": (a_request(READY), Retry(Reason.FORBIDDEN, "may not"), None),
+    "nor does anything else": (a_request(READY), Refused(Reason.TOO_LARGE, "much"), None),
+    "nor that": (a_request(READY), NOT_FOUND, None),
+    "another generation, with nothing to do": (
+        a_request(
+            READY
+            | {"conditions": [*READY["conditions"], condition("Authorized", "True", "PolicyInForce", "yes", EARLIER)]},
+            generation=2,
+        ),
+        Unchanged(60.0),
+        READY
+        | {
+            "observedGeneration": 2,
+            "conditions": [
+                condition("Ready", "True", "Rendered", MADE, EARLIER, generation=2),
+                condition("Authorized", "True", "PolicyInForce", "yes", EARLIER),
+            ],
+        },
+    ),
+    "another generation, which this version does not understand": (
+        a_request(READY, spec={"vmName": "VM"}, generation=2),
+        Unchanged(),
+        None,
+    ),
+    # fields of another version
+    "what another version wrote stays": (
+        a_request(FAILED | {"progress": 7}),
+        Retry(Reason.FAILED, "no route"),
+        FAILED | {"progress": 7, "conditions": [condition("Ready", "False", "Failed", "no route", EARLIER)]},
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", CASES)
+def test_an_outcome_becomes_a_status_or_nothing_new(sentence: str) -> None:
+    request, outcome, expected = CASES[sentence]
+    assert next_status(request, outcome, NOW) == expected
+
+
+WRITTEN = [case for case in CASES if CASES[case][2] is not None]
+
+
+@pytest.mark.parametrize("sentence", WRITTEN)
+def test_what_was_written_is_not_written_again(sentence: str) -> None:
+    request, outcome, written = CASES[sentence]
+    spec = orjson.loads(orjson.dumps(ON_CHANGE if request.asked and request.asked.keep_in_step else ONCE))
+    again = a_request(
+        orjson.loads(orjson.dumps(written)),
+        spec=spec if request.asked else {"vmName": "VM"},
+        generation=request.generation,
+    )
+    later = NOW.replace(year=2025)
+    if isinstance(outcome, Rendered):
+        outcome = replace(outcome, written=False)
+    assert next_status(again, outcome, later) is None
+
+
+def test_authorized_is_said_once_and_stays_as_it_was_said() -> None:
+    first = next_status(a_request(), NOT_FOUND, NOW, authorized="the policy checked it")
+    assert first is not None
+    authorized = condition("Authorized", "True", "PolicyInForce", "the policy checked it", "2024-05-06T07:08:09Z")
+    assert first["conditions"][-1] == authorized
+    second = next_status(a_request(first, generation=2), RENDERED, NOW.replace(year=2025))
+    assert second is not None
+    assert second["conditions"][-1] == authorized
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(1024, "x" * 1024), (1025, "x" * 1023 + "…"), (9000, "x" * 1023 + "…")]
+)
+def test_a_message_ends_at_1024_characters(length: int, expected: str) -> None:
+    status = next_status(a_request(), Refused(Reason.INVALID_SOURCE, "x" * length), NOW)
+    assert status is not None
+    assert [each["message"] for each in status["conditions"]] == [expected, expected]
+
+
+def test_warnings_end_at_100_and_their_texts_at_1024_characters() -> None:
+    many = tuple(RenderWarning("LiteralNumber", "m" * 2000, "p" * 2000) for _ in range(150))
+    rendered = Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, many, digest="d1", written=True)
+    status = next_status(a_request(spec=ON_CHANGE), rendered, NOW)
+    assert status is not None
+    each = {"reason": "LiteralNumber", "message": "m" * 1023 + "…", "path": "p" * 1023 + "…"}
+    last = each | {"message": "And 51 more. " + "m" * 1010 + "…"}
+    assert status["warnings"] == [each] * 99 + [last]
+    gone = next_status(a_request(status, spec=ON_CHANGE), SourceGone(Key("team-a", "vm")), NOW)
+    assert gone is not None
+    assert [warning["reason"] for warning in gone["warnings"]] == ["LiteralNumber"] * 99 + ["SourceGone"]
+    assert next_status(a_request(gone, spec=ON_CHANGE), SourceGone(Key("team-a", "vm")), NOW) is None
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=3), children, max_size=3),
+    max_leaves=8,
+)
+statuses = json | st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("conditions", "warnings", "rendered", "source", "observedGeneration"),
+        json | st.lists(json | st.fixed_dictionaries({}, optional={"type": json, "status": json, "reason": json})),
+    ),
+)
+outcomes = st.sampled_from(
+    [
+        RENDERED,
+        SourceGone(Key("a", "b")),
+        Released(),
+        NOT_FOUND,
+        Refused(Reason.TOO_LARGE, "much"),
+        Retry(Reason.FAILED, "no"),
+        Unchanged(),
+    ]
+)
+
+
+@given(status=statuses, outcome=outcomes, spec=st.sampled_from([ONCE, ON_CHANGE]))
+def test_whatever_stands_in_a_status_the_next_one_is_written(status: Any, outcome: Outcome, spec: Any) -> None:
+    written = next_status(a_request(status, spec=spec, generation=3), outcome, NOW)
+    assert written is None or orjson.dumps(written)
