@@ -7,7 +7,7 @@ from typing import NamedTuple
 from atmpl.template.parameters import Parameter
 
 HEADINGS = ("NAME", "VALUE", "MEANING")
-_WIDEST_VALUE = 36  # characters; what is longer is cut, `-o yaml` shows it whole
+_WIDEST_VALUE = 28  # characters; what is longer is cut, `-o yaml` shows it whole
 _GAP = "   "
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 

@@ -16,14 +16,14 @@ PARAMETERS = [
 ]
 
 TABLE = """\
-NAME                VALUE                                  MEANING
-DISK0_BUS           scsi                                   Disk 0 bus
-VOLUME0_IMAGE       registry:5000/kubevirt/cirros-conta…   Volume 0 image
-VOLUME1_USER_DATA   #cloud-config (2 lines)                Volume 1 user data
-PASSWORD            (required)                             The one of cloud-user
+NAME                VALUE                          MEANING
+DISK0_BUS           scsi                           Disk 0 bus
+VOLUME0_IMAGE       registry:5000/kubevirt/cirr…   Volume 0 image
+VOLUME1_USER_DATA   #cloud-config (2 lines)        Volume 1 user data
+PASSWORD            (required)                     The one of cloud-user
 SUFFIX              (generated: [a-z0-9]{5})
-LABELS              {}                                     more labels for the VM, a JSON object of strings
-NOTE                (empty)                                one (2 lines)
+LABELS              {}                             more labels for the VM, a JSON object of strings
+NOTE                (empty)                        one (2 lines)
 """
 
 
