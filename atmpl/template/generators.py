@@ -30,7 +30,7 @@ _CLASSES = {  # of a range only the first and the last character count
 def openshift(expression: str, random: Random) -> str:
     """Return a text that OpenShift's generator could give. What it puts in may itself become part of an expression."""
     while found := _EXPRESSION.search(expression):
-        ranges, length = found[1], min(int(found[2][-20:]) if len(found[2]) <= 20 else _INT64, _INT64)
+        ranges, length = found[1], min(_number(found[2]), _INT64)
         if not _WELL_FORMED.search(ranges):
             raise ValueError(f"malformed expresion syntax: {ranges}")
         if not _SHORTEST <= length <= _LONGEST:
@@ -80,10 +80,9 @@ def _native_length(text: str) -> int:
     problem = f'malformed length syntax: strconv.Atoi: parsing "{text}": '
     if not re.fullmatch(r"[0-9]+", text):
         raise ValueError(problem + "invalid syntax")
-    digits = text.lstrip("0")
-    if len(digits) > len(str(_INT64)) or int(digits or "0") > _INT64:
+    length = _number(text)
+    if length > _INT64:
         raise ValueError(problem + "value out of range")
-    length = int(digits or "0")
     if not _SHORTEST <= length <= _LONGEST:
         raise ValueError(f"range must be within [1-255] characters: {length}")
     return length
@@ -103,6 +102,11 @@ def _native_span(span: str) -> str:
     if start > end:
         raise ValueError(f"invalid range specified: {first}-{last}")
     return _NATIVE_ORDER[start : end + 1]
+
+
+def _number(digits: str) -> int:
+    """Return the number that `digits` say, as far as it matters how far it is beyond 64 bits."""
+    return int(digits.lstrip("0")[:20] or "0")
 
 
 def _put(expression: str, found: re.Match[str], text: str) -> str:

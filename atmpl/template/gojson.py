@@ -29,22 +29,31 @@ _BEGINS = frozenset('{["-0123456789tfn \t\r\n')
 _HTML = re.compile("[<>&\u2028\u2029]")
 
 
-def decode(text: str) -> Any:
-    """Return what `json.Unmarshal(text, &any)` makes of `text`; ValueError where it refuses.
+class NotJSONError(ValueError):
+    """The text is no JSON to `encoding/json`."""
 
-    All its numbers are float64, so they come back as `number` gives them. Of two equal keys the last counts.
+
+def decode(text: str) -> Any:
+    """Return what `json.Unmarshal(text, &any)` makes of `text`. Raises NotJSONError where it refuses.
+
+    All its numbers are float64, so they come back as `number` gives them. Of two equal keys the last counts. What is
+    deeper than is read here raises ProcessError.
     """
     if text[:1] not in _BEGINS:  # also the empty text; most values are no JSON, and this settles it
-        raise ValueError("no JSON")
+        raise NotJSONError
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
         if text.count("[") + text.count("{") > _DEPTH_HERE:
             raise ProcessError([f"a parameter's value may hold {_DEPTH_HERE} levels of JSON, and not more"]) from None
         if not _HALF.search(text):
-            raise
-        value = orjson.loads(_ESCAPE.sub(_whole_escape, text))
-    if isinstance(value, dict | list):
+            raise NotJSONError from error
+        try:
+            value = orjson.loads(_ESCAPE.sub(_whole_escape, text))
+        except orjson.JSONDecodeError:
+            raise NotJSONError from error
+    kind = type(value)
+    if kind is dict or kind is list:
         _as_floats(value)
         return value
     return _as_float(value)
@@ -69,9 +78,10 @@ def _as_floats(tree: Any) -> None:
     while left:
         container = left.pop()
         for key, value in container.items() if type(container) is dict else enumerate(container):
-            if isinstance(value, dict | list):
+            kind = type(value)
+            if kind is dict or kind is list:
                 left.append(value)
-            elif isinstance(value, int | float):
+            elif kind is int or kind is float:
                 container[key] = _as_float(value)
 
 
@@ -116,28 +126,29 @@ def sound(tree: Any) -> Any:
 def _mended(tree: Any) -> Any:
     top: list[Any] = [tree]
     level: list[Any] = [top]
-    for _ in range(DEPTH + 1):
+    for _ in range(DEPTH + 1):  # `top` is one of them
         below: list[Any] = []
         for container in level:
             for key, value in container.items() if type(container) is dict else enumerate(container):
                 if isinstance(value, dict):
                     if not all(isinstance(name, str) for name in value):
                         raise ProcessError(["a key is no string: this is no JSON"])
-                    below.append({_mended_text(name): item for name, item in value.items()})
+                    below.append({text(name): item for name, item in value.items()})
                     container[key] = below[-1]
                 elif isinstance(value, list):
                     below.append(list(value))
                     container[key] = below[-1]
                 elif isinstance(value, str):
-                    container[key] = _mended_text(value)
+                    container[key] = text(value)
         if not below:
             return top[0]
         level = below
     raise ProcessError([f"the template is deeper than {DEPTH:,} levels: exceeded max depth"])
 
 
-def _mended_text(text: str) -> str:
-    return _SURROGATE.sub("\ufffd", str(text))
+def text(text: str) -> str:
+    """Return a text as it is after Go has read it: a lone surrogate is U+FFFD."""
+    return str(text) if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def encode(value: Any) -> str:

@@ -58,14 +58,16 @@ def process(
 
 
 def _format(template: Any) -> Format:
-    identity = (template.get("apiVersion"), template.get("kind")) if isinstance(template, dict) else None
-    known = [(version, each) for each in FORMATS.values() for version in (each.api_version, *each.aliases)]
-    for version, each in known:
-        if identity == (version, each.kind):
+    if not isinstance(template, dict):
+        raise ProcessError([f"this is no template but {type(template).__name__}; {_known()}"])
+    version, kind = template.get("apiVersion"), template.get("kind")
+    for each in FORMATS.values():
+        if kind == each.kind and (version == each.api_version or version in each.aliases):
             return each
-    names = ", ".join(f"{version} {each.kind}" for version, each in known)
-    if identity is None:
-        raise ProcessError([f"this is no template but {type(template).__name__}; known are {names}"])
-    raise ProcessError(
-        [f"apiVersion {identity[0]!r:.80}, kind {identity[1]!r:.80} is no known template; known are {names}"]
+    raise ProcessError([f"apiVersion {version!r:.80}, kind {kind!r:.80} is no known template; {_known()}"])
+
+
+def _known() -> str:
+    return "known are " + ", ".join(
+        f"{version} {each.kind}" for each in FORMATS.values() for version in (each.api_version, *each.aliases)
     )

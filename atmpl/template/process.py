@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from atmpl.template import gojson
-from atmpl.template.errors import ProcessError
 
 NAME = re.compile(r"[a-zA-Z0-9_]+")
 WHOLE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
@@ -51,7 +50,7 @@ class Substitution:
     """The references of one template and what stands behind them. Collects what goes wrong in `errors`."""
 
     def __init__(self, values: Mapping[str, str], engine: Engine) -> None:
-        """Take the value of every parameter; names that no reference can say are left out."""
+        """Take the value of every parameter. Their names must match `NAME`: no reference can say another."""
         self.errors: dict[str, None] = {}  # a set in the order of discovery
         self._values = values
         self._engine = engine
@@ -69,17 +68,15 @@ class Substitution:
         self._undefined(whole[1])
         return text
 
-    def tree(self, source: dict[str, Any], depth: int) -> dict[str, Any]:
-        """Return what becomes of an object that stands `depth` levels inside its template. `source` is not changed.
+    def tree(self, source: dict[str, Any]) -> dict[str, Any]:
+        """Return what becomes of an object. `source` is not changed, and nothing in the result is part of it.
 
         A level at a time, not recursively: JSON may be nested deeper than Python calls.
         """
         root: dict[str, Any] = {}
         level: list[tuple[Any, Any]] = [(source, root)]
         whole = self._whole
-        for _ in range(gojson.DEPTH - depth):
-            if not level:
-                return root
+        while level:
             below: list[tuple[Any, Any]] = []
             for old, new in level:
                 if type(old) is list:
@@ -102,23 +99,25 @@ class Substitution:
                         else:
                             new[key] = value
                     elif kind is dict or kind is list:
-                        child: Any = kind()
+                        child: Any = {} if kind is dict else []
                         new[key] = child
-                        below.append((value, child))
+                        if value:
+                            below.append((value, child))
                     else:
                         new[key] = self._literal(value)
                 if renamed:
                     self._renamed(old, new, below)
             level = below
-        raise ProcessError([f"the template is deeper than {gojson.DEPTH:,} levels: exceeded max depth"])
+        return root
 
     def _items(self, old: list[Any], new: list[Any], below: list[tuple[Any, Any]]) -> None:
         for value in old:
             kind = type(value)
             if kind is dict or kind is list:
-                child: Any = kind()
+                child: Any = {} if kind is dict else []
                 new.append(child)
-                below.append((value, child))
+                if value:
+                    below.append((value, child))
             elif kind is str:
                 put = self._value(value) if "$" in value else value
                 if put is _NULL:
@@ -148,16 +147,16 @@ class Substitution:
 
     def _value(self, text: str) -> Any:
         """Return what becomes of a string that holds a `$`; _NULL where it is the JSON null."""
-        whole = WHOLE.match(text)
-        if not whole:
-            return self._parts(text)
-        value = self._values.get(whole[1])
+        value = self._values.get(text[3:-2]) if text[:3] == "${{" and text[-2:] == "}}" else None
         if value is None:
+            whole = WHOLE.match(text)
+            if not whole:
+                return self._parts(text)
             self._undefined(whole[1])
             return text
         try:
             decoded = gojson.decode(value)
-        except ValueError:
+        except gojson.NotJSONError:
             return value
         return _NULL if decoded is None else decoded
 

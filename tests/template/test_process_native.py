@@ -4,8 +4,10 @@ import json
 import re
 from decimal import Decimal
 
+import pytest
+
 from atmpl.template.errors import ProcessError
-from atmpl.template.formats.native import processed, unreferenced
+from atmpl.template.formats.native import process, processed, unreferenced
 from tests.shared import SHARED, needs_shared
 
 TYPED = "failed to convert unstructured object to VirtualMachine"  # what Go's types refused; ours does not know them
@@ -64,3 +66,144 @@ def test_every_answer_is_the_real_engines():
     wrong = [f"{json.dumps(template)} -> {result}" for template, result in vectors if not _agrees(template, result)]
     assert len(vectors) == 500
     assert not wrong, f"{len(wrong)} of {len(vectors)} differ:\n" + "\n".join(wrong[:3])
+
+
+def template(vm=None, *, parameters=(), **fields):
+    return {
+        "apiVersion": "template.kubevirt.io/v1beta1",
+        "kind": "VirtualMachineTemplate",
+        "spec": {"virtualMachine": vm, "parameters": [dict(parameter) for parameter in parameters], **fields},
+    }
+
+
+def errors(of, values=None):
+    with pytest.raises(ProcessError) as caught:
+        process(of, values)
+    return caught.value.errors
+
+
+P = {"name": "P", "value": "5"}
+NULL = {"name": "NULL", "value": "null"}
+
+
+def test_the_vm_is_kubevirts_whatever_the_template_says():
+    assert process(template({"kind": "Pod", "v": "${{P}}"}, parameters=[P])) == [
+        {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "v": 5}
+    ]
+
+
+def test_every_literal_number_is_a_float_of_64_bits():
+    (made,) = process(template({"exact": 2**53, "rounded": 2**53 + 1, "one": 1.0}))
+    assert (made["exact"], made["rounded"], made["one"]) == (2**53, 2**53, 1)
+
+
+def test_a_namespace_stays_only_with_a_reference():
+    for namespace, made in {"ns": {}, "${P}": {"namespace": "5"}, "${{P}}": {}, 1: {"namespace": 1}}.items():
+        (vm,) = process(template({"metadata": {"namespace": namespace}}, parameters=[P]))
+        assert vm["metadata"] == made
+
+
+def test_a_name_that_no_reference_can_say_is_a_name():
+    (made,) = process(template({"v": "${a b}", "w": "${{P}}"}, parameters=[{"name": "a b", "value": "x"}, P]))
+    assert (made["v"], made["w"]) == ("${a b}", 5)
+
+
+def test_the_message_is_substituted_as_a_text():
+    assert processed(template({}, parameters=[P], message="${P}${P}")).message == "55"
+    assert processed(template({}, parameters=[P], message="${{P}}")).message == "5"
+
+
+def test_an_empty_value_given_is_generated_as_if_it_were_none():
+    generated = {"name": "G", "value": "x", "generate": "expression", "from": "[a-a]{3}"}
+    (made,) = process(template({"v": "${G}"}, parameters=[generated]), {"G": ""})
+    assert made["v"] == "aaa"
+
+
+def test_a_lone_surrogate_in_a_value_given_is_mended():
+    (made,) = process(template({"v": "${P}"}, parameters=[P]), {"P": "a\udcff"})
+    assert made["v"] == "a\ufffd"
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    wrong = template(
+        parameters=[
+            {"name": "A", "required": True},
+            {"name": "B", "generate": "dice"},
+            {"name": "C", "generate": "expression"},
+            {"name": "D", "generate": "expression", "from": "[-]{3}"},
+            {"value": "1"},
+            P,
+            P,
+        ]
+    )
+    assert errors(wrong, {"P": 1, "X": "1"}) == [
+        "spec.parameters[0].value: Required value: parameter 'A' is required and a value must be specified",
+        "spec.parameters[1].generate: Invalid value: \"dice\": unknown generator name 'dice' for parameter 'B'",
+        (
+            'spec.parameters[2].from: Invalid value: "": '
+            "from cannot be empty for parameter 'C' using generator 'expression'"
+        ),
+        'spec.parameters[3].from: Invalid value: "[-]{3}": malformed ranges syntax: -',
+        'spec.parameters[4].name: Invalid value: "": parameter name is empty',
+        "the value of parameter P must be a string, not int",
+        'spec.parameters[6].name: Duplicate value: "P"',
+        "the value of parameter P must be a string, not int",
+        "parameter X not found in template",
+        "spec.virtualMachine: Invalid value: null: virtualMachine is required and cannot be empty",
+    ]
+
+
+UNDEFINED = 'Invalid value: "X": references undefined parameter X'
+REFUSED = {  # what is refused: (VM, message, the engine's words)
+    "an undefined reference": ({"a": "${X}"}, "", f"spec.virtualMachine: {UNDEFINED}"),
+    "an undefined reference in double braces": ({"a": ["${{X}}"]}, "", f"spec.virtualMachine: {UNDEFINED}"),
+    "an undefined reference in a key": ({"${P}${X}": 1}, "", f"spec.virtualMachine: {UNDEFINED}"),
+    "an undefined reference among many": ({"a": "${P}" * 9 + "${X}"}, "", f"spec.virtualMachine: {UNDEFINED}"),
+    "an undefined reference in the message": ({}, "${X}", f"spec.message: {UNDEFINED}"),
+    "an undefined reference that is the message": ({}, "${{X}}", f"spec.message: {UNDEFINED}"),
+    "null for a field": (
+        {"a": "${{NULL}}"},
+        "",
+        "spec.parameters: error processing template: ${{NULL}}: cannot assign nil value to target type interface {}",
+    ),
+    "null in a list": (
+        {"a": ["${{NULL}}"]},
+        "",
+        "spec.parameters: error processing template: ${{NULL}}: cannot assign nil value to target type interface {}",
+    ),
+    "null for a key": (
+        {"${{NULL}}": 1},
+        "",
+        "spec.parameters: error processing template: ${{NULL}}: cannot assign nil value to target type string",
+    ),
+    "a number for a key": (
+        {"${{P}}": 1},
+        "",
+        (
+            "spec.parameters: error processing template: ${{P}}: "
+            "substituted value type float64 is not assignable to target type string"
+        ),
+    ),
+    "a VM that is no object": (
+        [1],
+        "",
+        (
+            "spec.virtualMachine.raw: Invalid value: [1]: error decoding virtualMachine: "
+            "json: cannot unmarshal array into Go value of type map[string]interface {}"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_is_refused_is_refused_in_the_engines_words(sentence):
+    vm, message, words = REFUSED[sentence]
+    assert errors(template(vm, parameters=[P, NULL], message=message)) == [words]
+
+
+def test_a_parameter_that_nothing_refers_to_is_a_warning():
+    parameters = [{"name": name} for name in ("A", "B", "C", "D")]
+    vm = {"${A}": ["${{B}}"]}
+    assert unreferenced(template(vm, parameters=parameters, message="${C}")) == [
+        "spec.parameters[3].name: D is defined but never referenced"
+    ]

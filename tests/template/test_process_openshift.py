@@ -2,9 +2,27 @@
 
 import json
 
+import pytest
+
 from atmpl.template.errors import ProcessError
-from atmpl.template.formats.openshift import processed
+from atmpl.template.formats.openshift import process, processed
 from tests.shared import SHARED, needs_shared
+
+
+def template(spec=None, *, objects=None, parameters=(), **fields):
+    return {
+        "apiVersion": "template.openshift.io/v1",
+        "kind": "Template",
+        "objects": [{"kind": "VM", "apiVersion": "v1", "spec": spec}] if objects is None else objects,
+        "parameters": [dict(parameter) for parameter in parameters],
+        **fields,
+    }
+
+
+def errors(of, values=None):
+    with pytest.raises(ProcessError) as caught:
+        process(of, values)
+    return caught.value.errors
 
 
 def _vectors():
@@ -51,3 +69,225 @@ def test_every_answer_is_the_real_processors():
     ]
     assert len(vectors) == 1750
     assert not wrong, f"{len(wrong)} of {len(vectors)} differ:\n" + "\n".join(wrong[:3])
+
+
+P = {"name": "P", "value": "5"}
+Q = {"name": "Q", "value": "${P}"}
+R = {"name": "R", "value": "${X}"}
+NULL = {"name": "NULL", "value": "null"}
+SPECS = {  # what it shows: (spec, what becomes of it), with the parameters above
+    "a text in double braces is decoded as JSON": ("${{P}}", 5),
+    "a text in single braces stays a text": ("${P}", "5"),
+    "a value that is no JSON stays a text": ("${{Q}}", "${P}"),
+    "double braces with anything around them are single braces": ("${{P}} ", "${{P}} "),
+    "an undefined reference stays": (["${X}", "${{X}}"], ["${X}", "${{X}}"]),
+    "a value put in is not visited again": ("${Q}", "${P}"),
+    "a reference is replaced where its text stands by then": ("${Q} ${P}", "5 ${P}"),
+    "ten references to one parameter are replaced in order": ("${P}" * 10, "5" * 10),
+    "references are replaced in order however many": ("${P}" * 9 + "${Q}${P}", "5" * 10 + "${P}"),
+    "a map key is substituted": ({"a${P}": "${P}"}, {"a5": "5"}),
+    "a substituted key wins over an equal one": ({"${P}": 1, "5": 2}, {"5": 1}),
+    "a substituted key wins over one that only looks like a reference": ({"${R}": 1, "${X}": 2}, {"${X}": 1}),
+    "braces that do not close are text": (["${{P}x", "${P"], ["${{P}x", "${P"]),
+    "a key that stays wins over none": ({"${Q}": 1, "${P}": 2}, {"${P}": 1, "5": 2}),
+    "null drops a field": ({"a": "${{NULL}}", "b": 1}, {"b": 1}),
+    "null drops the field that a key becomes": ({"5": 1, "${P}": "${{NULL}}", "b": 1}, {"b": 1}),
+    "a literal null stays": ({"a": None, "l": [None]}, {"a": None, "l": [None]}),
+    "a literal integer keeps its 64 bits": (2**63 - 1, 2**63 - 1),
+    "empty containers stay": ({"a": {}, "b": []}, {"a": {}, "b": []}),
+}
+
+
+@pytest.mark.parametrize("sentence", SPECS)
+def test_what_becomes_of_a_value(sentence):
+    spec, expected = SPECS[sentence]
+    (made,) = process(template({"v": spec}, parameters=[P, Q, R, NULL]))
+    assert made == {"kind": "VM", "apiVersion": "v1", "spec": {"v": expected}}
+
+
+OBJECTS = {  # what it shows: (object, what becomes of it), under the labels {"l": "${P}"}
+    "a namespace is taken away": (
+        {"kind": "A", "metadata": {"namespace": "ns"}},
+        {"kind": "A", "apiVersion": "", "metadata": {"labels": {"l": "5"}}},
+    ),
+    "a namespace with a reference stays": (
+        {"kind": "A", "metadata": {"namespace": "n${P}"}},
+        {"kind": "A", "apiVersion": "", "metadata": {"namespace": "n5", "labels": {"l": "5"}}},
+    ),
+    "a namespace in double braces is taken away": (
+        {"kind": "A", "metadata": {"namespace": "${{P}}"}},
+        {"kind": "A", "apiVersion": "", "metadata": {"labels": {"l": "5"}}},
+    ),
+    "a namespace that is no text is empty": (
+        {"kind": "A", "metadata": {"namespace": 1}},
+        {"kind": "A", "apiVersion": "", "metadata": {"namespace": "", "labels": {"l": "5"}}},
+    ),
+    "labels merge, and the template's win": (
+        {"kind": "A", "metadata": {"labels": {"a": "1", "l": "2", "n": None}}},
+        {"kind": "A", "apiVersion": "", "metadata": {"labels": {"a": "1", "l": "5", "n": ""}}},
+    ),
+    "labels that are no map of texts are thrown away": (
+        {"kind": "A", "metadata": {"labels": {"a": 1}}},
+        {"kind": "A", "apiVersion": "", "metadata": {"labels": {"l": "5"}}},
+    ),
+    "metadata that are no map get no labels": (
+        {"kind": "A", "metadata": "${{P}}"},
+        {"kind": "A", "apiVersion": "", "metadata": 5},
+    ),
+    "without metadata the namespace stands beside": (
+        {"kind": "A", "namespace": "ns"},
+        {"kind": "A", "apiVersion": "", "namespace": "", "metadata": {"labels": {"l": "5"}}},
+    ),
+    "a namespace that stands beside and is no text is empty": (
+        {"kind": "A", "namespace": 1},
+        {"kind": "A", "apiVersion": "", "namespace": "", "metadata": {"labels": {"l": "5"}}},
+    ),
+    "an apiVersion with two slashes becomes none": (
+        {"kind": "A", "apiVersion": "a/${P}", "metadata": None},
+        {"kind": "", "apiVersion": "", "metadata": None},
+    ),
+    "a kind that is no text becomes none": (
+        {"kind": "${{P}}", "apiVersion": "/v1", "metadata": None},
+        {"kind": "", "apiVersion": "v1", "metadata": None},
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", OBJECTS)
+def test_what_becomes_of_an_object(sentence):
+    item, expected = OBJECTS[sentence]
+    slash = {"name": "P", "value": "5/6"} if "slashes" in sentence else P
+    made = process(template(objects=[item], parameters=[slash], labels={"l": "${P}"}))
+    assert made == [expected]
+
+
+def test_a_list_keeps_namespaces_and_names_what_is_in_it():
+    item = {"kind": "FooList", "apiVersion": "v1", "items": [{"metadata": {"namespace": "n"}, "v": "${{P}}"}, None]}
+    assert process(template(objects=[item], parameters=[P])) == [
+        {
+            "kind": "FooList",
+            "apiVersion": "v1",
+            "items": [
+                {"kind": "Foo", "apiVersion": "v1", "metadata": {"namespace": "n"}, "v": 5},
+                {"kind": "Foo", "apiVersion": "v1"},
+            ],
+        }
+    ]
+
+
+def test_a_value_given_counts_even_if_it_is_empty():
+    generated = {"name": "G", "generate": "expression", "from": "[a-z]{3}"}
+    (made,) = process(template({"v": "${P}", "g": "${G}"}, parameters=[P, generated]), {"P": "7", "G": ""})
+    assert made["spec"] == {"v": "7", "g": ""}
+
+
+def test_a_value_given_is_the_first_ones_of_that_name_and_the_last_one_counts():
+    (made,) = process(template("${P}", parameters=[P, P | {"value": "6"}]), {"P": "7"})
+    assert made["spec"] == "6"
+
+
+def test_a_lone_surrogate_in_a_value_given_is_mended():
+    (made,) = process(template("${P}", parameters=[P]), {"P": "a\udcff"})
+    assert made["spec"] == "a\ufffd"
+
+
+def test_all_that_is_wrong_with_the_parameters_is_said_at_once():
+    wrong = template(
+        parameters=[
+            {"name": "A", "required": True},
+            {"name": "B", "generate": "dice"},
+            {"name": "b c", "value": "1"},
+            {"value": "1"},
+            {"name": "C", "generate": "expression", "from": "[a]{3}"},
+            P,
+        ]
+    )
+    assert errors(wrong, {"X": "1", "P": 2}) == [
+        'unknown parameter name "X"',
+        "the value of parameter P must be a string, not int",
+        "template.parameters[0]: Required value: template.parameters[0]: parameter A is required and must be specified",
+        "template.parameters[1]: Invalid value: \"dice\": Unknown generator name 'dice' for parameter B",
+        (
+            'template.parameters[4]: Invalid value: {"name":"C","generate":"expression","from":"[a]{3}"}: '
+            "malformed expresion syntax: [a]"
+        ),
+        'parameters[2].name: Invalid value: "b c": does not match ^[a-zA-Z0-9_]+$',
+        "parameters[3].name: Required value",
+    ]
+
+
+REFUSED = {  # what is refused: (objects, labels, the cluster's words)
+    "an object without a kind": (
+        [{"a": 1}],
+        None,
+        "item[0].objects: Invalid value: {\"a\":1}: unable to handle object: Object 'Kind' is missing in '{\"a\":1}'",
+    ),
+    "an object that is none": (
+        [{"kind": "A"}, "x"],
+        None,
+        (
+            'item[1].objects: Invalid value: "x": unable to handle object: '
+            "json: cannot unmarshal string into Go value of type unstructured.detector"
+        ),
+    ),
+    "items that are none": (
+        [{"kind": "A", "items": {}}],
+        None,
+        (
+            'item[0].objects: Invalid value: {"kind":"A","items":{}}: unable to handle object: '
+            "json: cannot unmarshal object into Go struct field decodeList.items of type []json.RawMessage"
+        ),
+    ),
+    "an item that is no object": (
+        [{"kind": "A", "items": [1]}],
+        None,
+        (
+            'item[0].objects: Invalid value: {"kind":"A","items":[1]}: unable to handle object: '
+            "json: cannot unmarshal number into Go value of type map[string]interface {}"
+        ),
+    ),
+    "labels for a list": (
+        [{"kind": "A", "items": []}],
+        {"a": "b"},
+        (
+            'item[0].labels: Invalid value: {"a":"b"}: label could not be applied: '
+            "object does not implement the Object interfaces"
+        ),
+    ),
+    "nothing in an object's place": (
+        [None],
+        None,
+        "objects[0]: OpenShift's processor panics here: runtime error: invalid memory address or nil pointer dereference",
+    ),
+    "null in a list": (
+        [{"kind": "A", "l": ["${{NULL}}"]}],
+        None,
+        "${{NULL}}: OpenShift's processor panics here: reflect: call of reflect.Value.Set on zero Value",
+    ),
+    "null for a key": (
+        [{"kind": "A", "${{NULL}}": 1}],
+        None,
+        "${{NULL}}: OpenShift's processor panics here: reflect: call of reflect.Value.SetMapIndex on zero Value",
+    ),
+    "a number for a key": (
+        [{"kind": "A", "${{P}}": 1}],
+        None,
+        (
+            "${{P}}: OpenShift's processor panics here: "
+            "reflect.Value.SetMapIndex: value of type float64 is not assignable to type string"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_is_refused_is_refused_in_the_clusters_words(sentence):
+    objects, labels, words = REFUSED[sentence]
+    assert errors(template(objects=objects, labels=labels, parameters=[P, NULL])) == [words]
+
+
+def test_labels_and_message_are_substituted_as_texts():
+    made = processed(
+        template(objects=[], parameters=[P, Q], labels={"${P}": "${{P}}", "a": "${Q}", "5": "x"}, message="${{P}}")
+    )
+    assert made == ([], "5", {"5": "5", "a": "${P}"})

@@ -9,7 +9,7 @@ from atmpl.template import generators, gojson
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.format import Draft, Format
 from atmpl.template.parameters import Declared, Metadata, present, typed
-from atmpl.template.process import PART, WHOLE, Engine, Processed, Substitution
+from atmpl.template.process import NAME, PART, WHOLE, Engine, Processed, Substitution
 
 LABELS: Final = {
     "name": "LABELS",
@@ -31,7 +31,6 @@ _ENGINE = Engine(
     exact=False,
 )
 _MESSAGE = _ENGINE._replace(undefined="spec.message: " + _UNDEFINED)
-_VM_DEPTH = 2  # the VM stands in `spec` in a template
 _IDENTITY = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}  # whatever the template says
 
 
@@ -87,8 +86,10 @@ def processed(
         )
     if errors:
         raise ProcessError(errors)
+    if not NAME.fullmatch("".join(known)):  # such names are legal here, and no reference can say them
+        known = {name: value for name, value in known.items() if NAME.fullmatch(name)}
     substitution = Substitution(known, _ENGINE)
-    new = substitution.tree(_without_namespace(vm), _VM_DEPTH)
+    new = substitution.tree(_without_namespace(vm))
     message = spec.message or ""
     if "$" in message:
         text = Substitution(known, _MESSAGE)
@@ -137,10 +138,10 @@ def _values(declared: list[Declared], given: dict[str, str], random: Random | No
         elif name in values:
             errors.append(f"{where}.name: Duplicate value: {gojson.encode(name)}")
         if name in given:
-            value = given[name]
-            if type(value) is not str:
-                errors.append(f"{name}: its value is no text")
-                continue
+            if type(given[name]) is not str:
+                errors.append(f"the value of parameter {name} must be a string, not {type(given[name]).__name__}")
+            else:
+                value = gojson.text(given[name])
         if not value:
             try:
                 value = _generated(where, parameter, random)

@@ -33,8 +33,6 @@ _ENGINE = Engine(
     exact=True,
 )
 
-_OBJECT_DEPTH = 2  # an object stands in a list in a template
-
 
 class _Template(msgspec.Struct):
     metadata: Metadata | None = None
@@ -100,10 +98,12 @@ def _values(declared: list[Declared], given: dict[str, str], random: Random | No
     for parameter in declared if given else ():
         first.setdefault(parameter.name, parameter)
     for name, value in given.items():
-        if name in first and type(value) is str:
-            first[name].value, first[name].generate = value, None  # as `oc process -p` does: no value is a value
+        if name not in first:
+            errors.append(f'unknown parameter name "{name}"')
+        elif type(value) is not str:
+            errors.append(f"the value of parameter {name} must be a string, not {type(value).__name__}")
         else:
-            errors.append(f'unknown parameter name "{name}"' if name not in first else f"{name}: its value is no text")
+            first[name].value, first[name].generate = gojson.text(value), None  # as `oc`: an empty value is one
     values: dict[str, str] = {}
     for index, parameter in enumerate(declared):
         name = parameter.name or ""
@@ -175,10 +175,10 @@ def _object(index: int, item: Any, substitution: Substitution, labels: dict[str,
         item = {key: value for key, value in item.items() if key != "items"}
     else:
         item = without_namespace(item)
-    new = substitution.tree(item, _OBJECT_DEPTH)
+    new = substitution.tree(item)
     new["apiVersion"], new["kind"] = identity(new)
     if listed is not None:
-        new["items"] = [substitution.tree(each, _OBJECT_DEPTH + 2) for each in listed]
+        new["items"] = [substitution.tree(each) for each in listed]
     if labels is not None and listed is not None:
         why = "label could not be applied: object does not implement the Object interfaces"
         raise ProcessError([f"item[{index}].labels: Invalid value: {gojson.encode(labels)}: {why}"])

@@ -1,0 +1,115 @@
+"""`generate: expression`, held to what each of the two engines was seen to give."""
+
+import json
+from itertools import zip_longest
+from random import Random
+
+import pytest
+
+from atmpl.template import ProcessError, generators
+from atmpl.template.formats import native, openshift
+from tests.shared import SHARED, needs_shared
+
+ENGINES = {"openshift": generators.openshift, "native": generators.native}
+DRAWS = 1000  # of 63 characters, one is missed with a chance of 1e-5, and the seed is fixed
+
+
+def _vectors(engine):
+    if SHARED is None:
+        return [pytest.param("", {}, marks=needs_shared)]
+    cases = json.loads((SHARED / f"generator-vectors-{engine}.json").read_bytes())
+    return [pytest.param(case["from"], case, id=case["from"] or "empty") for case in cases]
+
+
+def _gives(case, draw, draws=DRAWS):
+    """Assert that `draw` gives each of the case's lengths, and at each position all of its characters and no other."""
+    drawn = [draw() for _ in range(draws)]
+    assert {len(text) for text in drawn} == set(case["lengths"])
+    places = ["".join(sorted(set(place))) for place in zip_longest(*drawn)]
+    seen = case["characters"]  # of a long one, only the first were written down
+    assert places[: len(seen)] == seen
+
+
+@pytest.mark.parametrize(("expression", "case"), _vectors("openshift"))
+def test_openshifts_generator_gives_what_the_real_one_does(expression, case):
+    template = {
+        "apiVersion": "template.openshift.io/v1",
+        "kind": "Template",
+        "objects": [{"kind": "VM", "v": "${P}"}],
+        "parameters": [{"name": "P", "generate": "expression", "from": expression}],
+    }
+    random = Random(1)
+    if "error" in case:
+        with pytest.raises(ProcessError) as caught:
+            openshift.process(template, random=random)
+        assert len(caught.value.errors) == 1
+        assert caught.value.errors[0].endswith(case["error"])
+        return
+    _gives(case, lambda: openshift.process(template, random=random)[0]["v"], 300 if 255 in case["lengths"] else DRAWS)
+
+
+@pytest.mark.parametrize(("expression", "case"), _vectors("native"))
+def test_kubevirts_generator_gives_what_the_real_one_does(expression, case):
+    template = {
+        "apiVersion": "template.kubevirt.io/v1beta1",
+        "kind": "VirtualMachineTemplate",
+        "spec": {
+            "virtualMachine": {"v": "${P}"},
+            "parameters": [{"name": "P", "generate": "expression", "from": expression}],
+        },
+    }
+    random = Random(1)
+    if "error" in case:
+        with pytest.raises(ProcessError) as caught:
+            native.process(template, random=random)
+        assert caught.value.errors == [case["error"]]
+        return
+    _gives(case, lambda: native.process(template, random=random)[0]["v"], 300 if 255 in case["lengths"] else DRAWS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_seed_gives_the_same_text(engine):
+    generate = ENGINES[engine]
+    assert generate("vm-[a-z0-9]{20}", Random(7)) == generate("vm-[a-z0-9]{20}", Random(7))
+    assert generate("vm-[a-z0-9]{20}", Random(7)) != generate("vm-[a-z0-9]{20}", Random(8))
+
+
+WRONG = {  # what is wrong: (engine, expression, the engine's words)
+    "a length beyond 64 bits": (
+        "openshift",
+        "[a-z]{99999999999999999999999}",
+        "range must be within [1-255] characters (9223372036854775807)",
+    ),
+    "a range from a backslash": ("openshift", "[a-c\\x]{3}", "malformed expresion syntax: [a-c\\x]"),
+    "a class that another character follows": ("openshift", "[\\wx-c]{3}", "invalid range specified: \\-x"),
+    "a length that is no number": (
+        "native",
+        "[a-z]{abc}",
+        'malformed length syntax: strconv.Atoi: parsing "abc": invalid syntax',
+    ),
+    "a length beyond 64 bits, natively": (
+        "native",
+        "[a-z]{9223372036854775808}",
+        'malformed length syntax: strconv.Atoi: parsing "9223372036854775808": value out of range',
+    ),
+    "a range that starts with a sign": ("native", "[a\\-c]{3}", "invalid start character in range: \\"),
+    "a range that ends with a sign": ("native", "[a--]{3}", "invalid end character in range: -"),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_what_is_wrong_is_said_in_the_engines_words(sentence):
+    engine, expression, words = WRONG[sentence]
+    with pytest.raises(ValueError) as caught:
+        ENGINES[engine](expression, Random(1))
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_length_may_start_with_zeros(engine):
+    assert len(ENGINES[engine]("[a-z]{0000000000000000000000005}", Random(1))) == 5
+
+
+def test_without_an_expression_the_text_is_kept():
+    assert generators.openshift("[a-z]-{3}", Random(1)) == "[a-z]-{3}"
+    assert generators.native("", Random(1)) == ""
