@@ -104,17 +104,13 @@ def _values(declared: list[Declared], given: dict[str, str], random: Random | No
             errors.append(f"the value of parameter {name} must be a string, not {type(value).__name__}")
         else:
             first[name].value, first[name].generate = gojson.text(value), None  # as `oc`: an empty value is one
-    values: dict[str, str] = {}
     for index, parameter in enumerate(declared):
-        name = parameter.name or ""
-        value = parameter.value or ""
-        if not value:
+        if not parameter.value:
             try:
-                value = _generated(index, parameter, random)
+                parameter.value = _generated(index, parameter, random)
             except ValueError as error:
                 errors.append(str(error))
-                continue
-        values[name] = value
+    values = {parameter.name or "": parameter.value or "" for parameter in declared}  # of equal names the last counts
     if not NAME.fullmatch("".join(values)) or "" in values:
         errors += [
             _bad_name(index, item.name or "")
