@@ -24,3 +24,7 @@ test *ARGS: check
 # a VM becomes a template on a real API server, shown step by step (`--keep` leaves it up)
 demo *ARGS:
     python -m e2e.demo {{ARGS}}
+
+# the template layer's properties on 200,000 VMs; arguments go to pytest (`just fuzz -k console`)
+fuzz *ARGS:
+    python -m pytest tests/template/test_properties.py tests/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}

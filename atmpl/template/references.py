@@ -21,7 +21,9 @@ REFERENCE: Final = re.compile(r"\$\{([a-zA-Z0-9_]+)\}|\A\$\{\{([a-zA-Z0-9_]+)\}\
 # a quote, a backslash or a control character breaks that text, and "$`" and "$'" insert what stands around it.
 _BREAKS_CONSOLE: Final = re.compile(r"""["\\\x00-\x1f\x7f-\x9f]|\$[`']""")
 
-_EXACT: Final = 2**53  # ${{P}} goes through a float64, which holds every integer up to here
+# ${{P}} goes through a float64, which holds every integer up to here. Of integral floats beyond, Go prints as many
+# digits as tell them apart and then zeros, which is another integer to whoever reads it.
+_EXACT: Final = 2**53
 
 
 class Form(NamedTuple):
@@ -39,7 +41,8 @@ def form(value: Scalar) -> Form | None:
         return whole(value) if _BREAKS_CONSOLE.search(value) else Form(whole=False, text=value)
     if kind is bool:
         return Form(whole=True, text="true" if value else "false")
-    if kind is int and not -_EXACT <= value <= _EXACT:  # type: ignore[operator] # an integer, no text
+    assert isinstance(value, int | float)
+    if not -_EXACT <= value <= _EXACT and (kind is int or gojson.number(value) != value):
         return None
     return Form(whole=True, text=repr(value))
 

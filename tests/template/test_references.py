@@ -32,6 +32,9 @@ FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays
     "a float": (1.5, (True, "1.5")),
     "an integral float": (1.0, (True, "1.0")),
     "a large float": (1e300, (True, "1e+300")),
+    "an integral float that Go prints as it is": (2.0**54, (True, "1.8014398509481984e+16")),
+    "an integral float that Go prints as another integer": (7.205759403792281e16, None),
+    "an integral float beyond 64 bits": (1e20, (True, "1e+20")),
 }
 
 

@@ -1,0 +1,256 @@
+"""What holds for any VM, in both formats. `just fuzz` tries it on 200,000 examples."""
+
+import json
+import re
+from copy import deepcopy
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import atmpl
+from atmpl.template import FORMATS, RenderError
+from tests.template import strategies
+from tests.template.openshift_console import shown
+
+OPTIONS = st.fixed_dictionaries(
+    {
+        "identity": st.sampled_from(["Fresh", "Preserve"]),
+        "data_volumes": st.sampled_from(["Preserve", "Unique"]),
+        "secrets": st.sampled_from(["Preserve", "Require"]),
+    }
+)
+PRESERVED = {"identity": "Preserve", "data_volumes": "Preserve", "secrets": "Preserve"}
+
+
+@pytest.fixture(params=list(FORMATS), scope="module")
+def format(request):
+    return request.param
+
+
+def render(vm, format, **options):
+    """Return the template, or None for the few VMs that have none: those are refused by a path."""
+    try:
+        return atmpl.render(vm, format=format, name="t", **options).template
+    except RenderError as error:
+        if not error.path or "bug" in str(error):
+            raise
+        return None
+
+
+def the_vm_of(template):
+    return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
+
+
+def parameters(template):
+    return template["parameters"] if "parameters" in template else template["spec"]["parameters"]
+
+
+def same(one, other):
+    """Return whether two JSON values are equal: numbers by value, booleans never numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(other, float) and type(one) is int:
+        one = float(one)
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def leaves(value, path=()):
+    """Yield (path, value) of each scalar that is no name: rule 1 again, in its own words."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key != "name" or isinstance(item, dict | list):
+                yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+@given(vm=strategies.vms)
+def test_a_vm_comes_back(format, vm):
+    template = render(vm, format, **PRESERVED)
+    assert template is not None or "$" in str(vm["metadata"])
+    if template is None:
+        return
+    (made,) = atmpl.process(template)
+    expected = dict(vm["spec"])
+    for matcher in ("instancetype", "preference"):
+        if isinstance(expected.get(matcher), dict):
+            expected[matcher] = {key: value for key, value in expected[matcher].items() if key != "revisionName"}
+    assert same(made["spec"], expected)
+    assert made["metadata"]["generateName"] == vm["metadata"]["name"] + "-"
+    assert made["metadata"].get("annotations", {}) == vm["metadata"].get("annotations", {})
+    labels = {k: v for k, v in vm["metadata"].get("labels", {}).items() if not k.startswith("vm.kubevirt.io/template")}
+    assert {k: v for k, v in made["metadata"]["labels"].items() if k != "vm.kubevirt.io/template"} == labels
+
+
+@given(vm=strategies.vms, options=OPTIONS)
+def test_every_choice_of_options_gives_a_template_that_proves(format, vm, options):
+    template = render(vm, format, **options)
+    assert template is not None or "$" in str(vm)
+
+
+@given(vm=strategies.vms, options=OPTIONS)
+def test_names_are_legal_and_unique(format, vm, options):
+    template = render(vm, format, **options)
+    names = [each["name"] for each in parameters(template)] if template else []
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in names)
+    assert "NAME" not in names
+
+
+@given(vm=strategies.vms)
+def test_a_leaf_is_exactly_one_reference(format, vm):
+    template = render(vm, format, **PRESERVED)
+    if template is None:
+        return
+    names = {each["name"] for each in parameters(template)}
+    used = []
+    templated = dict(enumerate(value for _, value in leaves(the_vm_of(template)["spec"]["template"]["spec"])))
+    for index, (path, value) in enumerate(leaves(vm["spec"]["template"]["spec"])):
+        if value is None or (isinstance(value, float) and templated[index] == value):
+            assert templated[index] == value
+            continue
+        reference = re.fullmatch(r"\$\{([A-Z0-9_]+)\}|\$\{\{([A-Z0-9_]+)\}\}", templated[index])
+        assert reference, path
+        assert isinstance(value, str) or reference[2], path
+        used.append(reference[1] or reference[2])
+    assert len(set(used)) == len(used)
+    assert set(used) <= names
+    assert [each["name"] for each in parameters(template)][: len(used)] == used  # in the VM's key order
+
+
+@given(vm=strategies.vms, value=strategies.texts, data=st.data())
+def test_no_parameter_s_value_is_substituted_again(format, vm, value, data):
+    template = render(vm, format, **PRESERVED)
+    plain = [path for path, each in leaves(vm["spec"]["template"]["spec"]) if isinstance(each, str)] if template else []
+    if not plain:
+        return
+    path = data.draw(st.sampled_from(plain))
+    reference = dict(zip(leaf_paths(vm), templated_leaves(template), strict=True))[path]
+    if reference.startswith("${{"):
+        value = json.dumps(value)
+    (made,) = atmpl.process(template, {reference.strip("${}"): value})
+    decoded = json.loads(value) if reference.startswith("${{") else value
+    assert dict(leaves(made["spec"]["template"]["spec"]))[path] == decoded
+
+
+def leaf_paths(vm):
+    return [path for path, _ in leaves(vm["spec"]["template"]["spec"])]
+
+
+def templated_leaves(template):
+    return [value for _, value in leaves(the_vm_of(template)["spec"]["template"]["spec"])]
+
+
+@given(vm=strategies.vms, labels=strategies.labels)
+def test_labels_merge(format, vm, labels):
+    template = render(vm, format, **PRESERVED)
+    if template is None:
+        return
+    (plain,) = atmpl.process(template)
+    (made,) = atmpl.process(template, {"LABELS": json.dumps(labels)})
+    own = plain["metadata"]["labels"]
+    assert made["metadata"]["labels"] == (labels | own if format == "openshift" else labels)
+    assert without_labels(made) == without_labels(plain)
+
+
+@given(vm=strategies.vms, value=st.one_of(strategies.texts, strategies.anything.map(json.dumps)))
+def test_bad_labels_never_reach_the_vm(vm, value):
+    template = render(vm, "openshift", **PRESERVED)
+    if template is None:
+        return
+    try:
+        (made,) = atmpl.process(template, {"LABELS": value})
+    except atmpl.ProcessError:
+        return
+    labels = made["metadata"]["labels"]
+    assert all(isinstance(each, str) for each in labels.values())
+    (plain,) = atmpl.process(template)
+    assert labels.items() >= plain["metadata"]["labels"].items()
+    assert without_labels(made) == without_labels(plain)
+
+
+def without_labels(made):
+    return made | {"metadata": {key: value for key, value in made["metadata"].items() if key != "labels"}}
+
+
+@given(vm=strategies.vms, options=OPTIONS)
+def test_the_same_vm_gives_the_same_bytes(format, vm, options):
+    again = orjson.loads(orjson.dumps(vm))
+    assert orjson.dumps(render(vm, format, **options)) == orjson.dumps(render(again, format, **options))
+
+
+@given(vm=strategies.vms, options=OPTIONS)
+def test_rendering_never_changes_its_input_nor_shares_it(format, vm, options):
+    before = deepcopy(vm)
+    template = render(vm, format, **options)
+    assert vm == before
+    scribble(template)
+    assert vm == before
+
+
+def scribble(value):
+    for item in list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()):
+        scribble(item)
+    if isinstance(value, dict | list):
+        value.clear()
+
+
+@given(vm=strategies.vms, options=OPTIONS)
+def test_the_console_never_crashes(vm, options):
+    template = render(vm, "openshift", **options)
+    if template is not None:
+        shown(template)
+
+
+PYTHON = st.recursive(
+    st.one_of(
+        strategies.scalars,
+        st.floats(),
+        st.integers(),
+        st.binary(max_size=2),
+        st.text(st.characters(), max_size=4),
+        st.sampled_from(["\ud800", "\udfff"]),
+        st.tuples(st.integers()),
+        st.sets(st.integers(), max_size=1),
+        st.dates(),
+        st.decimals(),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(strategies.keys, st.integers(), st.none(), st.just("\ud800")), inner, max_size=4),
+    ),
+    max_leaves=15,
+)
+PLACES = st.sampled_from(
+    ["", "apiVersion", "kind", "metadata", "name", "labels", "annotations", "spec", "template", "instance"]
+)
+
+
+@given(place=PLACES, value=PYTHON, options=OPTIONS)
+def test_whatever_is_given_it_is_a_template_or_a_render_error(format, place, value, options):
+    vm = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "vm", "labels": {}, "annotations": {}},
+        "spec": {"template": {"spec": {}}},
+    }
+    targets = {
+        "name": vm["metadata"],
+        "labels": vm["metadata"],
+        "annotations": vm["metadata"],
+        "template": vm["spec"],
+        "instance": vm["spec"]["template"],
+    }
+    if place:
+        targets.get(place, vm)["spec" if place == "instance" else place] = value
+    try:
+        atmpl.render(value if not place else vm, format=format, **options)
+    except RenderError as error:
+        str(error).encode()
