@@ -42,7 +42,10 @@ keys = st.one_of(
     ),
     texts,
 )
-integers = st.one_of(st.integers(-(2**53), 2**53), st.sampled_from([0, 1, -1, 2**31, 2**53, 2**53 - 1]))
+integers = st.one_of(
+    st.integers(-100, 100),
+    st.sampled_from([2**31, 2**53, -(2**53), 2**53 + 1, -(2**53) - 1, 2**60, 2**63 - 1, -(2**63)]),
+)
 floats = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.one_of(st.none(), st.booleans(), integers, floats, texts)
 anything = st.recursive(
@@ -122,4 +125,10 @@ vm_shaped = st.builds(
     st.one_of(LABEL_WORD, texts.filter(bool)),
 )
 any_instance = objects.map(a_vm)
-vms = st.one_of(vm_shaped, any_instance)
+alike = st.recursive(  # keys that nearly all give one name
+    texts,
+    lambda inner: st.dictionaries(st.sampled_from(["a-b", "a.b", "a_b", "aB", "AB", "a", "b"]), inner, min_size=1),
+    max_leaves=8,
+)
+alike_instance = st.dictionaries(st.sampled_from(["a-b", "a.b", "a_b", "x", "domain"]), alike, min_size=2).map(a_vm)
+vms = st.one_of(vm_shaped, any_instance, alike_instance)

@@ -39,6 +39,22 @@ def render(vm, format, **options):
         return None
 
 
+def has_no_template(vm, format):
+    """Return whether a VM may be refused: no server has it, or KubeVirt's engine would round its integers."""
+    return "${" in str(vm["metadata"]) or (format == "native" and any(map(is_rounded, everything(vm))))
+
+
+def is_rounded(value):
+    return type(value) is int and int(float(value)) != value
+
+
+def everything(value):
+    yield value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from everything(item)
+
+
 def the_vm_of(template):
     return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
 
@@ -74,8 +90,8 @@ def leaves(value, path=()):
 @given(vm=strategies.vms)
 def test_a_vm_comes_back(format, vm):
     template = render(vm, format, **PRESERVED)
-    assert template is not None or "$" in str(vm["metadata"])
     if template is None:
+        assert has_no_template(vm, format)
         return
     (made,) = atmpl.process(template)
     expected = dict(vm["spec"])
@@ -91,8 +107,7 @@ def test_a_vm_comes_back(format, vm):
 
 @given(vm=strategies.vms, options=OPTIONS)
 def test_every_choice_of_options_gives_a_template_that_proves(format, vm, options):
-    template = render(vm, format, **options)
-    assert template is not None or "$" in str(vm)
+    assert render(vm, format, **options) is not None or has_no_template(vm, format) or "${" in str(vm["spec"])
 
 
 @given(vm=strategies.vms, options=OPTIONS)
@@ -113,8 +128,8 @@ def test_a_leaf_is_exactly_one_reference(format, vm):
     used = []
     templated = dict(enumerate(value for _, value in leaves(the_vm_of(template)["spec"]["template"]["spec"])))
     for index, (path, value) in enumerate(leaves(vm["spec"]["template"]["spec"])):
-        if value is None or (isinstance(value, float) and templated[index] == value):
-            assert templated[index] == value
+        if value is None or (not isinstance(value, str) and same(templated[index], value)):
+            assert value is None or abs(value) > 2**53
             continue
         reference = re.fullmatch(r"\$\{([A-Z0-9_]+)\}|\$\{\{([A-Z0-9_]+)\}\}", templated[index])
         assert reference, path

@@ -1,3 +1,10 @@
+import os
+import subprocess
+import sys
+
+import orjson
+import pytest
+
 from atmpl.template import FORMATS, Options, render
 from tests.template.vms import a_vm
 
@@ -70,3 +77,28 @@ def test_a_name_field_never_becomes_a_parameter():
 
 def test_options_have_defaults():
     assert Options() == ("Fresh", "Preserve", "Preserve")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_bytes_are_the_same_in_any_process(format):
+    vm = a_vm(
+        {"x": {"a-b": "1", "a.b": "2", "c": {"name": "${Y}"}}, "volumes": [{"dataVolume": {"name": "d"}}]},
+        spec={"dataVolumeTemplates": [{"metadata": {"name": name}} for name in "dcba"]},
+        labels={"a": "1", "b": "2"},
+        annotations={"a": "${Z}"},
+    )
+    program = (
+        "import sys, orjson, atmpl; vm = orjson.loads(sys.stdin.buffer.read()); "
+        f"sys.stdout.buffer.write(orjson.dumps(atmpl.render(vm, format={format!r}, data_volumes='Unique').template))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            input=orjson.dumps(vm),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
