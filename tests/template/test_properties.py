@@ -41,11 +41,11 @@ def render(vm, format, **options):
 
 def has_no_template(vm, format):
     """Return whether a VM may be refused: no server has it, or KubeVirt's engine would round its integers."""
-    return "${" in str(vm["metadata"]) or (format == "native" and any(map(is_rounded, everything(vm))))
+    return "${" in str(vm["metadata"]) or (format == "native" and any(map(is_beyond_floats, everything(vm))))
 
 
-def is_rounded(value):
-    return type(value) is int and int(float(value)) != value
+def is_beyond_floats(value):
+    return type(value) is int and abs(value) > 2**53
 
 
 def everything(value):
