@@ -20,6 +20,17 @@ class ProcessError(Exception):
     """A process could not be started, or ended by itself; the message holds the end of its log."""
 
 
+_SOCKET_PATH = 107  # bytes of a Unix socket's path, sun_path without its final zero
+
+
+def _place() -> Path:
+    """Return where temporary folders go: TMPDIR, unless the sockets in ours would be too deep there."""
+    usual = Path(tempfile.gettempdir())
+    return (
+        usual if len(os.fsencode(usual / "atmpl-controlplane-12345678" / "etcd.sock")) <= _SOCKET_PATH else Path("/tmp")
+    )
+
+
 class Processes:
     """A folder and the processes that live in it. Safe to use from several threads.
 
@@ -27,7 +38,8 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="atmpl-controlplane-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="atmpl-controlplane-", dir=_place()))
+        self._pids: dict[str, int] = {}  # of the last process of each name
         self._lock = threading.Lock()  # one question at a time; the answer is the next line
         self._supervisor = subprocess.Popen(
             [sys.executable, "-I", supervisor.__file__, str(self.folder)],
@@ -63,8 +75,13 @@ class Processes:
     def start(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> int:
         """Start a program under a name and return its process id; its output is appended to `log(name)`."""
         variables = dict(os.environ if env is None else env)
-        pid: int = self._ask(start=name, argv=[str(arg) for arg in argv], env=variables, log=str(self.log(name)))["pid"]
-        return pid
+        command = [str(argument) for argument in argv]
+        self._pids[name] = self._ask(start=name, argv=command, env=variables, log=str(self.log(name)))["pid"]
+        return self._pids[name]
+
+    def pid(self, name: str) -> int:
+        """Return the id of the last process of this name. Raises KeyError where it was never started."""
+        return self._pids[name]
 
     def log(self, name: str) -> Path:
         """Return the file with the output of every process of this name so far."""

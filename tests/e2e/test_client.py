@@ -1,5 +1,7 @@
 """The user's side of the API."""
 
+import asyncio
+
 import pytest
 
 from e2e.controlplane import ApiError, Client
@@ -60,6 +62,19 @@ async def test_what_never_comes_true_ends_with_what_was_seen(client: Client, nam
     made = await client.create(config_map(namespace, a="seen"))
     with pytest.raises(TimeoutError, match='"a": "seen"'):
         await client.until(await client.path(made), lambda found: "b" in found["data"], timeout=0.3)
+
+
+async def test_the_end_of_an_object_is_seen(client: Client, namespace: str) -> None:
+    path = await client.path(await client.create(config_map(namespace)))
+    deletion: list[asyncio.Task] = []
+
+    def gone(found: dict | None) -> bool:
+        if not deletion:  # the first look: it is there
+            deletion.append(asyncio.create_task(client.delete(path)))
+        return found is None
+
+    assert await client.until(path, gone, timeout=20) is None
+    await deletion[0]
 
 
 async def test_a_mistake_in_the_condition_is_not_waited_out(client: Client) -> None:

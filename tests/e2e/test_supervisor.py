@@ -3,8 +3,10 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,10 +15,22 @@ import pytest
 from e2e.controlplane.processes import ProcessError, Processes
 
 OWNER = """
-import sys, time
+import time
 from e2e.controlplane.processes import Processes
 with Processes() as processes:
-    print(processes.start("sleeper", ["sleep", "600"]), processes._supervisor.pid, processes.folder, flush=True)
+    child = processes.start("child", [{command}])
+    print(child, processes._supervisor.pid, processes.folder, flush=True)
+    time.sleep(600)
+"""
+SLEEPS = '"sleep", "600"'
+WRITES = '"sh", "-c", "while :; do mkdir -p $0 && : >$0/$$; done", processes.folder'  # makes its folder anew
+HEARS = """
+import signal, time
+from e2e.controlplane.processes import Processes
+with Processes() as processes:
+    signal.signal(signal.SIGINT, lambda *_: print(processes.status("child"), flush=True))
+    processes.start("child", ["sleep", "600"])
+    print("ready", flush=True)
     time.sleep(600)
 """
 
@@ -50,10 +64,12 @@ def vanishes(folder: Path) -> bool:
     return not folder.exists()
 
 
+@pytest.mark.parametrize("child", [SLEEPS, WRITES], ids=["it sleeps", "it writes without end"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals) -> None:
+def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals, child: str) -> None:
+    program = OWNER.format(command=child)
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     with owner:
         assert owner.stdout is not None
@@ -65,9 +81,20 @@ def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals) -> N
     assert vanishes(Path(folder))
 
 
+def test_ctrl_c_in_a_terminal_reaches_the_owner_alone() -> None:
+    command = [sys.executable, "-c", HEARS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "ready\n"
+        os.killpg(owner.pid, signal.SIGINT)
+        assert owner.stdout.readline() == "None\n"
+        owner.kill()
+
+
 def test_a_killed_supervisor_takes_its_processes_with_it() -> None:
     with Processes() as processes:
         sleeper = processes.start("sleeper", ["sleep", "600"])
+        assert processes.pid("sleeper") == sleeper
         processes._supervisor.kill()
         assert goes(sleeper)
         with pytest.raises(ProcessError, match=r"supervisor of .* is gone"):
@@ -107,6 +134,14 @@ def test_a_program_that_is_not_there_and_a_name_that_was_never_used_are_errors()
             processes.start("ghost", ["/no/such/program"])
         with pytest.raises(ProcessError, match="ghost"):
             processes.status("ghost")
+
+
+def test_the_folder_is_near_enough_for_a_sockets_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with Processes() as processes, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(processes.folder / "etcd.sock"))
 
 
 def test_a_wait_ends() -> None:
