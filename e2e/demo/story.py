@@ -1,0 +1,77 @@
+"""What the demo does: each step a sentence, and the command that a person would type for it in this checkout."""
+
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """A step of the demo; the command is bash's."""
+
+    says: str
+    command: str
+
+
+# Asked for before anybody is there to answer: nothing is lost by that.
+BEFORE_THE_CONTROLLER = (
+    Step(
+        "There is a virtual machine, and somebody asks for a template of it.",
+        "kubectl apply -f e2e/demo/vm.yaml -f e2e/demo/request.yaml",
+    ),
+    Step("This is all that they had to write:", "cat e2e/demo/request.yaml"),
+)
+
+WITH_THE_CONTROLLER = (
+    Step(
+        "The request is ready when its template is there.",
+        "kubectl wait --for=condition=Ready vmtreq/virtualmachinetemplaterequest-sample",
+    ),
+    Step("What has become of it, in a row:", "kubectl get vmtreq"),
+    Step(
+        "The template: what was particular to the virtual machine is a parameter now.",
+        "kubectl get template vmi-ephemeral-template -o yaml",
+    ),
+    Step(
+        "A virtual machine of that template, with more memory than the first one:",
+        "kubectl get template vmi-ephemeral-template -o yaml | atmpl process - -p REQUESTS_MEMORY=256Mi",
+    ),
+    Step(
+        "The same, created on the server, which makes up the rest of its name.",
+        "kubectl get template vmi-ephemeral-template -o yaml | atmpl process - -p REQUESTS_MEMORY=256Mi"
+        " | kubectl create -f -",
+    ),
+    Step(
+        "So there are two now:",
+        "kubectl get vm -o custom-columns=NAME:.metadata.name,"
+        "MEMORY:.spec.template.spec.domain.resources.requests.memory",
+    ),
+    Step(
+        "A template can also be kept in step with its virtual machine: refreshPolicy OnChange.",
+        "kubectl apply -f e2e/demo/request-onchange.yaml"
+        " && kubectl wait --for=condition=Ready vmtreq/follow-vmi-ephemeral",
+    ),
+    Step(
+        "Its default is the virtual machine's memory.",
+        "kubectl get template follow-vmi-ephemeral"
+        """ -o jsonpath='{.parameters[?(@.name=="REQUESTS_MEMORY")].value}{"\\n"}'""",
+    ),
+    Step(
+        "Now somebody edits the virtual machine,",
+        "kubectl patch vm vmi-ephemeral --type=merge -p"
+        """ '{"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": "512Mi"}}}}}}}'""",
+    ),
+    Step(
+        "and the template follows.",
+        "kubectl wait template/follow-vmi-ephemeral"
+        """ --for=jsonpath='{.parameters[?(@.name=="REQUESTS_MEMORY")].value}'=512Mi""",
+    ),
+    Step(
+        "The first request was to be done once: its template stays as it was. The second shows the new default.",
+        "kubectl get template -o"
+        """ custom-columns='NAME:.metadata.name,MEMORY:.parameters[?(@.name=="REQUESTS_MEMORY")].value'""",
+    ),
+)
+
+LOOK_AROUND = (
+    "kubectl get vm,vmtreq,template",
+    "kubectl explain vmtreq.spec",
+    "kubectl edit vm vmi-ephemeral",
+)

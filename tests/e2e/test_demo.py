@@ -1,0 +1,109 @@
+"""The demo, as somebody sees it who has just cloned the project."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.shared import SHARED, needs_shared
+
+CHECKOUT = Path(__file__).parents[2]
+DEMO = CHECKOUT / "e2e" / "demo"
+
+# What must be read on the way, in this order.
+SEEN = (
+    r"^\$ kubectl apply -f e2e/demo/vm\.yaml -f e2e/demo/request\.yaml$",
+    r"^\$ atmpl controller --kubeconfig \S+ --bind 127\.0\.0\.1:0 &$",
+    r'"message":"listening","host":"127\.0\.0\.1","port":\d+',
+    r"^NAME +SOURCE +TEMPLATE +READY +REASON +AGE$",
+    r"^virtualmachinetemplaterequest-sample +vmi-ephemeral +vmi-ephemeral-template +True +Rendered +\S+$",
+    r"^kind: Template$",
+    r"^              bus: \$\{DISK0_BUS\}$|^                bus: \$\{DISK0_BUS\}$",
+    r"^- description: disk0-bus$",
+    r"^\$ kubectl get template vmi-ephemeral-template -o yaml \| atmpl process - -p REQUESTS_MEMORY=256Mi$",
+    r"^ +memory: 256Mi$",
+    r"^virtualmachine\.kubevirt\.io/vmi-ephemeral-\w{5} created$",
+    r"^vmi-ephemeral +128Mi$",
+    r"^vmi-ephemeral-\w{5} +256Mi$",
+    r"^\$ kubectl patch vm vmi-ephemeral ",
+    r"^follow-vmi-ephemeral +512Mi$",
+    r"^vmi-ephemeral-template +128Mi$",
+    r"^Everything is stopped and removed\.$",
+)
+
+
+@contextmanager
+def demo(*args: str, tmp: Path) -> Iterator[subprocess.Popen]:
+    command = [sys.executable, "-m", "e2e.demo", *args]
+    with subprocess.Popen(
+        command,
+        cwd=CHECKOUT,
+        env=os.environ | {"TMPDIR": str(tmp)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.apiserver
+@pytest.mark.private
+def test_a_newcomer_sees_a_virtual_machine_become_a_template_and_finds_nothing_left(tmp_path: Path) -> None:
+    with demo(tmp=tmp_path) as process:
+        shown, complaints = process.communicate(timeout=120)
+    assert (process.returncode, complaints) == (0, "")
+    rest = shown
+    for line in SEEN:
+        found = re.search(line, rest, re.MULTILINE)
+        assert found, f"{line} not in:\n{rest}"
+        rest = rest[found.end() :]
+    assert "\033" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.apiserver
+@pytest.mark.private
+def test_kept_it_can_be_looked_at_until_ctrl_c(tmp_path: Path) -> None:
+    with demo("--keep", tmp=tmp_path) as process:
+        shown = ""
+        while "Ctrl-C here stops" not in shown:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            shown += line
+        config, path = re.search(r"export KUBECONFIG=(\S+) PATH=(\S+):\$PATH", shown).groups()
+        env = os.environ | {"KUBECONFIG": config, "PATH": f"{path}:{os.environ['PATH']}"}
+        listed = subprocess.check_output(["kubectl", "get", "vm,vmtreq,template", "-o", "name"], env=env, text=True)
+        assert "template.template.openshift.io/vmi-ephemeral-template" in listed
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.apiserver
+@pytest.mark.private
+def test_interrupted_half_way_it_leaves_nothing_either(tmp_path: Path) -> None:
+    with demo(tmp=tmp_path) as process:
+        while "atmpl controller" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in complaints
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_shared
+def test_the_request_is_the_designs_own_verbatim() -> None:
+    assert SHARED is not None
+    design = (SHARED / "design" / "vm-template-generation.txt").read_text()
+    assert f"```yaml\n{(DEMO / 'request.yaml').read_text()}```" in design
