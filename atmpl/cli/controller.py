@@ -20,6 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where /healthz, /readyz and /metrics are served (0.0.0.0:8080); port 0 takes a free one and logs it",
     )
+    parser.add_argument(
+        "--leader-elect", action="store_true", help="work only while holding a lease; several replicas then take turns"
+    )
+    parser.add_argument(
+        "--leader-elect-namespace",
+        metavar="NAMESPACE",
+        help="where the lease atmpl-controller is (default: the pod's namespace, else atmpl-system)",
+    )
     parser.add_argument("--log-format", choices=("json", "text"), default="json", help="how log lines look (json)")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="what is logged (info)"
@@ -37,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         bind=args.bind,
         log_format=args.log_format,
         log_level=args.log_level,
+        leader_elect=args.leader_elect,
+        lease_namespace=args.leader_elect_namespace,
     )
     return serve(settings)
 

@@ -24,6 +24,14 @@ def in_pod(environment: Mapping[str, str] = os.environ) -> bool:
     return "KUBERNETES_SERVICE_HOST" in environment
 
 
+def own_namespace(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the namespace of this pod; of the one that config/manager makes where this is no pod."""
+    try:
+        return (Path(environment.get(MOUNT_ELSEWHERE) or MOUNT) / "namespace").read_text().strip()
+    except OSError:
+        return "atmpl-system"
+
+
 class InCluster:
     """Credentials of the pod's service account; token and CA are read again as they are rotated."""
 

@@ -9,6 +9,8 @@ from typing import Any
 from atmpl.controller.key import Key
 from atmpl.kube.cluster import REQUESTS, VMS, KubeCluster
 from atmpl.kube.connection import Connection
+from atmpl.kube.events import Events
+from atmpl.kube.lease import Lease
 from atmpl.kube.queue import WorkQueue
 from atmpl.kube.requests import Requests
 from atmpl.kube.templates import Templates
@@ -27,14 +29,26 @@ DRAIN = 4.0  # seconds that work in hand has to finish after SIGTERM; a call tha
 class Manager:
     """One controller: it owns the streams, the queue and the workers of one connection."""
 
-    def __init__(self, connection: Connection, metrics: Metrics, *, workers: int, random: Random) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        metrics: Metrics,
+        *,
+        workers: int,
+        random: Random,
+        identity: str,
+        lease: Lease | None = None,
+    ) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(random=random)
         self.requests = Requests(self.queue.add)
         self.vms = Vms(self._vm_changed)
         self.templates = {name: self._templates(format) for name, format in FORMATS.items()}
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
         self._workers = workers
-        self._worker = Worker(self.queue, self.requests, self.cluster, metrics)
+        self._events = Events(connection, identity)
+        self._worker = Worker(self.queue, self.requests, self.cluster, metrics, self._events)
+        self._lease = lease
+        self._team: set[asyncio.Task[None]] = set()  # the workers, while we lead
         self._watches = {
             stream.path.rpartition("/")[2]: (sink, Watch(stream, connection, sink, random=random))
             for stream, sink in self._streams()
@@ -43,6 +57,7 @@ class Manager:
         self._dead: list[str] = []  # names of tasks that ended by an error
         metrics.registry.register(QueueCollector(self.queue, workers))
         metrics.registry.register(StreamCollector(self._figures))
+        metrics.leads(lambda: bool(self._team))
 
     def unhealthy(self) -> str:
         """Return which task has died; nothing while all is well. That the API server is away is not our health."""
@@ -54,24 +69,47 @@ class Manager:
         return f"still listing: {', '.join(missing)}" if missing else ""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then finish what is in hand."""
-        streams = [self._start(name, watch.run()) for name, (_, watch) in self._watches.items()]
-        started = self._start("start of the workers", self._start_workers())
+        """Work until `stop` is set; then finish what is in hand, and only then let the lease go."""
+        for name, (_, watch) in self._watches.items():
+            self._start(name, watch.run())
+        self._start("events", self._events.run())
+        self._start("leader" if self._lease else "starter", self._lead())
         await stop.wait()
         log.info("stopping", extra={"in_hand": self.queue.busy, "left": len(self.queue)})
         self.queue.close()
-        for task in (started, *streams):
-            task.cancel()
-        _, late = await asyncio.wait(self._tasks, timeout=DRAIN) if self._tasks else (set(), set())
-        for task in late:
+        if self._team:
+            await asyncio.wait(self._team, timeout=DRAIN)
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._lease:
+            await self._lease.release()
 
-    async def _start_workers(self) -> None:
+    async def _lead(self) -> None:
+        """Have workers while we lead, which without a lease is from the first lists on."""
         await asyncio.gather(*(sink.synced.wait() for sink, _ in self._watches.values()))
         log.info("ready", extra={name: len(sink) for name, (sink, _) in self._watches.items()})
+        if self._lease is None:
+            self._start_workers()
+            return
+        while True:
+            await self._lease.acquire()
+            log.info("leading")
+            self._start_workers()
+            await self._lease.hold()
+            log.warning("the lease is lost: standing by", extra={"why": self._lease.problem})
+            for task in self._team:
+                task.cancel()
+            await asyncio.gather(*self._team, return_exceptions=True)
+
+    def _start_workers(self) -> None:
         for number in range(self._workers):
-            self._start(f"worker {number}", self._worker.run())
+            task = self._start(f"worker {number}", self._worker.run(self._may_work))
+            self._team.add(task)
+            task.add_done_callback(self._team.discard)
+
+    def _may_work(self) -> bool:
+        return self._lease is None or self._lease.is_held
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -6,7 +6,7 @@ Read at the time of a scrape wherever something else counts it already. Times ar
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, assert_never
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -39,6 +39,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._results = Counter(
             "controller_runtime_reconcile_total",
             "Reconciles by result: success, error, requeue (judged anew at once), requeue_after",
@@ -77,6 +78,11 @@ class Metrics:
             registry=self.registry,
             buckets=BUCKETS,
         ).labels(CONTROLLER)
+
+    def leads(self, leading: Callable[[], bool]) -> None:
+        """Show whether this replica works."""
+        gauge = Gauge("atmpl_leader", "1 while this replica works, 0 while it stands by", registry=self.registry)
+        gauge.set_function(leading)
 
     def reconciled(self, outcome: Outcome, verdict: Verdict | None, seconds: float) -> None:
         """Count a reconcile."""

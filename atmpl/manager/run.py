@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import signal
+import socket
+import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ from typing import Any, Literal
 
 from atmpl.kube.access import AccessError, Credentials
 from atmpl.kube.connection import Connection
-from atmpl.kube.incluster import InCluster, in_pod
+from atmpl.kube.incluster import InCluster, in_pod, own_namespace
+from atmpl.kube.lease import Lease
 from atmpl.manager import logs
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
@@ -31,6 +34,8 @@ class Settings:
     bind: tuple[str, int]
     log_format: Literal["json", "text"]
     log_level: str
+    leader_elect: bool
+    lease_namespace: str | None  # None: the pod's own
 
 
 def serve(settings: Settings) -> int:
@@ -41,10 +46,10 @@ def serve(settings: Settings) -> int:
 
 def _run(work: Coroutine[Any, Any, int]) -> int:
     try:
-        import uvloop  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
+        from uvloop import run  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
     except ImportError:
-        return asyncio.run(work)
-    return int(uvloop.run(work))
+        run = asyncio.run
+    return int(run(work))
 
 
 async def _serve(settings: Settings) -> int:
@@ -60,7 +65,14 @@ async def _serve(settings: Settings) -> int:
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(Connection(credentials))
-        manager = Manager(connection, metrics, workers=settings.workers, random=Random())  # noqa: S311 - jitter only
+        identity = os.environ.get("POD_NAME") or socket.gethostname()
+        random = Random()  # noqa: S311 - jitter only
+        lease = None
+        if settings.leader_elect:
+            apart = await stack.enter_async_context(Connection(credentials))  # renewals wait for nobody's calls
+            where = settings.lease_namespace or own_namespace()
+            lease = Lease(apart, where, identity, random=random, now=time.monotonic)
+        manager = Manager(connection, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
         probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
         try:
             await stack.enter_async_context(probes)

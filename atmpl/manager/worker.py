@@ -1,6 +1,7 @@
 """A worker: takes a key, has it judged, and says to the queue what is to become of it."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import assert_never
@@ -22,6 +23,7 @@ from atmpl.controller.outcome import (
 )
 from atmpl.controller.request import Request
 from atmpl.controller.turn import turn
+from atmpl.kube.events import Events
 from atmpl.kube.queue import Closed, WorkQueue
 from atmpl.kube.requests import Requests
 from atmpl.manager.metrics import Metrics
@@ -32,22 +34,31 @@ log = logging.getLogger("atmpl")
 class Worker:
     """What all workers share; `run` is one of them."""
 
-    def __init__(self, queue: WorkQueue[Key], requests: Requests, cluster: Cluster, metrics: Metrics) -> None:
+    def __init__(
+        self, queue: WorkQueue[Key], requests: Requests, cluster: Cluster, metrics: Metrics, events: Events
+    ) -> None:
         self._queue = queue
         self._requests = requests
         self._cluster = cluster
         self._metrics = metrics
+        self._events = events
 
-    async def run(self) -> None:
-        """Work until the queue is closed."""
+    async def run(self, may_work: Callable[[], bool]) -> None:
+        """Work until the queue is closed, or until `may_work` says no: a process may sleep between two of its steps."""
         while True:
             try:
                 key = await self._queue.get()
             except Closed:
                 return
+            done = False
             try:
+                if not may_work():
+                    return
                 await self._turn(key)
+                done = True
             finally:
+                if not done:
+                    self._queue.add(key)  # whoever works next begins anew
                 self._queue.done(key)
 
     async def _turn(self, key: Key) -> None:
@@ -62,6 +73,10 @@ class Worker:
         took = perf_counter() - began
         self._metrics.reconciled(outcome, verdict, took)
         self._next(key, outcome)
+        if isinstance(outcome, Waiting | Refused | Retry):
+            self._events.bad(request, outcome.reason, outcome.message)
+        elif isinstance(outcome, Rendered):
+            self._events.good(request)
         if not isinstance(outcome, Unchanged | Gone):
             log.info(label(outcome), extra=_about(request, outcome, took))
 

@@ -1,0 +1,199 @@
+"""The lease: of several replicas, the one that holds it works. coordination.k8s.io/v1.
+
+Safe without trusting anybody's clock. Whoever wants the lease waits `DURATION` from when it saw the last renewal, by
+its own monotonic clock; the holder, whose renewal was written before that, stops `DEADLINE` after it *began* to write
+it. So the holder has stopped before the lease can be another's, also where it slept in between (SIGSTOP). Every write
+names the version that it was judged by: of two that try at once, one gets a 409.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, NamedTuple
+
+import orjson
+
+from atmpl.controller.cluster import ClusterError, MovedError, UnavailableError
+from atmpl.kube.answer import Answer, error_of
+from atmpl.kube.connection import Connection
+
+NAME = "atmpl-controller"  # of the lease; config/rbac allows no other
+DURATION = 15  # seconds without a renewal after which the lease is anybody's
+DEADLINE = 10.0  # seconds from one renewal within which the next must be written
+RETRY = 2.0  # seconds between two renewals, or two tries to get it
+MANAGER = "atmpl"  # the field manager of our writes
+
+
+class _Record(NamedTuple):
+    """A lease as it was read."""
+
+    version: str  # resourceVersion
+    holder: str  # nobody where empty
+    duration: float  # seconds
+    transitions: int
+
+
+class Lease:
+    """One replica's view of the lease. `acquire`, then `hold`, which returns when it is lost; at the end `release`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        identity: str,
+        *,
+        random: Random,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._connection = connection
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
+        self._identity = identity
+        self._random = random
+        self._now = now
+        self._sleep = sleep
+        self._utc = utc
+        self._seen: _Record | None = None
+        self._seen_at = 0.0  # when `_seen` last changed, by our clock
+        self._until = -1.0  # until when the lease is ours, by our clock
+        self.problem = ""  # why the lease cannot be read or written now
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the lease is ours now: true only while nobody else can have it."""
+        return self._now() < self._until
+
+    async def acquire(self) -> None:
+        """Wait until the lease is ours. Tries for as long as it takes, also while the server is away."""
+        while not await self._try():
+            await self._sleep(RETRY * self._random.uniform(0.8, 1.0))
+
+    async def hold(self) -> None:
+        """Renew the lease for as long as that works; return when it is lost."""
+        while True:
+            await self._sleep(min(RETRY, max(0.0, self._until - self._now())))
+            if not self.is_held:
+                return
+            try:
+                async with asyncio.timeout(self._until - self._now()):
+                    await self._renew()
+            except MovedError:  # somebody else has written it
+                self._until = -1.0
+                return
+            except (ClusterError, TimeoutError) as error:
+                self.problem = str(error) or "no answer in time"
+
+    async def release(self) -> None:
+        """Let the lease go, so that another replica need not wait for its end. Does what it can, and raises nothing."""
+        if not self.is_held or self._seen is None:
+            return
+        self._until = -1.0
+        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._time()}
+        try:
+            async with asyncio.timeout(1):
+                await self._patch(self._seen.version, spec)
+        except (ClusterError, TimeoutError):
+            pass  # it ends by itself
+
+    async def _try(self) -> bool:
+        began = self._now()
+        try:
+            record = await self._read()
+            if record is None:
+                await self._create(began)
+            elif record.holder in {"", self._identity} or self._is_over(record):
+                await self._take(record, began)
+        except MovedError:
+            return False  # another replica was quicker
+        except ClusterError as error:
+            self.problem = str(error)
+            return False
+        self.problem = ""
+        return self.is_held
+
+    def _is_over(self, record: _Record) -> bool:
+        """Whether the holder has been silent for the lease's duration, as far as we have seen ourselves."""
+        if self._seen is None or self._seen.version != record.version:
+            self._seen, self._seen_at = record, self._now()
+        return self._now() - self._seen_at >= record.duration
+
+    async def _read(self) -> _Record | None:
+        answer = await self._connection.call("GET", self._path)
+        if not answer.ok:
+            error = error_of(answer)
+            if answer.status == 404 and isinstance(error, MovedError):
+                return None
+            raise error
+        return _record(answer)
+
+    async def _create(self, began: float) -> None:
+        # A POST cannot be limited to a name by RBAC; the first apply can. Of two, the second meets the first one's
+        # fields: a conflict.
+        now = self._time()
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": NAME},
+            "spec": {**self._ours(now), "acquireTime": now, "leaseTransitions": 0},
+        }
+        answer = await self._connection.call(
+            "PATCH",
+            self._path,
+            query={"fieldManager": f"{MANAGER}-{self._identity}", "force": "false"},
+            body=orjson.dumps(body),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+        self._written(answer, began)
+
+    async def _take(self, record: _Record, began: float) -> None:
+        now = self._time()
+        spec = self._ours(now)
+        if record.holder != self._identity:
+            spec |= {"acquireTime": now, "leaseTransitions": record.transitions + 1}
+        self._written(await self._patch(record.version, spec), began)
+
+    async def _renew(self) -> None:
+        began = self._now()
+        assert self._seen is not None, "only what is held is renewed"
+        self._written(await self._patch(self._seen.version, self._ours(self._time())), began)
+        self.problem = ""
+
+    async def _patch(self, version: str, spec: dict[str, Any]) -> Answer:
+        return await self._connection.call(
+            "PATCH",
+            self._path,
+            query={"fieldManager": MANAGER},
+            body=orjson.dumps({"metadata": {"resourceVersion": version}, "spec": spec}),
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+
+    def _written(self, answer: Answer, began: float) -> None:
+        if not answer.ok:
+            raise error_of(answer)
+        self._seen, self._seen_at = _record(answer), self._now()
+        self._until = began + DEADLINE
+
+    def _ours(self, now: str) -> dict[str, Any]:
+        return {"holderIdentity": self._identity, "leaseDurationSeconds": DURATION, "renewTime": now}
+
+    def _time(self) -> str:
+        return self._utc().strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # a MicroTime
+
+
+def _record(answer: Answer) -> _Record:
+    found = answer.json()
+    metadata, spec = found.get("metadata"), found.get("spec") or {}
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+    if not isinstance(spec, dict) or not isinstance(version, str):
+        raise UnavailableError("a lease without metadata")
+    holder, duration, transitions = (
+        spec.get(field) for field in ("holderIdentity", "leaseDurationSeconds", "leaseTransitions")
+    )
+    return _Record(
+        version=version,
+        holder=holder if isinstance(holder, str) else "",
+        duration=float(duration) if isinstance(duration, int) and duration > 0 else float(DURATION),
+        transitions=transitions if isinstance(transitions, int) else 0,
+    )
