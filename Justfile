@@ -28,3 +28,7 @@ demo *ARGS:
 # the template layer's properties on 200,000 VMs; arguments go to pytest (`just fuzz -k console`)
 fuzz *ARGS:
     python -m pytest tests/template/test_properties.py tests/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}
+
+# requests pour in while everything is killed at random; then calm, and all of it must be right
+chaos *ARGS:
+    python -m e2e.chaos {{ARGS}}

@@ -1,0 +1,279 @@
+"""Requests pour in while controllers, the API server and etcd are killed at random; then calm, and all of it is right.
+
+    just chaos --seconds 300 --seed 7
+
+One run is one of MODES. What must hold in the end is said by `wrong`: every request has the outcome it ought to have,
+there is one template for each, foreign templates are untouched, templates kept in step say what their VM says, and
+nothing is written any more.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+
+from e2e.controller import Controller, service_account
+from e2e.controlplane import ApiError, Client, ControlPlane
+
+Object = dict[str, Any]
+
+NAMESPACE = "chaos"
+REQUESTS = f"/apis/ssp.kubevirt.io/v1alpha1/namespaces/{NAMESPACE}/virtualmachinetemplaterequests"
+TEMPLATES = f"/apis/template.openshift.io/v1/namespaces/{NAMESPACE}/templates"
+VMS = f"/apis/kubevirt.io/v1/namespaces/{NAMESPACE}/virtualmachines"
+UID = "ssp.kubevirt.io/request-uid"
+
+VM_COUNT = 8
+RATE = 15.0  # requests a second, while the server is there
+QUIET = 30.0  # seconds without a write that count as calm
+PATIENCE = 180.0  # seconds until everything must be as it ought to be
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How many controllers run, and how."""
+
+    replicas: int
+    options: tuple[str, ...] = ()
+
+
+MODES = {
+    "one": Mode(1),
+    "elected": Mode(2, ("--leader-elect",)),
+    "two-at-once": Mode(2),  # a mistake, on purpose
+}
+
+
+@dataclass(slots=True)
+class Story:
+    """What was asked for, and so what must be in the end."""
+
+    posted: set[str] = field(default_factory=set)  # names of requests that the server took
+    taken: set[str] = field(default_factory=set)  # those of them that ask for a foreign template's name
+    memory: dict[str, str] = field(default_factory=dict)  # of each VM, as the last edit that the server took says
+    blows: Counter[str] = field(default_factory=Counter)  # what was done to the cluster
+
+
+class Chaos:
+    """One run on a control plane of its own."""
+
+    def __init__(self, server: ControlPlane, kubeconfig: Path, mode: Mode, random: Random) -> None:
+        self.server = server
+        self.random = random
+        self.story = Story()
+        self.controllers = [
+            Controller(kubeconfig, *mode.options, env={"POD_NAME": f"replica-{number}"})
+            for number in range(mode.replicas)
+        ]
+
+    async def run(self, seconds: float, quiet: float = QUIET) -> list[str]:
+        """Do it; return what is wrong in the end: nothing, if all is well."""
+        async with self.server.client() as client:
+            await self._prepare(client)
+        for controller in self.controllers:
+            await asyncio.to_thread(controller.start)
+        try:
+            end = time.monotonic() + seconds
+            await asyncio.gather(self._pour(end), self._edit(end), self._strike(end))
+            async with self.server.client() as client:
+                problems = await self._settled(client)
+                return problems or await self._writes(client, quiet) or self._sick()
+        finally:
+            for controller in self.controllers:
+                await asyncio.to_thread(controller.stop)
+
+    async def _prepare(self, client: Client) -> None:
+        await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        for number in range(VM_COUNT):
+            self.story.memory[f"vm-{number}"] = "128Mi"
+            await client.post(VMS, _vm(f"vm-{number}", "128Mi"))
+        for number in range(5):
+            foreign = {"metadata": {"name": f"foreign-{number}"}, "objects": []}
+            await client.post(TEMPLATES, {"apiVersion": "template.openshift.io/v1", "kind": "Template", **foreign})
+
+    async def _pour(self, end: float) -> None:
+        """Post requests of all kinds; one that was taken though the answer was lost is taken."""
+        number = 0
+        async with self.server.client() as client:
+            while time.monotonic() < end:
+                number += 1
+                name, taken = f"request-{number}", number % 50 == 0
+                body = _request(name, self.random.choice(sorted(self.story.memory)), keep=number % 10 == 0)
+                if taken:
+                    body["spec"]["target"] = {"openshiftTemplate": {"name": f"foreign-{self.random.randrange(5)}"}}
+                    self.story.taken.add(name)
+                await _insist(end + PATIENCE, client.post, REQUESTS, body)
+                self.story.posted.add(name)
+                await asyncio.sleep(self.random.expovariate(RATE))
+
+    async def _edit(self, end: float) -> None:
+        """Edit VMs, so that templates kept in step have something to follow."""
+        async with self.server.client() as client:
+            while time.monotonic() < end:
+                await asyncio.sleep(self.random.uniform(0.5, 2))
+                name = self.random.choice(sorted(self.story.memory))
+                memory = f"{self.random.randrange(128, 4096)}Mi"
+                requests = {"requests": {"memory": memory}}
+                body = {"spec": {"template": {"spec": {"domain": {"resources": requests}}}}}
+                await _insist(end + PATIENCE, client.patch, f"{VMS}/{name}", body)
+                self.story.memory[name] = memory
+
+    async def _strike(self, end: float) -> None:
+        """Kill something every few seconds, and start it again."""
+        while time.monotonic() < end:
+            await asyncio.sleep(self.random.uniform(1, 4))
+            [blow] = self.random.choices(["controller", "kube-apiserver", "etcd", "sleep"], [6, 2, 1, 2])
+            self.story.blows[blow] += 1
+            print(f"chaos: {blow}", file=sys.stderr, flush=True)
+            if blow == "controller":
+                controller = self.random.choice(self.controllers)
+                await asyncio.to_thread(controller.kill)
+                await asyncio.sleep(self.random.uniform(0, 1))
+                await asyncio.to_thread(controller.start)
+            elif blow == "sleep":
+                controller = self.random.choice(self.controllers)
+                controller.send(signal.SIGSTOP)
+                await asyncio.sleep(self.random.uniform(1, 5))
+                controller.send(signal.SIGCONT)
+            elif blow == "kube-apiserver":
+                await asyncio.to_thread(self.server.restart, "kube-apiserver")
+            else:
+                await asyncio.to_thread(self.server.restart, "etcd")
+
+    async def _settled(self, client: Client) -> list[str]:
+        """Wait until nothing is wrong; return what still is when patience ends."""
+        deadline = time.monotonic() + PATIENCE
+        while problems := await self._wrong(client):
+            if time.monotonic() > deadline:
+                return problems
+            await asyncio.sleep(1)
+        return []
+
+    async def _wrong(self, client: Client) -> list[str]:
+        """Return all that is not as it ought to be."""
+        story = self.story
+        requests = {item["metadata"]["name"]: item for item in (await client.get(REQUESTS))["items"]}
+        templates = (await client.get(TEMPLATES))["items"]
+        ours = Counter(item["metadata"].get("labels", {}).get(UID) for item in templates)
+        wrong = [f"request {name} is lost" for name in story.posted - requests.keys()]
+        for name, request in requests.items():
+            reason = "TargetConflict" if name in story.taken else "Rendered"
+            if (found := _reason(request)) != reason:
+                wrong.append(f"request {name} is {found or 'without a status'}, and ought to be {reason}")
+            elif (times := ours[request["metadata"]["uid"]]) != (0 if name in story.taken else 1):
+                wrong.append(f"request {name} has {times} templates")
+        for template in templates:
+            labels = template["metadata"].get("labels", {})
+            name = template["metadata"]["name"]
+            if name.startswith("foreign-") and template["metadata"]["generation"] != 1:
+                wrong.append(f"template {name} is somebody else's and was written")
+            if labels.get("ssp.kubevirt.io/refresh") == "OnChange":
+                source = template["metadata"]["annotations"]["ssp.kubevirt.io/source"].rpartition("/")[2]
+                values = {item["name"]: item.get("value") for item in template["parameters"]}
+                if values["REQUESTS_MEMORY"] != story.memory[source]:
+                    wrong.append(f"template {name} is out of step with {source}")
+        return wrong
+
+    async def _writes(self, client: Client, quiet: float) -> list[str]:
+        """Return what is written within `quiet` seconds, when all is done."""
+        before = await _versions(client)
+        await asyncio.sleep(quiet)
+        after = await _versions(client)
+        return [f"{name} was written in calm" for name in after if after[name] != before.get(name)]
+
+    def _sick(self) -> list[str]:
+        return [
+            f"a controller is not healthy: {text.strip()}"
+            for status, text in (controller.ask("/healthz") for controller in self.controllers)
+            if status != 200
+        ]
+
+
+async def chaos(mode: Mode, seconds: float, seed: int, quiet: float = QUIET) -> list[str]:
+    """Run once on a new control plane; return what is wrong in the end."""
+    from e2e.controlplane.crds import install_crds  # noqa: PLC0415 - it reads the checkout's files
+
+    with await asyncio.to_thread(ControlPlane) as server:
+        await asyncio.to_thread(install_crds, server)
+        kubeconfig = await asyncio.to_thread(service_account, server)
+        run = Chaos(server, kubeconfig, mode, Random(seed))
+        problems = await run.run(seconds, quiet)
+        blows = ", ".join(f"{name} {times}" for name, times in sorted(run.story.blows.items()))
+        print(f"chaos: {len(run.story.posted)} requests, blows: {blows}; {len(problems)} wrong", file=sys.stderr)
+        return problems
+
+
+async def _insist(until: float, call: Callable[[str, Object], Awaitable[object]], path: str, body: Object) -> None:
+    """Call until the server has taken it: refused connections are what this is about."""
+    while True:
+        try:
+            await call(path, body)
+        except ApiError as error:
+            if error.status == 409:  # the answer to an earlier try was lost
+                return
+            if (error.status < 500 and error.status not in {403, 429}) or time.monotonic() > until:
+                raise
+        except (aiohttp.ClientError, OSError):
+            if time.monotonic() > until:
+                raise
+        else:
+            return
+        await asyncio.sleep(0.2)
+
+
+async def _versions(client: Client) -> dict[str, str]:
+    items = [*(await client.get(REQUESTS))["items"], *(await client.get(TEMPLATES))["items"]]
+    return {f"{item['kind']} {item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in items}
+
+
+def _reason(request: Object) -> str:
+    conditions = request.get("status", {}).get("conditions", [])
+    return next((str(condition["reason"]) for condition in conditions if condition["type"] == "Ready"), "")
+
+
+def _vm(name: str, memory: str) -> Object:
+    domain = {"devices": {}, "resources": {"requests": {"memory": memory}}}
+    spec = {"runStrategy": "Halted", "template": {"spec": {"domain": domain}}}
+    return {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": spec}
+
+
+def _request(name: str, source: str, *, keep: bool) -> Object:
+    return {
+        "apiVersion": "ssp.kubevirt.io/v1alpha1",
+        "kind": "VirtualMachineTemplateRequest",
+        "metadata": {"name": name},
+        "spec": {
+            "source": {"vmName": source},
+            "target": {"openshiftTemplate": {}},
+            "refreshPolicy": "OnChange" if keep else "Once",
+        },
+    }
+
+
+def main() -> int:
+    """Run every mode that is asked for; the exit status is 1 where anything is wrong in the end."""
+    parser = argparse.ArgumentParser(prog="just chaos", description="Hurt a cluster, and see that nothing is lost.")
+    parser.add_argument("--seconds", type=float, default=120, help="of blows, for each mode (120)")
+    parser.add_argument("--seed", type=int, default=1, help="of the dice (1)")
+    parser.add_argument("--mode", action="append", choices=MODES, help="how many controllers run, and how (each mode)")
+    args = parser.parse_args()
+    status = 0
+    for name in args.mode or MODES:
+        print(f"chaos: {name}", file=sys.stderr)
+        for problem in asyncio.run(chaos(MODES[name], args.seconds, args.seed)):
+            print(f"{name}: {problem}")
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
