@@ -15,6 +15,7 @@ from atmpl.controller.cluster import (
     TerminatingError,
     UnavailableError,
 )
+from atmpl.kube.quoting import without_values
 
 QUOTED = 600  # characters of a server's message that are passed on
 
@@ -52,8 +53,11 @@ class Status(NamedTuple):
     retry_after: float | None = None  # seconds
 
 
-def status_of(answer: Answer) -> Status:
-    """Read the Status in an answer; nothing of it is believed to have the right type."""
+def status_of(answer: Answer, sent: bytes = b"") -> Status:
+    """Read the Status in an answer to a call whose body was `sent`; nothing of it is believed to have the right type.
+
+    Its message comes without the values that it quotes.
+    """
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -65,16 +69,16 @@ def status_of(answer: Answer) -> Status:
     causes = details.get("causes")
     return Status(
         reason=_word(found.get("reason")),
-        message=_word(found.get("message"))[:QUOTED],
+        message=without_values(_word(found.get("message")), sent)[:QUOTED],
         causes=tuple(_word(c.get("reason")) for c in causes if isinstance(c, dict)) if isinstance(causes, list) else (),
         kind=_word(details.get("kind")),
         retry_after=_seconds(answer.retry_after) or _seconds(details.get("retryAfterSeconds")),
     )
 
 
-def error_of(answer: Answer) -> ClusterError:
-    """Return what an answer that is not ok means."""
-    status = status_of(answer)
+def error_of(answer: Answer, sent: bytes = b"") -> ClusterError:
+    """Return what an answer that is not ok means; `sent` is the body of the call, where there was one."""
+    status = status_of(answer, sent)
     message = status.message or f"status {answer.status}"
     match answer.status, status.reason:
         case 403, _ if "NamespaceTerminating" in status.causes:

@@ -59,7 +59,7 @@ class KubeCluster:
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
         """Write a new template; only its metadata comes back."""
         path = f"/apis/{format.api_version}/namespaces/{namespace}/{format.plural}"
-        return _published(await self._connection.call("POST", path, body=body, headers=WRITE))
+        return _published(await self._connection.call("POST", path, body=body, headers=WRITE), body)
 
     async def template_meta(self, format: Format, key: Key) -> TemplateMeta | None:
         """Read a template's metadata."""
@@ -82,7 +82,7 @@ class KubeCluster:
     async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
         """Patch a template."""
         body = orjson.dumps(patch)
-        return _published(await self._connection.call("PATCH", _template(format, key), body=body, headers=PATCH))
+        return _published(await self._connection.call("PATCH", _template(format, key), body=body, headers=PATCH), body)
 
     async def is_living(self, request: Request) -> bool:
         """Ask the store for the request."""
@@ -153,9 +153,9 @@ def _found_or_unknown(answer: Answer) -> dict[str, Any] | None:
         return None
 
 
-def _published(answer: Answer) -> Published:
+def _published(answer: Answer, sent: bytes = b"") -> Published:
     if not answer.ok:
-        raise error_of(answer)
+        raise error_of(answer, sent)
     metadata = answer.json().get("metadata")
     if not isinstance(metadata, dict) or not {"uid", "resourceVersion"} <= metadata.keys():
         raise UnavailableError("an object without metadata")

@@ -12,6 +12,7 @@ from yarl import URL
 from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.access import Access, AccessError, Credentials
 from atmpl.kube.answer import Answer
+from atmpl.kube.quoting import of_client
 
 CALL = aiohttp.ClientTimeout(total=30, sock_connect=5)
 BODY_LIMIT = 64 * 2**20  # bytes of an answer; the largest honest one is a page of a list
@@ -68,7 +69,7 @@ class Connection:
             ) as response:
                 answer = Answer(response.status, await _body(response), response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise UnavailableError(_said(error)) from None
+            raise UnavailableError(of_client(error)) from None
         if answer.status == 401:
             await self._credentials.renew()
         return answer
@@ -111,7 +112,8 @@ def _session() -> aiohttp.ClientSession:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    if response.content_length is not None and response.content_length <= BODY_LIMIT:
+    packed = "Content-Encoding" in response.headers  # then its length says nothing of what comes out
+    if response.content_length is not None and response.content_length <= BODY_LIMIT and not packed:
         return await response.read()
     body = bytearray()
     async for chunk in response.content.iter_any():
@@ -125,7 +127,3 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 def _url(access: Access, path: str, query: Mapping[str, str] | None) -> URL:
     # Encoded here and not again by yarl: names are legal in a path as they are.
     return URL(f"{access.server}{path}?{urlencode(query)}" if query else f"{access.server}{path}", encoded=True)
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -26,6 +26,7 @@ from atmpl.kube.answer import Answer, status_of
 from atmpl.kube.backoff import full_jitter
 from atmpl.kube.connection import METADATA, METADATA_LIST, Connection
 from atmpl.kube.lines import LineTooLongError, lines
+from atmpl.kube.quoting import of_client
 
 log = logging.getLogger(__name__)
 
@@ -219,10 +220,12 @@ class Watch:
                     raise StreamError(f"an answer of type {response.content_type}, not JSON", state)
                 async for batch in lines(response.content.iter_any()):
                     await reading.take(batch)
-        except (aiohttp.ClientError, TimeoutError, OSError, UnavailableError) as error:
-            raise StreamError(str(error) or type(error).__name__, reading.state) from None
+        except UnavailableError as error:
+            raise StreamError(str(error), reading.state) from None
         except (msgspec.DecodeError, LineTooLongError, UnicodeDecodeError) as error:
             raise StreamError(f"not a watch event: {error}", reading.state) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise StreamError(of_client(error), reading.state) from None
         finally:
             if isinstance(state, Lost) and isinstance(reading.state, Synced):
                 self.lists += 1

@@ -31,7 +31,8 @@ def prove(template: dict[str, Any], format: Format, source: Source, options: Opt
     try:
         (made,) = format.process(template, {**given, "SUFFIX": SUFFIX} if unique else given)
     except ProcessError as error:
-        raise RenderError("", f"its {format.kind} cannot be processed ({error}); this is a bug of atmpl") from error
+        # What the processor says quotes the template, and so the VM: the cause is for who debugs, never for a status.
+        raise RenderError("", f"its {format.kind} cannot be processed; this is a bug of atmpl") from error
     expected = _expected(source, options, unique) | dict(format.forces)
     if _same_text(expected, _without_our_label(made)):  # by far the quickest; what differs there may yet be equal
         return

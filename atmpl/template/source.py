@@ -1,10 +1,19 @@
 """What a VM says of itself: the fields that the rules work on, checked where a template depends on them."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from atmpl.template.errors import RenderError
 from atmpl.template.paths import dotted
 from atmpl.template.rules import keeps_annotation, keeps_label
+
+_KINDS: Final[dict[type, str]] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    object: "an object",
+}
 
 
 class Source(NamedTuple):
@@ -40,9 +49,9 @@ def read(vm: dict[str, Any]) -> Source:
     """Return what `vm` says of itself. Raises RenderError where it is no VM that a template can be made of."""
     api_version = vm.get("apiVersion")
     if not isinstance(api_version, str) or not api_version.startswith("kubevirt.io/") or "${" in api_version:
-        raise RenderError("apiVersion", f"is {_said(api_version)}; give a VirtualMachine of kubevirt.io/v1")
+        raise RenderError("apiVersion", f"is {_named(api_version)}; give a VirtualMachine of kubevirt.io/v1")
     if vm.get("kind") != "VirtualMachine":
-        raise RenderError("kind", f"is {_said(vm.get('kind'))}; give a VirtualMachine")
+        raise RenderError("kind", f"is {_named(vm.get('kind'))}; give a VirtualMachine")
     metadata = _mapping(vm, "metadata")
     name = metadata.get("name")
     if not isinstance(name, str) or not name:
@@ -77,10 +86,13 @@ def _optional(metadata: dict[str, Any], key: str) -> dict[str, Any]:
     return {} if metadata.get(key) is None else _mapping(metadata, key, ("metadata",))
 
 
+def _named(value: object) -> str:
+    """Return an apiVersion or a kind for an error, short and printable: it says what a thing is, not what is in it."""
+    return f"{value!r:.60}" if isinstance(value, str) else _said(value)
+
+
 def _said(value: object) -> str:
-    """Return `value` for an error: short, printable, and no secret (only scalars are shown)."""
+    """Return what kind of value stands there, for an error; never the value: others read it in a request's status."""
     if value is None:
         return "missing"
-    if isinstance(value, (str, bool, int, float)):
-        return f"{value!r:.60}"
-    return "a list" if isinstance(value, list) else "an object"
+    return next(word for kind, word in _KINDS.items() if isinstance(value, kind))

@@ -1,0 +1,96 @@
+"""What others say is passed on, but for the values that they quote: a message ends in a status and in the log.
+
+API servers, webhooks and admission policies repeat what they refuse: `spec.a: Invalid value: "hunter2": must be ...`.
+What they refuse is a template, so it is a VM's own data. Two sieves, one after the other:
+
+- by form: quoted text, JSON objects and the values of field errors go; names in the places where the API server's own
+  sentences have them stay;
+- by content: whatever line stands in what was sent goes, wherever and however it is repeated.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import aiohttp
+import orjson
+
+CUT: Final = "…"
+SHORTEST: Final = 8  # characters: a shorter line of what was sent is only cut where its form tells it
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:"|\Z)', re.DOTALL)  # Go's %q and JSON; the end of a long one may be missing
+_OBJECT = re.compile(r"\{[^{}]+\}")  # `{}` is Go's: map[string]interface {}
+_PLAIN = re.compile(r"(?<=value: )\[.*?\](?=[:,\]]|\Z)|(?<=value: )(?!…)[^\s:,\]]+|(?<=Not found: )(?!…)[^\s:,\]]+")
+_LEVELS: Final = 20  # objects inside one another that are taken apart; what is deeper goes with all that follows
+
+# The words before a name, and those after one, in what the API server itself says.
+_BEFORE: Final = re.compile(r"\b(?:User|resource|group|namespaces?|webhook|field|kind|version)\s\Z")
+_AFTER: Final = re.compile(r" (?:is forbidden|is invalid|not found|already exists)\b|: the object has been modified\b")
+_NOT_SECRET: Final = {"apiVersion", "kind"}  # fields whose text says what a thing is, not what is in it
+
+
+def without_values(message: str, sent: bytes = b"") -> str:
+    """Return what an API server said without the values in it; `sent` is the body that it answers, JSON or nothing."""
+    message = _QUOTED.sub(lambda quoted: quoted[0] if _is_name(message, quoted) else CUT, message)
+    message = _PLAIN.sub(CUT, _without_objects(message))
+    for text in _texts(orjson.loads(sent)) if sent else ():
+        if text in message:
+            message = message.replace(text, CUT)
+    return message
+
+
+def _is_name(message: str, quoted: re.Match[str]) -> bool:
+    before = message[max(0, quoted.start() - 12) : quoted.start()]
+    return bool(_BEFORE.search(before) or _AFTER.match(message, quoted.end()))
+
+
+def _without_objects(message: str) -> str:
+    for _ in range(_LEVELS):
+        shorter = _OBJECT.sub(CUT, message)
+        if shorter == message:
+            break
+        message = shorter
+    left = re.search(r"\{[^}]", message)
+    return f"{message[: left.start()]}{CUT}" if left else message
+
+
+def _texts(sent: Any) -> Iterator[str]:
+    """Yield each line of each text in `sent` that is long enough to be known again, as it is and as it is escaped.
+
+    What names the object that was sent is left out: messages speak of it.
+    """
+    metadata = sent.get("metadata") if isinstance(sent, dict) else None
+    own = {metadata.get("name"), metadata.get("namespace")} if isinstance(metadata, dict) else set()
+    left = [sent]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left += (value for key, value in item.items() if key not in _NOT_SECRET)
+        elif isinstance(item, list):
+            left += item
+        elif isinstance(item, str) and item not in own:
+            for line in map(str.strip, item.splitlines()):
+                if len(line) >= SHORTEST:
+                    yield line
+                    escaped = orjson.dumps(line).decode()[1:-1]
+                    if escaped != line:
+                        yield escaped
+
+
+# The HTTP client's errors quote what they could not read: an answer's first line, a header, a chunk. The first counts.
+_CLIENT: Final[dict[type[Exception], Callable[[Any], str]]] = {
+    aiohttp.ServerDisconnectedError: lambda _: "the connection was closed before there was an answer",
+    aiohttp.ClientPayloadError: lambda _: "the answer broke off",
+    aiohttp.ClientHttpProxyError: lambda error: f"the proxy refused: status {error.status}",
+    aiohttp.ClientResponseError: lambda _: "the answer is no HTTP",
+    aiohttp.InvalidURL: lambda _: "the server's address is no URL",
+    OSError: str,  # certificates, names, sockets, timeouts: the system's words and an address
+    UnicodeError: lambda _: "a header that is no text",
+    ValueError: lambda _: "a header that cannot be sent: is there a line break in the token?",
+}
+
+
+def of_client(error: Exception) -> str:
+    """Return why a call failed, without anything that was sent or that came back."""
+    words = next((words for kind, words in _CLIENT.items() if isinstance(error, kind)), lambda _: "")
+    return words(error) or type(error).__name__
