@@ -15,6 +15,7 @@ from atmpl.controller.cluster import (
     TerminatingError,
     UnavailableError,
 )
+from atmpl.kube.depth import shallow
 from atmpl.kube.quoting import without_values
 
 QUOTED = 600  # characters of a server's message that are passed on
@@ -37,7 +38,7 @@ class Answer(NamedTuple):
         try:
             found = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            found = None
+            found = _deep(self.body)
         if not isinstance(found, dict):
             raise UnavailableError(f"status {self.status} without a JSON object")
         return found
@@ -105,6 +106,14 @@ def error_of(answer: Answer, sent: bytes = b"") -> ClusterError:
             return OversizeError(message)
         case _:
             return UnavailableError(message, status.retry_after)
+
+
+def _deep(body: bytes) -> Any:
+    """Return what is no JSON to the decoder, unless it is but too deep for it."""
+    try:
+        return orjson.loads(shallow(body))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _word(value: object) -> str:

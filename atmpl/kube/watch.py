@@ -25,6 +25,7 @@ from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer, status_of
 from atmpl.kube.backoff import full_jitter
 from atmpl.kube.connection import METADATA, METADATA_LIST, Connection
+from atmpl.kube.depth import shallow
 from atmpl.kube.lines import LineTooLongError, lines
 from atmpl.kube.quoting import of_client
 
@@ -128,7 +129,7 @@ class _ListMetadata(msgspec.Struct):
 
 class _List(msgspec.Struct):
     metadata: _ListMetadata = msgspec.field(default_factory=_ListMetadata)
-    items: list[msgspec.Raw] = msgspec.field(default_factory=list)
+    items: list[msgspec.Raw] | None = None  # null, and not [], in an empty list of metadata (measured)
 
 
 _event = msgspec.json.Decoder(_Event).decode
@@ -262,8 +263,10 @@ class Watch:
                     raise NotServed(status.message or "status 404", Lost())
                 raise StreamError(status.message or f"status {answer.status}", lost, status.retry_after)
             try:
-                page = _list(answer.body)
-                seen.update(self._sink.put(item).key for item in page.items)
+                try:
+                    page = self._page(answer.body, seen)
+                except RecursionError:
+                    page = self._page(shallow(answer.body), seen)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise StreamError(f"not a list: {error}", lost) from None
             version, more = version or page.metadata.resourceVersion, page.metadata.more
@@ -275,6 +278,11 @@ class Watch:
         self._sink.served(yes=True)
         self.lists += 1
         return Synced(version, paged=True)
+
+    def _page(self, body: bytes, seen: set[Key]) -> _List:
+        page = _list(body)
+        seen.update(self._sink.put(item).key for item in page.items or ())
+        return page
 
 
 class _Reading:
@@ -289,7 +297,10 @@ class _Reading:
         """Take whole lines, with a breath for the event loop now and then."""
         for place, line in enumerate(batch, start=1):
             if line:
-                self._line(line)
+                try:
+                    self._line(line)
+                except RecursionError:  # of the decoder: nothing is done yet
+                    self._line(shallow(line))
             if place % BATCH == 0:
                 await asyncio.sleep(0)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane import Client, ControlPlane, Server
+from e2e.controlplane import AUDIT_EVERY_CALL, Client, ControlPlane, Server
 from e2e.controlplane.crds import install_crds
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -27,3 +27,12 @@ async def admin(guarded: Server) -> AsyncIterator[Client]:
     """The administrator of it."""
     async with guarded.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def audited() -> Iterator[ControlPlane]:
+    """A control plane that writes down every call. It streams no lists, so that they are read in pages."""
+    with ControlPlane(audit=AUDIT_EVERY_CALL, apiserver_flags=["--feature-gates=WatchList=false"]) as server:
+        install_crds(server)
+        server.kubectl("apply", "--server-side", "-k", CONFIG / "policy")
+        yield server

@@ -1,0 +1,83 @@
+"""Whoever may write one object may nest it as deep as the API server lets them; nobody else is to notice."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from e2e.controller import Controller, service_account
+from e2e.controlplane import ControlPlane
+from tests.manager.objects import REQUESTS, TEMPLATES, VMS, is_ready, request, request_path, vm
+
+pytestmark = pytest.mark.private
+
+LEVELS = 4_000  # an API server stores 10,000
+MANAGED = {
+    "manager": "deep",
+    "operation": "Update",
+    "time": "2024-01-01T00:00:00Z",
+    "fieldsType": "FieldsV1",
+    "fieldsV1": {"f:spec": "DEEP"},  # of fields that are not there, which nobody minds
+}
+NAMESPACE = "deep"
+
+
+def managed(posted: dict[str, Any]) -> dict[str, Any]:
+    posted["metadata"]["managedFields"] = [MANAGED | {"apiVersion": posted["apiVersion"]}]
+    return posted
+
+
+KEPT = {
+    "apiVersion": "template.openshift.io/v1",
+    "kind": "Template",
+    "metadata": {"name": "kept", "namespace": NAMESPACE, "labels": {"ssp.kubevirt.io/refresh": "OnChange"}},
+    "objects": ["DEEP"],
+}
+POSTED = {
+    f"{REQUESTS}/namespaces/{NAMESPACE}/virtualmachinetemplaterequests": [
+        managed(request(NAMESPACE, "deep")),
+        request(NAMESPACE, "of-a-deep-vm", source="deep"),
+    ],
+    f"{VMS}/namespaces/{NAMESPACE}/virtualmachines": [vm(NAMESPACE), managed(vm(NAMESPACE, "deep"))],
+    f"{TEMPLATES}/namespaces/{NAMESPACE}/templates": [managed(KEPT)],
+}
+
+
+@asynccontextmanager
+async def running(server: ControlPlane) -> AsyncIterator[Controller]:
+    controller = Controller(await asyncio.to_thread(service_account, server))
+    await asyncio.to_thread(controller.__enter__)
+    try:
+        yield controller
+    finally:
+        await asyncio.to_thread(controller.stop)
+
+
+async def test_objects_nested_deeper_than_any_decoder_goes_stop_nobody(audited: ControlPlane) -> None:
+    kubectl = audited.kubectl
+    kubectl("create", "namespace", NAMESPACE)
+    async with audited.client() as client:
+        async with running(audited) as controller:  # they come as events
+            for collection, things in POSTED.items():
+                for posted in things:
+                    # No encoder here goes as deep either.
+                    text = json.dumps(posted).replace('"DEEP"', '{"f:a":' * LEVELS + "{}" + "}" * LEVELS)
+                    await asyncio.to_thread(kubectl, "create", "--raw", collection, "--filename", "-", input=text)
+            await client.create(request(NAMESPACE))
+            await client.until(request_path(NAMESPACE), is_ready)
+            wait = ("wait", "--namespace", NAMESPACE, "--timeout", "20s")
+            await asyncio.to_thread(kubectl, *wait, "--for=condition=Ready", "vmtreq/deep")
+            await asyncio.to_thread(kubectl, *wait, "--for=condition=Stalled", "vmtreq/of-a-deep-vm")
+            ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}'
+            refused = ("get", "vmtreq/of-a-deep-vm", "--namespace", NAMESPACE, "--output", ready)
+            assert await asyncio.to_thread(kubectl, *refused) == "InvalidSource"
+            assert await asyncio.to_thread(controller.ask, "/healthz") == (200, "ok\n")
+        async with running(audited) as controller:  # they come in pages of a list
+            await client.create(request(NAMESPACE, "later"))
+            await client.until(request_path(NAMESPACE, "later"), is_ready)
+            assert await asyncio.to_thread(controller.ask, "/healthz") == (200, "ok\n")
+            assert [line for line in controller.lines if line["level"] not in {"info", "debug"}] == []
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
