@@ -1,5 +1,6 @@
 """How the API server is reached: where it is, and who we are. Two ways to learn it stand beside this file."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -17,6 +18,11 @@ class Access(NamedTuple):
     tls: ssl.SSLContext | None  # None only for plain http
     tls_name: str | None = None  # the name in the server's certificate, where it is not the host's
     proxy: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The server for people: without the user and the password that a URL may hold."""
+        return re.sub(r"(?<=//)[^/]*@", "", self.server)
 
 
 class Credentials(Protocol):

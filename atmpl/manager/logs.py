@@ -1,13 +1,23 @@
-"""Log lines: JSON for machines, text for people; what a line is about stands in fields of its own."""
+"""Log lines: JSON for machines, text for people; what a line is about stands in fields of its own.
 
+Whoever reads the logs need not be allowed to read VMs, so at no level does a line hold what is in one: an exception's
+message may (`KeyError: 'hunter2'`), so of exceptions only their types and where they were raised are written.
+"""
+
+import asyncio
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import orjson
 
+log = logging.getLogger("atmpl")
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SILENT = ("kubernetes_asyncio",)  # logs tokens that it renews, and what plugins say; all that matters it raises too
 
 
 def set_up(format: Literal["json", "text"], level: str, stream: TextIO = sys.stderr) -> None:
@@ -15,6 +25,14 @@ def set_up(format: Literal["json", "text"], level: str, stream: TextIO = sys.std
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines() if format == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what an event loop has to complain of; its own handler writes the exception, and what it was about, whole."""
+    what = str(context["message"]).partition("(")[0]  # behind it stand the arguments of a callback
+    log.error(what, exc_info=context.get("exception"))
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
@@ -22,7 +40,22 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
-class JsonLines(logging.Formatter):
+class _Lines(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return an exception's types and frames, without its message."""
+        return "caused by:\n".join(_raised(ei[1]))
+
+
+def _raised(error: BaseException | None) -> Iterator[str]:
+    """Yield where `error` was raised, then what it was raised from, and so on."""
+    met: set[int] = set()
+    while error is not None and id(error) not in met:
+        met.add(id(error))
+        yield "".join([f"{type(error).__qualname__}\n", *traceback.format_tb(error.__traceback__)])
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+class JsonLines(_Lines):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -38,12 +71,12 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-class TextLines(logging.Formatter):
+class TextLines(_Lines):
     """A line as a person reads it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line."""
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        more = " ".join(f"{key}={value}" for key, value in fields(record).items())
+        more = " ".join(f"{key}={' '.join(str(value).split())}" for key, value in fields(record).items())
         line = f"{time} {record.levelname.lower():7} {record.getMessage()}  {more}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

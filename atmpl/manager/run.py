@@ -41,7 +41,11 @@ class Settings:
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. A second signal ends the process at once."""
     logs.set_up(settings.log_format, settings.log_level)
-    return _run(_serve(settings))
+    try:
+        return _run(_serve(settings))
+    except Exception:  # Python would write its message too
+        log.critical("died", exc_info=True)
+        return 1
 
 
 def _run(work: Coroutine[Any, Any, int]) -> int:
@@ -55,13 +59,14 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
+    asyncio.get_running_loop().set_exception_handler(logs.unexpected)
     try:
         credentials = _credentials(settings)
         access = await credentials.access()
     except AccessError as error:
         log.error("no way to a cluster", extra={"why": str(error)})  # noqa: TRY400 - the message says it all
         return 1
-    log.info("starting", extra={"server": access.server, "workers": settings.workers})
+    log.info("starting", extra={"server": access.address, "workers": settings.workers})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(Connection(credentials))

@@ -1,0 +1,91 @@
+"""Log lines, and that none of them shows what an exception was about."""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from atmpl.manager import logs
+
+SECRET = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """The root logger is everybody's."""
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    yield
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+
+
+@pytest.fixture(params=["json", "text"])
+def written(request: pytest.FixtureRequest) -> io.StringIO:
+    """What is logged, at the lowest level."""
+    stream = io.StringIO()
+    logs.set_up(request.param, "debug", stream)
+    return stream
+
+
+def fails(secret: str) -> None:
+    """Raise an exception that has what it is about in its message, and in those of the ones behind it."""
+    try:
+        try:
+            {}[secret]
+        except KeyError as error:
+            raise ValueError(secret) from error
+    except ValueError:
+        int(secret)
+
+
+def test_an_exception_shows_its_types_and_where_it_was_raised_and_never_its_message(written: io.StringIO) -> None:
+    try:
+        fails(SECRET)
+    except ValueError:
+        logging.getLogger("atmpl").exception("it failed")
+    line = written.getvalue()
+    assert SECRET not in line
+    for word in ("it failed", "KeyError", "ValueError", "test_logs.py", "in fails", "caused by:"):
+        assert word in line
+
+
+def test_a_json_line_says_it_in_fields() -> None:
+    stream = io.StringIO()
+    logs.set_up("json", "info", stream)
+    logging.getLogger("atmpl").info("Rendered", extra={"request": "a/b", "ms": 1.5})
+    line = json.loads(stream.getvalue())
+    assert line.pop("time").endswith("+00:00")
+    assert line == {"level": "info", "message": "Rendered", "request": "a/b", "ms": 1.5}
+
+
+def test_a_text_line_is_one_line_whatever_is_in_its_fields() -> None:
+    stream = io.StringIO()
+    logs.set_up("text", "info", stream)
+    logging.getLogger("atmpl").info("Failed", extra={"why": "one\n12:00:00 error   another"})
+    assert stream.getvalue().endswith("info    Failed  why=one 12:00:00 error another\n")
+    assert stream.getvalue().count("\n") == 1
+
+
+async def test_what_the_event_loop_complains_of_shows_neither_exception_nor_arguments(written: io.StringIO) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(logs.unexpected)
+    loop.call_soon(fails, SECRET)
+    future = loop.create_future()
+    future.set_exception(ValueError(SECRET))
+    del future  # nobody ever asks it
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert SECRET not in written.getvalue()
+    assert "Exception in callback" in written.getvalue()
+    assert "Future exception was never retrieved" in written.getvalue()
+
+
+@pytest.mark.parametrize("name", ["kubernetes_asyncio.client.rest", "kubernetes_asyncio.config.kube_config"])
+def test_a_library_that_logs_tokens_logs_nothing(name: str, written: io.StringIO) -> None:
+    for level in (logging.DEBUG, logging.ERROR, logging.CRITICAL):
+        logging.getLogger(name).log(level, "response body: %s", SECRET)
+    assert written.getvalue() == ""
