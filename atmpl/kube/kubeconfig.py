@@ -3,19 +3,42 @@
 Imported only where a kubeconfig is used: in a pod there is none, and kubernetes_asyncio is dear (see incluster.py).
 """
 
+import asyncio
 import os
+import re
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kubernetes_asyncio.client import Configuration
-from kubernetes_asyncio.config import load_kube_config
+from kubernetes_asyncio.config import ConfigException, load_kube_config
 
 from atmpl.kube.access import Access, AccessError
 
+LARGEST = 2**20  # bytes; a cluster and its user take five thousand
+ALIASES = 32  # YAML's; with so few, no file stands for more than 120,000 times itself
+PLUGIN_TIME = 60.0  # seconds a plugin may take; nobody is there to type a password
+TYPES: dict[str, tuple[Any, str]] = {  # fields of a cluster: "false" for false would let everybody be the server
+    "server": (str, "a URL"),
+    "insecure-skip-tls-verify": (bool | None, "true or false"),
+    "tls-server-name": (str | None, "a name"),
+    "proxy-url": (str | None, "a URL"),
+}
 REREAD = 60.0  # seconds; a token file may be rotated and a plugin's token expires
+
+# As much of the library's messages as is its own: behind it may stand a whole user of the file, or a plugin's words.
+SAID = re.compile(
+    r"Invalid kube-config file\. Expected (key [\w-]+|all values in|object with name [^{}]+ list|only one object with "
+    r"name [^{}]+ list|[^{}]+ to be a list)"
+    r"|File does not exists: .+"
+    r"|exec: (process returned -?\d+|failed to decode process output|malformed (request|response)\. (missing key '\w+'|"
+    r"invalid args list)|plugin api version)"
+    r"|oidc: [\w ,-]+"
+)
+PLUGIN_SPEAKS = "; it is the command at users[].user.exec: run it by hand to see what it says"
 
 
 def default_file() -> str:
@@ -57,18 +80,30 @@ class Kubeconfig:
             )
         config = Configuration()
         try:
-            if self._loader is None or not hasattr(self._loader, "exec_plugin_expiry"):
-                self._loader = await load_kube_config(
-                    os.pathsep.join(known), self._context, client_configuration=config, persist_config=False
-                )
-            else:  # a plugin is asked again only when what it gave is about to expire
-                await self._loader.load_and_set(config)
+            for part in known:
+                _measure(Path(part))
+            async with asyncio.timeout(PLUGIN_TIME):
+                await self._fill(config, known)
             return self._made(config)
         except AccessError:
             raise
+        except TimeoutError:
+            raise AccessError(f"kubeconfig {self._file}: no answer of the plugin in {PLUGIN_TIME:.0f} s") from None
         except Exception as error:  # noqa: BLE001 - the library raises ConfigException, AssertionError, TypeError, OSError, ...
             where = f", context {self._context}" if self._context else ""
             raise AccessError(f"kubeconfig {self._file}{where} cannot be used: {_said(error)}") from None
+
+    async def _fill(self, config: Configuration, files: list[str]) -> None:
+        if self._loader is None or not hasattr(self._loader, "exec_plugin_expiry"):
+            self._loader = await load_kube_config(
+                os.pathsep.join(files), self._context, client_configuration=config, persist_config=False
+            )
+        else:  # a plugin is asked again only when what it gave is about to expire
+            await self._loader.load_and_set(config)
+        cluster = self._loader._cluster.value  # noqa: SLF001 - the library takes whatever stands there
+        for field, (kind, word) in TYPES.items():
+            if not isinstance(cluster.get(field), kind):
+                raise AccessError(f"kubeconfig {self._file}: clusters[].cluster.{field} is not {word}")
 
     def _made(self, config: Any) -> Access:
         server = str(config.host).rstrip("/")
@@ -103,5 +138,24 @@ def _is_file(path: str) -> bool:
     return Path(path).is_file()
 
 
+def _measure(file: Path) -> None:
+    """Raise AccessError for a file that would take all memory: it is another one than was meant, or it was made so."""
+    with file.open("rb") as opened:
+        text = opened.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise AccessError(f"kubeconfig {file} is larger than {LARGEST:,} bytes: name another file")
+    if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)) > ALIASES:
+        raise AccessError(f"kubeconfig {file} has more than {ALIASES} YAML aliases: write out what they stand for")
+
+
 def _said(error: Exception) -> str:
-    return str(error) or f"it is not complete ({type(error).__name__}): see `kubectl config view`"
+    """Return what is wrong, without what is in the file or came from a plugin: both hold tokens."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1} is no YAML"
+    if isinstance(error, OSError):
+        return str(error)
+    known = SAID.match(str(error)) if isinstance(error, ConfigException) else None
+    if known:
+        return known[0] + (PLUGIN_SPEAKS if known[0].startswith("exec: ") else "")
+    return f"it is not complete ({type(error).__name__}): see `kubectl config view`"

@@ -121,11 +121,18 @@ CLIENT: dict[str, tuple[Exception, str]] = {
         "the proxy refused: status 407",
     ),
     "an address with a password": (aiohttp.InvalidURL("https://me:hunter2@"), "the server's address is no URL"),
+    "an address without a scheme": (
+        aiohttp.NonHttpUrlClientError("me:hunter2@host"),
+        "the server's address is no http or https URL",
+    ),
     "a token with a line break": (
         ValueError("hunter2"),
-        "a header that cannot be sent: is there a line break in the token?",
+        "it cannot be sent: is there a line break in the token, or a proxy that is none?",
     ),
-    "a token that is no text": (UnicodeEncodeError("utf-8", "hunter2\ud800", 7, 8, "no"), "a header that is no text"),
+    "a token that is no text": (
+        UnicodeEncodeError("utf-8", "hunter2\ud800", 7, 8, "no"),
+        "it cannot be sent: the token is no text",
+    ),
     "a refused connection": (ConnectionRefusedError(111, "Connection refused"), "[Errno 111] Connection refused"),
     "silence": (TimeoutError(), "TimeoutError"),
     "anything else": (aiohttp.ClientError("hunter2"), "ClientError"),

@@ -1,0 +1,194 @@
+"""A kubeconfig of any shape and size is used or refused by a sentence, and nothing that is in it is ever shown."""
+
+import base64
+import copy
+import itertools
+import json
+import logging
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from atmpl.kube.access import Access, AccessError
+from atmpl.kube.kubeconfig import ALIASES, LARGEST, Kubeconfig
+
+TOKEN = "t0k3n-that-nobody-may-see"
+
+GOOD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me"}}],
+    "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1", "proxy-url": "http://127.0.0.1:2"}}],
+    "users": [{"name": "me", "user": {"token": TOKEN, "password": TOKEN, "username": "me"}}],
+}
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *itertools.chain.from_iterable(paths(item, (*path, key)) for key, item in inner)]
+
+
+WRONG: dict[str, Any] = {
+    "null": None,
+    "a number": 5,
+    "true": True,
+    "a text": "text",
+    "an empty text": "",
+    "an empty list": [],
+    "an empty object": {},
+    "a list of secrets": [TOKEN],
+    "an object of secrets": {TOKEN: TOKEN, "token": TOKEN},
+    "a list of objects": [{"name": TOKEN, "token": TOKEN}],
+    "a date": yaml.safe_load("2024-01-01"),
+}
+
+
+async def outcome(path: Path, context: str | None = None) -> Access | str:
+    """The access, or why there is none."""
+    try:
+        return await Kubeconfig(str(path), context).access()
+    except AccessError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+async def test_whatever_stands_wherever_it_is_used_or_refused(
+    wrong: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # as manager/logs.py has it
+    file = tmp_path / "config"
+    for path in paths(GOOD):
+        config = copy.deepcopy(GOOD)
+        if path:
+            place = config
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = wrong
+        else:
+            config = wrong
+        file.write_text(yaml.safe_dump(config))
+        found = await outcome(file)
+        if isinstance(found, Access):
+            assert isinstance(found.server, str)
+            assert all(isinstance(text, str) for text in found.headers.values())
+            assert isinstance(found.proxy, str | None)
+            assert isinstance(found.tls_name, str | None)
+        else:
+            assert found.startswith((f"kubeconfig {file} cannot be used: ", f"kubeconfig {file}: "))
+            assert TOKEN not in found
+    assert TOKEN not in caplog.text
+
+
+REFUSED: dict[str, tuple[str, str]] = {  # the file, and what is said of it
+    "no YAML": (f"users:\n- token: {TOKEN}\n  {TOKEN}: [\n", "line 4, column 1 is no YAML"),
+    "YAML of tabs": (f"\tusers: {TOKEN}", "line 1, column 1 is no YAML"),
+    "an alias of nothing": (f"users: *{TOKEN}", "line 1, column 8 is no YAML"),
+    "a tag of nobody's": (f"users: !{TOKEN} x", "line 1, column 8 is no YAML"),
+    "bytes": ("\x00\x01", "it is not complete (ReaderError)"),
+    "nothing": ("", "it is not complete (TypeError)"),
+    "no server": (
+        json.dumps(GOOD | {"clusters": [{"name": "one", "cluster": {"proxy-url": "http://a"}}]}),
+        "cluster.server is not a URL",
+    ),
+    "a verification that a text switches off": (
+        json.dumps(
+            GOOD
+            | {
+                "clusters": [
+                    {"name": "one", "cluster": {"server": "https://a", "insecure-skip-tls-verify": "false"}},
+                ]
+            }
+        ),
+        "clusters[].cluster.insecure-skip-tls-verify is not true or false",
+    ),
+    "a user without a user": (
+        json.dumps(GOOD | {"users": [{"name": "me", "token": TOKEN}]}),
+        "Invalid kube-config file. Expected key user",
+    ),
+    "a context that is not there": (
+        json.dumps(GOOD | {"current-context": "there"}),
+        "Invalid kube-config file. Expected object with name there in",
+    ),
+    "more than fits": (f"# {TOKEN}\n" * (LARGEST // len(TOKEN)), f"is larger than {LARGEST:,} bytes"),
+    "a few bytes that stand for gigabytes": (
+        "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)),
+        f"has more than {ALIASES} YAML aliases",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
+async def test_it_is_said_what_is_wrong_and_never_what_is_in_it(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+    found = await outcome(file)
+    assert isinstance(found, str)
+    assert said in found
+    assert TOKEN not in found
+
+
+def plugin(tmp_path: Path, script: str) -> Path:
+    program = tmp_path / "plugin"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    kind = "client.authentication.k8s.io/v1"
+    user = {"exec": {"apiVersion": kind, "command": str(program), "args": [f"--secret={TOKEN}"]}}
+    file = tmp_path / "config"
+    file.write_text(json.dumps(GOOD | {"users": [{"name": "me", "user": user}]}))
+    return file
+
+
+PLUGINS: dict[str, tuple[str, str]] = {  # what the plugin does, and what is said of it
+    "fails": (f"echo {TOKEN} >&2; exit 3", "exec: process returned 3; it is the command at users[].user.exec"),
+    "says no JSON": (f"echo {TOKEN}", "exec: failed to decode process output; it is the command"),
+    "says half of it": (f'echo \'{{"status": {{"token": "{TOKEN}"}}}}\'', "exec: malformed response. missing key"),
+    "speaks another version": (
+        f'echo \'{{"apiVersion": "{TOKEN}", "kind": "ExecCredential", "status": {{"token": "{TOKEN}"}}}}\'',
+        "exec: plugin api version; it is the command",
+    ),
+    "says a list": (f"echo '[\"{TOKEN}\"]'", "exec: malformed response. missing key"),
+    "says a text": (f"echo '\"apiVersion kind status {TOKEN}\"'", "it is not complete (TypeError)"),
+}
+
+
+@pytest.mark.parametrize(("script", "said"), PLUGINS.values(), ids=PLUGINS)
+async def test_what_a_plugin_says_is_never_repeated(
+    script: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)
+    found = await outcome(plugin(tmp_path, script))
+    assert isinstance(found, str)
+    assert said in found
+    assert TOKEN not in found + caplog.text
+
+
+async def test_a_plugin_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atmpl.kube.kubeconfig.PLUGIN_TIME", 0.2)
+    found = await outcome(plugin(tmp_path, "exec sleep 30"))
+    assert found == f"kubeconfig {tmp_path / 'config'}: no answer of the plugin in 0 s"
+
+
+async def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:
+    key = base64.b64encode(f"-----BEGIN {TOKEN}".encode()).decode()
+    user = {"client-certificate-data": key, "client-key-data": key}
+    cluster = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}
+    file = tmp_path / "config"
+    file.write_text(
+        json.dumps(GOOD | {"users": [{"name": "me", "user": user}], "clusters": [{"name": "one", "cluster": cluster}]})
+    )
+    found = await outcome(file)
+    assert isinstance(found, str)
+    assert TOKEN not in found
+    assert "PEM" in found
+
+
+def test_an_address_is_shown_without_user_and_password() -> None:
+    for server in (f"https://me:{TOKEN}@host:6443", f"https://{TOKEN}@host:6443", f"https://a@b:{TOKEN}@host:6443"):
+        assert Access(server, {}, None).address == "https://host:6443"
+    assert Access("https://host:6443/prefix/a@b", {}, None).address == "https://host:6443/prefix/a@b"
