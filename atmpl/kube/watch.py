@@ -163,7 +163,7 @@ class Watch:
         """Follow the objects until cancelled."""
         state: State = Lost()
         while True:
-            since = self._now()
+            since, before = self._now(), state
             try:
                 state = await self.step(state)
             except NotServed as error:
@@ -180,13 +180,13 @@ class Watch:
                 )
                 await self._sleep(wait)
             else:
-                await self._ended(self._now() - since, state)
+                await self._ended(self._now() - since, before)
 
-    async def _ended(self, lasted: float, state: State) -> None:
+    async def _ended(self, lasted: float, before: State) -> None:
         """Take note of a step that came to its end. A watch that ends as soon as it begins is not to spin."""
         if lasted >= HEALTHY:
             self.failures = 0
-        elif isinstance(state, Synced) and lasted < SHORT:
+        elif isinstance(before, Synced) and lasted < SHORT:
             self.failures += 1
             await self._sleep(full_jitter(self.failures, FIRST_WAIT, MOST_WAIT, self._random))
 
