@@ -11,6 +11,7 @@ from e2e.controller import Controller, service_account
 from e2e.controlplane import BuildError, Client, ControlPlane, ProcessError, Server
 from e2e.controlplane.crds import install_crds
 from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
+from tests.access.rights import AUDIT_IT, forbidden
 
 MARKERS = {"server": "apiserver", "private_server": "private"}  # fixture: the marker of whoever uses it
 
@@ -37,12 +38,17 @@ def _clear_errors(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """One control plane a test run, started when the first test asks for it; a person's cluster where they name it."""
+    """One control plane a test run, started when the first test asks for it; a person's cluster where they name it.
+
+    In all that the tests made the controller do, it lacked no right: of our own control plane, the audit log says so.
+    """
     with ExitStack() as stack:
         with _clear_errors(request):
-            running = stack.enter_context(PersonsCluster() if os.environ.get(CONTEXT) else ControlPlane())
+            running = stack.enter_context(PersonsCluster() if os.environ.get(CONTEXT) else ControlPlane(audit=AUDIT_IT))
             install_crds(running)
         yield running
+        if isinstance(running, ControlPlane):
+            assert forbidden(running.audit_events()) == []
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,140 @@
+"""The controller's role is exactly what it uses: nothing unused, nothing missing."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from e2e.controller import NAMESPACE, Controller, service_account
+from e2e.controlplane import Client, ControlPlane
+from tests.access.rights import forbidden, granted, used
+from tests.manager.objects import Object, condition, is_ready, reason, request, request_path, vm, vm_path
+
+pytestmark = pytest.mark.private
+
+FORMATS = {  # target of a request: the templates that it makes
+    "openshiftTemplate": ("template.openshift.io/v1", "Template", "templates"),
+    "virtualMachineTemplate": ("template.kubevirt.io/v1beta1", "VirtualMachineTemplate", "virtualmachinetemplates"),
+}
+HOME = "rights"
+
+
+class Story:
+    """All that can become of requests for one format."""
+
+    def __init__(self, client: Client, target: str) -> None:
+        self.client = client
+        self.target = target
+        self.version, self.kind, self.plural = FORMATS[target]
+
+    async def ask(self, name: str, *, source: str = "vm", **spec: Any) -> str:
+        """Post a request; return its path."""
+        posted = request(HOME, self.named(name), source=source, **spec)
+        posted["spec"]["target"] = {self.target: {}}
+        await self.client.create(posted)
+        return request_path(HOME, self.named(name))
+
+    def named(self, name: str) -> str:
+        return f"{name}-{self.kind.lower()}"
+
+    def template(self, name: str) -> str:
+        return f"/apis/{self.version}/namespaces/{HOME}/{self.plural}/{self.named(name)}"
+
+    async def takes(self, name: str, **metadata: Any) -> None:
+        """Have a template of a request's name in its way."""
+        content = {"objects": []} if self.kind == "Template" else {"spec": {"virtualMachine": vm(HOME)}}
+        named = {"name": self.named(name), "namespace": HOME}
+        await self.client.create(
+            {"apiVersion": self.version, "kind": self.kind, "metadata": named | metadata} | content
+        )
+
+    def parts(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Return them, to be told all at once."""
+        yield self.is_kept_in_step_and_let_go()
+        yield self.passes_away()
+        yield self.meets_one_of_somebody_elses()
+        yield self.takes_over_a_stray()
+        yield self.is_denied_another_namespace()
+        yield self.turns_bad_twice()
+
+    async def is_kept_in_step_and_let_go(self) -> None:
+        path = await self.ask("kept", refreshPolicy="OnChange")
+        await self.client.until(path, is_ready)
+        await self.client.patch(self.template("kept"), {"metadata": {"annotations": {"tags": "spoiled"}}})
+        await self.client.until(self.template("kept"), lambda it: it["metadata"]["annotations"]["tags"] != "spoiled")
+        await self.client.patch(path, {"spec": {"refreshPolicy": "Once"}})
+        await self.client.until(path, lambda it: it["status"]["observedGeneration"] == 2)
+
+    async def passes_away(self) -> None:
+        path = await self.ask("passing", ttlSecondsAfterFinished=0)
+        await self.client.until(path, lambda it: it is None)
+
+    async def meets_one_of_somebody_elses(self) -> None:
+        await self.takes("taken")
+        path = await self.ask("taken")
+        await self.client.until(path, lambda it: reason(it) == "TargetConflict")
+
+    async def takes_over_a_stray(self) -> None:
+        path = await self.ask("straying", source=self.named("late"))
+        await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
+        provenance = {"ssp.kubevirt.io/request": f"{HOME}/{self.named('straying')}"}
+        await self.takes("straying", labels={"ssp.kubevirt.io/request-uid": "gone"}, annotations=provenance)
+        await self.client.create(vm(HOME, self.named("late")))
+        await self.client.until(path, is_ready)
+
+    async def is_denied_another_namespace(self) -> None:
+        posted = request(HOME, self.named("far"))
+        posted["spec"] |= {"source": {"vmName": "vm", "vmNamespace": "kube-system"}, "target": {self.target: {}}}
+        await self.client.create(posted)
+        await self.client.until(request_path(HOME, self.named("far")), lambda it: condition(it) != {})
+
+    async def turns_bad_twice(self) -> None:
+        """For the same reason, so that its event is told again."""
+        name = self.named("fickle")
+        path = await self.ask("fickle", source=name, options={"dataVolumes": "Unique"})
+        await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
+        await self.client.create(_unsuited(name))
+        await self.client.until(path, lambda it: reason(it) == "InvalidSource")
+        await self.client.delete(vm_path(HOME, name))
+        await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
+        await self.client.until(await self._event(path), lambda it: it["count"] == 2)
+
+    async def _event(self, path: str) -> str:
+        """The path of the event that first told that there is no VM."""
+        uid = (await self.client.get(path))["metadata"]["uid"]
+        about = {"fieldSelector": f"involvedObject.uid={uid},reason=SourceNotFound"}
+        events = f"/api/v1/namespaces/{HOME}/events"
+        async with asyncio.timeout(10), aclosing(self.client.watch(events, **about)) as told:
+            return f"{events}/{(await anext(told))['object']['metadata']['name']}"
+
+
+def _unsuited(name: str) -> Object:
+    """A VM whose data volume's name takes no suffix."""
+    posted = vm(HOME, name)
+    posted["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": "disk-${A}"}, "spec": {}}]
+    return posted
+
+
+async def test_the_role_is_exactly_what_is_used(audited: ControlPlane) -> None:
+    kubeconfig = await asyncio.to_thread(service_account, audited)
+    audited.kubectl("create", "namespace", HOME)
+    async with audited.client() as client:
+        await client.create(vm(HOME))
+        controller = Controller(kubeconfig, "--leader-elect", f"--leader-elect-namespace={NAMESPACE}")
+        await asyncio.to_thread(controller.__enter__)
+        stories = [Story(client, target) for target in FORMATS]
+        stuck = ""
+        try:
+            await asyncio.gather(*(part for story in stories for part in story.parts()))
+        except TimeoutError as error:
+            stuck = str(error)
+        finally:
+            await asyncio.to_thread(controller.stop)
+    events = audited.audit_events()
+    rights, calls = granted(), used(events)
+    assert {call for call in calls if not any(right.allows(call) for right in rights)} == set(), "missing"
+    assert forbidden(events) == []
+    assert stuck == ""
+    assert {right for right in rights if not any(right.allows(call) for call in calls)} == set(), "unused"
