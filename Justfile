@@ -32,3 +32,7 @@ fuzz *ARGS:
 # requests pour in while everything is killed at random; then calm, and all of it must be right
 chaos *ARGS:
     python -m e2e.chaos {{ARGS}}
+
+# what a template costs, from 1 kB to 400 kB (`--profile`: where the time goes)
+bench-template *ARGS:
+    python -m e2e.bench.template {{ARGS}}

@@ -13,7 +13,8 @@ Leaf: TypeAlias = tuple[Path, Any, Any, str | int]
 NAME: Final = "name"  # a leaf with exactly this key is no parameter: names tie disks to their volumes
 SUFFIXED: Final = "-${SUFFIX}"
 
-_SCALARS: Final = frozenset((str, bool, int, float))
+_SURE: Final = frozenset((str, bool, int))  # scalars that are JSON whatever their value; floats may be none
+_DEEPEST: Final = DEEPEST - len(SPEC)
 
 
 def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tuple[dict[str, Any], list[Leaf]]:
@@ -23,59 +24,47 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
     their suffix. Raises RenderError for what is no JSON.
     """
     leaves: list[Leaf] = []
-    return _Parting(literals, unique, leaves).mapping(spec, ()), leaves
 
-
-class _Parting:
-    __slots__ = ("leaves", "literals", "unique")
-
-    def __init__(self, literals: Literals, unique: frozenset[str], leaves: list[Leaf]) -> None:
-        self.literals = literals
-        self.unique = unique
-        self.leaves = leaves
-
-    def mapping(self, source: dict[str, Any], path: Path) -> dict[str, Any]:
-        if len(path) >= DEEPEST - len(SPEC):
+    def mapping(source: dict[str, Any], path: Path) -> dict[str, Any]:
+        if len(path) >= _DEEPEST:
             raise refusal(SPEC + path, source)
         copy: dict[str, Any] = {}
         for key, value in source.items():
             kind = type(value)
-            hole = self.literals.key(key, source) if "${" in key else key
+            hole = literals.key(key, source) if "${" in key else key
             if kind is dict:
-                copy[hole] = self.mapping(value, (*path, key))
+                copy[hole] = mapping(value, (*path, key))
             elif kind is list:
-                copy[hole] = self.sequence(value, (*path, key))
-            elif kind is str and self.unique and value in self.unique and is_reference(path, key):
+                copy[hole] = sequence(value, (*path, key))
+            elif unique and kind is str and value in unique and is_reference(path, key):
                 copy[hole] = value + SUFFIXED
-            elif key == NAME:
-                copy[hole] = self.literals.copy(value, (*SPEC, *path, key))
-            elif value is None:
+            elif key == NAME and kind is str:
+                copy[hole] = literals.value(value)
+            elif key != NAME and (kind in _SURE or (kind is float and isfinite(value))):
                 copy[hole] = None
-            elif kind in _SCALARS and (kind is not float or isfinite(value)):
-                copy[hole] = None
-                self.leaves.append(((*path, key), value, copy, hole))
+                leaves.append(((*path, key), value, copy, hole))
             else:
-                raise refusal((*SPEC, *path, key), value)
+                copy[hole] = literals.copy(value, (*SPEC, *path, key))
         return copy
 
-    def sequence(self, source: list[Any], path: Path) -> list[Any]:
-        if len(path) >= DEEPEST - len(SPEC):
+    def sequence(source: list[Any], path: Path) -> list[Any]:
+        if len(path) >= _DEEPEST:
             raise refusal(SPEC + path, source)
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)
             if kind is dict:
-                copy.append(self.mapping(value, (*path, index)))
+                copy.append(mapping(value, (*path, index)))
             elif kind is list:
-                copy.append(self.sequence(value, (*path, index)))
-            elif value is None:
+                copy.append(sequence(value, (*path, index)))
+            elif kind in _SURE or (kind is float and isfinite(value)):
                 copy.append(None)
-            elif kind in _SCALARS and (kind is not float or isfinite(value)):
-                copy.append(None)
-                self.leaves.append(((*path, index), value, copy, index))
+                leaves.append(((*path, index), value, copy, index))
             else:
-                raise refusal((*SPEC, *path, index), value)
+                copy.append(literals.copy(value, (*SPEC, *path, index)))
         return copy
+
+    return mapping(spec, ()), leaves
 
 
 def is_reference(path: Path, key: str) -> bool:

@@ -48,13 +48,13 @@ class Literals:
         """
         if not holds_reference(key):
             return key
-        return self._carry(whole(key) if breaks_console(key) else Form(whole=False, text=key), siblings)
+        return self._carry(whole(key) if breaks_console(key) else (False, key), siblings)
 
     def label(self, text: str) -> str:
         """Return what stands for `text` in a string map, where `${{P}}` is not decoded."""
         if not holds_reference(text):
             return text
-        return self._carry(Form(whole=breaks_console(text), text=text))
+        return self._carry((breaks_console(text), text))
 
     def _carry(self, form: Form, siblings: dict[str, Any] | None = None) -> str:
         number = self._next
@@ -62,12 +62,13 @@ class Literals:
             number += 1
         self._next = number + 1
         name = f"LITERAL{number}"
+        by_whole, text = form
         self.parameters.append(
             {
                 "name": name,
                 "displayName": f"Literal {number}",
                 "description": f"literal{number}",
-                "value": form.text,
+                "value": text,
             }
         )
-        return f"${{{{{name}}}}}" if form.whole else f"${{{name}}}"
+        return f"${{{{{name}}}}}" if by_whole else f"${{{name}}}"

@@ -64,7 +64,7 @@ def _expected(source: Source, options: Options, unique: frozenset[str]) -> dict[
 def _blanked(value: Any, shape: Shape) -> Any:
     """Return `value` with the scalar at `shape` empty: rule 8."""
     if not shape:
-        return value if value is None or isinstance(value, dict | list) or form(value) is None else ""
+        return "" if isinstance(value, str) or (type(value) in (bool, int, float) and form(value)) else value
     key, rest = shape[0], shape[1:]
     if isinstance(key, str):
         return value | {key: _blanked(value[key], rest)} if isinstance(value, dict) and key in value else value

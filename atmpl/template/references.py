@@ -5,7 +5,7 @@ parameter's text is decoded as JSON if it is JSON and stays a string if it is no
 """
 
 import re
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -20,36 +20,32 @@ REFERENCE: Final = re.compile(r"\$\{([a-zA-Z0-9_]+)\}|\A\$\{\{([a-zA-Z0-9_]+)\}\
 # The OpenShift console replaces `${P}` in the template's JSON text by JavaScript's `replaceAll` and parses the result:
 # a quote, a backslash or a control character breaks that text, and "$`" and "$'" insert what stands around it.
 _BREAKS_CONSOLE: Final = re.compile(r"""["\\\x00-\x1f\x7f-\x9f]|\$[`']""")
+_MAY_BREAK: Final = re.compile(r"""["\\$\x00-\x1f\x7f-\x9f]""")  # one class, so quick: nearly all text has none of it
 
 # ${{P}} goes through a float64, which holds every integer up to here. Of integral floats beyond, Go prints as many
 # digits as tell them apart and then zeros, which is another integer to whoever reads it.
 _EXACT: Final = 2**53
 
 
-class Form(NamedTuple):
-    """How a value goes: by `${{P}}` if `whole`, else by `${P}`; and the parameter's text."""
-
-    whole: bool
-    text: str
+Form: TypeAlias = tuple[bool, str]
+"""How a value goes: (whether by `${{P}}`, not `${P}`; the parameter's text)."""
 
 
 def form(value: Scalar) -> Form | None:
     """Return how `value` goes by a parameter; None for a number that no parameter can carry. Rule 3."""
     kind = type(value)
     if kind is str:
-        assert isinstance(value, str)
-        return whole(value) if _BREAKS_CONSOLE.search(value) else Form(whole=False, text=value)
+        return whole(value) if breaks_console(value) else (False, value)  # type: ignore[arg-type, return-value] # a str
     if kind is bool:
-        return Form(whole=True, text="true" if value else "false")
-    assert isinstance(value, int | float)
-    if not -_EXACT <= value <= _EXACT and (kind is int or gojson.number(value) != value):
+        return True, "true" if value else "false"
+    if not -_EXACT <= value <= _EXACT and (kind is int or gojson.number(value) != value):  # type: ignore[operator, arg-type]
         return None
-    return Form(whole=True, text=repr(value))
+    return True, repr(value)
 
 
 def whole(text: str) -> Form:
     """Return how a string goes by `${{P}}`: as it is, or JSON-encoded where it would parse as JSON."""
-    return Form(whole=True, text=quoted(text) if is_json(text) else text)
+    return True, quoted(text) if is_json(text) else text
 
 
 def quoted(text: str) -> str:
@@ -59,7 +55,7 @@ def quoted(text: str) -> str:
 
 def breaks_console(text: str) -> bool:
     """Return whether the console's textual substitution of `${P}` by `text` can break the template."""
-    return _BREAKS_CONSOLE.search(text) is not None
+    return _MAY_BREAK.search(text) is not None and _BREAKS_CONSOLE.search(text) is not None
 
 
 def holds_reference(text: str) -> bool:

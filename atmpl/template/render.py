@@ -7,10 +7,10 @@ from atmpl.template import data_volumes, provenance
 from atmpl.template.asked import Options, Owner
 from atmpl.template.console import protect
 from atmpl.template.formats.format import Draft, Format
-from atmpl.template.leaves import Leaf, part
+from atmpl.template.leaves import part
 from atmpl.template.limits import refuse
 from atmpl.template.literals import Literals
-from atmpl.template.names import Name, assign
+from atmpl.template.names import assign
 from atmpl.template.paths import SPEC, Path, dotted
 from atmpl.template.proof import prove
 from atmpl.template.references import form
@@ -106,28 +106,22 @@ class _Writer:
     def _instance(self, instance: dict[str, Any], _path: Path) -> dict[str, Any]:
         """Return the templated VirtualMachineInstanceSpec. Rules 1, 2, 3, 8 and 9."""
         copy, leaves = part(instance, self.literals, self.unique)
-        for leaf, name in zip(leaves, assign([path for path, *_ in leaves]), strict=True):
-            self._fill(leaf, name)
+        names = assign([leaf[0] for leaf in leaves])
+        for (path, value, container, key), (name, display, description, plain, whole, _) in zip(
+            leaves, names, strict=True
+        ):
+            sent = form(value)
+            if sent is None:
+                container[key] = value
+                self.warnings.append(warning(LITERAL_NUMBER, dotted(SPEC + path)))
+                continue
+            decoded, text = sent
+            container[key] = whole if decoded else plain
+            parameter = {"name": name, "displayName": display, "description": description, "value": text}
+            self.parameters.append(parameter)
+            if path[-1] in TREATED:
+                self._treat(path, parameter)
         return copy
-
-    def _fill(self, leaf: Leaf, name: Name) -> None:
-        """Put the reference into the leaf's hole, and add its parameter."""
-        path, value, container, key = leaf
-        sent = form(value)
-        if sent is None:
-            container[key] = value
-            self.warnings.append(warning(LITERAL_NUMBER, dotted(SPEC + path)))
-            return
-        container[key] = name.whole if sent.whole else name.plain
-        parameter: dict[str, Any] = {
-            "name": name.name,
-            "displayName": name.display,
-            "description": name.description,
-            "value": sent.text,
-        }
-        self.parameters.append(parameter)
-        if path[-1] in TREATED:
-            self._treat(path, parameter)
 
     def _treat(self, path: Path, parameter: dict[str, Any]) -> None:
         """Rules 8 and 9: what becomes of a default that is the source VM's own affair."""

@@ -1,6 +1,6 @@
 import pytest
 
-from atmpl.template.references import Form, form, holds_reference
+from atmpl.template.references import form, holds_reference
 
 FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays literal
     "a plain string goes by ${P}": ("virtio", (False, "virtio")),
@@ -41,7 +41,7 @@ FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays
 @pytest.mark.parametrize("sentence", FORMS)
 def test_the_form_follows_the_value(sentence):
     value, expected = FORMS[sentence]
-    assert form(value) == (None if expected is None else Form(*expected))
+    assert form(value) == expected
 
 
 REFERENCES = {  # text: whether a processor substitutes there, were all names defined (measured)

@@ -1,0 +1,107 @@
+import pytest
+
+import atmpl
+from atmpl.template import FORMATS, Format, ProcessError, RenderError
+from atmpl.template.formats import openshift
+from tests.template.vms import a_vm
+
+VM = a_vm({"hostname": "db", "x": {"name": "${A}"}}, labels={"a": "b"})
+
+
+def the_toy(**changes):
+    """A third format: this is all it takes."""
+
+    def assemble(draft):
+        labels = {"name": "LABELS", "value": "{}"}
+        return {
+            "apiVersion": "toy/v1",
+            "kind": "Toy",
+            "labels": draft.vm_labels,
+            "vm": draft.vm,
+            "with": draft.all_parameters(labels),
+        }
+
+    def process(toy, values=None, *, random=None):
+        template = {"objects": [toy["vm"]], "parameters": toy["with"], "labels": toy["labels"]}
+        return openshift.process(template, values, random=random)
+
+    fields = {
+        "name": "toy",
+        "target": "toy",
+        "api_version": "toy/v1",
+        "kind": "Toy",
+        "plural": "toys",
+        "content": ("vm", "with", "labels"),
+        "assemble": assemble,
+        "process": process,
+        "parameters": lambda toy: toy["with"],
+    }
+    return Format(**(fields | changes))
+
+
+def test_a_third_format_is_one_module_and_one_line(monkeypatch):
+    monkeypatch.setitem(FORMATS, "toy", the_toy())
+    template, warnings = atmpl.render(VM, format="toy")
+    assert warnings == ()
+    assert template["vm"]["spec"]["template"]["spec"] == {"hostname": "${HOSTNAME}", "x": {"name": "${{LITERAL0}}"}}
+    (made,) = atmpl.process(template, {"HOSTNAME": "web"})
+    assert made["spec"]["template"]["spec"] == {"hostname": "web", "x": {"name": "${A}"}}
+
+
+def test_a_third_format_is_proved_as_well(monkeypatch):
+    def process(toy, values=None, *, random=None):
+        raise ProcessError(["out of toys"])
+
+    monkeypatch.setitem(FORMATS, "toy", the_toy(process=process))
+    with pytest.raises(RenderError, match="its Toy cannot be processed"):
+        atmpl.render(VM, format="toy")
+
+
+def test_the_formats_are_those_of_the_design():
+    assert {
+        name: (each.name, each.target, each.api_version, each.kind, each.plural, each.content)
+        for name, each in FORMATS.items()
+    } == {
+        "openshift": (
+            "openshift",
+            "openshiftTemplate",
+            "template.openshift.io/v1",
+            "Template",
+            "templates",
+            ("objects", "parameters", "labels", "message"),
+        ),
+        "native": (
+            "native",
+            "virtualMachineTemplate",
+            "template.kubevirt.io/v1beta1",
+            "VirtualMachineTemplate",
+            "virtualmachinetemplates",
+            ("spec",),
+        ),
+    }
+
+
+def test_an_openshift_template_reads_from_top_to_bottom():
+    vm = a_vm({"hostname": "db"}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, annotations={"a": "b"})
+    template, _ = atmpl.render(vm)
+    assert list(template) == ["apiVersion", "kind", "metadata", "message", "labels", "objects", "parameters"]
+    assert list(template["metadata"]) == ["name", "labels", "annotations"]
+    assert list(template["objects"][0]) == ["apiVersion", "kind", "metadata", "spec"]
+    assert list(template["objects"][0]["metadata"]) == ["generateName", "labels", "annotations"]
+    assert list(template["parameters"][0]) == ["name", "displayName", "description", "value"]
+
+
+def test_a_native_template_has_the_vm_s_labels_as_a_default():
+    template, _ = atmpl.render(VM, format="native")
+    assert list(template) == ["apiVersion", "kind", "metadata", "spec"]
+    assert template["spec"]["virtualMachine"]["metadata"] == {"generateName": "vm-", "labels": "${{LABELS}}"}
+    names = [each["name"] for each in template["spec"]["parameters"]]
+    assert names == ["HOSTNAME", "LITERAL0", "LABELS"]
+    assert template["spec"]["parameters"][-1]["value"] == '{"a":"b"}'
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_labels_say_what_they_take_and_what_becomes_of_the_rest(format):
+    labels = FORMATS[format].parameters(atmpl.render(VM, format=format).template)[-1]
+    assert "JSON object of strings" in labels["description"]
+    assert "ignored" in labels["description"] or "refused" in labels["description"]
