@@ -21,6 +21,7 @@ Ts = TypeVarTuple("Ts")
 
 START = 1000.0  # seconds: where the clock begins, so that nobody takes 0 for "never"
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)  # what `utcnow` says at START
+RESOLUTION = 1e-6  # seconds: years from now, a float still tells such times apart
 SETTLE = 0.001  # real seconds in which bytes cross the loopback
 PATIENCE = 10.0  # real seconds for threads and children to say something before it counts as a deadlock
 
@@ -36,6 +37,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = START
         self._threads = 0  # jobs that run outside the loop
         super().__init__(_Selector(self))
+        self._clock_resolution = RESOLUTION
 
     def time(self) -> float:
         """Return the virtual time, in seconds."""

@@ -20,6 +20,12 @@ async def test_an_hour_passes_without_waiting() -> None:
 
 
 @virtual
+async def test_years_pass_too() -> None:
+    for _ in range(100):
+        await asyncio.sleep(31_536_000.123)
+
+
+@virtual
 async def test_timers_ring_in_their_order() -> None:
     rung: list[float] = []
 

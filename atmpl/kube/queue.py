@@ -11,7 +11,8 @@ Times are in seconds of the event loop's clock: a test that hands in a loop of i
 import asyncio
 import heapq
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from random import Random
 from typing import Generic, TypeVar
 
@@ -19,6 +20,7 @@ from atmpl.kube.backoff import added_jitter
 
 FIRST_WAIT, MOST_WAIT = 1.0, 300.0  # of a key that fails: at most 20 tries in its first hour
 MOVED_WAITS = (0.0, 0.02, 0.1, 0.5)  # of a key whose object moved on: at once, then the stream gets time to show it
+SLACK = 64  # deadlines that no longer count may stand in the heap; beyond that, at most as many as those that do
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -30,8 +32,9 @@ class Closed(Exception):  # noqa: N818 - an end, not a failure
 class WorkQueue(Generic[Item]):
     """Keys that need work. Every method is called from the one event loop that made the queue."""
 
-    def __init__(self, *, random: Random) -> None:
+    def __init__(self, *, random: Random, waited: Callable[[float], None] = lambda _: None) -> None:
         self._random = random
+        self._waited = waited  # told for how many seconds a key was ready, when a worker takes it
         self._loop = asyncio.get_running_loop()
         self._fresh: OrderedDict[Item, float] = OrderedDict()  # ready, since when; never also in _backlog or _busy
         self._backlog: OrderedDict[Item, float] = OrderedDict()  # ready, after everything in _fresh
@@ -66,11 +69,6 @@ class WorkQueue(Generic[Item]):
         """Whether nothing is ready and nothing is with a worker."""
         return not (self._fresh or self._backlog or self._busy)
 
-    def waited(self, item: Item) -> float:
-        """Return for how many seconds `item` has been ready; 0 where it is not."""
-        since = self._fresh.get(item, self._backlog.get(item))
-        return self._loop.time() - since if since is not None else 0.0
-
     def add(self, item: Item, *, backlog: bool = False) -> None:
         """Make `item` ready. A closed queue takes nothing more."""
         if self._closed:
@@ -98,8 +96,10 @@ class WorkQueue(Generic[Item]):
         self._due[item] = deadline
         self._pushed += 1
         heapq.heappush(self._heap, (deadline, self._pushed, item))
-        if self._heap[0][2] == item:
+        if self._heap[0][1] == self._pushed:
             self._set_timer()
+        elif len(self._heap) > 2 * len(self._due) + SLACK:
+            self._sweep()
 
     def retry(self, item: Item, after: float | None = None) -> None:
         """Put a key back that failed: later each time, and not before `after` seconds."""
@@ -121,6 +121,11 @@ class WorkQueue(Generic[Item]):
         self._failures.pop(item, None)
         self._moved.pop(item, None)
 
+    def drop(self, item: Item) -> None:
+        """Forget all about a key whose object is gone: failures and deadlines, which may be a year off."""
+        self.forget(item)
+        self._due.pop(item, None)
+
     def failures(self, item: Item) -> int:
         """Return how often in a row a key has failed."""
         return self._failures.get(item, 0)
@@ -136,12 +141,14 @@ class WorkQueue(Generic[Item]):
                 await waiter
             except asyncio.CancelledError:
                 if waiter.cancelled():
-                    self._idle.remove(waiter)
+                    with suppress(ValueError):  # an `add` that came upon it has taken it out
+                        self._idle.remove(waiter)
                 elif self._fresh or self._backlog:
                     self._wake_one()  # it was woken for a key that it will not take
                 raise
-        item, _ = (self._fresh or self._backlog).popitem(last=False)
+        item, since = (self._fresh or self._backlog).popitem(last=False)
         self._busy.add(item)
+        self._waited(self._loop.time() - since)
         return item
 
     def done(self, item: Item) -> None:
@@ -160,6 +167,11 @@ class WorkQueue(Generic[Item]):
             self._timer.cancel()
         while self._idle:
             self._wake_one()
+
+    def _sweep(self) -> None:
+        """Throw out the deadlines that no longer count: a key may get an earlier one any number of times."""
+        self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+        heapq.heapify(self._heap)
 
     def _wake_one(self) -> None:
         while self._idle:

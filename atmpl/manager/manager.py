@@ -39,7 +39,7 @@ class Manager:
         identity: str,
         lease: Lease | None = None,
     ) -> None:
-        self.queue: WorkQueue[Key] = WorkQueue(random=random)
+        self.queue: WorkQueue[Key] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
         self.requests = Requests(self.queue.add)
         self.vms = Vms(self._vm_changed)
         self.templates = {name: self._templates(format) for name, format in FORMATS.items()}

@@ -64,7 +64,7 @@ class Worker:
     async def _turn(self, key: Key) -> None:
         request = self._requests.get(key)
         if request is None:
-            self._queue.forget(key)
+            self._queue.drop(key)
             return
         if self._requests.defers(key):
             return

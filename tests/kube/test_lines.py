@@ -1,0 +1,63 @@
+"""A stream of bytes becomes lines."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atmpl.kube.lines import LINE_LIMIT, LineTooLongError, lines
+from tests import clock
+
+
+async def pieces(*of: bytes) -> AsyncIterator[bytes]:
+    for piece in of:
+        yield piece
+
+
+async def read(*of: bytes) -> list[list[bytes]]:
+    return [batch async for batch in lines(pieces(*of))]
+
+
+@pytest.mark.parametrize(
+    ("came", "read_as"),
+    {
+        "nothing": ([], []),
+        "a line": ([b"one\n"], [[b"one"]]),
+        "two lines in one piece": ([b"one\ntwo\n"], [[b"one", b"two"]]),
+        "a line in three pieces": ([b"o", b"n", b"e\n"], [[b"one"]]),
+        "an end that comes alone": ([b"one", b"\n"], [[b"one"]]),
+        "half a line after a whole one": ([b"one\ntw"], [[b"one"]]),
+        "half a line that is completed with more": ([b"one\ntw", b"o\nthree\n"], [[b"one"], [b"two", b"three"]]),
+        "half a line at the very end": ([b"tw", b"o"], []),
+        "empty lines": ([b"\n\n", b"\n"], [[b"", b""], [b""]]),
+        "empty pieces": ([b"", b"one", b"", b"\n"], [[b"one"]]),
+    }.values(),
+)
+async def test_lines_are_put_together_from(came: list[bytes], read_as: list[list[bytes]]) -> None:
+    assert await read(*came) == read_as
+
+
+@given(st.lists(st.binary(max_size=6)), st.data())
+def test_it_does_not_matter_where_a_stream_is_cut(texts: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(text.replace(b"\n", b"") + b"\n" for text in texts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
+    parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    found = [line for batch in clock.run(read(*parts)) for line in batch]
+    assert found == [text.replace(b"\n", b"") for text in texts]
+
+
+async def test_a_line_of_three_mebibytes_is_a_line() -> None:
+    piece = b"x" * 2**16
+    [[line]] = await read(*[piece] * 48, b"\n")
+    assert len(line) == 3 * 2**20
+
+
+async def test_a_line_without_an_end_is_given_up() -> None:
+    piece = b"x" * 2**20
+    with pytest.raises(LineTooLongError, match=r"more than 33,554,432 bytes"):
+        await read(*[piece] * (LINE_LIMIT // len(piece) + 1))
+
+
+async def test_many_short_lines_are_no_long_line() -> None:
+    assert sum(map(len, await read(*[b"x" * 2**20 + b"\n"] * 40))) == 40
