@@ -8,6 +8,7 @@ keeps the text of a reference: its dollars go by their JSON escape, which only t
 """
 
 import re
+from collections.abc import KeysView
 from typing import Any, Final
 
 import orjson
@@ -36,7 +37,10 @@ def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
     values = {parameter["name"]: parameter["value"] for parameter in parameters if parameter.get("value")}
     if not any(map(breaks_console, values.values())):
         return
-    if not any(_may_break(text, values) for text in (fixed, *(parameter["value"] for parameter in suspects))):
+    risky = {name for name, value in values.items() if "$" in value or breaks_console(value)}
+    if not any(
+        _may_break(text, values.keys(), risky) for text in (fixed, *(parameter["value"] for parameter in suspects))
+    ):
         return
     escaped: dict[str, str] = {}  # the reference that it was: the one that is decoded
     for parameter in suspects:
@@ -55,12 +59,12 @@ def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
             template[field] = _decoded(value, escaped, parameters)
 
 
-def _may_break(text: str, values: dict[str, str]) -> bool:
-    """Return whether replacing the references in `text` may bring a default there that breaks JSON text."""
-    found = [values[name] for name in _REFERENCE.findall(text) if name in values]
-    return any(breaks_console(value) or "$" in value for value in found) or any(
-        name in values for name in _WITHIN.findall(text)
-    )
+def _may_break(text: str, names: KeysView[str], risky: set[str]) -> bool:
+    """Return whether replacing the references in `text` may bring a default there that breaks JSON text.
+
+    `risky` are the parameters whose default does, or may begin another reference.
+    """
+    return not risky.isdisjoint(_REFERENCE.findall(text)) or not names.isdisjoint(_WITHIN.findall(text))
 
 
 def _refuse(labels: dict[str, str], escaped: dict[str, str]) -> None:

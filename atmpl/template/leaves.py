@@ -3,9 +3,10 @@
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
-from atmpl.template.limits import DEEPEST, refusal
+from atmpl.template.errors import RenderError
+from atmpl.template.limits import DEEPEST, LONGEST, refusal
 from atmpl.template.literals import Literals
-from atmpl.template.paths import SPEC, Path
+from atmpl.template.paths import SPEC, Path, dotted
 
 Leaf: TypeAlias = tuple[Path, Any, Any, str | int]
 """(path below `spec.template.spec`, the VM's value, the container in the copy, the key there)."""
@@ -24,18 +25,27 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
     their suffix. Raises RenderError for what is no JSON.
     """
     leaves: list[Leaf] = []
+    room = LONGEST
 
-    def mapping(source: dict[str, Any], path: Path) -> dict[str, Any]:
+    def enter(source: dict[str, Any] | list[Any], path: Path, size: int) -> None:
+        nonlocal room
+        room -= len(source) * size
         if len(path) >= _DEEPEST:
             raise refusal(SPEC + path, source)
+        if room < 0:
+            why = f"the paths of its leaves are longer than {LONGEST:,} characters together; shorten its keys"
+            raise RenderError(dotted(SPEC + path[:1]), why)
+
+    def mapping(source: dict[str, Any], path: Path, size: int) -> dict[str, Any]:
+        enter(source, path, size)
         copy: dict[str, Any] = {}
         for key, value in source.items():
             kind = type(value)
             hole = literals.key(key, source) if "${" in key else key
             if kind is dict:
-                copy[hole] = mapping(value, (*path, key))
+                copy[hole] = mapping(value, (*path, key), size + len(key) + 1)
             elif kind is list:
-                copy[hole] = sequence(value, (*path, key))
+                copy[hole] = sequence(value, (*path, key), size + len(key) + 1)
             elif unique and kind is str and value in unique and is_reference(path, key):
                 copy[hole] = value + SUFFIXED
             elif key == NAME and kind is str:
@@ -47,16 +57,15 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
                 copy[hole] = literals.copy(value, (*SPEC, *path, key))
         return copy
 
-    def sequence(source: list[Any], path: Path) -> list[Any]:
-        if len(path) >= _DEEPEST:
-            raise refusal(SPEC + path, source)
+    def sequence(source: list[Any], path: Path, size: int) -> list[Any]:
+        enter(source, path, size)
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)
             if kind is dict:
-                copy.append(mapping(value, (*path, index)))
+                copy.append(mapping(value, (*path, index), size + 1))
             elif kind is list:
-                copy.append(sequence(value, (*path, index)))
+                copy.append(sequence(value, (*path, index), size + 1))
             elif kind in _SURE or (kind is float and isfinite(value)):
                 copy.append(None)
                 leaves.append(((*path, index), value, copy, index))
@@ -64,7 +73,7 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
                 copy.append(literals.copy(value, (*SPEC, *path, index)))
         return copy
 
-    return mapping(spec, ()), leaves
+    return mapping(spec, (), 0), leaves
 
 
 def is_reference(path: Path, key: str) -> bool:

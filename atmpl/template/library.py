@@ -6,6 +6,7 @@ from typing import Any, Literal
 from atmpl.template.asked import Options
 from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats import FORMATS, Format
+from atmpl.template.limits import is_text
 from atmpl.template.render import Render
 from atmpl.template.render import render as render_as
 
@@ -24,18 +25,18 @@ def render(
     `vm` is a VirtualMachine as plain dicts and lists, and is not changed; `format` is `openshift` or `native`; `name`
     is the template's, `<vm>-template` without one. Raises RenderError, with a path, and nothing else.
     """
-    target = FORMATS.get(format)
-    if target is None:
-        raise RenderError("", f"unknown format {format!r}; formats are {', '.join(FORMATS)}")
     options = Options(identity, data_volumes, secrets)
     for field, (value, known) in {
+        "format": (format, tuple(FORMATS)),
         "identity": (identity, ("Fresh", "Preserve")),
         "data_volumes": (data_volumes, ("Preserve", "Unique")),
         "secrets": (secrets, ("Preserve", "Require")),
     }.items():
         if value not in known:
             raise RenderError("", f"{field} is {value!r}; give {' or '.join(known)}")
-    return render_as(vm, format=target, name=name or f"{_name(vm)}-template", options=options)
+    if name is not None and (type(name) is not str or not name or not is_text(name)):
+        raise RenderError("", f"name is {name!a:.60}; give the template's name")
+    return render_as(vm, format=FORMATS[format], name=name or f"{_name(vm)}-template", options=options)
 
 
 def _name(vm: Any) -> str:

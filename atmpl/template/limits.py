@@ -9,6 +9,9 @@ from atmpl.template.errors import RenderError
 from atmpl.template.paths import Path, dotted
 
 DEEPEST: Final = 200  # levels of objects and lists in one VM, the VM itself included
+# Characters of the paths of all leaves together, each without its last key. Every name repeats its path, so that a VM
+# of one long key and many leaves below it would become gigabytes; a cluster stores 1 MiB.
+LONGEST: Final = 8 * 2**20
 
 _STRICT: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -44,7 +47,7 @@ def _first(value: Any, path: Path) -> RenderError | None:
     """Return the error for the first thing at or below `path` that no JSON text can hold; None without one."""
     kind = type(value)
     if kind is str:
-        return None if _is_text(value) else RenderError(dotted(path), "holds a lone surrogate; write whole characters")
+        return None if is_text(value) else RenderError(dotted(path), "holds a lone surrogate; write whole characters")
     if kind is int:
         if -(2**63) <= value < 2**64:
             return None
@@ -58,14 +61,15 @@ def _first(value: Any, path: Path) -> RenderError | None:
     for key, item in value.items() if kind is dict else enumerate(value):
         if kind is dict and type(key) is not str:
             return RenderError(dotted(path), f"has the key {key!r:.40}; write keys as strings")
-        if isinstance(key, str) and not _is_text(key):
+        if isinstance(key, str) and not is_text(key):
             return RenderError(dotted((*path, key)), "its key holds a lone surrogate; write whole characters")
         if error := _first(item, (*path, key)):
             return error
     return None
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Return whether `text` is whole characters: no half of a surrogate pair alone."""
     try:
         text.encode()
     except UnicodeEncodeError:

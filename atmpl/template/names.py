@@ -1,9 +1,7 @@
 """A path's parameter name. Rule 2: names depend on the path alone, and are unique for any JSON."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -48,40 +46,66 @@ class Name(NamedTuple):
     description: str  # disk0-bus
     plain: str  # ${DISK0_BUS}
     whole: str  # ${{DISK0_BUS}}
-    usable: bool = True  # not reserved, not empty
+    usable: bool  # not reserved, not empty
 
 
 def assign(paths: Sequence[Path]) -> list[Name]:
     """Return the names of all leaves of one VM, in order; the paths are those below `spec.template.spec`."""
     names = [natural(path) for path in paths]
-    taken = {name.name for name in names if not name.usable}
-    if len({name.name for name in names}) < len(names):
-        taken |= _shared(names)
-    # A name made longer might be another leaf's by chance or by malice: so until all differ, with further digits.
-    turn = 0
-    while taken:
-        for index, name in enumerate(names):
-            if name.name in taken:
-                names[index] = _named(f"{name.name}_{_digits(paths[index], turn)}", name.display)
-        taken = _shared(names)
-        turn += 1
+    distinct = {name.name for name in names}
+    if len(distinct) < len(names) or not all(name.usable for name in names):
+        _lengthen(names, paths)
     return names
 
 
-@lru_cache(maxsize=1 << 14)
+def _lengthen(names: list[Name], paths: Sequence[Path]) -> None:
+    """Give digits to the leaves that share a name, or have none of their own.
+
+    A longer name might be another leaf's by chance or by malice: so until all differ, with further digits.
+    """
+    holders: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        holders.setdefault(name.name, []).append(index)
+    taken = [name for name, indexes in holders.items() if len(indexes) > 1 or not names[indexes[0]].usable]
+    turn = 0
+    while taken:
+        given: dict[str, None] = {}
+        for index in [index for name in taken for index in holders.pop(name)]:
+            old = names[index]
+            names[index] = new = _named(f"{old.name}_{_digits(paths[index], turn)}", old.display)
+            holders.setdefault(new.name, []).append(index)
+            given[new.name] = None
+        taken = [name for name in given if len(holders[name]) > 1]
+        turn += 1
+
+
 def natural(path: Path) -> Name:
-    """Return the name of the leaf at `path`, were it alone. Cached for all VMs, since most have the same paths."""
+    """Return the name of the leaf at `path`, were it alone."""
+    name = _KNOWN.get(path)
+    if name is None:
+        name = _natural(path)
+        if sum(len(key) for key in path if isinstance(key, str)) <= _KEPT_SIZE:
+            if len(_KNOWN) >= _KEPT:
+                _KNOWN.clear()
+            _KNOWN[path] = name
+    return name
+
+
+# Names already made, for all VMs, since most have the same paths. Bounded in number and in size.
+_KNOWN: Final[dict[Path, Name]] = {}
+_KEPT: Final = 1 << 14
+_KEPT_SIZE: Final = 256
+
+
+def _natural(path: Path) -> Name:
     words = _words(path)
     name = "_".join(word + "_".join(map(str, indexes)) for word, indexes in words)
-    return _named(name, _display(words) or name)._replace(usable=bool(name) and not RESERVED.fullmatch(name))
+    return _named(name, _display(words) or name)
 
 
 def _named(name: str, display: str) -> Name:
-    return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}")
-
-
-def _shared(names: list[Name]) -> set[str]:
-    return {name for name, times in Counter(name.name for name in names).items() if times > 1}
+    usable = bool(name) and not RESERVED.fullmatch(name)
+    return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", usable)
 
 
 def _digits(path: Path, turn: int) -> str:

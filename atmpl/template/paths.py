@@ -1,7 +1,6 @@
 """Paths: tuples of map keys and list indexes, and how they are written for people and for machines."""
 
 import re
-from functools import lru_cache
 from typing import Final, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -11,7 +10,6 @@ SPEC: Final[Path] = ("spec", "template", "spec")  # the VirtualMachineInstanceSp
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-@lru_cache(maxsize=1 << 12)
 def dotted(path: Path) -> str:
     """Return `path` as the API server writes paths: `spec.template.spec.volumes[0].name`, `metadata.labels[a/b]`."""
     parts: list[str] = []

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from atmpl.template import data_volumes, provenance
 from atmpl.template.asked import Options, Owner
 from atmpl.template.console import protect
+from atmpl.template.errors import RenderError
 from atmpl.template.formats.format import Draft, Format
 from atmpl.template.leaves import part
 from atmpl.template.limits import refuse
@@ -36,6 +37,15 @@ def render(
     owner: Owner | None = None,
 ) -> Render:
     """Return the proved template of `vm`; `vm` is not changed. Raises RenderError, and nothing else."""
+    try:
+        return _render(vm, format=format, name=name, namespace=namespace, options=options, owner=owner)
+    except RecursionError as error:  # within the limits of input, but a deep caller left too little of the stack
+        raise RenderError("", "is nested too deep for what is left of the stack; call from less deep") from error
+
+
+def _render(
+    vm: dict[str, Any], *, format: Format, name: str, namespace: str | None, options: Options, owner: Owner | None
+) -> Render:
     refuse(vm)
     source = read(vm)
     writer = _Writer(source, options)
@@ -107,7 +117,7 @@ class _Writer:
         """Return the templated VirtualMachineInstanceSpec. Rules 1, 2, 3, 8 and 9."""
         copy, leaves = part(instance, self.literals, self.unique)
         names = assign([leaf[0] for leaf in leaves])
-        for (path, value, container, key), (name, display, description, plain, whole, _) in zip(
+        for (path, value, container, key), (name, display, description, plain, whole, *_) in zip(
             leaves, names, strict=True
         ):
             sent = form(value)

@@ -1,7 +1,6 @@
 """The design's tables: rules 8, 9, 10 and 12. A shape is a path in which `int` stands for any list index."""
 
 import re
-from functools import lru_cache
 from typing import Final, TypeAlias
 
 from atmpl.template.paths import Path
@@ -9,7 +8,6 @@ from atmpl.template.paths import Path
 Shape: TypeAlias = tuple[str | type[int], ...]
 
 
-@lru_cache(maxsize=1 << 12)
 def shape(path: Path) -> Shape:
     """Return the shape of `path`."""
     return tuple(int if isinstance(key, int) else key for key in path)

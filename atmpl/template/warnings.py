@@ -27,7 +27,7 @@ MESSAGES: Final = {
         "secrets: Require, or keep the data in a Secret."
     ),
     LITERAL_NUMBER: (
-        "This integer is too large for a parameter, which would round it, so it stays in the template as it is. "
+        "This number is too large for a parameter, which would round it, so it stays in the template as it is. "
         "To change it, edit the template's object itself."
     ),
 }

@@ -1,4 +1,7 @@
+import inspect
 import math
+import re
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -148,7 +151,37 @@ def test_text_that_nobody_expects_is_carried():
     assert made["spec"] == vm["spec"]
 
 
+LONG = {  # VMs whose names would repeat long keys without end: the path
+    "one long key and many leaves below": ({"x": {"k" * 100_000: dict.fromkeys(map(str, range(100)), 1)}}, "x"),
+    "one long key that no name has": (
+        {"volumes": [{"k" * 100_000: dict.fromkeys(map(str, range(100)), 1)}]},
+        "volumes",
+    ),
+    "many leaves far below": ({"x": {"k" * 1000: {"l" * 1000: [1] * 10_000}}}, "x"),
+}
+
+
+@pytest.mark.parametrize("sentence", LONG)
+def test_paths_that_are_too_long_together_are_refused(sentence):
+    instance, path = LONG[sentence]
+    with pytest.raises(RenderError, match="shorten its keys") as caught:
+        atmpl.render(a_vm(instance))
+    assert caught.value.path == f"{INSTANCE}.{path}"
+
+
+def test_a_caller_that_leaves_too_little_of_the_stack_is_told():
+    def deeper(left):
+        return deeper(left - 1) if left else atmpl.render(a_vm({"x": nested(196)}))
+
+    with pytest.raises(RenderError, match="less deep"):
+        deeper(sys.getrecursionlimit() - len(inspect.stack()) - 60)
+
+
 ARGUMENTS = {
+    "a name that is empty": {"name": ""},
+    "a name that is a number": {"name": 5},
+    "a name with a lone surrogate": {"name": "\udfff"},
+    "a format that is a list": {"format": ["openshift"]},
     "an unknown format": {"format": "helm"},
     "an unknown identity": {"identity": "fresh"},
     "an unknown choice of data volumes": {"data_volumes": "x"},
@@ -159,5 +192,5 @@ ARGUMENTS = {
 @pytest.mark.parametrize("sentence", ARGUMENTS)
 def test_an_argument_that_is_none_says_what_to_give(sentence):
     (value,) = ARGUMENTS[sentence].values()
-    with pytest.raises(RenderError, match=repr(value)):
+    with pytest.raises(RenderError, match=re.escape(ascii(value))):
         atmpl.render(a_vm({}), **ARGUMENTS[sentence])

@@ -145,3 +145,18 @@ def test_a_key_made_like_a_longer_name_does_not_break_uniqueness():
 def test_a_name_of_many_capitals_and_digits_is_unlike_a_reserved_one():
     assert natural(("literals", 0)).name == "LITERAL0"
     assert [name.name for name in assign([("literals", 0)])] == [f"LITERAL0_{digits('/spec/template/spec/literals/0')}"]
+
+
+def test_a_chain_of_keys_made_like_longer_names_ends():
+    """Each key is what digits make of the one before, so that every round finds one more name taken."""
+    paths = [("a-b",), ("a.b",)]
+    name = "A_B"
+    for turn in range(20):
+        digest = sha256(b"/spec/template/spec/a-b")
+        for _ in range(turn // 8):
+            digest = sha256(digest.digest())
+        name += "_" + digest.hexdigest()[turn % 8 * 8 :][:8].upper()
+        paths.append((name.lower(),))
+    names = [each.name for each in assign(paths)]
+    assert len(set(names)) == len(paths)
+    assert names[0].startswith(name)
