@@ -63,6 +63,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         answer(full_parser())
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _answer(words)
+        finally:
+            terminal.finish()  # also where the help leaves by SystemExit
+    except CommandError as error:
+        terminal.error(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        terminal.forget()
+        return CUT_OFF
+
+
+def _answer(words: list[str]) -> int:
+    """Do what was typed. Raises CommandError; help, version and wrong usage leave by SystemExit."""
     top, parsers = top_parser({entry.name: entry.help for entry in COMMANDS})
     entry = next((entry for entry in COMMANDS if words[:1] == [entry.name]), None)
     if entry is None:
@@ -90,16 +107,6 @@ def _module(entry: Entry) -> Command:
 def _obey(command: Command, parser: Parser, words: Sequence[str]) -> int:
     args = parser.parse_intermixed_args(words)  # options may stand between files
     try:
-        status = command.run(args)
-        sys.stdout.flush()
+        return command.run(args)
     except UsageError as wrong:
         parser.error(str(wrong))
-    except CommandError as error:
-        terminal.error(str(error))
-        return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains as it flushes
-        return CUT_OFF
-    return status

@@ -15,6 +15,8 @@ from argcomplete.completers import SuppressCompleter
 from argcomplete.finders import CompletionFinder
 from argcomplete.shell_integration import shellcode
 
+from atmpl.cli import terminal
+
 DESCRIPTION = """\
 Print what a shell needs to complete commands, options and parameters with Tab.
 """
@@ -52,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the script of one shell."""
-    sys.stdout.write(shellcode(["atmpl"], shell=args.shell).strip() + "\n")
+    terminal.put(f"{shellcode(['atmpl'], shell=args.shell).strip()}\n".encode())
     return 0
 
 

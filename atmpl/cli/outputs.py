@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from typing import Any
 
 import orjson
 
+from atmpl.cli import terminal
 from atmpl.cli.errors import CommandError
 from atmpl.cli.yaml import write
 
@@ -35,7 +35,7 @@ class Output:
         self._started = False
 
     def write(self, value: Any) -> None:
-        """Write the next object. Raises CommandError where it is nested deeper than can be written."""
+        """Write the next object. Raises CommandError where it is nested too deep, and as `terminal.put` does."""
         try:
             data = _json(value) if self._form == "json" else write(value).encode("utf-8", "surrogatepass")
         except RecursionError:
@@ -43,7 +43,7 @@ class Output:
         if self._started and self._form == "yaml":
             data = b"---\n" + data
         self._started = True
-        sys.stdout.buffer.write(data)
+        terminal.put(data)
 
 
 def _json(value: Any) -> bytes:

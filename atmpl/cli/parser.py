@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import atmpl
 from atmpl.cli import terminal
@@ -52,6 +52,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(allow_abbrev=False, formatter_class=_Formatter, **kwargs)  # type: ignore[arg-type]
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or version; argparse itself would swallow the error where nothing can be written."""
+        if file is sys.stdout:
+            terminal.put(message.encode("utf-8", "replace"))
+        else:
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         """Say `message` and leave with 2."""

@@ -118,7 +118,7 @@ def _said(value: Any) -> str:
 def _print(declared: list[Parameter], given: dict[str, str], form: str | None) -> None:
     if form is None:
         text = table(declared, given, terminal.width(sys.stdout) if sys.stdout.isatty() else None)
-        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        terminal.put(text.encode("utf-8", "replace"))
     else:
         Output(form).write([_fields(parameter, given) for parameter in declared])
 

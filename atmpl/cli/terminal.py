@@ -1,11 +1,39 @@
-"""How the commands speak to a person: on standard error, coloured only on a terminal and unless NO_COLOR is set."""
+"""Standard output, and what a person is told on standard error: coloured only on a terminal, unless NO_COLOR is set."""
 
 import os
 import sys
 from typing import TextIO
 
+from atmpl.cli.errors import CommandError
+
 RED, YELLOW, BOLD = "31;1", "33;1", "1"
 _ERASE = "\r\x1b[K"  # the line that the cursor is on
+
+
+def put(data: bytes) -> None:
+    """Write to standard output. Raises CommandError where that cannot be, BrokenPipeError where the reader has left."""
+    try:
+        sys.stdout.flush()  # what stands in the text's buffer goes first
+        sys.stdout.buffer.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def finish() -> None:
+    """Send off what was written to standard output; raises as `put` does."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def forget() -> None:
+    """Drop what could not be written to standard output: the interpreter would complain of it as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def error(sentence: str) -> None:
@@ -55,6 +83,11 @@ def width(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except OSError:
         return 80
+
+
+def _unwritable(error: OSError) -> CommandError:
+    forget()
+    return CommandError(f"standard output: {(error.strerror or str(error)).lower()}")
 
 
 def _say(kind: str, style: str, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import atmpl
 from atmpl import cli
 from atmpl.cli.errors import CommandError, UsageError
+from tests.cli.test_render import VM
+from tests.cli.typed import typed
 
 
 @pytest.fixture
@@ -116,3 +119,27 @@ def test_a_reader_that_leaves_early_causes_no_complaint():
         writer.stdout.close()
         assert writer.stderr.read() == b""
     assert writer.returncode == 141
+
+
+UNWRITABLE = {
+    "templates": ["render", "vm.yaml"],
+    "objects": ["process", "t.yaml"],
+    "a table": ["process", "t.yaml", "--print-params"],
+    "a shell's script": ["completion", "bash"],
+    "the help": ["--help"],
+    "a command's help": ["render", "--help"],
+    "the version": ["--version"],
+}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("case", UNWRITABLE)
+def test_output_that_cannot_be_written_is_one_sentence_and_exit_status_1(case, tmp_path):
+    (tmp_path / "vm.yaml").write_text(VM.format(name="web"))
+    (tmp_path / "t.yaml").write_text(typed("render", "-", stdin=VM.format(name="web")).out)
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "atmpl", *UNWRITABLE[case]],
+            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (1, "error: standard output: no space left on device\n")
