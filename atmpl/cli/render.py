@@ -1,6 +1,7 @@
 """`atmpl render`: virtual machines in, templates out; no cluster is asked."""
 
 import argparse
+import re
 import sys
 from typing import Any
 
@@ -52,11 +53,16 @@ INSTEAD = {  # warning reason: what to type against it
 }
 
 
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl render` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("files", metavar="FILE", nargs="*", help="what to render; - is standard input")
-    parser.add_argument("--name", help="the template's name; default: that of the virtual machine and -template")
+    parser.add_argument(
+        "--name", type=_name, help="the template's name; default: that of the virtual machine and -template"
+    )
     parser.add_argument(
         "--format",
         choices=list(FORMATS),
@@ -104,6 +110,16 @@ def run(args: argparse.Namespace) -> int:
             rendering.refuse(str(error))
     terminal.settle()
     return 1 if rendering.refused else 0
+
+
+def _name(text: str) -> str:
+    """Return a name that a cluster takes. Raises argparse's error, in the words of the request's definition."""
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names no template; write a name of lower case letters, digits, '-' and '.', each part beginning "
+            "and ending with a letter or a digit, such as fedora-1"
+        )
+    return text
 
 
 class _Rendering:

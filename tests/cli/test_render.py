@@ -126,6 +126,22 @@ def test_the_templates_name_can_be_given():
     assert yaml.safe_load(came.out)["metadata"]["name"] == "golden"
 
 
+@pytest.mark.parametrize("name", ["BAD_NAME", "a b", "", "-a", "a..b", "a\n", "a" * 254])
+def test_a_name_that_no_cluster_takes_is_wrong_usage(name):
+    came = typed("render", f"--name={name}", stdin=VM.format(name="web"))
+    assert (came.status, came.out) == (2, "")
+    assert came.err.startswith(
+        f"error: argument --name: {name!r} names no template; write a name of lower case letters, digits, '-' and '.', "
+        "each part beginning and ending with a letter or a digit, such as fedora-1\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["a", "fedora-1", "1.b-c.d", "a" * 253])
+def test_a_name_that_a_cluster_takes_is_the_templates(name):
+    came = typed("render", "--name", name, stdin=VM.format(name="web"))
+    assert yaml.safe_load(came.out)["metadata"]["name"] == name
+
+
 def test_one_name_is_for_one_template():
     came = typed("render", "--name", "golden", stdin=VM.format(name="a") + "---\n" + VM.format(name="b"))
     assert (came.status, came.out.count("kind: Template")) == (1, 1)
