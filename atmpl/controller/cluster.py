@@ -78,8 +78,11 @@ class Cluster(Protocol):
     def template_version(self, format: Format, key: Key) -> str | None:
         """Return the resourceVersion of a template kept in step, as the stream shows it; None where it shows none."""
 
-    async def vm(self, source: Key) -> dict[str, Any] | None:
-        """Read the VM; None only when a read that no cache can have answered says so."""
+    async def vm(self, source: Key, *, fresh: bool = False) -> dict[str, Any] | None:
+        """Read the VM: as the stream showed it, or later; the newest where `fresh`.
+
+        None only when a read that no cache can have answered says so.
+        """
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
         """Write a new template, `body` being its JSON."""

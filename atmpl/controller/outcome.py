@@ -28,6 +28,15 @@ class WarningReason(StrEnum):
     SOURCE_GONE = "SourceGone"
 
 
+def source_gone(vm: Key) -> RenderWarning:
+    """Return the warning that a VM is deleted and its template, kept in step until then, is not."""
+    message = (
+        f"VM {vm} is deleted; the template stays as it was last rendered. "
+        "Nothing needs doing: if a VM of that name comes back, the template follows it"
+    )
+    return RenderWarning(WarningReason.SOURCE_GONE, message, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The VM that was rendered, as the status names it."""
@@ -55,6 +64,7 @@ class Rendered:
     warnings: tuple[RenderWarning, ...]
     digest: str  # empty under Once: there is nothing to compare with later
     written: bool  # whether this reconcile wrote the template
+    seconds: float = 0.0  # that rendering and proving took
 
 
 @dataclass(frozen=True, slots=True)

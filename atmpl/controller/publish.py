@@ -1,23 +1,42 @@
-"""A rendered template goes to the cluster, or stays back: a template that is not ours is never written over.
+"""A rendered template goes to the cluster, or stays back: a template that is not ours is never written over."""
 
-Ownership is the request's uid as a label of the template: neither memory nor an ownerReference. Design section 3.
-"""
-
-from enum import Enum, auto
 from typing import Any, NamedTuple
 
 import orjson
 
-from atmpl.controller.cluster import Cluster, NotServedError, TakenError, TemplateMeta
-from atmpl.controller.outcome import Moved, Outcome, Published, Reason, Refused, Rendered, Source, Waiting
+from atmpl.controller.cluster import Cluster, NotServedError, OversizeError, TakenError, TemplateMeta
+from atmpl.controller.outcome import (
+    Moved,
+    Outcome,
+    Published,
+    Reason,
+    Refused,
+    Rendered,
+    Source,
+    SourceGone,
+    Waiting,
+    source_gone,
+)
+from atmpl.controller.ownership import Whose, is_ours, meta_of, whose
 from atmpl.controller.patch import difference, release_patch
 from atmpl.controller.request import Asked, Request
+from atmpl.controller.vm import UNSEEN
 from atmpl.template import Render
-from atmpl.template.provenance import REFRESH, REQUEST, REQUEST_UID, SOURCE_GENERATION, SOURCE_UID
+from atmpl.template.provenance import REFRESH, REQUEST, SOURCE_GENERATION, SOURCE_UID
 from atmpl.template.size import stored_size
 
 STORED_LIMIT = 1_048_576  # bytes; the server's own limit is near 1.5 MiB and answers 500 there (measured)
-LOOK_AGAIN = 60.0  # seconds between two looks at a template that is in the way
+
+LOOK_AGAIN = {  # seconds between two looks at what is in the way; each costs one read of metadata
+    Reason.TARGET_CONFLICT: 60.0,
+    Reason.FORMAT_UNAVAILABLE: 300.0,  # the format's stream tells sooner, unless its news crosses with our verdict
+}
+
+
+_REMEDY = (
+    "Delete it, and this request goes on within a minute; or delete this request and create it again with another "
+    "target name"
+)
 
 
 class Made(NamedTuple):
@@ -26,15 +45,7 @@ class Made(NamedTuple):
     render: Render
     source: Source
     digest: str  # of the VM it was made from
-
-
-class Whose(Enum):
-    """To whom a template of the wanted name belongs."""
-
-    OURS = auto()
-    STRAY = auto()  # names this request, and no living one has its uid: left by a race
-    EARLIER = auto()  # made for a request of the same name that is no more
-    FOREIGN = auto()
+    seconds: float  # that rendering and proving took
 
 
 async def publish(request: Request, asked: Asked, made: Made, cluster: Cluster) -> Outcome:
@@ -53,12 +64,8 @@ async def publish(request: Request, asked: Asked, made: Made, cluster: Cluster) 
     if there is None:
         try:
             published = await cluster.create_template(asked.format, key.namespace, body)
-        except NotServedError:
-            return Waiting(
-                Reason.FORMAT_UNAVAILABLE,
-                f"This cluster does not serve {asked.format.api_version} {asked.format.kind}; "
-                "the template is made as soon as it does",
-            )
+        except OversizeError as error:
+            return _refused_by_server(error)
         except TakenError:
             there = await cluster.template(asked.format, key)
             if there is None:
@@ -74,75 +81,109 @@ async def _claim(request: Request, asked: Asked, made: Made, there: dict[str, An
     meta = meta_of(there)
     match await whose(meta, request, cluster):
         case Whose.OURS if not asked.keep_in_step:
-            return await _adopt(request, asked, made, there, cluster)
+            return await _adopt(request, asked, there, cluster, made)
         case Whose.OURS:
             patch = difference(there, made.render.template, asked.format)
         case Whose.STRAY:
             patch = difference(there, made.render.template, asked.format, take_over=True)
         case Whose.EARLIER:
-            return Waiting(Reason.TARGET_CONFLICT, _earlier(asked, key, meta), LOOK_AGAIN)
+            return _conflict(_earlier(asked, key, meta))
         case Whose.FOREIGN:
-            return Waiting(Reason.TARGET_CONFLICT, _foreign(asked, key), LOOK_AGAIN)
+            return _conflict(_foreign(asked, key, meta))
     if not patch:
         return _rendered(asked, made, Published(meta.uid, meta.version), there, written=False)
-    published = await cluster.patch_template(asked.format, key, patch)
+    try:
+        published = await cluster.patch_template(asked.format, key, patch)
+    except OversizeError as error:
+        return _refused_by_server(error)
     return _rendered(asked, made, published, made.render.template, written=True)
 
 
-async def _adopt(request: Request, asked: Asked, made: Made, there: dict[str, Any], cluster: Cluster) -> Outcome:
-    """Once: an earlier try wrote this template and could not say so. It stays as it is, whatever the VM says by now."""
-    meta = meta_of(there)
-    published = Published(meta.uid, meta.version)
-    if REFRESH in meta.labels:
-        published = await cluster.patch_template(asked.format, request.template_key(asked), release_patch(meta))
-    generation = meta.annotations.get(SOURCE_GENERATION, "")
-    source = made.source
-    if (meta.annotations.get(SOURCE_UID), generation) != (source.uid, str(source.generation)):
-        source = Source(meta.annotations.get(SOURCE_UID, ""), int(generation) if generation.isdecimal() else 0, "")
-    return _rendered(asked, made._replace(source=source), published, there, written=False)
+async def made_earlier(request: Request, asked: Asked, cluster: Cluster) -> Outcome | None:
+    """Return what stands from earlier, where the VM gives nothing any more; None where no template of ours does.
 
-
-async def release(request: Request, asked: Asked, cluster: Cluster) -> None:
-    """OnChange became Once: take the label off that has the template kept in step, and nothing else."""
+    An earlier try may have written the template and not come to say so before the VM was deleted or spoiled.
+    """
     key = request.template_key(asked)
     meta = await cluster.template_meta(asked.format, key)
-    if meta and REFRESH in meta.labels and meta.labels.get(REQUEST_UID) == request.uid:
-        await cluster.patch_template(asked.format, key, release_patch(meta))
+    if meta is None or not is_ours(meta, request):
+        return None
+    if asked.keep_in_step and request.told.digest:
+        return SourceGone(asked.source)
+    there = await cluster.template(asked.format, key)
+    if there is None or not is_ours(meta_of(there), request):
+        return Moved("template")
+    return await _adopt(request, asked, there, cluster, None)
 
 
-async def is_taken_still(request: Request, asked: Asked, cluster: Cluster) -> bool:
-    """Whether the template that was in the way still is: one metadata read, and only where the status says so."""
-    if request.told.reason != Reason.TARGET_CONFLICT:
-        return False
-    meta = await cluster.template_meta(asked.format, request.template_key(asked))
-    return meta is not None and await whose(meta, request, cluster) in {Whose.EARLIER, Whose.FOREIGN}
+async def _adopt(request: Request, asked: Asked, there: dict[str, Any], cluster: Cluster, made: Made | None) -> Outcome:
+    """Take a template for published that an earlier try wrote. It stays as it is, whatever the VM says by now.
 
-
-async def whose(meta: TemplateMeta, request: Request, cluster: Cluster) -> Whose:
-    """Judge a template by its labels, its provenance and its age.
-
-    A stale replica sees a template of the request's successor just as it would see a stray: so the cluster is asked
-    whether this request still lives before anything of that kind is taken over.
+    Under Once, `made` is what would have been published now; under OnChange there is no VM any more.
     """
-    uid = meta.labels.get(REQUEST_UID)
-    if uid == request.uid:
-        return Whose.OURS
-    if uid is None or meta.annotations.get(REQUEST) != str(request.key):
-        return Whose.FOREIGN
-    if meta.created < request.created:
-        return Whose.EARLIER
-    return Whose.STRAY if await cluster.is_living(request) else Whose.FOREIGN
+    meta = meta_of(there)
+    published = Published(meta.uid, meta.version)
+    if REFRESH in meta.labels and not asked.keep_in_step:
+        published = await cluster.patch_template(asked.format, request.template_key(asked), release_patch(meta))
+    source = _provenance(meta)
+    warnings = made.render.warnings if made else ()
+    if made and (made.source.uid, made.source.generation) == (source.uid, source.generation):
+        source = made.source
+    if asked.keep_in_step:
+        warnings = (source_gone(asked.source),)
+    return Rendered(
+        source=source,
+        published=published,
+        parameters=len(asked.format.parameters(there)),
+        warnings=warnings,
+        digest=UNSEEN if asked.keep_in_step else "",
+        written=False,
+    )
 
 
-def meta_of(template: dict[str, Any]) -> TemplateMeta:
-    """Return what of a whole template decides whose it is."""
-    metadata = template["metadata"]
-    return TemplateMeta(
-        uid=metadata["uid"],
-        version=metadata["resourceVersion"],
-        created=metadata["creationTimestamp"],
-        labels=metadata.get("labels") or {},
-        annotations=metadata.get("annotations") or {},
+def _provenance(meta: TemplateMeta) -> Source:
+    """Return from which VM a template says it was made. Anybody may have edited it: it is believed in bounds only."""
+    uid, generation = meta.annotations.get(SOURCE_UID, ""), meta.annotations.get(SOURCE_GENERATION, "")
+    plausible = generation.isascii() and generation.isdecimal() and len(generation) <= 18  # an int64, for certain
+    return Source(uid if len(uid) <= 128 else "", int(generation) if plausible else 0, "")  # 128: the CRD's limit
+
+
+async def release(request: Request, asked: Asked, cluster: Cluster) -> bool:
+    """OnChange became Once: take the label off that has the template kept in step, and nothing else.
+
+    Return whether that settles the request; not so where no template of ours is there, and none is said to be.
+    """
+    key = request.template_key(asked)
+    meta = await cluster.template_meta(asked.format, key)
+    ours = meta is not None and is_ours(meta, request)
+    if meta is not None and ours and REFRESH in meta.labels:
+        await cluster.patch_template(asked.format, key, release_patch(meta))
+    return ours or request.rendered
+
+
+async def is_hindered(request: Request, asked: Asked, cluster: Cluster) -> bool:
+    """Whether what was in the way still is: one read of metadata, and only where the status says so."""
+    reason = request.told.reason
+    if reason not in LOOK_AGAIN:
+        return False
+    try:
+        meta = await cluster.template_meta(asked.format, request.template_key(asked))
+    except NotServedError:
+        if reason == Reason.FORMAT_UNAVAILABLE:
+            return True
+        raise
+    if meta is None or reason == Reason.FORMAT_UNAVAILABLE:
+        return False
+    return await whose(meta, request, cluster) in {Whose.EARLIER, Whose.FOREIGN}
+
+
+def unavailable(asked: Asked) -> Outcome:
+    """Return that the format is not served."""
+    return Waiting(
+        Reason.FORMAT_UNAVAILABLE,
+        f"This cluster does not serve {asked.format.api_version} {asked.format.kind}; "
+        "the template is made as soon as it does",
+        LOOK_AGAIN[Reason.FORMAT_UNAVAILABLE],
     )
 
 
@@ -154,18 +195,26 @@ def _rendered(asked: Asked, made: Made, published: Published, template: dict[str
         warnings=made.render.warnings,
         digest=made.digest if asked.keep_in_step else "",
         written=written,
+        seconds=made.seconds,
     )
 
 
-def _foreign(asked: Asked, key: object) -> str:
-    return (
-        f"{asked.format.kind} {key} exists and was not made for this request; it is left alone. Delete it, or delete "
-        "this request and create it again with another target name"
-    )
+def _refused_by_server(error: OversizeError) -> Refused:
+    return Refused(Reason.TOO_LARGE, f"The API server cannot store the template: {error}")
+
+
+def _conflict(message: str) -> Waiting:
+    return Waiting(Reason.TARGET_CONFLICT, message, LOOK_AGAIN[Reason.TARGET_CONFLICT])
+
+
+def _foreign(asked: Asked, key: object, meta: TemplateMeta) -> str:
+    owner = meta.annotations.get(REQUEST)
+    whose = f"was made for the request {owner[:300]}, not for this one" if owner else "was not made for this request"
+    return f"{asked.format.kind} {key} exists and {whose}; it is left alone. {_REMEDY}"
 
 
 def _earlier(asked: Asked, key: object, meta: TemplateMeta) -> str:
     return (
         f"{asked.format.kind} {key} was made by an earlier request of this name, at {meta.created}; it is left alone. "
-        "Delete it to have it made anew, or delete this request and create it again with another target name"
+        f"{_REMEDY}"
     )

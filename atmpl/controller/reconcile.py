@@ -1,19 +1,12 @@
 """The story of a request. Level-triggered: it looks at what is, never at what happened. Design section 3."""
 
 from datetime import datetime
+from time import perf_counter
+from typing import Any
 
 from atmpl.controller import publish, vm
-from atmpl.controller.cluster import Cluster, NotServedError
-from atmpl.controller.outcome import (
-    Gone,
-    Outcome,
-    Reason,
-    Refused,
-    Released,
-    SourceGone,
-    Unchanged,
-    Waiting,
-)
+from atmpl.controller.cluster import Cluster, NotServedError, UnavailableError
+from atmpl.controller.outcome import Gone, Outcome, Reason, Refused, Released, Unchanged, Waiting
 from atmpl.controller.request import Asked, Request
 from atmpl.template import Owner, RenderError, render
 
@@ -23,26 +16,54 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
     asked = request.asked
     if request.deleting:
         return Gone()
-    if asked is None:
-        return Refused(Reason.UNSUPPORTED, request.unsupported)
+    if asked is None:  # what another version finished is not for this one to take back
+        finished = request.rendered and not request.told.digest
+        return Unchanged() if finished else Refused(Reason.UNSUPPORTED, request.unsupported)
     if request.finished:
         return await _expire(request, asked, cluster, now)
-    if request.rendered and not asked.keep_in_step:
-        await publish.release(request, asked, cluster)
-        return Released()
-    if _in_step(request, asked, cluster):
-        return Unchanged()
-    if await publish.is_taken_still(request, asked, cluster):
-        return Unchanged(again=publish.LOOK_AGAIN)
-
     try:
-        found = await cluster.vm(asked.source)
+        if request.told.digest and not asked.keep_in_step and await publish.release(request, asked, cluster):
+            return Released()
+        if _in_step(request, asked, cluster):
+            return Unchanged()
+        if await publish.is_hindered(request, asked, cluster):
+            return Unchanged(again=publish.LOOK_AGAIN[Reason(request.told.reason)])
+        match await _make(request, asked, cluster):
+            case Waiting(reason=Reason.SOURCE_NOT_FOUND) as outcome:
+                return await publish.made_earlier(request, asked, cluster) or outcome
+            case Refused() as outcome if not asked.keep_in_step:
+                return await publish.made_earlier(request, asked, cluster) or outcome
+            case outcome:
+                return outcome
     except NotServedError:
-        return _without_source(request, asked, "This cluster serves no VirtualMachine: install KubeVirt")
+        return publish.unavailable(asked)
+
+
+def _in_step(request: Request, asked: Asked, cluster: Cluster) -> bool:
+    """OnChange: whether the streams show the VM and the template that the status speaks of. Costs no call."""
+    if not request.rendered:
+        return False
+    told = request.told
+    seen = cluster.vm_digest(asked.source)
+    there = cluster.template_version(asked.format, request.template_key(asked))
+    if seen is None or told.source_gone:
+        return seen is None and told.source_gone and there is not None
+    return seen == told.digest and there == told.template_version
+
+
+async def _make(request: Request, asked: Asked, cluster: Cluster) -> Outcome:
+    """Make the template of the VM as it is now."""
+    try:
+        found = await _source(request, asked, cluster)
+    except NotServedError as error:
+        if cluster.vm_digest(asked.source) is not None:  # a server that has just started, say: no stream will wake us
+            raise UnavailableError(
+                f"no VirtualMachine is served, though there were some a moment ago: {error}"
+            ) from None
+        return _without("This cluster serves no VirtualMachine: install KubeVirt")
     if found is None:
-        return _without_source(request, asked, f"There is no VirtualMachine {asked.source}")
-    source = vm.source(found)
-    owner = Owner(request.key.namespace, request.key.name, request.uid, asked.keep_in_step)
+        return _without(f"There is no VirtualMachine {asked.source}")
+    began = perf_counter()
     try:
         made = render(
             found,
@@ -50,27 +71,23 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
             name=asked.template,
             namespace=request.key.namespace,
             options=asked.options,
-            owner=owner,
+            owner=Owner(request.key.namespace, request.key.name, request.uid, asked.keep_in_step),
         )
     except RenderError as error:
         return Refused(Reason.INVALID_SOURCE, f"VM {asked.source} cannot be made a template: {error}")
-    return await publish.publish(request, asked, publish.Made(made, source, vm.digest_of(found)), cluster)
+    what = publish.Made(made, vm.source(found), vm.digest_of(found), perf_counter() - began)
+    return await publish.publish(request, asked, what, cluster)
 
 
-def _in_step(request: Request, asked: Asked, cluster: Cluster) -> bool:
-    """OnChange: whether the streams show the VM and the template that the status speaks of. Costs no call."""
-    if not request.rendered:
-        return False
-    seen = cluster.vm_digest(asked.source)
-    if seen is None:
-        return request.told.source_gone
-    there = cluster.template_version(asked.format, request.template_key(asked))
-    return seen == request.told.digest and there == request.told.template_version and not request.told.source_gone
+async def _source(request: Request, asked: Asked, cluster: Cluster) -> dict[str, Any] | None:
+    """Read the VM; never an older one than was rendered already, which a cache that lags might give."""
+    found = await cluster.vm(asked.source)
+    if found is not None and vm.is_older(vm.source(found).version, request.told.source_version):
+        found = await cluster.vm(asked.source, fresh=True)
+    return found
 
 
-def _without_source(request: Request, asked: Asked, why: str) -> Outcome:
-    if request.rendered:
-        return SourceGone(asked.source)
+def _without(why: str) -> Outcome:
     return Waiting(Reason.SOURCE_NOT_FOUND, f"{why}; the template is made as soon as there is one")
 
 

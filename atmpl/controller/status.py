@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, assert_never
 
 import orjson
 
-from atmpl.controller.key import Key
 from atmpl.controller.outcome import (
     Gone,
     Moved,
@@ -22,6 +21,7 @@ from atmpl.controller.outcome import (
     Unchanged,
     Waiting,
     WarningReason,
+    source_gone,
 )
 from atmpl.controller.request import Asked, Request
 from atmpl.template import RenderWarning
@@ -43,7 +43,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized
             new = _rendered(request, outcome, old, now)
             said = (Reason.RENDERED, _made(request), False)
         case SourceGone():
-            new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], source_gone(outcome.vm)]}
+            new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], *_warnings((source_gone(outcome.vm),))]}
             said = (Reason.RENDERED, _made(request), False)
         case Released():
             new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
@@ -120,15 +120,6 @@ def _warnings(warnings: tuple[RenderWarning, ...]) -> list[Status]:
     return [
         {"reason": warning.reason, "message": _cut(warning.message), "path": _cut(warning.path)} for warning in warnings
     ]
-
-
-def source_gone(vm: Key) -> Status:
-    """Return the warning that the VM is deleted and its template is not."""
-    message = (
-        f"VM {vm} is deleted; the template stays as it was last rendered. "
-        "Nothing needs doing: if a VM of that name comes back, the template follows it"
-    )
-    return {"reason": WarningReason.SOURCE_GONE, "message": message, "path": ""}
 
 
 def _without_source_gone(old: Status) -> Status:

@@ -10,18 +10,18 @@ from atmpl.controller.cluster import (
     ClusterError,
     ForbiddenError,
     MovedError,
-    NotServedError,
-    OversizeError,
     TakenError,
     TerminatingError,
     UnavailableError,
 )
-from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged, Waiting
+from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
 from atmpl.controller.status import next_status
 
 log = logging.getLogger(__name__)
+
+LOOK_AGAIN = 60.0  # seconds between two looks at a request whose namespace is said to be on its way out
 
 
 class Turn(NamedTuple):
@@ -33,15 +33,18 @@ class Turn(NamedTuple):
 
 async def turn(request: Request, cluster: Cluster, now: datetime) -> Turn:
     """Reconcile `request` and write its status where that says something new. Raises nothing but cancellation."""
-    found = await _found(request, cluster, now)
-    authorized = found.verdict.message if found.verdict and found.verdict.in_force else None
-    status = next_status(request, found.outcome, now, authorized=authorized)
-    if status is None:
-        return found
+    found = Turn(Unchanged())
     try:
-        await cluster.write_status(request, status)
+        found = await _found(request, cluster, now)
+        authorized = found.verdict.message if found.verdict and found.verdict.in_force else None
+        status = next_status(request, found.outcome, now, authorized=authorized)
+        if status is not None:
+            await cluster.write_status(request, status)
     except ClusterError as error:
         return found._replace(outcome=meaning(error))
+    except Exception as error:  # whatever one request does to us, the others are served
+        log.exception("status not written", extra={"request": str(request.key)})
+        return found._replace(outcome=_internal(error))
     return found
 
 
@@ -59,8 +62,11 @@ async def _found(request: Request, cluster: Cluster, now: datetime) -> Turn:
         return Turn(meaning(error), verdict)
     except Exception as error:  # whatever one request does to us, the others are served
         log.exception("reconcile failed", extra={"request": str(request.key)})
-        why = f"Internal error of the controller ({type(error).__name__}); it is tried again"
-        return Turn(Retry(Reason.FAILED, why), verdict)
+        return Turn(_internal(error), verdict)
+
+
+def _internal(error: Exception) -> Retry:
+    return Retry(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
 
 
 def _denied(request: Request, verdict: Verdict) -> str:
@@ -71,18 +77,18 @@ def _denied(request: Request, verdict: Verdict) -> str:
 
 
 def meaning(error: ClusterError) -> Outcome:
-    """Return what a failed call means for the request."""
+    """Return what a failed call means for the request, whichever call it was.
+
+    What it means for a template that cannot be stored, or whose format is not served, has been said already where the
+    template is published: here such an answer is no more than one that was not expected.
+    """
     match error:
         case TerminatingError():
-            return Gone()
+            return Gone(again=LOOK_AGAIN)
         case MovedError() | TakenError():
             return Moved(str(error))
         case ForbiddenError():
             return Retry(Reason.FORBIDDEN, f"The controller may not do this: {error}")
-        case NotServedError():
-            return Waiting(Reason.FORMAT_UNAVAILABLE, str(error))
-        case OversizeError():
-            return Refused(Reason.TOO_LARGE, f"The API server cannot store the template: {error}")
         case UnavailableError():
             return Retry(Reason.FAILED, f"The API server did not answer as it should: {error}", error.after)
         case _:

@@ -10,6 +10,8 @@ from atmpl.controller.outcome import Source
 from atmpl.template.rules import keeps_annotation, keeps_label
 from atmpl.version import __version__
 
+UNSEEN = "unseen"  # the digest of a VM that was deleted before anybody said what was made of it; like no other
+
 
 def digest(uid: str, generation: int, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
     """Return 32 hex digits that change when a template of the VM would. Design section 3.
@@ -42,3 +44,8 @@ def source(vm: dict[str, Any]) -> Source:
     """Return how a status names the VM."""
     metadata = vm["metadata"]
     return Source(metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"])
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a resourceVersion is older than another. They are numbers, by promise since Kubernetes 1.35."""
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)

@@ -96,7 +96,9 @@ def error_of(answer: Answer, sent: bytes = b"") -> ClusterError:
             return TakenError(message)
         case 409, _:
             return MovedError(message)
-        case 422, _ if "test failed" in message:  # a JSON patch that met another object than the one judged
+        case 422, "Invalid" if not status.kind:
+            # A JSON patch that cannot be applied: its `test` met another object than the one judged. The server says
+            # no more than "an error in our request"; of an object that is invalid it names the kind (measured).
             return MovedError(message)
         case ((400 | 422), _):
             return InvalidError(message)

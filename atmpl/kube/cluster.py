@@ -45,15 +45,15 @@ class KubeCluster:
         """Return the resourceVersion of a template kept in step."""
         return self._templates[format.name].version(key)
 
-    async def vm(self, source: Key) -> dict[str, Any] | None:
+    async def vm(self, source: Key, *, fresh: bool = False) -> dict[str, Any] | None:
         """Read a VM: from the server's watch cache, at the version that its event named; else from its store."""
         path = f"{VMS}/namespaces/{source.namespace}/virtualmachines/{source.name}"
         seen = self._vms.get(source)
-        if seen is not None:
+        if seen is not None and not fresh:
             # 404: deleted since. 504: the cache has not come that far in 3 s. Both are for the store to say.
             answer = await self._connection.call("GET", path, query={"resourceVersion": seen.version}, headers=READ)
-            if answer.ok:
-                return answer.json()
+            if answer.status not in {404, 410, 504}:
+                return _found(answer)
         return _found(await self._connection.call("GET", path, headers=READ))
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
@@ -87,7 +87,9 @@ class KubeCluster:
     async def is_living(self, request: Request) -> bool:
         """Ask the store for the request."""
         found = _found(await self._connection.call("GET", _request(request.key), headers=READ_METADATA))
-        return found is not None and found["metadata"]["uid"] == request.uid
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            return False
+        return bool(found["metadata"]["uid"] == request.uid)
 
     async def policy(self) -> PolicyObjects:
         """Read the admission policy and its binding, both at once; None where the cluster knows no such kind."""

@@ -42,7 +42,7 @@ class _Event(NamedTuple):
 
 
 class Events:
-    """Tells requests' owners what turned out badly. `run` writes what `tell` was told."""
+    """Tells requests' owners what turned out badly. `run` writes what `bad` was told."""
 
     def __init__(
         self, connection: Connection, instance: str, *, utc: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -96,7 +96,7 @@ class Events:
                 told = None
         if told is None:
             digest = blake2b("/".join([*place, now, self._instance]).encode(), digest_size=8).hexdigest()
-            told = _Told(f"{event.request.key.name[:200]}.{digest}", 1, now)
+            told = _Told(f"{event.request.key.name[:200].rstrip('-.')}.{digest}", 1, now)
             await self._call("POST", path, self._body(event, told), "application/json")
         self._written[place] = told
         if len(self._written) > REMEMBERED:

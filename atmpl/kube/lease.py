@@ -2,11 +2,12 @@
 
 Safe without trusting anybody's clock. Whoever wants the lease waits `DURATION` from when it saw the last renewal, by
 its own monotonic clock; the holder, whose renewal was written before that, stops `DEADLINE` after it *began* to write
-it. So the holder has stopped before the lease can be another's, also where it slept in between (SIGSTOP). Every write
+it. So the holder has stopped before the lease can be another's, also where it was stopped (SIGSTOP). Every write
 names the version that it was judged by: of two that try at once, one gets a 409.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from random import Random
@@ -22,7 +23,12 @@ NAME = "atmpl-controller"  # of the lease; config/rbac allows no other
 DURATION = 15  # seconds without a renewal after which the lease is anybody's
 DEADLINE = 10.0  # seconds from one renewal within which the next must be written
 RETRY = 2.0  # seconds between two renewals, or two tries to get it
+TRY = 3.0  # seconds that one renewal may take: a connection that hangs is not to use up the deadline
+IDENTITY_LIMIT = 100  # characters; it is part of a field manager's name, which may have 128
 MANAGER = "atmpl"  # the field manager of our writes
+
+
+log = logging.getLogger(__name__)
 
 
 class _Record(NamedTuple):
@@ -50,7 +56,7 @@ class Lease:
     ) -> None:
         self._connection = connection
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
-        self._identity = identity
+        self._identity = identity[:IDENTITY_LIMIT]
         self._random = random
         self._now = now
         self._sleep = sleep
@@ -77,13 +83,33 @@ class Lease:
             if not self.is_held:
                 return
             try:
-                async with asyncio.timeout(self._until - self._now()):
+                async with asyncio.timeout(min(TRY, self._until - self._now())):
                     await self._renew()
-            except MovedError:  # somebody else has written it
-                self._until = -1.0
-                return
+            except MovedError as error:
+                if not await self._is_still_ours():
+                    self._trouble(f"another replica has it: {error}")
+                    self._until = -1.0
+                    return
             except (ClusterError, TimeoutError) as error:
-                self.problem = str(error) or "no answer in time"
+                self._trouble(str(error) or "no answer in time")
+
+    async def _is_still_ours(self) -> bool:
+        """Read again what a renewal found changed: it was ours where only the answer to the last one was lost."""
+        try:
+            async with asyncio.timeout(min(TRY, max(0.0, self._until - self._now()))):
+                record = await self._read()
+        except (ClusterError, TimeoutError):
+            return True  # not known: the deadline decides
+        if record is None or record.holder != self._identity:
+            return False
+        self._seen, self._seen_at = record, self._now()
+        return True
+
+    def _trouble(self, problem: str) -> None:
+        """Say what keeps us from the lease, once, and remember it."""
+        if problem != self.problem:
+            self.problem = problem
+            log.warning("lease", extra={"why": problem})
 
     async def release(self) -> None:
         """Let the lease go, so that another replica need not wait for its end. Does what it can, and raises nothing."""
@@ -108,7 +134,7 @@ class Lease:
         except MovedError:
             return False  # another replica was quicker
         except ClusterError as error:
-            self.problem = str(error)
+            self._trouble(str(error))
             return False
         self.problem = ""
         return self.is_held

@@ -158,6 +158,12 @@ class Watch:
         self._sleep = sleep
         self.failures = 0  # in a row
         self.lists = 0  # complete lists, in all
+        self._flows = False  # a watch is open now
+
+    @property
+    def trouble(self) -> int:
+        """How often in a row the stream has failed; 0 as soon as a watch is open again."""
+        return 0 if self._flows else self.failures
 
     async def run(self) -> None:
         """Follow the objects until cancelled."""
@@ -209,7 +215,7 @@ class Watch:
         else:
             query["resourceVersion"] = version
         accept = METADATA if self._stream.metadata_only else "application/json"
-        reading = _Reading(self._sink, state)
+        reading = _Reading(self._sink, state, self._listed)
         try:
             async with self._connection.stream(self._stream.path, query, accept, SILENCE) as response:
                 if response.status != 200:
@@ -219,6 +225,7 @@ class Watch:
                     return self._refused(state, said)
                 if not response.content_type.startswith("application/json"):
                     raise StreamError(f"an answer of type {response.content_type}, not JSON", state)
+                self._flows = True
                 async for batch in lines(response.content.iter_any()):
                     await reading.take(batch)
         except UnavailableError as error:
@@ -228,8 +235,7 @@ class Watch:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise StreamError(of_client(error), reading.state) from None
         finally:
-            if isinstance(state, Lost) and isinstance(reading.state, Synced):
-                self.lists += 1
+            self._flows = False
         if isinstance(reading.state, Lost):
             raise StreamError("the streamed list ended before it was complete", reading.state)
         return reading.state
@@ -245,6 +251,10 @@ class Watch:
             log.info("the server streams no lists; reading them in pages", extra={"stream": self._stream.path})
             return Lost(paged=True)
         raise StreamError(why, state, status.retry_after)
+
+    def _listed(self) -> None:
+        self.lists += 1
+        self._sink.served(yes=True)
 
     async def _list_pages(self) -> State:
         lost = Lost(paged=True)
@@ -275,8 +285,7 @@ class Watch:
         if not version:
             raise StreamError("a list without a version", lost)
         self._sink.keep_only(seen)
-        self._sink.served(yes=True)
-        self.lists += 1
+        self._listed()
         return Synced(version, paged=True)
 
     def _page(self, body: bytes, seen: set[Key]) -> _List:
@@ -288,8 +297,9 @@ class Watch:
 class _Reading:
     """One watch being read: its events go to the sink, and `state` says how far it got."""
 
-    def __init__(self, sink: Sink, state: State) -> None:
+    def __init__(self, sink: Sink, state: State, listed: Callable[[], None]) -> None:
         self.state = state
+        self._listed = listed
         self._sink = sink
         self._seen: set[Key] = set()  # while the list is streamed: what it has named
 
@@ -331,7 +341,7 @@ class _Reading:
             self._sink.keep_only(self._seen)
             self._seen = set()
             self.state = Synced(metadata.resourceVersion, paged=False)
-            self._sink.served(yes=True)
+            self._listed()
 
     def _error(self, data: msgspec.Raw) -> None:
         status = status_of(Answer(200, bytes(data)))

@@ -23,7 +23,7 @@ from atmpl.template.provenance import REFRESH
 
 log = logging.getLogger("atmpl")
 
-DRAIN = 4.0  # seconds that work in hand has to finish after SIGTERM; a call that hangs is given up then
+DRAIN = 3.0  # seconds that work in hand has to finish after SIGTERM; a call that hangs is given up then
 
 
 class Manager:
@@ -145,4 +145,4 @@ class Manager:
 
     def _figures(self) -> Iterable[StreamFigures]:
         for name, (sink, watch) in self._watches.items():
-            yield StreamFigures(name, len(sink), bool(sink.is_served), watch.lists, watch.failures)
+            yield StreamFigures(name, len(sink), bool(sink.is_served), watch.lists, watch.trouble)

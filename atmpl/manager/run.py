@@ -70,7 +70,7 @@ async def _serve(settings: Settings) -> int:
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(Connection(credentials))
-        identity = os.environ.get("POD_NAME") or socket.gethostname()
+        identity = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         random = Random()  # noqa: S311 - jitter only
         lease = None
         if settings.leader_elect:

@@ -1,5 +1,6 @@
 """A worker: takes a key, has it judged, and says to the queue what is to become of it."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from atmpl.manager.metrics import Metrics
 
 log = logging.getLogger("atmpl")
 
+PAUSE = 1.0  # seconds that a key waits where the lease has run out, until it is found lost or renewed
+
 
 class Worker:
     """What all workers share; `run` is one of them."""
@@ -44,21 +47,24 @@ class Worker:
         self._events = events
 
     async def run(self, may_work: Callable[[], bool]) -> None:
-        """Work until the queue is closed, or until `may_work` says no: a process may sleep between two of its steps."""
+        """Work until the queue is closed, and only while `may_work`: a process may sleep between two of its steps."""
         while True:
             try:
                 key = await self._queue.get()
             except Closed:
                 return
-            done = False
             try:
-                if not may_work():
-                    return
-                await self._turn(key)
-                done = True
+                if may_work():
+                    await self._turn(key)
+                else:
+                    self._queue.add_after(key, PAUSE)
+            except asyncio.CancelledError:
+                self._queue.add(key)  # whoever works next begins anew
+                raise
+            except Exception:  # a bug of ours in one request's way is not to take the workers from all others
+                log.exception("turn failed", extra={"request": str(key)})
+                self._queue.retry(key)
             finally:
-                if not done:
-                    self._queue.add(key)  # whoever works next begins anew
                 self._queue.done(key)
 
     async def _turn(self, key: Key) -> None:
@@ -77,6 +83,8 @@ class Worker:
             self._events.bad(request, outcome.reason, outcome.message)
         elif isinstance(outcome, Rendered):
             self._events.good(request)
+            if outcome.seconds:
+                self._metrics.render_seconds.observe(outcome.seconds)
         if not isinstance(outcome, Unchanged | Gone):
             log.info(label(outcome), extra=_about(request, outcome, took))
 
@@ -87,7 +95,7 @@ class Worker:
                 self._queue.retry(key, after)
             case Moved():
                 self._queue.moved(key)
-            case Waiting(again=float(again)) | Unchanged(again=float(again)):
+            case Waiting(again=float(again)) | Unchanged(again=float(again)) | Gone(again=float(again)):
                 self._queue.forget(key)
                 self._queue.add_after(key, again)
             case Rendered() | SourceGone() | Released() | Waiting() | Refused() | Unchanged() | Gone():

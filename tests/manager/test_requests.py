@@ -1,8 +1,11 @@
 """What becomes of requests, on a real API server, as their users see it."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.controller import Controller
 from e2e.controlplane import Client, Server
@@ -20,6 +23,8 @@ from tests.manager.objects import (
 )
 
 pytestmark = pytest.mark.usefixtures("controller")
+
+NEVER_YET = {"atmpl_access_verdicts_total"}  # figures that this test's controller may have had no reason to show
 
 FLAT = {  # the design's own example, verbatim
     "apiVersion": "ssp.kubevirt.io/v1alpha1",
@@ -94,6 +99,7 @@ async def test_a_template_of_somebody_else_is_never_written_over(client: Client,
     await client.create(request(namespace, target="taken"))
     found = await client.until(request_path(namespace), lambda it: reason(it) == "TargetConflict")
     assert "was not made for this request" in condition(found)["message"]
+    assert "goes on within a minute" in condition(found)["message"]
     assert await client.get(template_path(namespace, "taken")) == foreign
 
 
@@ -259,6 +265,8 @@ async def test_the_probes_answer(controller: Controller) -> None:
     status, text = controller.ask("/metrics")
     assert status == 200
     assert 'atmpl_watch_served{stream="virtualmachines"} 1.0' in text
+    assert 'atmpl_watch_lists_total{stream="virtualmachines"} 1.0' in text
+    assert 'atmpl_watch_failures{stream="virtualmachines"} 0.0' in text
     assert controller.ask("/debug")[0] == 404
 
 
@@ -287,3 +295,48 @@ async def test_a_vm_with_more_warnings_than_a_status_holds_is_served_all_the_sam
     assert len(warnings) == 100
     assert warnings[98]["path"] == "spec.template.spec.volumes[99].cloudInitNoCloud.userData"
     assert warnings[99]["message"].startswith("And 51 more. ")
+
+
+async def test_a_template_that_lies_about_its_source_harms_nobody(client: Client, namespace: str) -> None:
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
+    lying = {
+        "name": "request",
+        "namespace": namespace,
+        "labels": {"ssp.kubevirt.io/request-uid": found["metadata"]["uid"]},
+        "annotations": {
+            "ssp.kubevirt.io/source-generation": "9" * 30,
+            "ssp.kubevirt.io/source-uid": "u" * 1000,
+        },
+    }
+    await client.create(
+        {"apiVersion": "template.openshift.io/v1", "kind": "Template", "metadata": lying, "objects": []}
+    )
+    await client.create(vm(namespace))
+    found = await client.until(request_path(namespace), is_ready)
+    assert found["status"]["source"] == {"uid": "", "generation": 0, "resourceVersion": ""}
+
+
+async def test_every_figure_of_the_dashboard_and_the_alerts_exists_and_what_happened_is_in_it(
+    controller: Controller, client: Client, namespace: str
+) -> None:
+    await client.create(vm(namespace))
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), is_ready)
+    await asyncio.sleep(1.0)  # a scrape's text serves the next for a second
+    text = controller.ask("/metrics")[1]
+    figures = {family.name: family for family in text_string_to_metric_families(text)}
+    names = {sample.name for family in figures.values() for sample in family.samples}
+    monitoring = Path(__file__).parents[2] / "config" / "monitoring"
+    queried = set(
+        re.findall(
+            r"\b(?:atmpl|workqueue|controller_runtime|process)_[a-z_]+",
+            "".join(path.read_text() for path in (monitoring / "dashboard.json", monitoring / "alerts.yaml")).replace(
+                "atmpl-", ""
+            ),
+        )
+    )
+    assert queried - names - NEVER_YET == set()
+    for histogram in ("atmpl_render_time_seconds", "workqueue_queue_duration_seconds"):
+        [count] = [s.value for s in figures[histogram].samples if s.name == f"{histogram}_count"]
+        assert count > 0, histogram
