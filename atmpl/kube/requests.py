@@ -7,7 +7,6 @@ import msgspec
 import orjson
 
 from atmpl.controller.key import Key
-from atmpl.controller.outcome import Reason
 from atmpl.controller.request import Request, read
 from atmpl.kube.listing import Listing
 from atmpl.kube.watch import Seen
@@ -50,11 +49,14 @@ class Requests(Listing):
         return self._by_template.get((format.name, template), ())
 
     def waiting_for(self, format: Format) -> list[Key]:
-        """Return the requests that wait for this format to be served."""
+        """Return the requests that may wait for this format to be served: all of it that are not finished.
+
+        Their status does not tell: that the format is unavailable may be about to be written.
+        """
         return [
             key
             for key, request in self._requests.items()
-            if request.asked and request.asked.format is format and request.told.reason == Reason.FORMAT_UNAVAILABLE
+            if request.asked and request.asked.format is format and not request.finished
         ]
 
     def put(self, data: msgspec.Raw) -> Seen:
@@ -69,7 +71,7 @@ class Requests(Listing):
             self._index(request)
             news = not self._is_echo(request, before)
             if self._has_come(request) or _needs_look(request, news=news):
-                self._wake(key, backlog=self.is_served is None)
+                self._wake(key, backlog=not self.is_served)
         return Seen(key, request.version)
 
     def drop(self, data: msgspec.Raw) -> Seen:
@@ -79,9 +81,13 @@ class Requests(Listing):
         return Seen(request.key, request.version)
 
     def keep_only(self, keys: set[Key]) -> None:
-        """Forget every other request."""
+        """Forget every other request. Whatever we wrote before is in this list, also where it counts versions anew."""
         for key in self._requests.keys() - keys:
             self._remove(key)
+        for key in self._deferred:
+            self._wake(key, backlog=False)
+        self._awaited.clear()
+        self._deferred.clear()
 
     def writing(self, request: Request, status: dict[str, Any]) -> None:
         """Take note that a status is about to be written."""
@@ -153,8 +159,11 @@ def _needs_look(request: Request, *, news: bool) -> bool:
 
 
 def _is_older(version: str, than: str) -> bool:
-    """Whether a resourceVersion is older than another: they are numbers, by promise since Kubernetes 1.35."""
-    return int(version) < int(than) if version.isdecimal() and than.isdecimal() else version != than
+    """Whether a resourceVersion is older than another: they are numbers, by promise since Kubernetes 1.35.
+
+    Where they are none, nothing is waited for: a write that was judged by an old version is refused.
+    """
+    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 
 def _discard(index: dict[Any, set[Key]], place: Any, key: Key) -> None:

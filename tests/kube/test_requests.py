@@ -1,0 +1,315 @@
+"""What wakes a request, and what does not."""
+
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from atmpl.controller.key import Key
+from atmpl.kube.requests import Requests
+from atmpl.template import FORMATS
+
+ONE = Key("ns", "one")
+VM = Key("ns", "vm")
+OPENSHIFT = FORMATS["openshift"]
+NATIVE = FORMATS["native"]
+
+
+class Woken:
+    """Writes down who was woken."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def __call__(self, key: Key, /, *, backlog: bool = False) -> None:
+        self.keys.append(f"{key.name} later" if backlog else key.name)
+
+    def since(self) -> list[str]:
+        keys, self.keys = self.keys, []
+        return keys
+
+
+def status(reason: str, *, ready: bool = False, generation: int = 1, **more: Any) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": "True" if ready else "False", "reason": reason}
+    condition["lastTransitionTime"] = "2030-01-01T00:00:00Z"
+    return {"observedGeneration": generation, "conditions": [condition], **more}
+
+
+DONE = status("Rendered", ready=True)
+KEPT = status("Rendered", ready=True, rendered={"digest": "d", "templateResourceVersion": "3"})
+
+
+def request(
+    version: object, name: str = "one", *, said: Any = None, uid: str = "u", generation: int = 1, **more: Any
+) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "ns", "uid": f"{uid}-{name}", "resourceVersion": str(version)}
+    metadata |= {"generation": generation, "creationTimestamp": "2030-01-01T00:00:00Z"} | more.pop("metadata", {})
+    spec = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {"name": "t"}}, **more}
+    return {"metadata": metadata, "spec": spec} | ({"status": said} if said else {})
+
+
+def raw(obj: dict[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(orjson.dumps(obj))
+
+
+def synced(*objects: dict[str, Any]) -> tuple[Requests, Woken]:
+    """A store whose first list held these."""
+    woken = Woken()
+    requests = Requests(woken)
+    for obj in objects:
+        requests.put(raw(obj))
+    requests.keep_only({Key("ns", obj["metadata"]["name"]) for obj in objects})
+    requests.served(yes=True)
+    return requests, woken
+
+
+def test_the_first_list_wakes_behind_everything_fresh() -> None:
+    requests, woken = synced(request(1), request(2, "two"))
+    assert woken.since() == ["one later", "two later"]
+    requests.put(raw(request(3, "three")))
+    assert woken.since() == ["three"]
+    assert len(requests) == 3
+
+
+def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
+    requests, woken = synced(request(1))
+    requests.keep_only(set())
+    requests.served(yes=False)
+    woken.since()
+    requests.put(raw(request(1)))
+    assert woken.since() == ["one later"]
+
+
+def test_a_relist_that_shows_nothing_new_wakes_nobody() -> None:
+    objects = [request(number, f"r{number}", said=said) for number, said in enumerate([None, DONE, KEPT] * 3)]
+    requests, woken = synced(*objects)
+    woken.since()
+    for _ in range(100):
+        for obj in objects:
+            requests.put(raw(obj))
+        requests.keep_only({Key("ns", obj["metadata"]["name"]) for obj in objects})
+        requests.served(yes=True)
+    assert woken.since() == []
+
+
+WAKES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "a new request": (request(1, "two"), request(5), True),
+    "a spec that changed": (request(1), request(5, generation=2), True),
+    "a status that somebody else wrote": (request(1), request(5, said=status("Failed")), True),
+    "an unfinished request that somebody touched": (request(1, said=status("Failed")), request(5, said=status("Failed")), True),
+    "a request on its way out": (request(1), request(5, metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"}), True),
+    "a request made again under its name": (request(1, said=DONE), request(5, uid="new"), True),
+    "a finished request": (request(1), request(5, said=DONE), False),
+    "a finished request that somebody touched": (request(1, said=DONE), request(5, said=DONE), False),
+    "a finished request of another generation": (request(1, said=DONE), request(5, said=DONE, generation=2), True),
+    "a finished request whose time runs": (request(1), request(5, said=DONE, ttlSecondsAfterFinished=60), True),
+    "a request that is kept in step": (request(1), request(5, said=KEPT, refreshPolicy="OnChange"), True),
+    "a request that asks for what nobody knows": (request(1), request(5, target={"x": {}}), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "wakes"), WAKES.values(), ids=WAKES)
+def test_who_is_woken_by(before: dict[str, Any], after: dict[str, Any], wakes: bool) -> None:
+    requests, woken = synced(before)
+    woken.since()
+    assert requests.put(raw(after)) == (ONE, "5")
+    assert woken.since() == (["one"] if wakes else [])
+    assert requests.get(ONE).version == "5"
+
+
+def test_the_echo_of_our_own_write_is_no_news_when_it_comes_before_the_answer() -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    judged = requests.get(ONE)
+    requests.writing(judged, status("SourceNotFound"))
+    requests.put(raw(request(5, said=status("SourceNotFound"))))
+    requests.wrote(judged, "5")
+    assert woken.since() == []
+    assert not requests.defers(ONE)
+
+
+def test_the_echo_of_our_own_write_is_no_news_when_it_comes_after_the_answer() -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    judged = requests.get(ONE)
+    requests.writing(judged, status("SourceNotFound"))
+    requests.wrote(judged, "5")
+    requests.put(raw(request(5, said=status("SourceNotFound"))))
+    assert woken.since() == []
+    assert not requests.defers(ONE)
+
+
+NEWS: dict[str, dict[str, Any]] = {
+    "another status": request(5, said=status("Failed")),
+    "our status on another spec": request(5, said=status("SourceNotFound"), generation=2),
+    "our status on a request on its way out": request(
+        5, said=status("SourceNotFound"), metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"}
+    ),
+    "our status on a request made again": request(5, said=status("SourceNotFound"), uid="new"),
+}
+
+
+@pytest.mark.parametrize("news", NEWS.values(), ids=NEWS)
+def test_while_we_write_it_is_news(news: dict[str, Any]) -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    requests.writing(requests.get(ONE), status("SourceNotFound"))
+    requests.put(raw(news))
+    assert woken.since() == ["one"]
+
+
+def test_a_write_that_nobody_knows_the_end_of_is_news_when_it_shows() -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    judged = requests.get(ONE)
+    requests.writing(judged, status("SourceNotFound"))
+    requests.wrote(judged, None)
+    assert not requests.defers(ONE)
+    requests.put(raw(request(5, said=status("SourceNotFound"))))
+    assert woken.since() == ["one"]
+
+
+def test_a_key_is_deferred_until_the_stream_shows_our_last_write_and_woken_then() -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    requests.wrote(requests.get(ONE), "9")
+    assert requests.defers(ONE)
+    requests.put(raw(request(8, said=status("Failed"))))  # from before our write
+    assert requests.defers(ONE)
+    woken.since()
+    requests.put(raw(request(9, said=status("SourceNotFound"))))
+    assert woken.since() == ["one"]
+    assert not requests.defers(ONE)
+
+
+def test_a_key_that_nobody_woke_meanwhile_is_not_woken_by_its_echo() -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    requests.wrote(requests.get(ONE), "9")
+    requests.put(raw(request(9, said=status("SourceNotFound"))))
+    assert woken.since() == []
+
+
+def test_a_version_newer_than_our_write_shows_it_too() -> None:
+    requests, woken = synced(request(1))
+    requests.wrote(requests.get(ONE), "9")
+    assert requests.defers(ONE)
+    woken.since()
+    requests.put(raw(request(10, said=status("Failed"))))
+    assert woken.since() == ["one"]
+    assert not requests.defers(ONE)
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    requests, _ = synced(request(9))
+    requests.wrote(requests.get(ONE), "10")
+    assert requests.defers(ONE)
+    requests.put(raw(request(100)))
+    assert not requests.defers(ONE)
+
+
+def test_versions_that_are_no_numbers_defer_nobody_for_ever() -> None:
+    requests, _ = synced(request("abc"))
+    requests.wrote(requests.get(ONE), "def")
+    assert not requests.defers(ONE)
+
+
+def test_a_complete_list_ends_every_wait_for_a_write() -> None:
+    requests, woken = synced(request(1), request(2, "two"))
+    for key in (ONE, Key("ns", "two")):
+        requests.wrote(requests.get(key), "9")
+    assert requests.defers(ONE)
+    woken.since()
+    requests.keep_only({ONE, Key("ns", "two")})  # etcd was put back to an older state: its versions are lower
+    assert woken.since() == ["one"]
+    assert not requests.defers(ONE)
+    assert not requests.defers(Key("ns", "two"))
+
+
+def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> None:
+    requests, _ = synced(request(1))
+    judged = requests.get(ONE)
+    requests.drop(raw(request(2)))
+    requests.wrote(judged, "9")
+    assert not requests.defers(ONE)
+    requests.put(raw(request(3, uid="new")))
+    requests.wrote(judged, "9")
+    assert not requests.defers(ONE)
+
+
+def test_a_deleted_request_is_woken_once_more_so_that_its_failures_are_forgotten() -> None:
+    requests, woken = synced(request(1), request(2, "two"))
+    requests.wrote(requests.get(ONE), "9")
+    requests.defers(ONE)
+    woken.since()
+    assert requests.drop(raw(request(3))) == (ONE, "3")
+    assert requests.get(ONE) is None
+    assert not requests.defers(ONE)
+    requests.drop(raw(request(3)))
+    requests.keep_only({ONE})
+    assert woken.since() == ["one", "two"]
+    assert len(requests) == 0
+
+
+def test_a_request_is_found_by_its_vm_until_it_is_finished() -> None:
+    requests, _ = synced(
+        request(1), request(2, "two", said=DONE), request(3, "kept", said=KEPT, refreshPolicy="OnChange")
+    )
+    assert set(requests.with_source(VM)) == {ONE, Key("ns", "kept")}
+    assert set(requests.with_source(Key("other", "vm"))) == set()
+    requests.put(raw(request(4, said=DONE)))
+    assert set(requests.with_source(VM)) == {Key("ns", "kept")}
+
+
+def test_a_request_is_found_by_the_template_that_it_keeps_in_step() -> None:
+    requests, _ = synced(request(1), request(2, "kept", said=KEPT, refreshPolicy="OnChange"))
+    template = Key("ns", "t")
+    assert set(requests.keeping(OPENSHIFT, template)) == {Key("ns", "kept")}
+    assert set(requests.keeping(NATIVE, template)) == set()
+    requests.put(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not released yet
+    assert set(requests.keeping(OPENSHIFT, template)) == set()
+
+
+def test_whoever_is_not_finished_waits_for_its_format() -> None:
+    requests, _ = synced(
+        request(1, "fresh"),
+        request(2, "waiting", said=status("FormatUnavailable")),
+        request(3, "kept", said=KEPT, refreshPolicy="OnChange"),
+        request(4, "done", said=DONE),
+        request(5, "native", target={"virtualMachineTemplate": {}}),
+        request(6, "odd", target={"x": {}}),
+    )
+    assert [key.name for key in requests.waiting_for(OPENSHIFT)] == ["fresh", "waiting", "kept"]
+    assert [key.name for key in requests.waiting_for(NATIVE)] == ["native"]
+
+
+def test_nothing_is_left_of_requests_that_are_gone() -> None:
+    objects = [
+        request(number, f"r{number}", source={"vmName": f"vm{number % 7}"}, refreshPolicy="OnChange")
+        for number in range(100)
+    ]
+    requests, _ = synced(*objects)
+    for number, obj in enumerate(objects[:50]):
+        moved = obj | {"spec": obj["spec"] | {"source": {"vmName": f"other{number}"}}}
+        moved["metadata"] = obj["metadata"] | {"resourceVersion": "1000", "generation": 2}
+        requests.put(raw(moved))
+        requests.wrote(requests.get(Key("ns", f"r{number}")), "2000")
+        requests.defers(Key("ns", f"r{number}"))
+    requests.keep_only(set())
+    assert len(requests) == 0
+    for index in (requests._by_source, requests._by_template, requests._awaited, requests._deferred, requests._writing):
+        assert not index
+
+
+@pytest.mark.parametrize(
+    "data", [b"1", b"[]", b"{}", b'{"metadata": null}', b'{"metadata": {"name": 1}}', b'{"metadata": {"name": "a"}}']
+)
+def test_what_is_no_request_is_refused_and_changes_nothing(data: bytes) -> None:
+    requests, woken = synced(request(1))
+    woken.since()
+    for take in (requests.put, requests.drop):
+        with pytest.raises(msgspec.DecodeError):
+            take(msgspec.Raw(data))
+    assert len(requests) == 1
+    assert woken.since() == []

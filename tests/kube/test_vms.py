@@ -1,0 +1,97 @@
+"""Which changes of a VM are told, and which are not."""
+
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from atmpl.controller import vm as vms
+from atmpl.controller.key import Key
+from atmpl.kube.vms import Vms
+
+VM = Key("ns", "vm")
+
+
+def raw(version: int, name: str = "vm", **more: Any) -> msgspec.Raw:
+    metadata = {"name": name, "namespace": "ns", "uid": "u", "resourceVersion": str(version), "generation": 1}
+    return msgspec.Raw(orjson.dumps({"kind": "PartialObjectMetadata", "metadata": metadata | more}))
+
+
+@pytest.fixture
+def changed() -> list[Key]:
+    return []
+
+
+@pytest.fixture
+def known(changed: list[Key]) -> Vms:
+    found = Vms(changed.append)
+    found.put(raw(1, labels={"app": "db"}, annotations={"note": "1"}))
+    assert changed == [VM]
+    changed.clear()
+    return found
+
+
+SAME = {"labels": {"app": "db"}, "annotations": {"note": "1"}}
+TOLD: dict[str, tuple[dict[str, Any], bool]] = {
+    "its status": (SAME, False),
+    "nothing but managedFields": (SAME | {"managedFields": [{"manager": "virt-controller"}]}, False),
+    "an annotation that a template does not keep": (
+        SAME | {"annotations": {"note": "1", "kubevirt.io/latest-observed-api-version": "v1"}},
+        False,
+    ),
+    "a label that a template does not keep": (SAME | {"labels": {"app": "db", "vm.kubevirt.io/template": "x"}}, False),
+    "its spec": (SAME | {"generation": 2}, True),
+    "a label": (SAME | {"labels": {"app": "web"}}, True),
+    "a label that is gone": (SAME | {"labels": None}, True),
+    "an annotation": (SAME | {"annotations": {"note": "2"}}, True),
+    "itself: it was made again": (SAME | {"uid": "new"}, True),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), TOLD.values(), ids=TOLD)
+def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: Vms, changed: list[Key]) -> None:
+    assert known.put(raw(7, **change)) == (VM, "7")
+    assert changed == ([VM] if told else [])
+    seen = known.get(VM)
+    assert seen is not None
+    assert seen.version == "7"
+
+
+def test_the_digest_is_the_one_that_a_whole_vm_has(known: Vms) -> None:
+    whole = {"metadata": {"uid": "u", "generation": 1, "resourceVersion": "1", **SAME}, "spec": {}}
+    seen = known.get(VM)
+    assert seen is not None
+    assert seen.digest == vms.digest_of(whole)
+
+
+def test_a_deleted_vm_is_told_once(known: Vms, changed: list[Key]) -> None:
+    assert known.drop(raw(8)) == (VM, "8")
+    known.drop(raw(8))
+    assert changed == [VM]
+    assert known.get(VM) is None
+    assert len(known) == 0
+
+
+def test_what_a_list_does_not_name_is_told_as_gone(known: Vms, changed: list[Key]) -> None:
+    known.put(raw(2, "other"))
+    changed.clear()
+    known.keep_only({Key("ns", "other")})
+    assert changed == [VM]
+    assert len(known) == 1
+
+
+def test_a_relist_that_shows_nothing_new_tells_nothing(known: Vms, changed: list[Key]) -> None:
+    for version in range(1, 100):
+        known.put(raw(version, **SAME))
+        known.keep_only({VM})
+        known.served(yes=True)
+    assert changed == []
+
+
+@pytest.mark.parametrize("data", [b"1", b"{}", b'{"metadata": {}}', b'{"metadata": {"name": "vm", "namespace": 1}}'])
+def test_what_is_no_vm_is_refused(data: bytes, known: Vms, changed: list[Key]) -> None:
+    for take in (known.put, known.drop):
+        with pytest.raises(msgspec.DecodeError):
+            take(msgspec.Raw(data))
+    assert (changed, len(known)) == ([], 1)
