@@ -1,0 +1,37 @@
+"""The two API servers that each sentence of the contract must hold for."""
+
+from collections.abc import AsyncIterator
+from random import Random
+
+import orjson
+import pytest
+
+from atmpl.kube.connection import Connection
+from atmpl.kube.kubeconfig import Kubeconfig
+from tests.controller.api import Api, InMemory, OnServer
+from tests.controller.kinds import Object
+from tests.controller.model import ApiServer
+
+
+@pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.apiserver)])
+async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
+    if request.param == "memory":
+        server = ApiServer()
+        server.terminating.add("dying")
+        server.missing.add("nowhere")
+        yield Api(InMemory(server), "team-a")
+        return
+    real = request.getfixturevalue("server")
+    async with Connection(Kubeconfig(str(real.kubeconfig))) as connection:
+        namespace = f"contract-{Random().getrandbits(40):x}"
+        for name in (namespace, "dying"):
+            headers = {"Content-Type": "application/json"}
+            await connection.call("POST", "/api/v1/namespaces", body=orjson.dumps(_namespace(name)), headers=headers)
+        await connection.call("DELETE", "/api/v1/namespaces/dying")
+        yield Api(OnServer(connection, namespace), namespace)
+        await connection.call("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+def _namespace(name: str) -> Object:
+    finalizers = {"finalizers": ["atmpl.example/never"]} if name == "dying" else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **finalizers}}

@@ -1,0 +1,148 @@
+"""What the controller reads and watches: each sentence holds for a real API server, and for the one in memory
+that the other tests of this folder are tried on.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from atmpl.controller.cluster import (
+    NotServedError,
+)
+from atmpl.template import FORMATS
+from tests.controller.api import Api, Told, version
+from tests.controller.kinds import TEMPLATES, VMS, Object, Place
+from tests.controller.model import JSON_PATCH
+from tests.controller.objects import a_template, a_vm, with_memory
+
+FORMAT = FORMATS["openshift"]
+
+
+def body(api: Api, **more: Any) -> bytes:
+    return orjson.dumps(a_template(namespace=api.namespace) | more)
+
+
+# Reads
+
+
+async def test_a_vm_is_read_as_it_is_stored(api: Api) -> None:
+    made = await api.create(a_vm(namespace=api.namespace))
+    assert await api.cluster.vm(api.vm) == made
+
+
+async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: Api) -> None:
+    assert await api.cluster.vm(api.vm) is None
+    made = await api.create(a_vm(namespace=api.namespace))
+    api.vms.put(msgspec.Raw(orjson.dumps(made)))
+    await api.delete(VMS, api.vm)
+    assert await api.cluster.vm(api.vm) is None
+
+
+async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: Api) -> None:
+    first = await api.create(a_vm(namespace=api.namespace))
+    api.vms.put(msgspec.Raw(orjson.dumps(first)))
+    second = await api.edit(VMS, api.vm, with_memory("1Gi"))
+    assert await api.cluster.vm(api.vm) in (first, second)
+    api.vms.put(msgspec.Raw(orjson.dumps(second)))
+    assert await api.cluster.vm(api.vm) == second
+
+
+async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: Api) -> None:
+    made = await api.create(a_vm(namespace=api.namespace))
+    ahead = made | {"metadata": made["metadata"] | {"resourceVersion": "999999999"}}
+    api.vms.put(msgspec.Raw(orjson.dumps(ahead)))
+    assert await api.cluster.vm(api.vm) == made
+    assert await api.cluster.vm(api.vm, fresh=True) == made
+
+
+async def test_a_template_is_read_whole_or_its_metadata_alone(api: Api) -> None:
+    made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}, annotations={"c": "d"}))
+    assert await api.cluster.template(FORMAT, api.template) == made
+    meta = await api.cluster.template_meta(FORMAT, api.template)
+    assert meta is not None
+    assert (meta.uid, meta.version) == (made["metadata"]["uid"], version(made))
+    assert (meta.created, meta.labels) == (made["metadata"]["creationTimestamp"], {"a": "b"})
+    assert meta.annotations == {"c": "d"}
+
+
+async def test_a_template_that_is_not_there_is_none(api: Api) -> None:
+    assert await api.cluster.template(FORMAT, api.template) is None
+    assert await api.cluster.template_meta(FORMAT, api.template) is None
+
+
+async def test_a_format_that_is_not_served_says_so(api: Api) -> None:
+    unserved = replace(FORMAT, api_version="template.example/v1")
+    for call in (
+        api.cluster.template(unserved, api.template),
+        api.cluster.template_meta(unserved, api.template),
+        api.cluster.create_template(unserved, api.namespace, body(api)),
+        api.cluster.patch_template(unserved, api.template, []),
+    ):
+        with pytest.raises(NotServedError):
+            await call
+
+
+# Versions and generations
+
+
+async def test_a_generation_counts_changes_of_the_spec_alone(api: Api) -> None:
+    made = await api.create(a_vm(namespace=api.namespace))
+    assert made["metadata"]["generation"] == 1
+    labelled = await api.edit(VMS, api.vm, {"metadata": {"labels": {"a": "b"}}})
+    assert (labelled["metadata"]["generation"], version(labelled) != version(made)) == (1, True)
+    ran = await api.edit(VMS, api.vm, {"status": {"printableStatus": "Running"}}, sub="/status")
+    assert (ran["metadata"]["generation"], version(ran) != version(labelled)) == (1, True)
+    grown = await api.edit(VMS, api.vm, with_memory("1Gi"))
+    assert grown["metadata"]["generation"] == 2
+    assert grown["status"] == {"printableStatus": "Running"}
+
+
+async def test_a_status_is_no_part_of_the_object_and_the_object_no_part_of_the_status(api: Api) -> None:
+    made = await api.create(a_vm(namespace=api.namespace) | {"status": {"printableStatus": "Lies"}})
+    assert "status" not in made
+    same = await api.edit(VMS, api.vm, {"status": {"printableStatus": "Lies"}})
+    assert version(same) == version(made)
+    other = await api.edit(
+        VMS, api.vm, {"status": {"printableStatus": "Up"}, "spec": {"runStrategy": "Always"}}, "/status"
+    )
+    assert (other["spec"], other["status"]) == (made["spec"], {"printableStatus": "Up"})
+
+
+async def test_versions_are_numbers_that_grow_and_uids_never_come_again(api: Api) -> None:
+    first = await api.create(a_vm(namespace=api.namespace))
+    await api.delete(VMS, api.vm)
+    second = await api.create(a_vm(namespace=api.namespace))
+    assert int(version(first)) < int(version(second))
+    assert first["metadata"]["uid"] != second["metadata"]["uid"]
+
+
+async def test_a_version_that_was_judged_is_demanded_by_replacing_it(api: Api) -> None:
+    made = await api.create(a_vm(namespace=api.namespace))
+    await api.edit(VMS, api.vm, {"metadata": {"labels": {"a": "b"}}})
+    patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version(made)}]
+    answer = await api.call("PATCH", Place(VMS, api.vm), patch, content=JSON_PATCH)
+    assert (answer.status, answer.json()["reason"]) == (409, "Conflict")
+
+
+# Streams
+
+
+async def test_a_stream_by_label_shows_what_comes_to_match_and_what_does_so_no_more(api: Api) -> None:
+    labels: list[Object] = [{"kept": "yes"}, {"more": "1"}, {"kept": None}, {"kept": "again"}]
+    made = await api.create(a_template(namespace=api.namespace))
+    told: list[Told] = []
+    for change in labels:
+        edited = await api.edit(TEMPLATES, api.template, {"metadata": {"labels": change}})
+        told.append(("put", version(edited), edited["metadata"]["labels"]))
+    told[2] = ("drop", told[2][1], {"kept": "yes", "more": "1"})  # as it was when it last matched
+    await api.delete(TEMPLATES, api.template)
+    last = await api.create(a_template("other", namespace=api.namespace, labels={"kept": "yes"}))
+    [*first_four, deleted, other] = await api.watched(version(made))
+    assert first_four == told
+    assert deleted[0] == "drop"
+    assert int(told[3][1]) < int(deleted[1]) < int(version(last))
+    assert deleted[2] == {"kept": "again", "more": "1"}
+    assert other == ("put", version(last), {"kept": "yes"})
