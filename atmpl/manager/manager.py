@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -38,6 +39,7 @@ class Manager:
         random: Random,
         identity: str,
         lease: Lease | None = None,
+        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
         self.requests = Requests(self.queue.add)
@@ -46,7 +48,7 @@ class Manager:
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
         self._workers = workers
         self._events = Events(connection, identity)
-        self._worker = Worker(self.queue, self.requests, self.cluster, metrics, self._events)
+        self._worker = Worker(self.queue, self.requests, self.cluster, metrics, self._events, utc=utc)
         self._lease = lease
         self._team: set[asyncio.Task[None]] = set()  # the workers, while we lead
         self._watches = {

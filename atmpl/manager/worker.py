@@ -38,13 +38,21 @@ class Worker:
     """What all workers share; `run` is one of them."""
 
     def __init__(
-        self, queue: WorkQueue[Key], requests: Requests, cluster: Cluster, metrics: Metrics, events: Events
+        self,
+        queue: WorkQueue[Key],
+        requests: Requests,
+        cluster: Cluster,
+        metrics: Metrics,
+        events: Events,
+        *,
+        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._queue = queue
         self._requests = requests
         self._cluster = cluster
         self._metrics = metrics
         self._events = events
+        self._utc = utc
 
     async def run(self, may_work: Callable[[], bool]) -> None:
         """Work until the queue is closed, and only while `may_work`: a process may sleep between two of its steps."""
@@ -75,7 +83,7 @@ class Worker:
         if self._requests.defers(key):
             return
         began = perf_counter()
-        outcome, verdict = await turn(request, self._cluster, datetime.now(UTC))
+        outcome, verdict = await turn(request, self._cluster, self._utc())
         took = perf_counter() - began
         self._metrics.reconciled(outcome, verdict, took)
         self._next(key, outcome)

@@ -1,0 +1,104 @@
+"""What a call that failed means for a request, and that nothing that one request does harms the others."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from atmpl.controller.cluster import (
+    ClusterError,
+    ForbiddenError,
+    InvalidError,
+    MovedError,
+    NotServedError,
+    OversizeError,
+    TakenError,
+    TerminatingError,
+    UnavailableError,
+)
+from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Retry
+from atmpl.controller.request import Request, read
+from atmpl.controller.turn import meaning, turn
+from tests.controller.objects import a_request
+
+MEANINGS: dict[str, tuple[ClusterError, Outcome]] = {
+    "no answer": (
+        UnavailableError("timeout"),
+        Retry(Reason.FAILED, "The API server did not answer as it should: timeout"),
+    ),
+    "an answer that says when to come again": (
+        UnavailableError("slow down", 7.0),
+        Retry(Reason.FAILED, "The API server did not answer as it should: slow down", 7.0),
+    ),
+    "no right": (
+        ForbiddenError("cannot create"),
+        Retry(Reason.FORBIDDEN, "The controller may not do this: cannot create"),
+    ),
+    "a namespace on its way out": (TerminatingError("team-a"), Gone(60.0)),
+    "another object than was judged": (MovedError("modified"), Moved("modified")),
+    "a name that was taken meanwhile": (TakenError("exists"), Moved("exists")),
+    "an object that is refused": (InvalidError("no"), Retry(Reason.FAILED, "The API server refused: no")),
+    "too much, for what is no template": (
+        OversizeError("large"),
+        Retry(Reason.FAILED, "The API server refused: large"),
+    ),
+    "an API not served, which is no template's": (
+        NotServedError("404"),
+        Retry(Reason.FAILED, "The API server refused: 404"),
+    ),
+    "anything else": (ClusterError("?"), Retry(Reason.FAILED, "The API server refused: ?")),
+}
+
+NOW = datetime(2024, 5, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("sentence", MEANINGS)
+def test_a_failed_call_has_one_meaning(sentence: str) -> None:
+    error, outcome = MEANINGS[sentence]
+    assert meaning(error) == outcome
+
+
+def asked(**spec: Any) -> Request:
+    posted = a_request(**spec)
+    return read(orjson.dumps(posted | {"metadata": posted["metadata"] | {"uid": "1", "resourceVersion": "7"}}))
+
+
+class Broken:
+    """A cluster of which nothing can be said but that it breaks."""
+
+    def __init__(self, *, reads: Exception | None = None, writes: Exception | None = None) -> None:
+        self._reads, self._writes = reads, writes
+        self.written: list[Any] = []
+
+    async def vm(self, *_: Any, **__: Any) -> None:
+        if self._reads:
+            raise self._reads
+
+    async def template_meta(self, *_: Any) -> None:
+        return None
+
+    async def write_status(self, _: Any, status: Any) -> None:
+        self.written.append(status)
+        if self._writes:
+            raise self._writes
+
+
+async def test_an_error_of_our_own_is_written_down_by_its_type_alone_and_retried() -> None:
+    cluster = Broken(reads=RuntimeError("hunter2"))
+    found = await turn(asked(), cluster, NOW)
+    message = "Internal error of the controller (RuntimeError); it is tried again"
+    assert found.outcome == Retry(Reason.FAILED, message)
+    assert cluster.written[0]["conditions"][0]["message"] == message
+
+
+async def test_an_error_of_our_own_over_the_status_is_retried() -> None:
+    found = await turn(asked(), Broken(writes=RuntimeError()), NOW)
+    assert found.outcome == Retry(Reason.FAILED, "Internal error of the controller (RuntimeError); it is tried again")
+
+
+async def test_what_a_status_could_not_be_written_for_comes_again() -> None:
+    found = await turn(asked(), Broken(writes=MovedError("modified")), NOW)
+    assert found.outcome == Moved("modified")
+    found = await turn(asked(), Broken(writes=NotServedError("404")), NOW)
+    assert found.outcome == Retry(Reason.FAILED, "The API server refused: 404")
