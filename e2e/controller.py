@@ -62,8 +62,12 @@ class Controller(Program):
         self.url = ""  # of its probes
 
     def __enter__(self) -> Self:
-        self.start()
-        self.logged(lambda line: line["message"] == "ready", timeout=60)
+        try:
+            self.start()
+            self.logged(lambda line: line["message"] == "ready", timeout=60)
+        except BaseException:
+            self.kill()  # nobody else will: an `__enter__` that fails has no `__exit__`
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
