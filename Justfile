@@ -36,3 +36,7 @@ chaos *ARGS:
 # what a template costs, from 1 kB to 400 kB (`--profile`: where the time goes)
 bench-template *ARGS:
     python -m e2e.bench.template {{ARGS}}
+
+# how fast, beside a bare loop and the same controller in Go (`--help`: sizes, `--kopf`, `--output`)
+bench *ARGS:
+    python -m e2e.bench {{ARGS}}

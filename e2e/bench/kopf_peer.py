@@ -1,0 +1,134 @@
+"""The same controller made with kopf, in its fastest form: `python -m e2e.bench.kopf_peer CALLS NAMESPACE`.
+
+A plain event handler, since kopf's others write annotations of their own; no events, no peering, CALLS requests in
+work at once, and its three calls made by aiohttp itself. Templates are rendered by atmpl. The cluster is KUBECONFIG's.
+kopf is no dependency of the project: `pip install kopf`.
+"""
+
+import asyncio
+import signal
+import ssl
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import kopf
+import orjson
+
+from atmpl.template import FORMATS, Owner, render
+from e2e.bench.kubeconfig import Access, current
+from e2e.bench.objects import REQUESTS, TEMPLATES, VMS, Object
+
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+def main() -> None:
+    """Run the operator until SIGTERM."""
+    kopf.configure(log_format=kopf.LogFormat.JSON)
+    asyncio.run(_run(int(sys.argv[1]), sys.argv[2]))
+
+
+async def _run(at_once: int, namespace: str) -> None:
+    room = asyncio.Semaphore(at_once)
+    registry = kopf.OperatorRegistry()
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    ready, stop = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with _session(current()) as session:
+
+        async def serve(body: kopf.Body, **_: Any) -> None:
+            if not body.get("status", {}).get("conditions"):
+                async with room:
+                    await _serve(session, body)
+
+        kopf.on.event("ssp.kubevirt.io", "v1alpha1", "virtualmachinetemplaterequests", registry=registry)(serve)
+        operator = kopf.operator(
+            registry=registry,
+            settings=settings,
+            standalone=True,
+            namespaces=[namespace],
+            ready_flag=ready,
+            stop_flag=stop,
+        )
+        running = asyncio.create_task(operator)
+        await ready.wait()
+        print(orjson.dumps({"message": "ready"}).decode(), flush=True)
+        await running
+
+
+def _session(access: Access) -> aiohttp.ClientSession:
+    tls = ssl.create_default_context(cadata=access.authority)
+    return aiohttp.ClientSession(
+        access.server,
+        headers={"Authorization": f"Bearer {access.token}"},
+        connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+async def _serve(session: aiohttp.ClientSession, request: kopf.Body) -> None:
+    metadata, source = request["metadata"], request["spec"]["source"]["vmName"]
+    # kopf keeps no other objects, so there is no version to name; any that the watch cache has will do here.
+    vm = await _call(session, "GET", f"{VMS}/{source}?resourceVersion=0", None, {})
+    owner = Owner(metadata["namespace"], metadata["name"], metadata["uid"], keep_in_step=False)
+    format = FORMATS["openshift"]
+    made = render(vm, format=format, name=metadata["name"], namespace=metadata["namespace"], owner=owner)
+    template = await _call(session, "POST", TEMPLATES, made.template, {"Content-Type": "application/json"})
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    status = {
+        "observedGeneration": metadata["generation"],
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "observedGeneration": metadata["generation"],
+                "lastTransitionTime": now,
+                "reason": "Rendered",
+                "message": f"Template {metadata['namespace']}/{metadata['name']} is made from VM {source}",
+            }
+        ],
+        "source": {
+            "uid": vm["metadata"]["uid"],
+            "generation": vm["metadata"]["generation"],
+            "resourceVersion": vm["metadata"]["resourceVersion"],
+        },
+        "templateRef": {
+            "apiVersion": format.api_version,
+            "kind": format.kind,
+            "name": metadata["name"],
+            "uid": template["metadata"]["uid"],
+        },
+        "parameters": len(format.parameters(made.template)),
+        "warnings": [warning._asdict() for warning in made.warnings],
+        "lastRenderTime": now,
+    }
+    patch = [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        {"op": "add", "path": "/status", "value": status},
+    ]
+    await _call(
+        session,
+        "PATCH",
+        f"{REQUESTS}/{metadata['name']}/status",
+        patch,
+        {"Content-Type": "application/json-patch+json"},
+    )
+
+
+async def _call(session: aiohttp.ClientSession, method: str, path: str, body: Any, headers: dict[str, str]) -> Object:
+    if body is not None:
+        headers["Accept"] = METADATA
+    data = None if body is None else orjson.dumps(body)
+    async with session.request(method, path, data=data, headers=headers) as answer:
+        read = await answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {read.decode()}")
+        found: Object = orjson.loads(read)
+        return found
+
+
+if __name__ == "__main__":
+    main()
