@@ -27,17 +27,11 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
     leaves: list[Leaf] = []
     room = LONGEST
 
-    def enter(source: dict[str, Any] | list[Any], path: Path, size: int) -> None:
+    def mapping(source: dict[str, Any], path: Path, size: int) -> dict[str, Any]:
         nonlocal room
         room -= len(source) * size
-        if len(path) >= _DEEPEST:
-            raise refusal(SPEC + path, source)
-        if room < 0:
-            why = f"the paths of its leaves are longer than {LONGEST:,} characters together; shorten its keys"
-            raise RenderError(dotted(SPEC + path[:1]), why)
-
-    def mapping(source: dict[str, Any], path: Path, size: int) -> dict[str, Any]:
-        enter(source, path, size)
+        if room < 0 or len(path) >= _DEEPEST:
+            raise _too_much(source, path)
         copy: dict[str, Any] = {}
         for key, value in source.items():
             kind = type(value)
@@ -58,7 +52,10 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
         return copy
 
     def sequence(source: list[Any], path: Path, size: int) -> list[Any]:
-        enter(source, path, size)
+        nonlocal room
+        room -= len(source) * size
+        if room < 0 or len(path) >= _DEEPEST:
+            raise _too_much(source, path)
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)
@@ -74,6 +71,13 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
         return copy
 
     return mapping(spec, (), 0), leaves
+
+
+def _too_much(source: dict[str, Any] | list[Any], path: Path) -> RenderError:
+    if len(path) >= _DEEPEST:
+        return refusal(SPEC + path, source)
+    why = f"the paths of its leaves are longer than {LONGEST:,} characters together; shorten its keys"
+    return RenderError(dotted(SPEC + path[:1]), why)
 
 
 def is_reference(path: Path, key: str) -> bool:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeAlias
 
 from atmpl.template.paths import SPEC, Path, pointer
 
@@ -38,6 +39,14 @@ _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
+_Word: TypeAlias = tuple[str, tuple[int, ...]]  # a key, or what became of it, and the list indexes that follow it
+_Container: TypeAlias = tuple[Path, bool]  # where leaves stand, and whether by index
+_Stem: TypeAlias = tuple[str, str]  # what the names of a container's leaves begin with, and how a form says it
+_KEPT: Final = 1 << 14  # names kept for all VMs, since most have the same paths
+_KEPT_SIZE: Final = 256  # and how long a kept path's keys are at most, together
+_SHORT: Final = 2  # keys and indexes: beyond, the last one decides nothing about those before it
+
+
 class Name(NamedTuple):
     """A parameter's name, and what else of it the path decides."""
 
@@ -49,11 +58,16 @@ class Name(NamedTuple):
     usable: bool  # not reserved, not empty
 
 
+_USABLE: Final = attrgetter("usable")
+_KNOWN: Final[dict[Path, Name]] = {}  # names already made; never more than _KEPT
+
+
 def assign(paths: Sequence[Path]) -> list[Name]:
     """Return the names of all leaves of one VM, in order; the paths are those below `spec.template.spec`."""
-    names = [natural(path) for path in paths]
-    distinct = {name.name for name in names}
-    if len(distinct) < len(names) or not all(name.usable for name in names):
+    stems: dict[_Container, _Stem] = {}
+    known = _KNOWN.get
+    names = [known(path) or natural(path, stems) for path in paths]
+    if len({name[0] for name in names}) < len(names) or not all(map(_USABLE, names)):
         _lengthen(names, paths)
     return names
 
@@ -79,11 +93,11 @@ def _lengthen(names: list[Name], paths: Sequence[Path]) -> None:
         turn += 1
 
 
-def natural(path: Path) -> Name:
-    """Return the name of the leaf at `path`, were it alone."""
+def natural(path: Path, stems: dict[_Container, _Stem] | None = None) -> Name:
+    """Return the name of the leaf at `path`, were it alone. `stems` are those known of this VM."""
     name = _KNOWN.get(path)
     if name is None:
-        name = _natural(path)
+        name = _natural(path, {} if stems is None else stems)
         if sum(len(key) for key in path if isinstance(key, str)) <= _KEPT_SIZE:
             if len(_KNOWN) >= _KEPT:
                 _KNOWN.clear()
@@ -91,20 +105,25 @@ def natural(path: Path) -> Name:
     return name
 
 
-# Names already made, for all VMs, since most have the same paths. Bounded in number and in size.
-_KNOWN: Final[dict[Path, Name]] = {}
-_KEPT: Final = 1 << 14
-_KEPT_SIZE: Final = 256
+def _natural(path: Path, stems: dict[_Container, _Stem]) -> Name:
+    last = path[-1]
+    if len(path) <= _SHORT:
+        words = _words(path)
+        return _named(_joined(words), _said(words))
+    container = (path[:-1], isinstance(last, int))
+    stem = stems.get(container)
+    if stem is None:
+        words = _words((*path[:-1], 0 if isinstance(last, int) else "x"))  # any: it is the last character, and goes
+        stems[container] = stem = (_joined(words)[:-1], _said(words)[:-1])
+    if isinstance(last, int):
+        return _named(f"{stem[0]}{last}", f"{stem[1]}{last}")
+    word = _snake(SHORTER.get(last, last))
+    return _named(stem[0] + word, stem[1] + _said([(word, ())]))
 
 
-def _natural(path: Path) -> Name:
-    words = _words(path)
-    name = "_".join(word + "_".join(map(str, indexes)) for word, indexes in words)
-    return _named(name, _display(words) or name)
-
-
-def _named(name: str, display: str) -> Name:
+def _named(name: str, said: str) -> Name:
     usable = bool(name) and not RESERVED.fullmatch(name)
+    display = (said[:1].upper() + said[1:]).strip() or name
     return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", usable)
 
 
@@ -116,15 +135,15 @@ def _digits(path: Path, turn: int) -> str:
     return digest.hexdigest()[turn % 8 * 8 :][:8].upper()
 
 
-def _words(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+def _words(path: Path) -> list[_Word]:
     """Return the words of the name, in upper snake case, each with the list indexes that follow it."""
     keys = _keys(path)
     return [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _dropped(keys)]
 
 
-def _keys(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+def _keys(path: Path) -> list[_Word]:
     """Return the path's keys, each with the list indexes that follow it."""
-    keys: list[tuple[str, tuple[int, ...]]] = []
+    keys: list[_Word] = []
     for key in path:
         if isinstance(key, str):
             keys.append((SHORTER.get(key, key), ()))
@@ -134,7 +153,7 @@ def _keys(path: Path) -> list[tuple[str, tuple[int, ...]]]:
     return keys
 
 
-def _dropped(keys: list[tuple[str, tuple[int, ...]]]) -> list[tuple[str, tuple[int, ...]]]:
+def _dropped(keys: list[_Word]) -> list[_Word]:
     """Return `keys` without the heads and the union keys that say nothing in a name."""
     plain = [key if not indexes else None for key, indexes in keys]
     for head in UNION_LISTS:
@@ -165,12 +184,15 @@ def _snake(key: str) -> str:
     return _OTHER.sub("_", _SPLIT.sub("_", key)).upper()
 
 
-def _display(words: list[tuple[str, tuple[int, ...]]]) -> str:
-    """Return the name as a form's label: `Disk 0 bus`, `CPU cores`."""
+def _joined(words: list[_Word]) -> str:
+    return "_".join(word + "_".join(map(str, indexes)) for word, indexes in words)
+
+
+def _said(words: list[_Word]) -> str:
+    """Return the name as a form says it: `disk 0 bus`, `CPU cores`."""
     said: list[str] = []
     for word, indexes in words:
         parts = [part for part in word.lower().split("_") if part]
         said += [part.upper() if INITIALISMS.fullmatch(part) else part for part in parts]
         said += map(str, indexes)
-    text = " ".join(said)
-    return text[:1].upper() + text[1:]
+    return " ".join(said)

@@ -35,7 +35,9 @@ def form(value: Scalar) -> Form | None:
     """Return how `value` goes by a parameter; None for a number that no parameter can carry. Rule 3."""
     kind = type(value)
     if kind is str:
-        return whole(value) if breaks_console(value) else (False, value)  # type: ignore[arg-type, return-value] # a str
+        if _MAY_BREAK.search(value) and breaks_console(value):  # type: ignore[arg-type] # a str
+            return whole(value)  # type: ignore[arg-type]
+        return False, value  # type: ignore[return-value]
     if kind is bool:
         return True, "true" if value else "false"
     if not -_EXACT <= value <= _EXACT and (kind is int or gojson.number(value) != value):  # type: ignore[operator, arg-type]
@@ -55,7 +57,7 @@ def quoted(text: str) -> str:
 
 def breaks_console(text: str) -> bool:
     """Return whether the console's textual substitution of `${P}` by `text` can break the template."""
-    return _MAY_BREAK.search(text) is not None and _BREAKS_CONSOLE.search(text) is not None
+    return _BREAKS_CONSOLE.search(text) is not None
 
 
 def holds_reference(text: str) -> bool:

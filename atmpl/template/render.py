@@ -117,7 +117,7 @@ class _Writer:
         """Return the templated VirtualMachineInstanceSpec. Rules 1, 2, 3, 8 and 9."""
         copy, leaves = part(instance, self.literals, self.unique)
         names = assign([leaf[0] for leaf in leaves])
-        for (path, value, container, key), (name, display, description, plain, whole, *_) in zip(
+        for (path, value, container, key), (name, display, description, plain, whole, _) in zip(
             leaves, names, strict=True
         ):
             sent = form(value)

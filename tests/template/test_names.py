@@ -2,7 +2,10 @@ import re
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from atmpl.template import names
 from atmpl.template.names import assign, natural
 
 
@@ -107,8 +110,8 @@ def digits(pointer):
 
 
 def test_leaves_that_share_a_name_each_take_digits_of_their_pointer():
-    names = [name.name for name in assign([("a-b",), ("other",), ("a.b",)])]
-    assert names == [
+    found = [name.name for name in assign([("a-b",), ("other",), ("a.b",)])]
+    assert found == [
         f"A_B_{digits('/spec/template/spec/a-b')}",
         "OTHER",
         f"A_B_{digits('/spec/template/spec/a.b')}",
@@ -116,8 +119,8 @@ def test_leaves_that_share_a_name_each_take_digits_of_their_pointer():
 
 
 def test_digits_are_those_of_an_escaped_json_pointer():
-    names = [name.name for name in assign([("a/b~",), ("a.b_",)])]
-    assert names == [f"A_B__{digits('/spec/template/spec/a~1b~0')}", f"A_B__{digits('/spec/template/spec/a.b_')}"]
+    found = [name.name for name in assign([("a/b~",), ("a.b_",)])]
+    assert found == [f"A_B__{digits('/spec/template/spec/a~1b~0')}", f"A_B__{digits('/spec/template/spec/a.b_')}"]
 
 
 @pytest.mark.parametrize("key", ["name_", "labels", "suffix", "literal0", "literal17", "NAME"])
@@ -136,10 +139,10 @@ def test_an_empty_name_takes_digits(where):
 
 def test_a_key_made_like_a_longer_name_does_not_break_uniqueness():
     trap = f"a_b_{digits('/spec/template/spec/a-b')}"
-    names = [name.name for name in assign([("a-b",), ("a.b",), (trap,)])]
-    assert len(set(names)) == 3
-    assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in names)
-    assert names[1] == f"A_B_{digits('/spec/template/spec/a.b')}"  # nobody else's: it stays as the rule has it
+    found = [name.name for name in assign([("a-b",), ("a.b",), (trap,)])]
+    assert len(set(found)) == 3
+    assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in found)
+    assert found[1] == f"A_B_{digits('/spec/template/spec/a.b')}"  # nobody else's: it stays as the rule has it
 
 
 def test_a_name_of_many_capitals_and_digits_is_unlike_a_reserved_one():
@@ -157,6 +160,22 @@ def test_a_chain_of_keys_made_like_longer_names_ends():
             digest = sha256(digest.digest())
         name += "_" + digest.hexdigest()[turn % 8 * 8 :][:8].upper()
         paths.append((name.lower(),))
-    names = [each.name for each in assign(paths)]
-    assert len(set(names)) == len(paths)
-    assert names[0].startswith(name)
+    found = [each.name for each in assign(paths)]
+    assert len(set(found)) == len(paths)
+    assert found[0].startswith(name)
+
+
+KEYS = st.sampled_from(
+    (
+        *("domain", "devices", "disks", "resources", "volumes", "networks", "aB", "boxes", "", "_", "uuid"),
+        "preferredDuringSchedulingIgnoredDuringExecution",
+    )
+)
+
+
+@given(first=KEYS, rest=st.lists(st.one_of(KEYS, st.integers(0, 12)), max_size=6))
+def test_what_the_leaves_of_a_container_share_changes_no_name(first, rest):
+    where = (first, *rest)
+    words = names._words(where)
+    whole = names._named(names._joined(words), names._said(words))
+    assert names._natural(where, {}) == whole
