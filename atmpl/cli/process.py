@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import atmpl
 from atmpl.cli import inputs, terminal, values
 from atmpl.cli.documents import Unreadable, documents
-from atmpl.cli.errors import CommandError
+from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.outputs import Output, add_output
 from atmpl.cli.table import table
 from atmpl.template import FORMATS
@@ -60,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--params-file",
         metavar="FILE",
-        help="a NAME=VALUE a line; empty lines and lines that begin with # are left out",
+        help="a NAME=VALUE a line, taken literally: no quoting, no export; empty lines and lines that begin with # are "
+        "left out; - is standard input",
     )
     parser.add_argument(
         "--print-params", action="store_true", help="print the parameters instead: as a table, or with -o as they stand"
@@ -70,16 +72,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the objects of the template, or its parameters."""
+    if args.file == args.params_file == inputs.STDIN:
+        raise UsageError(
+            "standard input cannot be both the template and the --params-file; name a file for one of them"
+        )
     where, template = _template(args.file)
-    given = values.from_file(args.params_file) if args.params_file else {}
-    given |= dict(args.param)
+    from_file = values.from_file(args.params_file) if args.params_file is not None else {}
+    typed = dict(args.param)
+    given = {name: assigned.value for name, assigned in from_file.items()} | typed
     try:
         declared = parameters(template)
-        unfit = list(values.unknown(given, declared))
+        unfit = [f"{from_file[name].where}: {why}" for name, why in values.unknown(from_file, declared)]
+        unfit += (f"{where}: {why}" for _, why in values.unknown(typed, declared))
         if not args.print_params:
-            unfit += values.missing(given, declared)
+            unfit += (f"{where}: {why}" for why in values.missing(given, declared))
         if unfit:
-            return _refused(where, unfit, "--print-params shows the template's parameters.")
+            return _refused(unfit, "--print-params shows the template's parameters.")
         if args.print_params:
             _print(declared, given, args.output)
         else:
@@ -87,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             for each in atmpl.process(template, given):
                 output.write(each)
     except atmpl.ProcessError as error:
-        return _refused(where, error.errors)
+        return _refused(f"{where}: {why}" for why in error.errors)
     return 0
 
 
@@ -137,9 +145,9 @@ def _fields(parameter: Parameter, given: dict[str, str]) -> dict[str, str | bool
     return {name: value for name, value in fields.items() if value}
 
 
-def _refused(where: str, sentences: list[str], advice: str = "") -> int:
+def _refused(sentences: Iterable[str], advice: str = "") -> int:
     for sentence in sentences:
-        terminal.error(f"{where}: {sentence}")
+        terminal.error(sentence)
     if advice:
         terminal.note(advice)
     return 1

@@ -1,12 +1,23 @@
 """The values that a person gives for a template's parameters: `-p NAME=VALUE`, and files of such lines."""
 
 import argparse
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from atmpl.cli import inputs
 from atmpl.cli.errors import CommandError
 from atmpl.cli.nearest import nearest
 from atmpl.template.parameters import Parameter
+
+_NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can say
+
+
+class Assigned(NamedTuple):
+    """A value, and its place in words: `small.env, line 3`."""
+
+    value: str
+    where: str
 
 
 def assignment(text: str) -> tuple[str, str]:
@@ -17,29 +28,36 @@ def assignment(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def from_file(path: str) -> dict[str, str]:
+def from_file(path: str) -> dict[str, Assigned]:
     """Return the values in a file of `NAME=VALUE` lines; empty lines and those that begin with # are left out.
 
-    A value is taken as it stands, quotes included. Raises CommandError.
+    A value is taken as it stands, quotes included; of one name the last line counts. Raises CommandError.
     """
+    source = inputs.shown(path)
     values = {}
     for number, line in enumerate(inputs.text(path).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
+        where = f"{source}, line {number}"
         try:
             name, value = assignment(line)
         except argparse.ArgumentTypeError:
-            raise CommandError(f"{inputs.shown(path)}, line {number}: this is not NAME=VALUE") from None
-        values[name] = value
+            raise CommandError(f"{where}: this is not NAME=VALUE") from None
+        if not _NAME.fullmatch(name):
+            raise CommandError(
+                f"{where}: {name:.60} is no parameter's name, of letters, digits and _; write NAME=VALUE without "
+                "quotes or export"
+            )
+        values[name] = Assigned(value, where)
     return values
 
 
-def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[str]:
-    """Yield a sentence for each name of `values` that the template does not know."""
+def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[tuple[str, str]]:
+    """Yield each name of `values` that the template does not know, and a sentence about it."""
     known = {parameter.name for parameter in declared}
     for name in values:
         if name not in known:
-            yield f"there is no parameter {name}{nearest(name, known)}"
+            yield name, f"there is no parameter {name}{nearest(name, known)}"
 
 
 def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterator[str]:

@@ -77,6 +77,25 @@ def test_values_can_come_from_a_file_and_those_typed_go_first(folder):
     assert typed("process", "t.yaml", "--params-file", "v", "-p", "PASSWORD=123") == (0, OBJECTS, "")
 
 
+def test_standard_input_is_not_two_files_at_once():
+    came = typed("process", "-", "--params-file", "-", stdin=TEMPLATE)
+    assert (came.status, came.out) == (2, "")
+    assert came.err.startswith(
+        "error: standard input cannot be both the template and the --params-file; name a file for one of them\n"
+    )
+
+
+def test_values_can_come_from_standard_input(folder):
+    assert typed("process", "t.yaml", "--params-file", "-", stdin="MEMORY=4Gi\nPASSWORD=123\n").out == OBJECTS
+
+
+def test_an_unknown_parameter_of_a_file_is_named_with_its_line(folder):
+    (folder / "v").write_text("# mine\nMEMORI=4Gi\n")
+    came = typed("process", "t.yaml", "--params-file", "v", "-p", "PASSWORD=x")
+    assert came.status == 1
+    assert came.err.splitlines()[0] == "error: v, line 2: there is no parameter MEMORI; did you mean MEMORY?"
+
+
 def test_unknown_and_missing_parameters_are_all_named(folder):
     came = typed("process", "t.yaml", "-p", "MEMORI=1Gi", "-p", "X=1")
     assert (came.status, came.out) == (1, "")

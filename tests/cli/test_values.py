@@ -31,13 +31,29 @@ def file(tmp_path, monkeypatch):
 
 def test_a_file_holds_an_assignment_a_line(file):
     file.write_text('# small\nMEMORY=1Gi\n\n  # and\n CORES = 2\nURL=http://x/?a=b#c\nQUOTED="x"\nMEMORY=2Gi\r\n')
-    assert values.from_file("small.env") == {"MEMORY": "2Gi", "CORES": " 2", "URL": "http://x/?a=b#c", "QUOTED": '"x"'}
+    assert values.from_file("small.env") == {
+        "MEMORY": ("2Gi", "small.env, line 8"),
+        "CORES": (" 2", "small.env, line 5"),
+        "URL": ("http://x/?a=b#c", "small.env, line 6"),
+        "QUOTED": ('"x"', "small.env, line 7"),
+    }
 
 
 def test_a_line_that_is_no_assignment_is_named(file):
     file.write_text("MEMORY=1Gi\nCORES 2\n")
     with pytest.raises(CommandError, match=r"^small\.env, line 2: this is not NAME=VALUE$"):
         values.from_file("small.env")
+
+
+@pytest.mark.parametrize("name", ["export MEMORY", '"MEMORY"', "a-b"])
+def test_a_line_whose_name_no_parameter_can_have_is_named(name, file):
+    file.write_text(f"# x\n{name}=1Gi\n")
+    with pytest.raises(CommandError) as refused:
+        values.from_file("small.env")
+    assert str(refused.value) == (
+        f"small.env, line 2: {name} is no parameter's name, of letters, digits and _; "
+        "write NAME=VALUE without quotes or export"
+    )
 
 
 DECLARED = [
@@ -50,8 +66,8 @@ DECLARED = [
 
 def test_an_unknown_parameter_is_named_with_the_nearest_that_is_known():
     assert list(values.unknown(["MEMORI", "NOTE", "X"], DECLARED)) == [
-        "there is no parameter MEMORI; did you mean MEMORY?",
-        "there is no parameter X",
+        ("MEMORI", "there is no parameter MEMORI; did you mean MEMORY?"),
+        ("X", "there is no parameter X"),
     ]
 
 
