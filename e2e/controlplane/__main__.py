@@ -1,7 +1,6 @@
 """A control plane for a person: `python -m e2e.controlplane up`."""
 
 import argparse
-import contextlib
 import signal
 import sys
 import threading
@@ -48,18 +47,21 @@ def _programs(_: argparse.Namespace) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> None:
-    """Print the kubeconfig on standard output, what to do with it on standard error."""
+    """Print the kubeconfig on standard output unless that is a terminal; on standard error, what to do with it."""
     over = threading.Event()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore it
     with ControlPlane(fsync=arguments.fsync, apiserver_flags=arguments.flag) as server:
         if not arguments.bare:
             install_crds(server)
-        print(server.kubeconfig.read_text(), flush=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: over.set())
+        if not sys.stdout.isatty():
+            print(server.kubeconfig.read_text(), flush=True)
         say(f"up at {server.url}, logs in {server.folder}. In another terminal:")
         say(f"  export KUBECONFIG={server.kubeconfig} PATH={server.kubectl_program.parent}:$PATH")
+        say(f"  atmpl controller --kubeconfig {server.kubeconfig} --bind 127.0.0.1:8080 --log-format text")
         say("Ctrl-C stops and removes all of it.")
-        signal.signal(signal.SIGTERM, lambda *_: over.set())
-        with contextlib.suppress(KeyboardInterrupt):
-            over.wait()
+        over.wait()
     say("gone")
 
 
