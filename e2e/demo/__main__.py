@@ -1,9 +1,9 @@
 """`python -m e2e.demo`: exits 0 by itself and leaves nothing; `--keep` stays until Ctrl-C."""
 
 import argparse
-import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -19,6 +19,11 @@ from e2e.demo.story import BEFORE_THE_CONTROLLER, LOOK_AROUND, WITH_THE_CONTROLL
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent  # where this environment's `atmpl` is
+READY = re.compile(r"^\S+ info +ready\b", re.MULTILINE)  # a line of the controller's log
+
+GONE = "Everything is stopped and removed."
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+CUT_OFF = 141  # what a shell reports where the reader of a pipe left early
 
 
 def main() -> int:
@@ -29,10 +34,16 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="leave it up until Ctrl-C")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore it
     try:
         _show(keep=arguments.keep)
+        print(GONE, flush=True)
     except KeyboardInterrupt:
-        return 130
+        print(f"\n{GONE}")
+        return INTERRUPTED
+    except BrokenPipeError:  # `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains as it flushes
+        return CUT_OFF
     except subprocess.CalledProcessError as error:
         print(f"\nThis command failed with exit status {error.returncode}; it should not have.", file=sys.stderr)
         return 1
@@ -64,16 +75,17 @@ def _show(*, keep: bool) -> None:
         server.processes.signal("controller", signal.SIGTERM)
         if status := server.processes.wait("controller", 10):
             raise ProcessError(f"the controller ended with status {status}:\n{server.processes.tail('controller')}")
-    print("Everything is stopped and removed.")
 
 
 def _start_controller(server: ControlPlane) -> None:
     """Start it as a process of its own, under its own role, and wait until it has seen what there is."""
-    command = ["atmpl", "controller", "--kubeconfig", str(service_account(server)), "--bind", "127.0.0.1:0"]
-    _say("The controller starts, with the rights of its role and no others.", f"{shlex.join(command)} &")
-    server.processes.start("controller", [BIN / command[0], *command[1:]])
+    where = ["atmpl", "controller", "--kubeconfig", str(service_account(server))]
+    how = ["--bind", "127.0.0.1:0", "--log-format", "text"]
+    shown = f"{shlex.join(where)} \\\n    {shlex.join(how)} &"
+    _say("The controller starts, with the rights of its role and no others.", shown)
+    server.processes.start("controller", [BIN / where[0], *where[1:], *how])
     deadline = time.monotonic() + 60
-    while '"ready"' not in (log := server.processes.log("controller").read_text()):
+    while not READY.search(log := server.processes.log("controller").read_text()):
         server.processes.require("controller")
         if time.monotonic() > deadline:
             raise TimeoutError(f"the controller is not ready after 60 s:\n{log}")
@@ -84,7 +96,9 @@ def _start_controller(server: ControlPlane) -> None:
 def _do(step: Step, server: ControlPlane) -> None:
     _say(step.says, step.command)
     command = ["bash", "-o", "pipefail", "-c", step.command]
-    subprocess.run(command, cwd=CHECKOUT, env=_env(server), check=True)
+    done = subprocess.run(command, cwd=CHECKOUT, env=_env(server), stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout, end="", flush=True)  # not by the command: it would complain of a reader that has left
+    done.check_returncode()
 
 
 def _env(server: ControlPlane) -> dict[str, str]:
@@ -95,15 +109,17 @@ def _env(server: ControlPlane) -> dict[str, str]:
 def _keep(server: ControlPlane) -> None:
     print("\nIt stays up. To look around, in another terminal:\n")
     print(f"  cd {shlex.quote(str(CHECKOUT))}")
-    print(f"  export KUBECONFIG={server.kubeconfig} PATH={BIN}:{server.kubectl_program.parent}:$PATH")
+    print(f"  export KUBECONFIG={server.kubeconfig}")
+    print(f"  export PATH={BIN}:{server.kubectl_program.parent}:$PATH")
     for command in LOOK_AROUND:
         print(f"  {command}")
     print(f"  tail -f {server.processes.log('controller')}")
-    print("\nCtrl-C here stops and removes everything.", flush=True)
     over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
-    with contextlib.suppress(KeyboardInterrupt):
-        over.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    print("\nCtrl-C here stops and removes everything.", flush=True)
+    over.wait()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print()
 
 

@@ -12,6 +12,7 @@ class Step(NamedTuple):
 
 # Asked for before anybody is there to answer: nothing is lost by that.
 BEFORE_THE_CONTROLLER = (
+    Step("An admission policy judges who may ask for what.", "kubectl apply -k config/policy"),
     Step(
         "There is a virtual machine, and somebody asks for a template of it.",
         "kubectl apply -f e2e/demo/vm.yaml -f e2e/demo/request.yaml",
@@ -22,51 +23,55 @@ BEFORE_THE_CONTROLLER = (
 WITH_THE_CONTROLLER = (
     Step(
         "The request is ready when its template is there.",
-        "kubectl wait --for=condition=Ready vmtreq/virtualmachinetemplaterequest-sample",
+        r"""kubectl wait --for=condition=Ready \
+    vmtreq/virtualmachinetemplaterequest-sample""",
     ),
     Step("What has become of it, in a row:", "kubectl get vmtreq"),
     Step(
-        "The template: what was particular to the virtual machine is a parameter now.",
+        "The template: what was particular to the machine is a parameter now.",
         "kubectl get template vmi-ephemeral-template -o yaml",
     ),
     Step(
         "A virtual machine of that template, with more memory than the first one:",
-        "kubectl get template vmi-ephemeral-template -o yaml | atmpl process - -p REQUESTS_MEMORY=256Mi",
+        r"""kubectl get template vmi-ephemeral-template -o yaml \
+    | atmpl process - -p REQUESTS_MEMORY=256Mi""",
     ),
     Step(
         "The same, created on the server, which makes up the rest of its name.",
-        "kubectl get template vmi-ephemeral-template -o yaml | atmpl process - -p REQUESTS_MEMORY=256Mi"
-        " | kubectl create -f -",
+        r"""kubectl get template vmi-ephemeral-template -o yaml \
+    | atmpl process - -p REQUESTS_MEMORY=256Mi \
+    | kubectl create -f -""",
     ),
     Step(
         "So there are two now:",
-        "kubectl get vm -o custom-columns=NAME:.metadata.name,"
-        "MEMORY:.spec.template.spec.domain.resources.requests.memory",
+        r"""M=.spec.template.spec.domain.resources.requests.memory
+kubectl get vm -o custom-columns=NAME:.metadata.name,MEMORY:$M""",
     ),
     Step(
-        "A template can also be kept in step with its virtual machine: refreshPolicy OnChange.",
-        "kubectl apply -f e2e/demo/request-onchange.yaml"
-        " && kubectl wait --for=condition=Ready vmtreq/follow-vmi-ephemeral",
+        "A template can be kept in step with its machine: refreshPolicy OnChange.",
+        "kubectl apply -f e2e/demo/request-onchange.yaml",
     ),
+    Step("It is soon there too.", "kubectl wait --for=condition=Ready vmtreq/follow-vmi-ephemeral"),
     Step(
         "Its default is the virtual machine's memory.",
-        "kubectl get template follow-vmi-ephemeral"
-        """ -o jsonpath='{.parameters[?(@.name=="REQUESTS_MEMORY")].value}{"\\n"}'""",
+        r"""kubectl get template follow-vmi-ephemeral -o \
+    jsonpath='{.parameters[?(@.name=="REQUESTS_MEMORY")].value}{"\n"}'""",
     ),
     Step(
         "Now somebody edits the virtual machine,",
-        "kubectl patch vm vmi-ephemeral --type=merge -p"
-        """ '{"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": "512Mi"}}}}}}}'""",
+        r"""kubectl patch vm vmi-ephemeral --type=merge -p '
+    {"spec": {"template": {"spec": {"domain": {"resources":
+        {"requests": {"memory": "512Mi"}}}}}}}'""",
     ),
     Step(
         "and the template follows.",
-        "kubectl wait template/follow-vmi-ephemeral"
-        """ --for=jsonpath='{.parameters[?(@.name=="REQUESTS_MEMORY")].value}'=512Mi""",
+        r"""P='{.parameters[?(@.name=="REQUESTS_MEMORY")].value}'
+kubectl wait template/follow-vmi-ephemeral --for=jsonpath="$P"=512Mi""",
     ),
     Step(
-        "The first request was to be done once: its template stays as it was. The second shows the new default.",
-        "kubectl get template -o"
-        """ custom-columns='NAME:.metadata.name,MEMORY:.parameters[?(@.name=="REQUESTS_MEMORY")].value'""",
+        "The first was asked for once and stays. The second shows the new default.",
+        r"""P='.parameters[?(@.name=="REQUESTS_MEMORY")].value'
+kubectl get -o custom-columns="NAME:.metadata.name,MEMORY:$P" template""",
     ),
 )
 

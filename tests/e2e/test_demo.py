@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.demo.story import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step
 from tests.shared import SHARED, needs_shared
 
 CHECKOUT = Path(__file__).parents[2]
@@ -18,15 +19,16 @@ DEMO = CHECKOUT / "e2e" / "demo"
 
 # What must be read on the way, in this order.
 SEEN = (
+    r"^validatingadmissionpolicybinding\.admissionregistration\.k8s\.io/atmpl-request-access created$",
     r"^\$ kubectl apply -f e2e/demo/vm\.yaml -f e2e/demo/request\.yaml$",
-    r"^\$ atmpl controller --kubeconfig \S+ --bind 127\.0\.0\.1:0 &$",
-    r'"message":"listening","host":"127\.0\.0\.1","port":\d+',
+    r"^\$ atmpl controller --kubeconfig \S+ \\\n    --bind 127\.0\.0\.1:0 --log-format text &$",
+    r"^\S+ info    listening  host=127\.0\.0\.1 port=\d+$",
     r"^NAME +SOURCE +TEMPLATE +READY +REASON +AGE$",
     r"^virtualmachinetemplaterequest-sample +vmi-ephemeral +vmi-ephemeral-template +True +Rendered +\S+$",
     r"^kind: Template$",
     r"^              bus: \$\{DISK0_BUS\}$|^                bus: \$\{DISK0_BUS\}$",
     r"^- description: disk0-bus$",
-    r"^\$ kubectl get template vmi-ephemeral-template -o yaml \| atmpl process - -p REQUESTS_MEMORY=256Mi$",
+    r"^\$ kubectl get template vmi-ephemeral-template -o yaml \\\n    \| atmpl process - -p REQUESTS_MEMORY=256Mi$",
     r"^ +memory: 256Mi$",
     r"^virtualmachine\.kubevirt\.io/vmi-ephemeral-\w{5} created$",
     r"^vmi-ephemeral +128Mi$",
@@ -79,13 +81,14 @@ def test_kept_it_can_be_looked_at_until_ctrl_c(tmp_path: Path) -> None:
             line = process.stdout.readline()
             assert line, process.stderr.read()
             shown += line
-        config, path = re.search(r"export KUBECONFIG=(\S+) PATH=(\S+):\$PATH", shown).groups()
+        config, path = re.search(r"export KUBECONFIG=(\S+)\n  export PATH=(\S+):\$PATH", shown).groups()
         env = os.environ | {"KUBECONFIG": config, "PATH": f"{path}:{os.environ['PATH']}"}
         listed = subprocess.check_output(["kubectl", "get", "vm,vmtreq,template", "-o", "name"], env=env, text=True)
         assert "template.template.openshift.io/vmi-ephemeral-template" in listed
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0
+    assert rest.endswith("\nEverything is stopped and removed.\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,10 +99,28 @@ def test_interrupted_half_way_it_leaves_nothing_either(tmp_path: Path) -> None:
         while "atmpl controller" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "Traceback" not in complaints
+        shown, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (130, "")
+    assert shown.endswith("\nEverything is stopped and removed.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.apiserver
+@pytest.mark.private
+def test_a_reader_that_leaves_early_causes_no_complaint_and_finds_nothing_left(tmp_path: Path) -> None:
+    with demo(tmp=tmp_path) as process:
+        while "kubectl apply" not in process.stdout.readline():
+            assert process.poll() is None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.wait(30)
+    assert process.returncode == 141
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", BEFORE_THE_CONTROLLER + WITH_THE_CONTROLLER, ids=lambda step: step.says)
+def test_a_step_fits_80_columns(step: Step) -> None:
+    assert max(map(len, [step.says, *f"$ {step.command}".splitlines()])) <= 80
 
 
 @needs_shared
