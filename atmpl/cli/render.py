@@ -47,9 +47,9 @@ exit status:
   2  wrong usage
 """
 
-INSTEAD = {  # warning reason: what to type against it
-    "InlineSecret": "--secrets Require",
-    "SharedDataVolumes": "--data-volumes Unique",
+INSTEAD = {  # what a warning advises to whoever writes a request: what to type here
+    "ask for a template with the option secrets: Require": "use --secrets Require",
+    "ask for a template with the option dataVolumes: Unique": "use --data-volumes Unique",
 }
 
 
@@ -109,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
         except CommandError as error:
             rendering.refuse(str(error))
     terminal.settle()
+    if len(files) > 1:
+        terminal.note(f"{rendering.rendered} rendered, {rendering.refused} refused")
     return 1 if rendering.refused else 0
 
 
@@ -126,7 +128,8 @@ class _Rendering:
     """One run: what was asked, and what has been said so far."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.refused = False
+        self.rendered = 0  # virtual machines
+        self.refused = 0  # those, and files and documents that hold none
         self._options: dict[str, Any] = {
             "format": args.format,
             "name": args.name,
@@ -152,6 +155,7 @@ class _Rendering:
         except atmpl.RenderError as error:
             self.refuse(f"{each.where}: {error}")
             return
+        self.rendered += 1
         self._named = each.where
         self._output.write(rendered.template)
         for warning in rendered.warnings:
@@ -159,7 +163,7 @@ class _Rendering:
 
     def refuse(self, sentence: str) -> None:
         """Say what could not be rendered."""
-        self.refused = True
+        self.refused += 1
         terminal.error(sentence)
 
     def _warn(self, where: str, warning: atmpl.RenderWarning) -> None:
@@ -167,6 +171,8 @@ class _Rendering:
         sentence = f"{where}: {warning.path}: {warning.reason}"
         if warning.reason not in self._explained:
             self._explained.add(warning.reason)
-            instead = INSTEAD.get(warning.reason)
-            sentence += f": {warning.message}" + (f" Here that is {instead}." if instead else "")
+            message = warning.message
+            for said, instead in INSTEAD.items():
+                message = message.replace(said, instead)
+            sentence += f": {message}"
         terminal.warning(sentence)

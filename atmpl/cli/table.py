@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from atmpl.cli.terminal import wrap
 from atmpl.template.parameters import Parameter
 
 HEADINGS = ("NAME", "VALUE", "MEANING")
 _WIDEST_VALUE = 28  # characters; what is longer is cut, `-o yaml` shows it whole
+_NARROWEST = 20  # characters of a meaning's lines
 _GAP = "   "
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -19,7 +21,7 @@ class _Row(NamedTuple):
 
 
 def table(parameters: Iterable[Parameter], values: dict[str, str], width: int | None = None) -> str:
-    """Return the table. `values` go before the template's own; lines longer than `width` characters are cut."""
+    """Return the table. `values` go before the template's own; meanings are wrapped to lines of `width` characters."""
     rows = [_row(parameter, values.get(parameter.name)) for parameter in parameters]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
     return "".join(_line(row, widths, width) for row in (HEADINGS, *rows))
@@ -52,7 +54,11 @@ def _one_line(text: str) -> str:
 
 def _line(cells: Sequence[str], widths: Sequence[int], width: int | None) -> str:
     text = _GAP.join(cell.ljust(wide) for cell, wide in zip(cells, widths, strict=True)).rstrip()
-    return (text if width is None else _cut(text, width)) + "\n"
+    if width is not None and len(text) > width:
+        margin = " " * (sum(widths[:-1]) + len(_GAP) * (len(widths) - 1))
+        lines = wrap(cells[-1], max(width - len(margin), _NARROWEST), indent="").splitlines()
+        text = text[: len(margin)] + f"\n{margin}".join(lines)
+    return f"{text}\n"
 
 
 def _cut(text: str, width: int) -> str:

@@ -85,6 +85,13 @@ def width(stream: TextIO) -> int:
         return 80
 
 
+def wrap(text: str, columns: int, *, indent: str) -> str:
+    """Return `text` in lines of at most so many columns, between words only: a path stays one word to be copied."""
+    import textwrap  # noqa: PLC0415 - only where there is a terminal
+
+    return textwrap.fill(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def _unwritable(error: OSError) -> CommandError:
     forget()
     return CommandError(f"standard output: {(error.strerror or str(error)).lower()}")
@@ -92,4 +99,8 @@ def _unwritable(error: OSError) -> CommandError:
 
 def _say(kind: str, style: str, sentence: str) -> None:
     settle()
-    sys.stderr.write(f"{paint(kind + ':', style, sys.stderr)} {sentence}\n")
+    head = f"{kind}:"
+    text = f"{head} {sentence}"
+    if sys.stderr.isatty():
+        text = wrap(text, width(sys.stderr), indent="  ")
+    sys.stderr.write(f"{paint(head, style, sys.stderr)}{text.removeprefix(head)}\n")

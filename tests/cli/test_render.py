@@ -169,6 +169,7 @@ def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
         "error: a.yaml, document 2 (Pod p): apiVersion: is 'v1'; give a VirtualMachine of kubevirt.io/v1\n"
         "error: a.yaml, document 3, line 23: a value is missing here\n"
         "error: missing.yaml: there is no such file\n"
+        "3 rendered, 3 refused\n"
     )
 
 
@@ -186,7 +187,7 @@ def test_a_warning_says_what_to_type_against_it():
     assert came.err.startswith(
         "warning: standard input: spec.template.spec.volumes[0].cloudInitNoCloud.userData: InlineSecret: "
     )
-    assert came.err.endswith(" Here that is --secrets Require.\n")
+    assert came.err.endswith(" If it holds any, use --secrets Require, or keep the data in a Secret.\n")
 
 
 def test_a_warnings_meaning_is_told_once():
@@ -207,10 +208,14 @@ def test_options_reach_the_template():
 
 def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
     from atmpl.cli.render import INSTEAD
+    from atmpl.template.warnings import MESSAGES
 
+    said = "".join(MESSAGES.values())
+    assert [advice for advice in INSTEAD if advice not in said] == []
+    assert said.count("with the option") == len(INSTEAD)
     help = typed("render", "--help").out
     for advice in INSTEAD.values():
-        option, value = advice.split()
+        _, option, value = advice.split()
         assert option in help
         assert value in help
 
@@ -241,13 +246,13 @@ def test_many_files_show_their_progress_on_a_terminal(folder, monkeypatch):
     from atmpl.cli import main
 
     main(["render", "a.yaml", "b.yaml"])
-    assert screen.seen == "\r\x1b[K0 of 2 files, a.yaml\r\x1b[K1 of 2 files, b.yaml\r\x1b[K"
+    assert screen.seen == "\r\x1b[K0 of 2 files, a.yaml\r\x1b[K1 of 2 files, b.yaml\r\x1b[K2 rendered, 0 refused\n"
 
 
 def test_elsewhere_progress_is_not_shown(folder):
     for name in "ab":
         (folder / f"{name}.yaml").write_text(VM.format(name=name))
-    assert typed("render", "a.yaml", "b.yaml").err == ""
+    assert typed("render", "a.yaml", "b.yaml").err == "2 rendered, 0 refused\n"
 
 
 @needs_shared

@@ -37,6 +37,20 @@ def test_an_empty_no_color_says_nothing(colourful):
     assert terminal.shows_colours(Tty())
 
 
+def test_on_a_terminal_a_sentence_is_wrapped_between_words(colourful):
+    colourful.setattr(terminal.sys, "stderr", screen := Tty())
+    terminal.warning(f"{'spec.template' * 8}: so it is, " * 2)
+    assert screen.getvalue().endswith(
+        f"\x1b[33;1mwarning:\x1b[0m\n  {'spec.template' * 8}:\n  so it is,\n  {'spec.template' * 8}:\n  so it is,\n"
+    )
+
+
+def test_elsewhere_a_sentence_is_one_line(monkeypatch):
+    monkeypatch.setattr(terminal.sys, "stderr", file := io.StringIO())
+    terminal.warning("so it is, " * 20 + "and no more")
+    assert file.getvalue() == "warning: " + "so it is, " * 20 + "and no more\n"
+
+
 def test_a_dumb_terminal_gets_none(colourful):
     colourful.setenv("TERM", "dumb")
     assert not terminal.shows_colours(Tty())
