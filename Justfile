@@ -39,4 +39,5 @@ bench-template *ARGS:
 
 # how fast, beside a bare loop and the same controller in Go (`--help`: sizes, `--kopf`, `--output`)
 bench *ARGS:
+    python -m e2e.bench.template
     python -m e2e.bench {{ARGS}}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import atmpl
 from e2e.controller import Controller
 from e2e.controlplane import Client, Server
 from tests.manager.objects import (
@@ -340,3 +341,28 @@ async def test_every_figure_of_the_dashboard_and_the_alerts_exists_and_what_happ
     for histogram in ("atmpl_render_time_seconds", "workqueue_queue_duration_seconds"):
         [count] = [s.value for s in figures[histogram].samples if s.name == f"{histogram}_count"]
         assert count > 0, histogram
+
+
+async def test_two_vms_of_one_template_with_unique_data_volumes_share_no_disk(client: Client, namespace: str) -> None:
+    posted = vm(namespace)
+    posted["spec"]["dataVolumeTemplates"] = [
+        {"metadata": {"name": "root"}, "spec": {"storage": {"resources": {"requests": {"storage": "1Gi"}}}}}
+    ]
+    posted["spec"]["template"]["spec"]["volumes"] = [
+        {"name": "root", "dataVolume": {"name": "root"}},
+        {"name": "again", "persistentVolumeClaim": {"claimName": "root"}},
+    ]
+    await client.create(posted)
+    await client.create(request(namespace, options={"dataVolumes": "Unique"}))
+    await client.until(request_path(namespace), is_ready)
+    template = await client.get(template_path(namespace))
+    disks: list[set[str]] = []
+    for _ in range(2):
+        [instance] = atmpl.process(template)
+        made = await client.create(instance | {"metadata": instance["metadata"] | {"namespace": namespace}})
+        named = {made["spec"]["dataVolumeTemplates"][0]["metadata"]["name"]}
+        root, again = made["spec"]["template"]["spec"]["volumes"]
+        assert {root["dataVolume"]["name"], again["persistentVolumeClaim"]["claimName"]} == named
+        disks.append(named | {"root"})
+    assert disks[0] & disks[1] == {"root"}
+    assert all(len(names) == 2 for names in disks)
