@@ -94,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
             output = Output(args.output or "yaml")
             for each in atmpl.process(template, given):
                 output.write(each)
+            for why in values.unfit_labels(given, template):
+                terminal.warning(f"{where}: {why}")
     except atmpl.ProcessError as error:
         return _refused(f"{where}: {why}" for why in error.errors)
     return 0

@@ -3,7 +3,9 @@
 import argparse
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from atmpl.cli import inputs
 from atmpl.cli.errors import CommandError
@@ -58,6 +60,35 @@ def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[tu
     for name in values:
         if name not in known:
             yield name, f"there is no parameter {name}{nearest(name, known)}"
+
+
+def unfit_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each of `values` that is all of an object's labels and cannot be labels.
+
+    Nothing else says so: OpenShift's processor drops it, KubeVirt's passes it on for the API server to refuse.
+    `template` is of a known kind, its parameters are read; what is wrong with its objects is for others to say.
+    """
+    spec = template.get("spec")
+    objects = template.get("objects") or (spec.get("virtualMachine") if isinstance(spec, dict) else None)
+    stand = {_labels(each) for each in (objects if isinstance(objects, list) else [objects])}
+    for name, value in values.items():
+        if f"${{{{{name}}}}}" in stand and not _are_labels(value):
+            comes = "OpenShift drops it" if template.get("kind") == "Template" else "a cluster refuses such labels"
+            yield f'the parameter {name} is no JSON object of strings, such as {{"team": "db"}}: {comes}'
+
+
+def _labels(each: Any) -> str | None:
+    metadata = each.get("metadata") if isinstance(each, dict) else None
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return labels if isinstance(labels, str) else None
+
+
+def _are_labels(value: str) -> bool:
+    try:
+        labels = orjson.loads(value or "null")
+    except orjson.JSONDecodeError:
+        return False
+    return labels is None or (isinstance(labels, dict) and all(isinstance(each, str) for each in labels.values()))
 
 
 def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterator[str]:

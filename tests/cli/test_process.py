@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from tests.cli.test_render import VM
 from tests.cli.typed import typed
 from tests.shared import corpus, needs_shared
 
@@ -133,6 +134,31 @@ def test_the_parameters_can_be_had_as_data(folder):
 
 def test_a_misspelt_parameter_is_named_also_where_parameters_are_shown(folder):
     assert typed("process", "t.yaml", "--print-params", "-p", "X=1").status == 1
+
+
+@pytest.mark.parametrize("value", ["foo", '{"a": 1}', '{"a": "b", "c": 1}', "[]", '"x"'])
+@pytest.mark.parametrize(
+    ("target", "comes"), [("openshift", "OpenShift drops it"), ("native", "a cluster refuses such labels")]
+)
+def test_labels_that_are_none_are_warned_of(target, comes, value):
+    template = typed("render", "--format", target, stdin=VM.format(name="web")).out
+    came = typed("process", "-", "-p", f"LABELS={value}", stdin=template)
+    assert came.status == 0
+    assert came.err == (
+        "warning: standard input: the parameter LABELS is no JSON object of strings, "
+        f'such as {{"team": "db"}}: {comes}\n'
+    )
+
+
+@pytest.mark.parametrize("value", ["{}", '{"a": "b"}', "", "null"])
+def test_labels_that_are_some_are_not_warned_of(value):
+    template = typed("render", stdin=VM.format(name="web")).out
+    came = typed("process", "-", "-p", f"LABELS={value}", stdin=template)
+    assert (came.status, came.err) == (0, "")
+
+
+def test_another_parameter_need_not_be_labels(folder):
+    assert typed("process", "t.yaml", "-p", "CORES=foo", "-p", "PASSWORD=x").err == ""
 
 
 REFUSED = {
