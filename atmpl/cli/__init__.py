@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         answer(full_parser())
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:  # closed, as by `>&-`: a stream that fails only where something is written
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     try:
         try:
             return _answer(words)

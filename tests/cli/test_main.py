@@ -132,6 +132,17 @@ UNWRITABLE = {
 }
 
 
+@pytest.mark.parametrize("case", UNWRITABLE)
+def test_a_closed_standard_output_is_one_sentence_too(case, tmp_path):
+    (tmp_path / "vm.yaml").write_text(VM.format(name="web"))
+    (tmp_path / "t.yaml").write_text(typed("render", "-", stdin=VM.format(name="web")).out)
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "atmpl", *UNWRITABLE[case]],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (1, "error: standard output: bad file descriptor\n")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("case", UNWRITABLE)
 def test_output_that_cannot_be_written_is_one_sentence_and_exit_status_1(case, tmp_path):
