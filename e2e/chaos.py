@@ -152,11 +152,17 @@ class Chaos:
     async def _settled(self, client: Client) -> list[str]:
         """Wait until nothing is wrong; return what still is when patience ends."""
         deadline = time.monotonic() + PATIENCE
-        while problems := await self._wrong(client):
+        while problems := await self._seen(client):
             if time.monotonic() > deadline:
                 return problems
             await asyncio.sleep(1)
         return []
+
+    async def _seen(self, client: Client) -> list[str]:
+        try:
+            return await self._wrong(client)
+        except (ApiError, aiohttp.ClientError, OSError) as error:  # it may just be coming up again
+            return [f"the API server cannot be asked: {error}"]
 
     async def _wrong(self, client: Client) -> list[str]:
         """Return all that is not as it ought to be."""
