@@ -142,9 +142,7 @@ def _found(answer: Answer) -> dict[str, Any] | None:
             return None
         raise error
     found = answer.json()
-    metadata = found.get("metadata")
-    if not isinstance(metadata, dict) or not {"uid", "resourceVersion", "creationTimestamp"} <= metadata.keys():
-        raise UnavailableError("an object without metadata")
+    _metadata(found, "uid", "resourceVersion", "creationTimestamp")
     return found
 
 
@@ -158,7 +156,17 @@ def _found_or_unknown(answer: Answer) -> dict[str, Any] | None:
 def _published(answer: Answer, sent: bytes = b"") -> Published:
     if not answer.ok:
         raise error_of(answer, sent)
-    metadata = answer.json().get("metadata")
-    if not isinstance(metadata, dict) or not {"uid", "resourceVersion"} <= metadata.keys():
-        raise UnavailableError("an object without metadata")
+    metadata = _metadata(answer.json(), "uid", "resourceVersion")
     return Published(metadata["uid"], metadata["resourceVersion"])
+
+
+def _metadata(found: dict[str, Any], *fields: str) -> dict[str, Any]:
+    """Return the metadata that every object has, with texts in `fields`: they go into statuses and patches."""
+    metadata = found.get("metadata")
+    if (
+        not isinstance(metadata, dict)
+        or any(type(metadata.get(field)) is not str for field in fields)
+        or type(metadata.get("generation", 0)) is not int
+    ):
+        raise UnavailableError("an object without metadata")
+    return metadata

@@ -5,7 +5,7 @@ What they refuse is a template, so it is a VM's own data. Two sieves, one after 
 
 - by form: quoted text, JSON objects and the values of field errors go; names in the places where the API server's own
   sentences have them stay;
-- by content: whatever line stands in what was sent goes, wherever and however it is repeated.
+- by content: each line and each word with a digit that stands in what was sent goes, wherever it is repeated.
 """
 
 import re
@@ -16,11 +16,14 @@ import aiohttp
 import orjson
 
 CUT: Final = "…"
-SHORTEST: Final = 8  # characters: a shorter line of what was sent is only cut where its form tells it
+LONGEST: Final = 16_384  # characters of a message that are looked at: some repeat a whole object, of a megabyte
+SHORTEST: Final = 8  # characters: what is shorter is only cut where its form tells it
 
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:"|\Z)', re.DOTALL)  # Go's %q and JSON; the end of a long one may be missing
 _OBJECT = re.compile(r"\{[^{}]+\}")  # `{}` is Go's: map[string]interface {}
 _PLAIN = re.compile(r"(?<=value: )\[.*?\](?=[:,\]]|\Z)|(?<=value: )(?!…)[^\s:,\]]+|(?<=Not found: )(?!…)[^\s:,\]]+")
+_WORD = re.compile(rf"""[^\s"'`:;,=()<>\[\]{{}}]{{{SHORTEST},}}""")
+_DIGIT = re.compile(r"\d")
 _LEVELS: Final = 20  # objects inside one another that are taken apart; what is deeper goes with all that follows
 
 # The words before a name, and those after one, in what the API server itself says.
@@ -31,11 +34,11 @@ _NOT_SECRET: Final = {"apiVersion", "kind"}  # fields whose text says what a thi
 
 def without_values(message: str, sent: bytes = b"") -> str:
     """Return what an API server said without the values in it; `sent` is the body that it answers, JSON or nothing."""
+    message = message[:LONGEST]
     message = _QUOTED.sub(lambda quoted: quoted[0] if _is_name(message, quoted) else CUT, message)
     message = _PLAIN.sub(CUT, _without_objects(message))
-    for text in _texts(orjson.loads(sent)) if sent else ():
-        if text in message:
-            message = message.replace(text, CUT)
+    for text in sorted(_repeated(message, sent), key=len, reverse=True) if sent else ():
+        message = message.replace(text, CUT)
     return message
 
 
@@ -54,11 +57,17 @@ def _without_objects(message: str) -> str:
     return f"{message[: left.start()]}{CUT}" if left else message
 
 
-def _texts(sent: Any) -> Iterator[str]:
-    """Yield each line of each text in `sent` that is long enough to be known again, as it is and as it is escaped.
+def _repeated(message: str, sent: bytes) -> set[str]:
+    """Return what of `sent` the message repeats: lines, as they are and escaped, and words."""
+    text = "\n".join(_texts(orjson.loads(sent)))
+    lines = set(map(str.strip, text.splitlines()))
+    escaped = {orjson.dumps(line).decode()[1:-1] for line in lines if '"' in line or "\\" in line}
+    words = {word for word in set(_WORD.findall(text)) if word in message and _DIGIT.search(word)}
+    return {line for line in lines | escaped if len(line) >= SHORTEST and line in message} | words
 
-    What names the object that was sent is left out: messages speak of it.
-    """
+
+def _texts(sent: Any) -> Iterator[str]:
+    """Yield each text in `sent`. What names the object that was sent is left out: messages speak of it."""
     metadata = sent.get("metadata") if isinstance(sent, dict) else None
     own = {metadata.get("name"), metadata.get("namespace")} if isinstance(metadata, dict) else set()
     left = [sent]
@@ -69,12 +78,7 @@ def _texts(sent: Any) -> Iterator[str]:
         elif isinstance(item, list):
             left += item
         elif isinstance(item, str) and item not in own:
-            for line in map(str.strip, item.splitlines()):
-                if len(line) >= SHORTEST:
-                    yield line
-                    escaped = orjson.dumps(line).decode()[1:-1]
-                    if escaped != line:
-                        yield escaped
+            yield item
 
 
 # The HTTP client's errors quote what they could not read: an answer's first line, a header, a chunk. The first counts.

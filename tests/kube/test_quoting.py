@@ -74,7 +74,9 @@ SENT = orjson.dumps(
         "kind": "Template",
         "metadata": {"name": "golden-template", "namespace": "team-alpha", "annotations": {"a": "annotated"}},
         "objects": [{"kind": "VirtualMachine", "spec": {"deep": [{"er": "s3cr3t-and-deep"}]}}],
-        "parameters": [{"name": "A", "value": '#cloud-config\n  password: "pass\\word"\nshort\n'}],
+        "parameters": [
+            {"name": "A", "value": 'words: pass\\word99, pass\\word\n#cloud-config\n  password: "pass\\word"\nshort\n'}
+        ],
     }
 )
 REPEATED = {
@@ -86,6 +88,9 @@ REPEATED = {
     "golden-template in team-alpha is a bad Template": "golden-template in team-alpha is a bad Template",
     "VirtualMachine of template.openshift.io/v1": "VirtualMachine of template.openshift.io/v1",
     "short": "short",
+    "s3cr3t-and-deep": "…",
+    "the word is pass\\word99": "the word is …",
+    "the word is pass\\word": "the word is pass\\word",  # as plain as any word of the server's own
 }
 
 
