@@ -163,7 +163,7 @@ def _is_older(version: str, than: str) -> bool:
 
     Where they are none, nothing is waited for: a write that was judged by an old version is refused.
     """
-    return version.isdecimal() and than.isdecimal() and int(version) < int(than)
+    return version.isdecimal() and than.isdecimal() and (len(version), version) < (len(than), than)  # of any length
 
 
 def _discard(index: dict[Any, set[Key]], place: Any, key: Key) -> None:
