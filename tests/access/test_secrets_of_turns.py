@@ -120,6 +120,10 @@ def serving(found: Any, made: Callable[[bytes], Answer] | None = None) -> Answer
     def answers(method: str, path: str, body: bytes) -> Answer:
         if "/virtualmachines/" in path:
             return Answer(200, found) if isinstance(found, bytes) else ok(found)
+        if method == "GET":
+            return Answer(
+                404, orjson.dumps({"kind": "Status", "code": 404, "reason": "NotFound", "message": "no such"})
+            )
         if method == "POST" and made:
             return made(body)
         return ok({"metadata": {"uid": "t", "resourceVersion": "8", "name": "r"}})
