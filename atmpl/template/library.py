@@ -42,7 +42,8 @@ def render(
 def _name(vm: Any) -> str:
     """Return the VM's name as far as it has one; `render` says what is wrong with a VM that has none."""
     metadata = vm.get("metadata") if isinstance(vm, dict) else None
-    return str(metadata.get("name")) if isinstance(metadata, dict) else ""
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def process(
@@ -65,7 +66,11 @@ def _format(template: Any) -> Format:
     for each in FORMATS.values():
         if kind == each.kind and (version == each.api_version or version in each.aliases):
             return each
-    raise ProcessError([f"apiVersion {version!r:.80}, kind {kind!r:.80} is no known template; {_known()}"])
+    raise ProcessError([f"apiVersion {_shown(version)}, kind {_shown(kind)} is no known template; {_known()}"])
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.80}" if isinstance(value, str | None) else f"of type {type(value).__name__}"
 
 
 def _known() -> str:

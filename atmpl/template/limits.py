@@ -60,7 +60,7 @@ def _first(value: Any, path: Path) -> RenderError | None:
         return refusal(path, value)
     for key, item in value.items() if kind is dict else enumerate(value):
         if kind is dict and type(key) is not str:
-            return RenderError(dotted(path), f"has the key {key!r:.40}; write keys as strings")
+            return RenderError(dotted(path), f"has a key that is {type(key).__name__}; write keys as strings")
         if isinstance(key, str) and not is_text(key):
             return RenderError(dotted((*path, key)), "its key holds a lone surrogate; write whole characters")
         if error := _first(item, (*path, key)):

@@ -111,8 +111,8 @@ BAD_VMS = {  # a VM that no template is made of: the path, and what the error sa
     "a template that is text": ({**a_vm({}), "spec": {"template": "x"}}, "spec.template", "is a string"),
     "no instance": ({**a_vm({}), "spec": {"template": {}}}, "spec.template.spec", "missing"),
     "an instance that is a list": (a_vm([]), "spec.template.spec", "a list"),
-    "a key that is a number": (a_vm({"a": {1: 2}}), INSTANCE + ".a", "has the key 1"),
-    "a key that is null": (a_vm({None: 2}), INSTANCE, "has the key None"),
+    "a key that is a number": (a_vm({"a": {1: 2}}), INSTANCE + ".a", "has a key that is int"),
+    "a key that is null": (a_vm({None: 2}), INSTANCE, "has a key that is NoneType"),
     "a key with a lone surrogate": (a_vm({"a": {"\udfff": 2}}), INSTANCE + ".a[\\udfff]", "key holds a lone surrogate"),
 }
 

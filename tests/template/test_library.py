@@ -1,0 +1,43 @@
+"""The two public functions raise what they say, whatever they are given."""
+
+from typing import Any
+
+import pytest
+
+import atmpl
+
+HUGE = 10**5000  # no text can be made of it: Python refuses
+
+
+def _deep() -> Any:
+    found: Any = []
+    for _ in range(100_000):
+        found = [found]
+    return found
+
+
+VMS: dict[str, Any] = {
+    "a name nested without end": {"metadata": {"name": _deep()}},
+    "a name that is a huge number": {"metadata": {"name": HUGE}},
+    "a key that is a huge number": {HUGE: 1},
+    "such a key deeper down": {"metadata": {"name": "vm"}, "spec": {"template": {"spec": {HUGE: 1}}}},
+}
+
+
+@pytest.mark.parametrize("vm", VMS.values(), ids=VMS)
+def test_what_is_no_vm_is_a_render_error(vm: Any) -> None:
+    with pytest.raises(atmpl.RenderError):
+        atmpl.render(vm)
+
+
+TEMPLATES: dict[str, Any] = {
+    "a version that is a huge number": {"apiVersion": HUGE, "kind": "Template"},
+    "a kind nested without end": {"apiVersion": "v1", "kind": _deep()},
+    "a huge number": HUGE,
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+def test_what_is_no_template_is_a_process_error(template: Any) -> None:
+    with pytest.raises(atmpl.ProcessError):
+        atmpl.process(template)
