@@ -1,6 +1,6 @@
 """The two API servers that each sentence of the contract must hold for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from random import Random
 
 import orjson
@@ -8,12 +8,22 @@ import pytest
 
 from atmpl.kube.connection import Connection
 from atmpl.kube.kubeconfig import Kubeconfig
+from e2e.controlplane import ControlPlane, Server
+from e2e.controlplane.crds import install_crds
 from tests.controller.api import Api, InMemory, OnServer
 from tests.controller.kinds import Object
 from tests.controller.model import ApiServer
 
 
-@pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.apiserver)])
+@pytest.fixture(scope="session")
+def undisturbed() -> Iterator[Server]:
+    """A control plane without a controller: on the shared one somebody else's would answer our requests."""
+    with ControlPlane() as server:
+        install_crds(server)
+        yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.private)])
 async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
     if request.param == "memory":
         server = ApiServer()
@@ -21,7 +31,7 @@ async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
         server.missing.add("nowhere")
         yield Api(InMemory(server), "team-a")
         return
-    real = request.getfixturevalue("server")
+    real = request.getfixturevalue("undisturbed")
     async with Connection(Kubeconfig(str(real.kubeconfig))) as connection:
         namespace = f"contract-{Random().getrandbits(40):x}"
         for name in (namespace, "dying"):
