@@ -16,7 +16,7 @@ from atmpl.kube.access import AccessError, Credentials
 from atmpl.kube.connection import Connection
 from atmpl.kube.incluster import InCluster, in_pod, own_namespace
 from atmpl.kube.lease import Lease
-from atmpl.manager import logs
+from atmpl.manager import debug, logs
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.manager.probes import Probes
@@ -59,6 +59,7 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
+    debug.listen(settings.log_level)
     asyncio.get_running_loop().set_exception_handler(logs.unexpected)
     try:
         credentials = _credentials(settings)

@@ -93,8 +93,9 @@ class Worker:
             self._events.good(request)
             if outcome.seconds:
                 self._metrics.render_seconds.observe(outcome.seconds)
-        if not isinstance(outcome, Unchanged | Gone):
-            log.info(label(outcome), extra=_about(request, outcome, took))
+        level = logging.DEBUG if isinstance(outcome, Unchanged | Gone) else logging.INFO
+        if log.isEnabledFor(level):
+            log.log(level, label(outcome), extra=_about(request, outcome, took))
 
     def _next(self, key: Key, outcome: Outcome) -> None:
         """Say to the queue what is to become of the key."""

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from atmpl.manager import logs
+from e2e.controller import Controller
+from e2e.controlplane import Client
+from tests.manager.objects import is_ready, reason, request, request_path, vm
 
 SECRET = "hunter2"
 
@@ -89,3 +92,26 @@ def test_a_library_that_logs_tokens_logs_nothing(name: str, written: io.StringIO
     for level in (logging.DEBUG, logging.ERROR, logging.CRITICAL):
         logging.getLogger(name).log(level, "response body: %s", SECRET)
     assert written.getvalue() == ""
+
+
+async def test_an_outcome_is_one_line_with_request_vm_template_reason_and_duration(
+    controller: Controller, client: Client, namespace: str
+) -> None:
+    before = len(controller.lines)
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
+    await client.create(vm(namespace))
+    await client.until(request_path(namespace), is_ready)
+    about = f"{namespace}/request"
+    await asyncio.to_thread(
+        controller.logged,
+        lambda line: (line["message"], line.get("request")) == ("Rendered", about),
+        after=before,
+    )
+    waited, made = [line for line in controller.lines[before:] if line.get("request") == about]
+    same = {"request": about, "vm": f"{namespace}/vm", "template": about, "level": "info"}
+    assert waited.pop("ms") > 0
+    assert made.pop("ms") > 0
+    del waited["time"], made["time"]
+    assert waited == same | {"message": "SourceNotFound", "why": waited["why"]}
+    assert made == same | {"message": "Rendered"}

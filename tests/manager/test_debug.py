@@ -1,0 +1,150 @@
+"""What the controller shows of itself by signal: the real process, which has no API server here and needs none."""
+
+import asyncio
+import io
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from atmpl.manager import debug, logs
+from e2e.controller import Controller
+from e2e.controlplane.kubeconfig import kubeconfig
+from e2e.program import Program
+
+SECRET = "hunter2"
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    """A kubeconfig of a server that is not there."""
+    file = tmp_path / "config"
+    file.write_text(kubeconfig("http://127.0.0.1:1", b"", name="admin", token=SECRET))
+    return file
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What is logged; the root logger is everybody's, and gets its own back."""
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    stream = io.StringIO()
+    logs.set_up("json", "warning", stream)
+    yield stream
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+
+
+@pytest.fixture
+async def waiting() -> AsyncIterator[None]:
+    """Three tasks that wait alike, for each other's end, with a secret at hand; and one that waits by a generator."""
+    never = asyncio.Event()
+
+    async def inner(password: str) -> None:
+        await never.wait()
+        raise AssertionError(password)
+
+    async def outer(password: str) -> None:
+        await inner(password)
+
+    async def pieces() -> AsyncIterator[int]:
+        await outer(SECRET)
+        yield 1
+
+    async def reads() -> None:
+        async for _ in pieces():
+            pass
+
+    tasks = [asyncio.create_task(outer(SECRET), name=f"waiter {number}") for number in range(3)]
+    tasks.append(asyncio.create_task(reads(), name="reader"))
+    await asyncio.sleep(0)
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_it_says_where_every_task_stands_and_not_with_what(written: io.StringIO) -> None:
+    debug.switch("warning")
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert lines[0]["message"] == "debug is on"
+    [waiter] = [line for line in lines if line.get("task") == "waiter"]
+    assert waiter["count"] == 3
+    assert [place.rpartition(".")[2] for place in waiter["at"].split(" > ")] == ["outer", "inner", "wait"]
+    [reader] = [line for line in lines if line.get("task") == "reader"]
+    assert reader["at"].endswith("reads")
+    assert SECRET not in written.getvalue()
+
+
+async def test_a_second_time_the_usual_level_is_back(written: io.StringIO) -> None:
+    debug.switch("warning")
+    debug.switch("warning")
+    assert json.loads(written.getvalue().splitlines()[-1])["message"] == "debug is off"
+    assert logging.getLogger().level == logging.WARNING
+
+
+async def test_where_debug_is_usual_it_stays(written: io.StringIO) -> None:
+    logging.getLogger().setLevel("DEBUG")
+    for _ in range(2):
+        debug.switch("debug")
+    said = [json.loads(line)["message"] for line in written.getvalue().splitlines()]
+    assert said.count("debug is on") == 2
+    assert logging.getLogger().level == logging.DEBUG
+
+
+def test_the_controller_goes_on_and_shows_itself(nowhere: Path) -> None:
+    controller = Controller(nowhere)
+    controller.start()
+    try:
+        controller.logged(lambda line: line["message"] == "stream broke")
+        assert {line["level"] for line in controller.lines} == {"info", "warning"}
+        controller.send(signal.SIGUSR1)
+        watch = controller.logged(lambda line: line.get("task") == "virtualmachines")
+        assert "Watch.run" in watch["at"]
+        before = len(controller.lines)
+        controller.send(signal.SIGUSR1)
+        controller.logged(lambda line: line["message"] == "debug is off", after=before)
+        assert controller.ask("/healthz") == (200, "ok\n")
+    finally:
+        assert controller.stop() == 0
+    assert controller.noise == []
+    assert SECRET not in json.dumps(controller.lines)
+
+
+STUCK = """
+import asyncio, time
+from atmpl.manager import debug
+
+def wedged(password):
+    print('{"message": "stuck"}', flush=True)
+    time.sleep(600)
+
+async def main():
+    debug.listen("info")
+    asyncio.get_running_loop().call_soon(wedged, "hunter2")
+    await asyncio.sleep(0)
+
+asyncio.run(main())
+"""
+
+
+def test_a_loop_that_no_longer_turns_shows_where_it_hangs() -> None:
+    program = Program([sys.executable, "-c", STUCK])
+    program.start()
+    try:
+        program.logged(lambda line: line["message"] == "stuck")
+        program.send(signal.SIGUSR2)
+        with program._news:  # what is no log line has no other way to be awaited
+            assert program._news.wait_for(
+                lambda: any("in main" in line or "run_once" in line for line in program.noise), 30
+            )
+    finally:
+        program.kill()
+    said = "\n".join(program.noise)
+    assert "in wedged" in said
+    assert SECRET not in said
