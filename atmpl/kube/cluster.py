@@ -124,6 +124,7 @@ class KubeCluster:
         answer = await self._connection.call("DELETE", _request(request.key), body=orjson.dumps(body), headers=WRITE)
         if not answer.ok:
             raise error_of(answer)
+        answer.json()  # a page that a proxy answered with is no deletion
 
 
 def _template(format: Format, key: Key) -> str:

@@ -1,0 +1,68 @@
+"""What no write of the controller may ever do, whatever has gone before it."""
+
+from atmpl.controller.request import read
+from atmpl.template.provenance import REFRESH, REQUEST, REQUEST_UID
+from tests.controller.fates import Call
+from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, Object
+from tests.controller.model import ApiServer
+
+import orjson  # isort: skip
+
+
+def breach(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
+    """Return which law a write has broken; None where it has broken none. `after` is None where it deleted."""
+    where = call.place.resource
+    if where is REQUESTS:
+        return _of_request(before, after)
+    if where in (TEMPLATES, NATIVE):
+        return _of_template(call, before, after, server)
+    return f"{call.word} is none of its business"
+
+
+def _of_request(before: Object | None, after: Object | None) -> str | None:
+    assert before is not None
+    if after is None:
+        old = read(orjson.dumps(before))
+        return None if old.finished and old.asked and old.asked.ttl is not None else "deleted a request without a TTL"
+    same = {field: value for field, value in after.items() if field not in ("status", "metadata")}
+    if same != {field: value for field, value in before.items() if field not in ("status", "metadata")}:
+        return "wrote more of a request than its status"
+    return None
+
+
+def _of_template(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
+    if after is None:
+        return "deleted a template"
+    if before is None:
+        return None
+    if [step["path"] for step in call.body[:2]] != ["/metadata/uid", "/metadata/resourceVersion"]:
+        return "patched a template without a test of what it is"
+    owner, new = _owner(before), _owner(after)
+    if owner is None:
+        return "wrote over a template of somebody else's"
+    living = {obj["metadata"]["uid"]: obj for place, obj in server.objects.items() if place.resource is REQUESTS}
+    if owner != new:
+        if owner in living:
+            return "took the template of a request that lives"
+        if new not in living:
+            return "took a template for a request that is gone"
+        metadata = living[new]["metadata"]
+        if before["metadata"]["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
+            return "took a template of another request's name"
+        return None
+    if owner in living and read(orjson.dumps(living[owner])).finished and _content(before) != _content(after):
+        return "wrote the template of a finished request"
+    return None
+
+
+def _owner(template: Object) -> str | None:
+    found: str | None = (template["metadata"].get("labels") or {}).get(REQUEST_UID)
+    return found
+
+
+def _content(template: Object) -> Object:
+    """Return what of a template is its user's once its request is finished: all but what keeps it in step."""
+    metadata = template["metadata"]
+    labels = {key: value for key, value in metadata["labels"].items() if key != REFRESH}
+    rest = {field: value for field, value in template.items() if field != "metadata"}
+    return rest | {"labels": labels, "annotations": metadata.get("annotations")}
