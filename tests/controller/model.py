@@ -5,7 +5,6 @@ whoever holds one holds it as it was.
 """
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import orjson
 from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer
 from tests.controller.answers import conflict, long_name, not_found, refusal, status, terminating
-from tests.controller.jsonpatch import NoSuchPathError, TestFailedError, applied
+from tests.controller.jsonpatch import NoSuchPathError, TestFailedError, applied, copied
 from tests.controller.kinds import ALL, REQUESTS, TEMPLATES, Object, Place, Resource, parsed
 
 STORED_LIMIT, BODY_LIMIT = 1_572_864, 3_145_728  # bytes: etcd's, and the API server's own
@@ -190,7 +189,7 @@ class ApiServer:
         if not old["metadata"].get("finalizers"):
             self._remove(place, old)
             return Answer(200, orjson.dumps({"kind": "Status", "status": "Success"}))
-        new = deepcopy(old)
+        new = copied(old)
         if "deletionTimestamp" not in new["metadata"]:
             new["metadata"]["deletionTimestamp"] = self._utcnow().strftime("%Y-%m-%dT%H:%M:%SZ")
             new["metadata"]["generation"] += 1
@@ -198,7 +197,7 @@ class ApiServer:
         return Answer(200, orjson.dumps(old))
 
     def _stored(self, resource: Resource, sent: Object) -> Object:
-        new = deepcopy(sent)
+        new = copied(sent)
         if resource is REQUESTS:
             new["spec"] = {"refreshPolicy": "Once", "options": {}} | new["spec"]
         if resource is TEMPLATES and self.leaves_out_empty:
@@ -244,7 +243,7 @@ def _without(obj: Object, resource: Resource) -> Object:
 def _merged(old: Any, patch: Any) -> Any:
     """RFC 7396."""
     if not isinstance(patch, dict):
-        return deepcopy(patch)
+        return copied(patch)
     new = dict(old) if isinstance(old, dict) else {}
     for key, value in patch.items():
         if value is None:
