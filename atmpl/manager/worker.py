@@ -13,6 +13,7 @@ from atmpl.controller.outcome import (
     Gone,
     Moved,
     Outcome,
+    Reason,
     Refused,
     Released,
     Rendered,
@@ -28,6 +29,7 @@ from atmpl.kube.events import Events
 from atmpl.kube.queue import Closed, WorkQueue
 from atmpl.kube.requests import Requests
 from atmpl.manager.metrics import Metrics
+from atmpl.manager.pace import Pace
 
 log = logging.getLogger("atmpl")
 
@@ -53,6 +55,7 @@ class Worker:
         self._metrics = metrics
         self._events = events
         self._utc = utc
+        self._pace = Pace(asyncio.get_running_loop().time)
 
     async def run(self, may_work: Callable[[], bool]) -> None:
         """Work until the queue is closed, and only while `may_work`: a process may sleep between two of its steps."""
@@ -82,11 +85,16 @@ class Worker:
             return
         if self._requests.defers(key):
             return
+        if (left := self._pace.left(key)) > 0:
+            self._queue.add_after(key, left)
+            return
         began = perf_counter()
         outcome, verdict = await turn(request, self._cluster, self._utc())
         took = perf_counter() - began
         self._metrics.reconciled(outcome, verdict, took)
         self._next(key, outcome)
+        if _costs(outcome):
+            self._pace.judged(key, outcome.after if isinstance(outcome, Retry) else None)
         if isinstance(outcome, Waiting | Refused | Retry):
             self._events.bad(request, outcome.reason, outcome.message)
         elif isinstance(outcome, Rendered):
@@ -111,6 +119,23 @@ class Worker:
                 self._queue.forget(key)
             case _:
                 assert_never(outcome)
+
+
+def _costs(outcome: Outcome) -> bool:
+    """Whether a judgement has cost calls, and whoever wakes its request may make it cost as much again."""
+    match outcome:
+        case Waiting(reason=Reason.SOURCE_NOT_FOUND) | SourceGone():
+            return False  # the VM may come at any moment, and is not to wait
+        case Rendered(digest=digest):
+            return bool(digest)  # under Once it is done for good
+        case Unchanged(again=again):
+            return again is not None  # it has looked at what is in the way
+        case Waiting() | Refused() | Retry() | Released():
+            return True
+        case Moved() | Gone():
+            return False
+        case _:
+            assert_never(outcome)
 
 
 def _about(request: Request, outcome: Outcome, took: float) -> dict[str, object]:
