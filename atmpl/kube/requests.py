@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from atmpl.controller.key import Key
+from atmpl.controller.outcome import Reason
 from atmpl.controller.request import Request, read
 from atmpl.kube.listing import Listing
 from atmpl.kube.watch import Seen
@@ -58,6 +59,10 @@ class Requests(Listing):
             for key, request in self._requests.items()
             if request.asked and request.asked.format is format and not request.finished
         ]
+
+    def told_unavailable(self, format: Format) -> list[Key]:
+        """Return the requests whose status says that this format is not served."""
+        return [key for key in self.waiting_for(format) if self._requests[key].told.reason == Reason.FORMAT_UNAVAILABLE]
 
     def put(self, data: msgspec.Raw) -> Seen:
         """Take a request; wake it where it says something new."""

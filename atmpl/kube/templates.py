@@ -22,10 +22,16 @@ class _Template(msgspec.Struct):
 class Templates(Listing):
     """The templates of one format that are kept in step. A Sink."""
 
-    def __init__(self, changed: Callable[[Key], None], appeared: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[Key], None],
+        appeared: Callable[[], None],
+        relisted: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self._changed = changed
         self._appeared = appeared
+        self._relisted = relisted
         self._versions: dict[Key, str] = {}
         self._decode = msgspec.json.Decoder(_Template).decode
 
@@ -65,3 +71,5 @@ class Templates(Listing):
         super().served(yes)
         if yes and not was:
             self._appeared()
+        elif yes:  # it may have been away for a moment, between two looks of the stream
+            self._relisted()

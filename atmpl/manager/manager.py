@@ -136,6 +136,7 @@ class Manager:
         return Templates(
             changed=lambda template: self._wake(self.requests.keeping(format, template)),
             appeared=lambda: self._wake(self.requests.waiting_for(format)),
+            relisted=lambda: self._wake(self.requests.told_unavailable(format)),
         )
 
     def _vm_changed(self, vm: Key) -> None:
