@@ -1,7 +1,7 @@
 """Calls to the API server, on sockets that are kept. Watches have a session of their own, and never wait for calls."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -78,17 +78,26 @@ class Connection:
     async def stream(
         self, path: str, query: Mapping[str, str], accept: str, silence: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Open a stream of lines. It breaks (TimeoutError) when nothing comes for `silence` seconds."""
+        """Open a stream of lines. Raises UnavailableError.
+
+        Reading it raises aiohttp.ClientError, and OSError: TimeoutError where nothing comes for `silence` seconds.
+        """
         access = await self._access()
-        async with self._streams.get(
-            _url(access, path, query),
-            headers={**access.headers, "Accept": accept},
-            ssl=access.tls or True,
-            server_hostname=access.tls_name,
-            proxy=access.proxy,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence),
-            allow_redirects=False,
-        ) as response:
+        async with AsyncExitStack() as stack:
+            try:
+                response = await stack.enter_async_context(
+                    self._streams.get(
+                        _url(access, path, query),
+                        headers={**access.headers, "Accept": accept},
+                        ssl=access.tls or True,
+                        server_hostname=access.tls_name,
+                        proxy=access.proxy,
+                        timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence),
+                        allow_redirects=False,
+                    )
+                )
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise UnavailableError(of_client(error)) from None
             if response.status == 401:
                 await self._credentials.renew()
             yield response
