@@ -7,10 +7,10 @@ import msgspec
 import orjson
 
 from atmpl.controller.key import Key
-from atmpl.controller.outcome import Reason
 from atmpl.controller.request import Request, read
 from atmpl.kube.listing import Listing
-from atmpl.kube.watch import Seen
+from atmpl.kube.stream import Seen
+from atmpl.kube.version import is_older
 from atmpl.template import Format
 
 
@@ -60,10 +60,6 @@ class Requests(Listing):
             if request.asked and request.asked.format is format and not request.finished
         ]
 
-    def told_unavailable(self, format: Format) -> list[Key]:
-        """Return the requests whose status says that this format is not served."""
-        return [key for key in self.waiting_for(format) if self._requests[key].told.reason == Reason.FORMAT_UNAVAILABLE]
-
     def put(self, data: msgspec.Raw) -> Seen:
         """Take a request; wake it where it says something new."""
         request = read(data)
@@ -102,7 +98,7 @@ class Requests(Listing):
         """Take note that it was, and of the request's version now; None: it was not, or nobody knows."""
         self._writing.pop(request.key, None)
         now = self._requests.get(request.key)
-        if version is not None and now is not None and now.uid == request.uid and _is_older(now.version, version):
+        if version is not None and now is not None and now.uid == request.uid and is_older(now.version, version):
             self._awaited[request.key] = version
 
     def defers(self, key: Key) -> bool:
@@ -124,7 +120,7 @@ class Requests(Listing):
     def _has_come(self, request: Request) -> bool:
         """Take note that the stream has caught up with our last write; whether somebody woke the key meanwhile."""
         awaited = self._awaited.get(request.key)
-        if awaited is None or _is_older(request.version, awaited):
+        if awaited is None or is_older(request.version, awaited):
             return False
         del self._awaited[request.key]
         deferred = request.key in self._deferred
@@ -161,14 +157,6 @@ def _needs_look(request: Request, *, news: bool) -> bool:
     if request.finished and request.asked:
         return request.asked.ttl is not None or request.told.generation != request.generation
     return news
-
-
-def _is_older(version: str, than: str) -> bool:
-    """Whether a resourceVersion is older than another: they are numbers, by promise since Kubernetes 1.35.
-
-    Where they are none, nothing is waited for: a write that was judged by an old version is refused.
-    """
-    return version.isdecimal() and than.isdecimal() and (len(version), version) < (len(than), than)  # of any length
 
 
 def _discard(index: dict[Any, set[Key]], place: Any, key: Key) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from atmpl.controller.key import Key
 from atmpl.kube.listing import Listing
-from atmpl.kube.watch import Seen
+from atmpl.kube.stream import Seen
 
 
 class _TemplateMetadata(msgspec.Struct):
@@ -22,16 +22,10 @@ class _Template(msgspec.Struct):
 class Templates(Listing):
     """The templates of one format that are kept in step. A Sink."""
 
-    def __init__(
-        self,
-        changed: Callable[[Key], None],
-        appeared: Callable[[], None],
-        relisted: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, changed: Callable[[Key], None], appeared: Callable[[], None]) -> None:
         super().__init__()
         self._changed = changed
         self._appeared = appeared
-        self._relisted = relisted
         self._versions: dict[Key, str] = {}
         self._decode = msgspec.json.Decoder(_Template).decode
 
@@ -71,5 +65,3 @@ class Templates(Listing):
         super().served(yes)
         if yes and not was:
             self._appeared()
-        elif yes:  # it may have been away for a moment, between two looks of the stream
-            self._relisted()

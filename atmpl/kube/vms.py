@@ -8,7 +8,7 @@ import msgspec
 from atmpl.controller import vm
 from atmpl.controller.key import Key
 from atmpl.kube.listing import Listing
-from atmpl.kube.watch import Seen
+from atmpl.kube.stream import Seen
 
 
 class _VmMetadata(msgspec.Struct):

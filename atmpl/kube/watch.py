@@ -2,7 +2,8 @@
 
     Lost ──list──> Synced ──watch──> Synced(newer) ──410──> Lost
       │               │
-      └── NotServed   └── any other failure: the same version again, after a while
+      └── NotServed   ├── what cannot be read, twice at the same place: Lost
+                      └── any other failure: the same version again, after a while
 
 A state is all that a `step` needs, and a step ends in the next state; between two steps nothing else is remembered.
 Whatever happens, the sink hears of each object's last state and of each object that vanished, also of those that did so
@@ -13,21 +14,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import assert_never
 
 import aiohttp
-import msgspec
 
 from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer, status_of
 from atmpl.kube.backoff import full_jitter
 from atmpl.kube.connection import METADATA, METADATA_LIST, Connection
-from atmpl.kube.depth import shallow
 from atmpl.kube.lines import LineTooLongError, lines
 from atmpl.kube.quoting import of_client
+from atmpl.kube.reading import GarbageError, Reading, after_refusal, read_page
+from atmpl.kube.stream import Lost, NotServed, Sink, State, Stream, StreamError, Synced
 
 log = logging.getLogger(__name__)
 
@@ -38,103 +38,6 @@ FIRST_WAIT, MOST_WAIT = 0.8, 30.0  # seconds of backoff
 SHORT = 1.0  # seconds: a watch that ends sooner has not done its work
 HEALTHY = 120.0  # seconds of an open watch after which earlier failures are forgotten
 UNSERVED_WAIT = 30.0  # seconds between two looks for an API that is not served
-BATCH = 256  # lines between two breaths of the event loop
-
-
-class Seen(NamedTuple):
-    """Of what object an event told, and of what version."""
-
-    key: Key
-    version: str  # resourceVersion
-
-
-class Sink(Protocol):
-    """Where a stream's objects go. Called from the event loop, never concurrently; must not block."""
-
-    def put(self, data: msgspec.Raw) -> Seen:
-        """Take the object's newest state. Raises msgspec.DecodeError where it is none."""
-
-    def drop(self, data: msgspec.Raw) -> Seen:
-        """Forget an object: it was deleted; `data` is its last state. Raises msgspec.DecodeError where it is none."""
-
-    def keep_only(self, keys: set[Key]) -> None:
-        """Forget every object that a complete list did not name."""
-
-    def served(self, yes: bool) -> None:
-        """Learn that the API is served, and its objects are complete; or that it is not, and there are none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """What is watched."""
-
-    path: str  # /apis/kubevirt.io/v1/virtualmachines
-    metadata_only: bool = False
-    selector: str = ""  # labelSelector
-
-    def query(self, **more: str) -> dict[str, str]:
-        """Return the query parameters of a call about these objects."""
-        return ({"labelSelector": self.selector} if self.selector else {}) | more
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Nothing is known: list. `paged` once the server has refused to stream its list."""
-
-    paged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Synced:
-    """Everything up to `version` is known: watch from there."""
-
-    version: str
-    paged: bool
-
-
-State = Lost | Synced
-
-
-class StreamError(Exception):
-    """A step failed. `state` is how far it got: where the next one starts."""
-
-    def __init__(self, why: str, state: State, after: float | None = None) -> None:
-        super().__init__(why)
-        self.state = state
-        self.after = after  # the server's Retry-After, in seconds
-
-
-class NotServed(StreamError):  # noqa: N818 - a state of the cluster, not a failure
-    """The plain 404: the cluster has no such API."""
-
-
-class _Event(msgspec.Struct):
-    type: str
-    object: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _BookmarkMetadata(msgspec.Struct):
-    resourceVersion: str = ""  # noqa: N815 - the API's name
-    annotations: dict[str, str] | None = None
-
-
-class _Versioned(msgspec.Struct):
-    metadata: _BookmarkMetadata = msgspec.field(default_factory=_BookmarkMetadata)
-
-
-class _ListMetadata(msgspec.Struct):
-    resourceVersion: str = ""  # noqa: N815
-    more: str = msgspec.field(default="", name="continue")
-
-
-class _List(msgspec.Struct):
-    metadata: _ListMetadata = msgspec.field(default_factory=_ListMetadata)
-    items: list[msgspec.Raw] | None = None  # null, and not [], in an empty list of metadata (measured)
-
-
-_event = msgspec.json.Decoder(_Event).decode
-_versioned = msgspec.json.Decoder(_Versioned).decode
-_list = msgspec.json.Decoder(_List).decode
 
 
 class Watch:
@@ -202,27 +105,23 @@ class Watch:
             case Lost(paged=True):
                 return await self._list_pages()
             case Lost():
-                return await self._watch(state, version=None)
+                return await self._watch(state, sendInitialEvents="true", resourceVersionMatch="NotOlderThan")
             case Synced(version=version):
-                return await self._watch(state, version=version)
+                return await self._watch(state, resourceVersion=version)
+            case _:
+                assert_never(state)
 
-    async def _watch(self, state: State, version: str | None) -> State:
-        """Read one watch to its end. Without a version it begins with the list, streamed."""
+    async def _watch(self, state: State, **begin: str) -> State:
+        """Read one watch to its end; `begin` says in the query where it begins."""
         seconds = self._random.randint(*SESSION)
-        query = self._stream.query(watch="true", allowWatchBookmarks="true", timeoutSeconds=str(seconds))
-        if version is None:
-            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        else:
-            query["resourceVersion"] = version
+        query = self._stream.query(watch="true", allowWatchBookmarks="true", timeoutSeconds=str(seconds), **begin)
         accept = METADATA if self._stream.metadata_only else "application/json"
-        reading = _Reading(self._sink, state, self._listed)
+        reading = Reading(self._sink, state, self._listed)
         try:
             async with self._connection.stream(self._stream.path, query, accept, SILENCE) as response:
                 if response.status != 200:
-                    said = Answer(
-                        response.status, await response.content.read(65536), response.headers.get("Retry-After")
-                    )
-                    return self._refused(state, said)
+                    said = await response.content.read(65536)
+                    return self._refused(state, Answer(response.status, said, response.headers.get("Retry-After")))
                 if not response.content_type.startswith("application/json"):
                     raise StreamError(f"an answer of type {response.content_type}, not JSON", state)
                 self._flows = True
@@ -230,136 +129,63 @@ class Watch:
                     await reading.take(batch)
         except UnavailableError as error:
             raise StreamError(str(error), reading.state) from None
-        except (msgspec.DecodeError, LineTooLongError, UnicodeDecodeError) as error:
-            raise StreamError(f"not a watch event: {error}", reading.state) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (GarbageError, LineTooLongError) as error:
+            raise StreamError(str(error), _doubted(reading.state, state)) from None
+        except (aiohttp.ClientError, OSError) as error:
             raise StreamError(of_client(error), reading.state) from None
         finally:
             self._flows = False
         if isinstance(reading.state, Lost):
-            raise StreamError("the streamed list ended before it was complete", reading.state)
+            raise StreamError("the streamed list ended before it was complete", Lost(paged=True))
         return reading.state
 
     def _refused(self, state: State, answer: Answer) -> State:
         status = status_of(answer)
         why = status.message or f"status {answer.status}"
-        if answer.status == 404 and not status.reason:
+        if answer.status == 404:
             raise NotServed(why, Lost())
-        if answer.status == 410:
-            raise StreamError(why, Lost())
-        if answer.status in {400, 422} and isinstance(state, Lost):
-            log.info("the server streams no lists; reading them in pages", extra={"stream": self._stream.path})
-            return Lost(paged=True)
-        raise StreamError(why, state, status.retry_after)
-
-    def _listed(self) -> None:
-        self.lists += 1
-        self._sink.served(yes=True)
+        if answer.status in {400, 422}:
+            if isinstance(state, Lost):
+                log.info("the server streams no lists; reading them in pages", extra={"stream": self._stream.path})
+                return Lost(paged=True)
+            raise StreamError(why, Lost())  # it cannot make anything of our version
+        raise StreamError(why, after_refusal(state, answer.status, status.causes), status.retry_after)
 
     async def _list_pages(self) -> State:
-        lost = Lost(paged=True)
-        seen: set[Key] = set()
+        lost, seen = Lost(paged=True), set[Key]()
         accept = METADATA_LIST if self._stream.metadata_only else "application/json"
-        more, version = "", ""
+        query = self._stream.query(limit=str(PAGE))
+        version = ""
         while True:
-            query = self._stream.query(limit=str(PAGE)) | ({"continue": more} if more else {})
             try:
                 answer = await self._connection.call("GET", self._stream.path, query=query, headers={"Accept": accept})
             except UnavailableError as error:
                 raise StreamError(str(error), lost) from None
             if not answer.ok:
                 status = status_of(answer)
-                if answer.status == 404 and not status.reason:
-                    raise NotServed(status.message or "status 404", Lost())
-                raise StreamError(status.message or f"status {answer.status}", lost, status.retry_after)
+                why = status.message or f"status {answer.status}"
+                if answer.status == 404:
+                    raise NotServed(why, Lost())
+                raise StreamError(why, lost, status.retry_after)
             try:
-                try:
-                    page = self._page(answer.body, seen)
-                except RecursionError:
-                    page = self._page(shallow(answer.body), seen)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise StreamError(f"not a list: {error}", lost) from None
-            version, more = version or page.metadata.resourceVersion, page.metadata.more
+                first, more = read_page(answer.body, self._sink, seen)
+            except GarbageError as error:
+                raise StreamError(str(error), lost) from None
+            version = version or first
             if not more:
                 break
-        if not version:
-            raise StreamError("a list without a version", lost)
+            query["continue"] = more
         self._sink.keep_only(seen)
         self._listed()
-        return Synced(version, paged=True)
+        return Synced(version)
 
-    def _page(self, body: bytes, seen: set[Key]) -> _List:
-        page = _list(body)
-        seen.update(self._sink.put(item).key for item in page.items or ())
-        return page
-
-
-class _Reading:
-    """One watch being read: its events go to the sink, and `state` says how far it got."""
-
-    def __init__(self, sink: Sink, state: State, listed: Callable[[], None]) -> None:
-        self.state = state
-        self._listed = listed
-        self._sink = sink
-        self._seen: set[Key] = set()  # while the list is streamed: what it has named
-
-    async def take(self, batch: list[bytes]) -> None:
-        """Take whole lines, with a breath for the event loop now and then."""
-        for place, line in enumerate(batch, start=1):
-            if line:
-                try:
-                    self._line(line)
-                except RecursionError:  # of the decoder: nothing is done yet
-                    self._line(shallow(line))
-            if place % BATCH == 0:
-                await asyncio.sleep(0)
-
-    def _line(self, line: bytes) -> None:
-        event = _event(line)
-        match event.type:
-            case "ADDED" | "MODIFIED":
-                self._advance(self._sink.put(event.object))
-            case "DELETED":
-                self._advance(self._sink.drop(event.object))
-            case "BOOKMARK":
-                self._bookmark(_versioned(event.object).metadata)
-            case "ERROR":
-                self._error(event.object)
-            case _:
-                log.warning("unknown watch event", extra={"type": event.type[:40]})
-
-    def _advance(self, seen: Seen) -> None:
-        if isinstance(self.state, Synced):
-            self.state = Synced(seen.version, self.state.paged)
-        else:
-            self._seen.add(seen.key)
-
-    def _bookmark(self, metadata: _BookmarkMetadata) -> None:
-        if isinstance(self.state, Synced):
-            self.state = Synced(metadata.resourceVersion, self.state.paged)
-        elif (metadata.annotations or {}).get("k8s.io/initial-events-end") == "true":
-            self._sink.keep_only(self._seen)
-            self._seen = set()
-            self.state = Synced(metadata.resourceVersion, paged=False)
-            self._listed()
-
-    def _error(self, data: msgspec.Raw) -> None:
-        status = status_of(Answer(200, bytes(data)))
-        code = _code(data)
-        paged = self.state.paged
-        raise StreamError(
-            status.message or f"an ERROR event with code {code}",
-            Lost(paged) if code == 410 else self.state,
-            status.retry_after,
-        )
+    def _listed(self) -> None:
+        self.lists += 1
+        self._sink.served(yes=True)
 
 
-class _Coded(msgspec.Struct):
-    code: int = 0
-
-
-def _code(data: msgspec.Raw) -> int:
-    try:
-        return msgspec.json.decode(data, type=_Coded).code
-    except msgspec.DecodeError:
-        return 0
+def _doubted(state: State, before: State) -> State:
+    """Return where to go on when what follows `state` could not be read: once more from there, then from a new list."""
+    if isinstance(state, Lost) or (state == before and state.doubted):
+        return Lost()
+    return Synced(state.version, doubted=True)

@@ -14,9 +14,10 @@ from atmpl.kube.events import Events
 from atmpl.kube.lease import Lease
 from atmpl.kube.queue import WorkQueue
 from atmpl.kube.requests import Requests
+from atmpl.kube.stream import Stream
 from atmpl.kube.templates import Templates
 from atmpl.kube.vms import Vms
-from atmpl.kube.watch import Stream, Watch
+from atmpl.kube.watch import Watch
 from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector, StreamFigures
 from atmpl.manager.worker import Worker
 from atmpl.template import FORMATS, Format
@@ -136,7 +137,6 @@ class Manager:
         return Templates(
             changed=lambda template: self._wake(self.requests.keeping(format, template)),
             appeared=lambda: self._wake(self.requests.waiting_for(format)),
-            relisted=lambda: self._wake(self.requests.told_unavailable(format)),
         )
 
     def _vm_changed(self, vm: Key) -> None:

@@ -1,8 +1,10 @@
-"""An API server that says just what its script says, a line of it a call."""
+"""An API server that says just what its script says, a line of it a call. It works under a virtual clock too."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,6 +14,22 @@ from atmpl.kube.access import Access
 from atmpl.kube.connection import Connection
 
 Act = Callable[[web.Request], Awaitable[web.StreamResponse]]
+JSON = "application/json"
+
+
+@dataclass
+class Call:
+    """A call that came."""
+
+    at: float  # the loop's time
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return orjson.loads(self.body)
 
 
 class Script:
@@ -19,12 +37,20 @@ class Script:
 
     def __init__(self, *acts: Act) -> None:
         self.acts = list(acts)
-        self.asked: list[dict[str, str]] = []  # the query of each call
+        self.calls: list[Call] = []
         self.over = asyncio.Event()  # a call came that the script has nothing for
         self.closing = asyncio.Event()  # nobody waits for an answer any more
+        self.url = ""
+
+    @property
+    def asked(self) -> list[dict[str, str]]:
+        """The query of each call."""
+        return [call.query for call in self.calls]
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(dict(request.query))
+        now = asyncio.get_running_loop().time()
+        body = await request.read()
+        self.calls.append(Call(now, request.method, request.path, dict(request.query), request.headers, body))
         if self.acts:
             return await self.acts.pop(0)(request)
         self.over.set()
@@ -35,40 +61,52 @@ class Script:
 class Anybody:
     """Credentials without a secret."""
 
-    def __init__(self, url: str) -> None:
-        self._access = Access(url, {}, None)
+    def __init__(self, url: str, **more: Any) -> None:
+        self.given = Access(url, more.pop("headers", {}), more.pop("tls", None), **more)
         self.renewed = 0
 
     async def access(self) -> Access:
-        return self._access
+        return self.given
 
     async def renew(self) -> None:
         self.renewed += 1
 
 
 @asynccontextmanager
-async def connected(script: Script) -> AsyncIterator[Connection]:
-    """A connection to a server that follows `script`."""
+async def serving(script: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[str]:
+    """A server that follows `script`; its URL."""
     server = web.Server(script.answer)
     runner = web.ServerRunner(server, shutdown_timeout=0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
     await site.start()
     try:
-        async with Connection(Anybody("http://{}:{}".format(*runner.addresses[0][:2]))) as connection:
-            yield connection
+        script.url = "{}://{}:{}".format("https" if tls else "http", *runner.addresses[0][:2])
+        yield script.url
     finally:
         script.closing.set()
         await runner.cleanup()
 
 
-def stream(*lines: bytes, content_type: str = "application/json") -> Act:
+@asynccontextmanager
+async def connected(script: Script) -> AsyncIterator[Connection]:
+    """A connection to a server that follows `script`."""
+    async with serving(script) as url, Connection(Anybody(url)) as connection:
+        yield connection
+
+
+def stream(*lines: bytes, content_type: str = JSON) -> Act:
     """Answer with these lines, and end."""
+    return slowly(*((0, line) for line in lines), content_type=content_type)
+
+
+def slowly(*lines: tuple[float, bytes], content_type: str = JSON) -> Act:
+    """Answer with these lines, each after so many seconds, and end."""
 
     async def act(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": content_type})
-        await response.prepare(request)
-        for line in lines:
+        response = await _begun(request, content_type)
+        for pause, line in lines:
+            await asyncio.sleep(pause)
             await response.write(line)
         await response.write_eof()
         return response
@@ -76,25 +114,63 @@ def stream(*lines: bytes, content_type: str = "application/json") -> Act:
     return act
 
 
-def status(code: int, reason: str = "", message: str = "", **headers: str) -> Act:
+def cut_off(*lines: bytes) -> Act:
+    """Answer with these lines, and then break the connection off in the middle of it all."""
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        response = await _begun(request, JSON)
+        for line in lines:
+            await response.write(line)
+        await asyncio.sleep(0.001)  # a reset overtakes what is on its way
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    return act
+
+
+def silent(script: Script, *lines: bytes) -> Act:
+    """Answer with these lines, and then say nothing more: the peer is dead, and its machine does not say so."""
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        response = await _begun(request, JSON)
+        for line in lines:
+            await response.write(line)
+        await script.closing.wait()
+        return response
+
+    return act
+
+
+async def _begun(request: web.Request, content_type: str) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": content_type})
+    await response.prepare(request)
+    return response
+
+
+def status(code: int, reason: str = "", message: str = "", details: Any = None, **headers: str) -> Act:
     """Answer with a Status; a plain text where there is no reason."""
-    body = orjson.dumps({"kind": "Status", "code": code, "reason": reason, "message": message}) if reason else b"no"
+    said = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
+    return text(code, orjson.dumps(said) if reason else b"no", content_type=JSON if reason else "text/plain", **headers)
+
+
+def text(code: int, body: bytes, content_type: str = JSON, **headers: str) -> Act:
+    """Answer with this very body."""
 
     async def act(_: web.Request) -> web.StreamResponse:
-        kind = "application/json" if reason else "text/plain"
-        return web.Response(status=code, body=body, headers={"Content-Type": kind, **headers})
+        return web.Response(status=code, body=body, headers={"Content-Type": content_type, **headers})
 
     return act
 
 
-def page(items: list[dict[str, Any]], version: str, more: str = "") -> Act:
+def found(obj: Any, code: int = 200) -> Act:
+    """Answer with an object."""
+    return text(code, orjson.dumps(obj))
+
+
+def page(items: list[dict[str, Any]] | None, version: str, more: str = "") -> Act:
     """Answer with a page of a list."""
-
-    async def act(_: web.Request) -> web.StreamResponse:
-        metadata = {"resourceVersion": version} | ({"continue": more} if more else {})
-        return web.json_response({"metadata": metadata, "items": items})
-
-    return act
+    return found({"metadata": {"resourceVersion": version} | ({"continue": more} if more else {}), "items": items})
 
 
 def thing(name: str, version: int, **more: Any) -> dict[str, Any]:
@@ -102,12 +178,17 @@ def thing(name: str, version: int, **more: Any) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "ns", "resourceVersion": str(version)}, **more}
 
 
-def event(type: str, obj: dict[str, Any]) -> bytes:
+def event(type: str, obj: Any) -> bytes:
     """A line of a watch."""
     return orjson.dumps({"type": type, "object": obj}) + b"\n"
 
 
-def bookmark(version: int, *, end_of_list: bool = False) -> bytes:
+def bookmark(version: object, *, end_of_list: bool = False) -> bytes:
     """A bookmark, the one at the end of a streamed list among them."""
     annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if end_of_list else {}
     return event("BOOKMARK", {"metadata": {"resourceVersion": str(version), **annotations}})
+
+
+def error_event(code: int, reason: str, message: str = "", **more: Any) -> bytes:
+    """An ERROR event."""
+    return event("ERROR", {"kind": "Status", "code": code, "reason": reason, "message": message, **more})

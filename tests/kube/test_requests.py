@@ -282,8 +282,6 @@ def test_whoever_is_not_finished_waits_for_its_format() -> None:
     )
     assert [key.name for key in requests.waiting_for(OPENSHIFT)] == ["fresh", "waiting", "kept"]
     assert [key.name for key in requests.waiting_for(NATIVE)] == ["native"]
-    assert [key.name for key in requests.told_unavailable(OPENSHIFT)] == ["waiting"]
-    assert list(requests.told_unavailable(NATIVE)) == []
 
 
 def test_nothing_is_left_of_requests_that_are_gone() -> None:

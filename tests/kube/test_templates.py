@@ -14,13 +14,9 @@ class Told:
     def __init__(self) -> None:
         self.changed: list[Key] = []
         self.appeared = 0
-        self.relisted = 0
 
     def appear(self) -> None:
         self.appeared += 1
-
-    def relist(self) -> None:
-        self.relisted += 1
 
 
 def raw(version: int, name: str = "t") -> msgspec.Raw:
@@ -34,7 +30,7 @@ def told() -> Told:
 
 @pytest.fixture
 def templates(told: Told) -> Templates:
-    return Templates(told.changed.append, told.appear, told.relist)
+    return Templates(told.changed.append, told.appear)
 
 
 def test_a_template_is_told_of_when_its_version_is_another(templates: Templates, told: Told) -> None:
@@ -62,12 +58,6 @@ def test_a_format_appears_when_it_is_served_for_the_first_time_or_again(template
         templates.served(yes)
     assert told.appeared == 2
     assert templates.is_served is True
-
-
-def test_a_format_that_may_have_been_away_between_two_lists_is_told_of_too(templates: Templates, told: Told) -> None:
-    for yes in (True, True, False, True, True):
-        templates.served(yes)
-    assert (told.appeared, told.relisted) == (2, 2)
 
 
 def test_the_first_list_is_in_once_it_is_known_whether_the_api_is_served(templates: Templates) -> None:
