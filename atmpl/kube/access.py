@@ -14,7 +14,7 @@ class Access(NamedTuple):
     """What one call needs to reach the API server as us."""
 
     server: str  # https://host:port, without a slash at the end
-    headers: Mapping[str, str]  # Authorization, where there is a token
+    headers: Mapping[str, str]  # Authorization, where there is a token; may be a multidict
     tls: ssl.SSLContext | None  # None only for plain http
     tls_name: str | None = None  # the name in the server's certificate, where it is not the host's
     proxy: str | None = None
@@ -33,3 +33,6 @@ class Credentials(Protocol):
 
     async def renew(self) -> None:
         """Forget what was kept: the server said that it does not know us (401)."""
+
+    async def namespace(self) -> str:
+        """Return the namespace to work in where nobody names one, as kubectl does."""

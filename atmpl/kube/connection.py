@@ -60,7 +60,7 @@ class Connection:
                 method,
                 _url(access, path, query),
                 data=body,
-                headers={**access.headers, **(headers or {})},
+                headers=[*access.headers.items(), *(headers or {}).items()],
                 ssl=access.tls or True,
                 server_hostname=access.tls_name,
                 proxy=access.proxy,
@@ -88,7 +88,7 @@ class Connection:
                 response = await stack.enter_async_context(
                     self._streams.get(
                         _url(access, path, query),
-                        headers={**access.headers, "Accept": accept},
+                        headers=[*access.headers.items(), ("Accept", accept)],
                         ssl=access.tls or True,
                         server_hostname=access.tls_name,
                         proxy=access.proxy,

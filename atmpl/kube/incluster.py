@@ -62,6 +62,10 @@ class InCluster:
         """Read the files again at the next call."""
         self._read_at = -REREAD
 
+    async def namespace(self) -> str:
+        """Return the pod's own namespace."""
+        return self._file("namespace").decode("ascii", "replace").strip() or "default"
+
     def _read(self, before: Access | None) -> Access:
         token, ca = self._file("token").strip(), self._file("ca.crt")
         if not token:

@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config import ConfigException, load_kube_config
+from multidict import MultiDict
 
+from atmpl.kube import impersonation
 from atmpl.kube.access import Access, AccessError
 
 LARGEST = 2**20  # bytes; a cluster and its user take five thousand
@@ -72,6 +74,12 @@ class Kubeconfig:
         self._loader = None
         self._read_at = -REREAD
 
+    async def namespace(self) -> str:
+        """Return the context's namespace, or `default`. Raises AccessError."""
+        await self.access()
+        named = self._loader.current_context["context"].get("namespace")
+        return named if isinstance(named, str) and named else "default"
+
     async def _load(self) -> Access:
         known = [part for part in self._file.split(os.pathsep) if _is_file(part)]
         if not known:
@@ -111,13 +119,26 @@ class Kubeconfig:
         tls = None
         if server.startswith("https"):
             tls = self._tls(config)
+        headers = self._impersonated()
+        if token:
+            headers["Authorization"] = token
         return Access(
             server=server,
-            headers={"Authorization": token} if token else {},
+            headers=headers,
             tls=tls,
             tls_name=config.tls_server_name or None,
             proxy=config.proxy or None,
         )
+
+    def _impersonated(self) -> MultiDict[str]:
+        """Return the headers of the user's `as` and `as-groups`; the library does not know them."""
+        user = self._loader._user.value if self._loader._user else {}  # noqa: SLF001
+        name, groups = user.get("as"), user.get("as-groups") or []
+        if name is None:
+            return MultiDict()
+        if not isinstance(name, str) or not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
+            raise AccessError(f"kubeconfig {self._file}: users[].user.as is not a name, or as-groups no list of names")
+        return impersonation.headers(name, groups)
 
     def _tls(self, config: Any) -> ssl.SSLContext:
         files = (config.ssl_ca_cert, config.cert_file, config.key_file)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from atmpl.kube.access import AccessError, Credentials
+from atmpl.kube.access import AccessError
 from atmpl.kube.connection import Connection
-from atmpl.kube.incluster import InCluster, in_pod, own_namespace
+from atmpl.kube.credentials import credentials
+from atmpl.kube.incluster import own_namespace
 from atmpl.kube.lease import Lease
 from atmpl.manager import debug, logs
 from atmpl.manager.manager import Manager
@@ -62,20 +63,20 @@ async def _serve(settings: Settings) -> int:
     debug.listen(settings.log_level)
     asyncio.get_running_loop().set_exception_handler(logs.unexpected)
     try:
-        credentials = _credentials(settings)
-        access = await credentials.access()
+        found = credentials(settings.kubeconfig, settings.context)
+        access = await found.access()
     except AccessError as error:
         log.error("no way to a cluster", extra={"why": str(error)})  # noqa: TRY400 - the message says it all
         return 1
     log.info("starting", extra={"server": access.address, "workers": settings.workers})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(Connection(credentials))
+        connection = await stack.enter_async_context(Connection(found))
         identity = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         random = Random()  # noqa: S311 - jitter only
         lease = None
         if settings.leader_elect:
-            apart = await stack.enter_async_context(Connection(credentials))  # renewals wait for nobody's calls
+            apart = await stack.enter_async_context(Connection(found))  # renewals wait for nobody's calls
             where = settings.lease_namespace or own_namespace()
             lease = Lease(apart, where, identity, random=random, now=time.monotonic)
         manager = Manager(connection, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
@@ -89,14 +90,6 @@ async def _serve(settings: Settings) -> int:
         await manager.run(stop)
     log.info("stopped")
     return 0
-
-
-def _credentials(settings: Settings) -> Credentials:
-    if in_pod() and not (settings.kubeconfig or settings.context or os.environ.get("KUBECONFIG")):
-        return InCluster()
-    from atmpl.kube.kubeconfig import Kubeconfig  # noqa: PLC0415 - dear, and a pod does without
-
-    return Kubeconfig(settings.kubeconfig, settings.context)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -1,0 +1,81 @@
+"""Acting as somebody else, and the context's namespace: what kubectl reads of a kubeconfig that its library does not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from atmpl.kube.access import AccessError
+from atmpl.kube.connection import Connection
+from atmpl.kube.impersonation import Impersonating
+from atmpl.kube.kubeconfig import Kubeconfig
+from tests.kube.scripted import Script, connected
+
+
+def kubeconfig(tmp_path: Path, user: dict[str, Any], **context: str) -> Kubeconfig:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me", **context}}],
+        "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "me", "user": {"token": "secret", **user}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    return Kubeconfig(str(tmp_path / "config"))
+
+
+async def sent(credentials: Kubeconfig | Impersonating) -> list[tuple[str, str]]:
+    found = (await credentials.access()).headers
+    return sorted((name, value) for name, value in found.items())
+
+
+async def test_a_kubeconfigs_own_as_is_honoured_with_each_of_its_groups(tmp_path: Path) -> None:
+    mine = kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db", "web"]})
+    assert await sent(mine) == [
+        ("Authorization", "Bearer secret"),
+        ("Impersonate-Group", "db"),
+        ("Impersonate-Group", "web"),
+        ("Impersonate-User", "alice"),
+    ]
+
+
+async def test_whom_the_command_line_names_goes_before_whom_the_kubeconfig_names(tmp_path: Path) -> None:
+    mine = Impersonating(kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db"]}), "bob", ["ops"])
+    assert await sent(mine) == [
+        ("Authorization", "Bearer secret"),
+        ("Impersonate-Group", "ops"),
+        ("Impersonate-User", "bob"),
+    ]
+
+
+@pytest.mark.parametrize("user", [{"as": 5}, {"as": "alice", "as-groups": "db"}, {"as": "alice", "as-groups": [1]}])
+async def test_an_as_that_is_no_name_is_refused_and_never_left_out(user: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(AccessError, match=r"users\[\].user.as"):
+        await kubeconfig(tmp_path, user).access()
+
+
+async def test_every_group_reaches_the_server_in_a_header_of_its_own() -> None:
+    seen: list[list[str]] = []
+
+    async def act(request: web.Request) -> web.Response:
+        seen.append(request.headers.getall("Impersonate-Group"))
+        return web.json_response({})
+
+    script = Script(act, act)
+    async with connected(script) as plain, Connection(Impersonating(plain._credentials, "bob", ["a", "b"])) as ours:
+        await ours.call("GET", "/")
+        async with ours.stream("/", {}, "application/json", 5) as response:
+            await response.read()
+    assert seen == [["a", "b"], ["a", "b"]]
+
+
+async def test_the_namespace_is_the_contexts(tmp_path: Path) -> None:
+    assert await kubeconfig(tmp_path, {}, namespace="team-a").namespace() == "team-a"
+    assert await Impersonating(kubeconfig(tmp_path, {}, namespace="team-a"), "bob").namespace() == "team-a"
+
+
+async def test_without_one_it_is_default(tmp_path: Path) -> None:
+    assert await kubeconfig(tmp_path, {}).namespace() == "default"
