@@ -43,11 +43,14 @@ class Entry(NamedTuple):
     name: str
     help: str
     module: str
+    trouble: int = 1  # exit status of a CommandError; 1 means something else to diff
 
 
 COMMANDS = (
     Entry("render", "turn virtual machines into templates; needs no cluster", "atmpl.cli.render"),
     Entry("process", "turn a template into its objects; needs no cluster", "atmpl.cli.process"),
+    Entry("create", "ask a cluster for a template of one of its virtual machines", "atmpl.cli.create"),
+    Entry("diff", "show what has changed between a template and its machine", "atmpl.cli.diff", trouble=2),
     Entry("controller", "serve the template requests of a cluster", "atmpl.cli.controller"),
     Entry("completion", "print what a shell needs to complete all this with Tab", "atmpl.cli.completion"),
 )
@@ -57,7 +60,7 @@ CUT_OFF = 141  # what a shell reports where the reader of a pipe left early, as 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv` (default: this process's) and return its exit status: 0, 1, or 2 for wrong usage."""
+    """Run the command line `argv` (default: this process's) and return its exit status; 2 is wrong usage."""
     if "_ARGCOMPLETE" in os.environ:
         from atmpl.cli.completion import answer  # noqa: PLC0415 - only where a shell asks
 
@@ -72,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             terminal.finish()  # also where the help leaves by SystemExit
     except CommandError as error:
         terminal.error(str(error))
-        return 1
+        entry = _entry(words)
+        return entry.trouble if entry else 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -83,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _answer(words: list[str]) -> int:
     """Do what was typed. Raises CommandError; help, version and wrong usage leave by SystemExit."""
     top, parsers = top_parser({entry.name: entry.help for entry in COMMANDS})
-    entry = next((entry for entry in COMMANDS if words[:1] == [entry.name]), None)
+    entry = _entry(words)
     if entry is None:
         if words and not words[0].startswith("-"):
             top.error(f"{words[0]} is no command{nearest(words[0], parsers)}")
@@ -92,6 +96,10 @@ def _answer(words: list[str]) -> int:
     command = _module(entry)
     command.add_arguments(parsers[entry.name])
     return _obey(command, parsers[entry.name], words[1:])
+
+
+def _entry(words: list[str]) -> Entry | None:
+    return next((entry for entry in COMMANDS if words[:1] == [entry.name]), None)
 
 
 def full_parser() -> Parser:

@@ -1,16 +1,15 @@
 """`atmpl render`: virtual machines in, templates out; no cluster is asked."""
 
 import argparse
-import re
 import sys
 from typing import Any
 
 import atmpl
 from atmpl.cli import inputs, terminal
+from atmpl.cli.choices import add_choices, in_options
 from atmpl.cli.documents import Document, Unreadable, documents
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.outputs import Output, add_output
-from atmpl.template import FORMATS
 
 DESCRIPTION = """\
 Turn KubeVirt virtual machines into templates. Needs no cluster.
@@ -47,50 +46,12 @@ exit status:
   2  wrong usage
 """
 
-INSTEAD = {  # what a warning advises to whoever writes a request: what to type here
-    "ask for a template with the option secrets: Require": "use --secrets Require",
-    "ask for a template with the option dataVolumes: Unique": "use --data-volumes Unique",
-}
-
-
-_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl render` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("files", metavar="FILE", nargs="*", help="what to render; - is standard input")
-    parser.add_argument(
-        "--name", type=_name, help="the template's name; default: that of the virtual machine and -template"
-    )
-    parser.add_argument(
-        "--format",
-        choices=list(FORMATS),
-        default="openshift",
-        help="openshift, a Template of template.openshift.io, or native, KubeVirt's own VirtualMachineTemplate; "
-        "default: openshift",
-    )
-    parser.add_argument(
-        "--identity",
-        choices=("Fresh", "Preserve"),
-        default="Fresh",
-        help="MAC addresses, firmware UUID and serial: Fresh gives each new virtual machine its own, Preserve makes "
-        "the source's the default; default: Fresh",
-    )
-    parser.add_argument(
-        "--data-volumes",
-        choices=("Preserve", "Unique"),
-        default="Preserve",
-        help="names of data volumes: Preserve keeps them, so that virtual machines of one namespace share disks, "
-        "Unique gives each new virtual machine its own; default: Preserve",
-    )
-    parser.add_argument(
-        "--secrets",
-        choices=("Preserve", "Require"),
-        default="Preserve",
-        help="cloud-init data, which may hold passwords: Preserve makes it a default that everybody can read, Require "
-        "asks for it each time; default: Preserve",
-    )
+    add_choices(parser)
     add_output(parser)
 
 
@@ -112,16 +73,6 @@ def run(args: argparse.Namespace) -> int:
     if len(files) > 1:
         terminal.note(f"{rendering.rendered} rendered, {rendering.refused} refused")
     return 1 if rendering.refused else 0
-
-
-def _name(text: str) -> str:
-    """Return a name that a cluster takes. Raises argparse's error, in the words of the request's definition."""
-    if not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} names no template; write a name of lower case letters, digits, '-' and '.', each part beginning "
-            "and ending with a letter or a digit, such as fedora-1"
-        )
-    return text
 
 
 class _Rendering:
@@ -171,8 +122,5 @@ class _Rendering:
         sentence = f"{where}: {warning.path}: {warning.reason}"
         if warning.reason not in self._explained:
             self._explained.add(warning.reason)
-            message = warning.message
-            for said, instead in INSTEAD.items():
-                message = message.replace(said, instead)
-            sentence += f": {message}"
+            sentence += f": {in_options(warning.message)}"
         terminal.warning(sentence)

@@ -10,6 +10,15 @@ RED, YELLOW, BOLD = "31;1", "33;1", "1"
 _ERASE = "\r\x1b[K"  # the line that the cursor is on
 
 
+class _Line:
+    """The line of progress on standard error."""
+
+    shown = False  # it is what the cursor is on
+
+
+_line = _Line()
+
+
 def put(data: bytes) -> None:
     """Write to standard output. Raises CommandError where that cannot be, BrokenPipeError where the reader has left."""
     try:
@@ -52,18 +61,27 @@ def progress(sentence: str) -> None:
     Also not where standard output goes to a terminal, since that shows the progress by itself.
     """
     if sys.stderr.isatty() and not sys.stdout.isatty():
-        sys.stderr.write(_ERASE + sentence[: width(sys.stderr) - 1])
-        sys.stderr.flush()
+        draw(sentence)
+
+
+def draw(text: str) -> None:
+    """Show `text` as the line of progress; standard error must be a terminal."""
+    _line.shown = True
+    sys.stderr.write(_ERASE + text[: width(sys.stderr) - 1])
+    sys.stderr.flush()
 
 
 def settle() -> None:
-    """Take the line of progress away."""
-    if sys.stderr.isatty() and not sys.stdout.isatty():
+    """Take the line of progress away, if there is one."""
+    if _line.shown:
+        _line.shown = False
         sys.stderr.write(_ERASE)
+        sys.stderr.flush()
 
 
 def note(sentence: str) -> None:
     """Say what is going on."""
+    settle()
     sys.stderr.write(f"{sentence}\n")
 
 
@@ -75,6 +93,11 @@ def paint(text: str, style: str, stream: TextIO) -> str:
 def shows_colours(stream: TextIO) -> bool:
     """Tell whether `stream` is a terminal that colours may be sent to."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def moves(stream: TextIO) -> bool:
+    """Tell whether the cursor of `stream` can be sent back to write over what stands there."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def width(stream: TextIO) -> int:
@@ -90,6 +113,13 @@ def wrap(text: str, columns: int, *, indent: str) -> str:
     import textwrap  # noqa: PLC0415 - only where there is a terminal
 
     return textwrap.fill(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def shaped(text: str, *, indent: str) -> str:
+    """Return `text` behind `indent`; on a terminal, on standard error, in as many lines as that takes."""
+    if not sys.stderr.isatty():
+        return f"{indent}{text}"
+    return indent + wrap(text, width(sys.stderr) - len(indent), indent="").replace("\n", f"\n{indent}")
 
 
 def _unwritable(error: OSError) -> CommandError:

@@ -100,7 +100,10 @@ class Connection:
                 raise UnavailableError(of_client(error)) from None
             if response.status == 401:
                 await self._credentials.renew()
-            yield response
+            try:
+                yield response
+            finally:
+                _break_off(response)
 
     async def _access(self) -> Access:
         try:
@@ -118,6 +121,13 @@ def _session() -> aiohttp.ClientSession:
         auto_decompress=True,
         raise_for_status=False,
     )
+
+
+def _break_off(response: aiohttp.ClientResponse) -> None:
+    """Drop a stream that is not at its end at once: TLS's own goodbye waits for a peer that goes on sending."""
+    transport = response.connection.transport if response.connection else None
+    if transport is not None:
+        transport.abort()
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

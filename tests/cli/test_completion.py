@@ -12,7 +12,7 @@ from tests.cli.test_process import TEMPLATE
 from tests.cli.typed import typed
 
 ASKED = {
-    "the commands": ("", ["render", "process", "controller", "completion"]),
+    "the commands": ("", ["render", "process", "create", "diff", "controller", "completion"]),
     "a command": ("ren", ["render"]),
     "an option": ("render --for", ["--format"]),
     "an option's values": ("render --format ", ["openshift", "native"]),

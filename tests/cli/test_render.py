@@ -131,7 +131,7 @@ def test_a_name_that_no_cluster_takes_is_wrong_usage(name):
     came = typed("render", f"--name={name}", stdin=VM.format(name="web"))
     assert (came.status, came.out) == (2, "")
     assert came.err.startswith(
-        f"error: argument --name: {name!r} names no template; write a name of lower case letters, digits, '-' and '.', "
+        f"error: argument --name: {name!r} is no name for a cluster; write one of lower case letters, digits, '-' and '.', "
         "each part beginning and ending with a letter or a digit, such as fedora-1\n"
     )
 
@@ -207,7 +207,7 @@ def test_options_reach_the_template():
 
 
 def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
-    from atmpl.cli.render import INSTEAD
+    from atmpl.cli.choices import INSTEAD
     from atmpl.template.warnings import MESSAGES
 
     said = "".join(MESSAGES.values())

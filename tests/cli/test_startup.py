@@ -26,6 +26,10 @@ CHEAP = {
     "render": ["render", "-"],
     "the help of process": ["process", "--help"],
     "process": ["process", "-"],
+    "the help of create": ["create", "--help"],
+    "a request that is asked of no cluster": ["create", "--vm", "web", "-n", "a", "--name", "BAD"],
+    "the help of diff": ["diff", "--help"],
+    "diff of files": ["diff", "-", "no such file"],
 }
 
 

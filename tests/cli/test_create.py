@@ -1,0 +1,186 @@
+"""`atmpl create` on a real API server with a real controller, as a person types it."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import yaml
+
+from e2e.controlplane import ApiError, Client, Server
+from tests.cli.typed import Came, typed
+from tests.manager.objects import is_ready, reason, request_path, template_path, vm
+
+pytestmark = pytest.mark.usefixtures("controller")
+
+NAMED = "virtualmachinetemplaterequest.ssp.kubevirt.io"
+
+
+async def create(server: Server, namespace: str, *words: str) -> Came:
+    line = ["create", "--kubeconfig", str(server.kubeconfig), "-n", namespace, *words]
+    return await asyncio.to_thread(typed, *line)
+
+
+@asynccontextmanager
+async def creating(server: Server, namespace: str, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The command as a process of its own: standard error can be read while it waits."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "atmpl", "create", "-n", namespace, *words,
+        env=os.environ | {"KUBECONFIG": str(server.kubeconfig)}, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def test_the_template_is_made_and_what_to_type_next_is_told(
+    server: Server, client: Client, namespace: str
+) -> None:
+    await client.create(vm(namespace, "web"))
+    came = await create(server, namespace, "--vm", "web")
+    assert came.status == 0
+    assert came.out == (
+        "template.template.openshift.io/web-template is made from virtual machine web, with 4 parameters\n"
+    )
+    begun, _, *_ = came.err.splitlines()
+    assert begun == f"{NAMED}/web-template created"
+    line = f"kubectl --kubeconfig {server.kubeconfig} -n {namespace} get template web-template -o yaml"
+    assert line in came.err
+    assert (await client.get(template_path(namespace, "web-template")))["kind"] == "Template"
+
+
+async def test_the_template_itself_is_printed_where_it_is_asked_for(
+    server: Server, client: Client, namespace: str
+) -> None:
+    await client.create(vm(namespace, "web"))
+    came = await create(server, namespace, "--vm", "web", "--format", "native", "-o", "yaml")
+    assert (came.status, came.err) == (0, f"{NAMED}/web-template created\n")
+    made = yaml.safe_load(came.out)
+    assert (made["kind"], made["metadata"]["name"]) == ("VirtualMachineTemplate", "web-template")
+    assert "managedFields" not in made["metadata"]
+    assert typed("process", "-", stdin=came.out).status == 0
+
+
+async def test_name_alone_is_what_kubectl_takes(server: Server, client: Client, namespace: str) -> None:
+    await client.create(vm(namespace, "web"))
+    came = await create(server, namespace, "--vm", "web", "-o", "name")
+    assert came.out == "template.template.openshift.io/web-template\n"
+    assert await asyncio.to_thread(server.kubectl, "get", "-n", namespace, "-o", "name", came.out.strip()) == came.out
+
+
+async def test_all_that_can_be_asked_for_reaches_the_cluster(server: Server, client: Client, namespace: str) -> None:
+    came = await create(
+        server, namespace, "--vm", "web", "--vm-namespace", namespace, "--name", "small", "--format", "native",
+        "--ttl", "1h", "--identity", "Preserve", "--data-volumes", "Unique", "--secrets", "Require",
+        "--wait=false", "-o", "json",
+    )  # fmt: skip
+    assert came.status == 0
+    stored = await client.get(request_path(namespace, "small"))
+    assert stored["spec"] == {
+        "source": {"vmName": "web", "vmNamespace": namespace},
+        "target": {"virtualMachineTemplate": {}},
+        "refreshPolicy": "Once",
+        "ttlSecondsAfterFinished": 3600,
+        "options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"},
+    }
+    assert yaml.safe_load(came.out)["metadata"]["uid"] == stored["metadata"]["uid"]
+
+
+async def test_it_waits_for_its_virtual_machine_and_says_so(server: Server, client: Client, namespace: str) -> None:
+    async with creating(server, namespace, "--vm", "web", "--refresh", "OnChange") as process:
+        assert process.stderr is not None
+        told = b""
+        while b"(SourceNotFound)" not in told:
+            told = await process.stderr.readline()
+            assert told
+        assert told == b"there is no virtual machine web (SourceNotFound)\n"
+        await client.create(vm(namespace, "web"))
+        out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert out.startswith(b"template.template.openshift.io/web-template is made")
+
+
+async def test_ctrl_c_leaves_the_request_and_says_how_to_watch_it(
+    server: Server, client: Client, namespace: str
+) -> None:
+    async with creating(server, namespace, "--vm", "web") as process:
+        assert process.stderr is not None
+        await process.stderr.readuntil(b"(SourceNotFound)\n")
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    assert (process.returncode, out) == (130, b"")
+    watch = f"The request stays. Watch it: kubectl -n {namespace} get vmtreq web-template --watch\n"
+    assert err.decode().endswith(watch)
+    assert reason(await client.get(request_path(namespace, "web-template"))) == "SourceNotFound"
+
+
+async def test_what_is_not_there_in_time_stays_asked_for(server: Server, client: Client, namespace: str) -> None:
+    came = await create(server, namespace, "--vm", "web", "--timeout", "500ms")
+    assert (came.status, came.out) == (3, "")
+    assert "error: not there after 0.5 s: " in came.err
+    await client.create(vm(namespace, "web"))
+    await client.until(request_path(namespace, "web-template"), is_ready)
+
+
+async def test_what_can_never_be_made_is_refused_at_once(server: Server, client: Client, namespace: str) -> None:
+    big = vm(namespace, "web", annotations={"long": "&" * 200_000})
+    await client.create(big)
+    came = await create(server, namespace, "--vm", "web")
+    assert (came.status, came.out) == (1, "")
+    assert "error: the template would be larger than a cluster can store (TooLarge)\n" in came.err
+    assert "would take 1,2" in came.err  # the controller's own message
+    assert f" -n {namespace} edit vm web\n" in came.err
+
+
+async def test_a_request_of_that_name_is_never_touched(server: Server, client: Client, namespace: str) -> None:
+    assert (await create(server, namespace, "--vm", "web", "--wait=false")).status == 0
+    came = await create(server, namespace, "--vm", "other", "--name", "web-template")
+    assert (came.status, came.out) == (1, "")
+    assert came.err.startswith("error: there is a request web-template already: choose another --name; ")
+    assert f"-n {namespace} delete vmtreq,template web-template" in came.err
+
+
+async def test_a_dry_run_creates_nothing(server: Server, client: Client, namespace: str) -> None:
+    came = await create(server, namespace, "--vm", "web", "--dry-run=server")
+    assert (came.status, came.out) == (0, f"{NAMED}/web-template created (server dry run)\n")
+    with pytest.raises(ApiError, match="not found"):
+        await client.get(request_path(namespace, "web-template"))
+
+
+async def test_an_option_that_the_cluster_does_not_know_is_told_of_and_not_dropped(
+    server: Server, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atmpl.cli import creation
+
+    known = creation.request
+
+    def newer(*args):
+        made = known(*args)
+        made["spec"]["options"] = {"colour": "Red"}
+        return made
+
+    monkeypatch.setattr(creation, "request", newer)
+    came = await create(server, namespace, "--vm", "web")
+    assert came.status == 1
+    assert 'unknown field "spec.options.colour"; the cluster\'s atmpl is older than this one' in came.err
+
+
+async def test_a_person_is_told_what_they_may_not_do(server: Server, namespace: str) -> None:
+    came = await create(server, namespace, "--vm", "web", "--as", "bob", "--as-group", "people")
+    assert (came.status, came.out) == (1, "")
+    assert came.err.startswith("error: you may not create the request web-template: ")
+    assert 'User "bob" cannot create resource' in came.err
+    assert came.err.endswith(f"; ask for a role that lets you, such as edit in {namespace}\n")
+
+
+async def test_a_namespace_that_is_not_there_is_named(server: Server) -> None:
+    came = await create(server, "nonesuch", "--vm", "web")
+    assert (came.status, came.out) == (1, "")
+    assert "the namespace nonesuch does not exist, or is being deleted" in came.err

@@ -1,0 +1,181 @@
+"""What `atmpl create` says of each thing that a cluster may answer, and its request without any cluster."""
+
+import argparse
+from contextlib import asynccontextmanager
+
+import pytest
+import yaml
+from aiohttp import web
+
+from atmpl.cli import creation
+from atmpl.cli.cluster import Api
+from atmpl.cli.follow import State
+from atmpl.cli.reasons import ADVICE
+from atmpl.controller.outcome import Reason
+from tests.cli.typed import typed
+from tests.kube.scripted import Script, connected, status
+
+CREATED = {"metadata": {"name": "web-template", "namespace": "team-a", "uid": "1", "resourceVersion": "5"}}
+
+
+def answered(monkeypatch, *acts):
+    """Let a scripted server be the cluster."""
+
+    @asynccontextmanager
+    async def opened(_):
+        async with connected(Script(*acts)) as connection:
+            yield Api(connection, "team-a", "https://cluster:6443")
+
+    monkeypatch.setattr(creation, "opened", opened)
+
+
+def followed(monkeypatch, *states):
+    """Let the request go through these states after it was created."""
+
+    async def created(_):
+        return web.json_response(CREATED, status=201)
+
+    async def follow(*_):
+        yield State(CREATED)
+        for each in states:
+            yield each
+
+    answered(monkeypatch, created)
+    monkeypatch.setattr(creation, "follow", follow)
+
+
+NO_ATMPL = (
+    "cannot create the request web-template: it does not know atmpl's requests; have its administrator install atmpl: "
+    "kubectl apply -k config/default"
+)
+NOBODY = "the cluster does not know you (401 Unauthorized): log in again, or name another --context"
+DENIED = (
+    'virtualmachinetemplaterequests.ssp.kubevirt.io "web-template" is forbidden: ValidatingAdmissionPolicy '
+    "'atmpl-request-access' with binding 'atmpl-request-access' denied request: you may not get the virtual machine web"
+)
+AWAY = (
+    "cannot create the request web-template: no answer from https://cluster:6443 (try later); "
+    "kubectl cluster-info says more"
+)
+REFUSALS = {
+    "no definition of requests": (status(404), NO_ATMPL),
+    "nobody known": (status(401, "Unauthorized", "Unauthorized"), NOBODY),
+    "the admission policy": (
+        status(403, "Forbidden", DENIED),
+        "refused: you may not get the virtual machine web",
+    ),
+    "a server that is overwhelmed": (status(503, "ServiceUnavailable", "try later"), AWAY),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_is_one_sentence_with_a_remedy(case, monkeypatch):
+    act, sentence = REFUSALS[case]
+    answered(monkeypatch, act)
+    assert typed("create", "--vm", "web") == (1, "", f"error: {sentence}\n")
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.RENDERED])
+def test_every_reason_becomes_a_sentence_and_a_remedy(reason, monkeypatch):
+    now = State(CREATED, reason, "the controller's own words", stalled=True)
+    followed(monkeypatch, now)
+    came = typed("create", "--vm", "web", "-n", "team-a")
+    assert (came.status, came.out) == (1, "")
+    first, second, *rest = [line for line in came.err.splitlines() if not line.endswith(" created")]
+    assert first.startswith("error: ")
+    assert first.endswith(f" ({reason})")
+    assert (second == "  the controller's own words") is ADVICE[reason].quotes
+    assert rest[-1].startswith("    kubectl ")
+    assert "{" not in came.err
+
+
+def test_a_reason_that_does_not_last_is_told_and_waited_out(monkeypatch):
+    waiting = State(CREATED, Reason.TARGET_CONFLICT, "it was made by hand")
+    rendered = State(CREATED | {"status": {"parameters": 4}}, Reason.RENDERED, ready=True)
+    followed(monkeypatch, waiting, waiting, rendered)
+    came = typed("create", "--vm", "web")
+    assert came.status == 0
+    assert came.err.count("(TargetConflict)") == 1
+    assert came.out.endswith("is made from virtual machine web, with 4 parameters\n")
+
+
+def test_a_reason_of_a_newer_version_speaks_for_itself(monkeypatch):
+    followed(monkeypatch, State(CREATED, "TooBlue", "it is too blue", stalled=True))
+    came = typed("create", "--vm", "web")
+    assert came.status == 1
+    assert "(TooBlue)\n  it is too blue\n" in came.err
+
+
+def test_warnings_are_told_in_this_command_lines_words(monkeypatch):
+    message = "So it is. To change that, ask for a template with the option secrets: Require."
+    warnings = [
+        {"reason": "InlineSecret", "message": message, "path": "spec.x"},
+        {"reason": "SourceGone", "message": "m"},
+    ]
+    found = CREATED | {"status": {"parameters": 4, "warnings": warnings}}
+    followed(monkeypatch, State(found, Reason.RENDERED, ready=True))
+    came = typed("create", "--vm", "web", "-o", "name")
+    assert "warning: spec.x: InlineSecret: So it is. To change that, use --secrets Require.\n" in came.err
+    assert "warning: SourceGone: m\n" in came.err
+
+
+def test_a_request_that_is_deleted_meanwhile_is_no_success(monkeypatch):
+    followed(monkeypatch, State(CREATED, gone=True))
+    came = typed("create", "--vm", "web")
+    assert (came.status, came.out) == (1, "")
+    assert "the request web-template was deleted before its template was there" in came.err
+
+
+def test_a_request_deleted_by_its_ttl_was_a_success(monkeypatch):
+    found = CREATED | {"status": {"parameters": 4}}
+    followed(monkeypatch, State(found, Reason.RENDERED, ready=True, gone=True))
+    assert typed("create", "--vm", "web").status == 0
+
+
+def test_a_dry_run_for_the_client_asks_no_cluster(monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+    came = typed("create", "--vm", "web", "--ttl", "90s", "--refresh", "Once", "--dry-run=client", "-o", "yaml")
+    assert (came.status, came.err) == (0, "")
+    assert yaml.safe_load(came.out) == {
+        "apiVersion": "ssp.kubevirt.io/v1alpha1",
+        "kind": "VirtualMachineTemplateRequest",
+        "metadata": {"name": "web-template"},
+        "spec": {"source": {"vmName": "web"}, "target": {"openshiftTemplate": {}}, "ttlSecondsAfterFinished": 90},
+    }
+
+
+def test_without_a_kubeconfig_a_person_is_told_where_to_name_one(monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+    came = typed("create", "--vm", "web")
+    assert (came.status, came.out) == (1, "")
+    assert came.err == (
+        "error: there is no kubeconfig at /nonexistent: name one with --kubeconfig or the variable KUBECONFIG\n"
+    )
+
+
+WRONG = {
+    "no virtual machine": [],
+    "a name that no cluster takes": ["--vm", "a_b"],
+    "a namespace that no cluster takes": ["--vm", "web", "-n", "a.b"],
+    "a name that becomes too long": ["--vm", "v" * 250],
+    "a time that is none": ["--vm", "web", "--timeout", "soon"],
+    "a TTL for what is never finished": ["--vm", "web", "--refresh", "OnChange", "--ttl", "1h"],
+    "a group without a user": ["--vm", "web", "--as-group", "people"],
+    "an unknown dry run": ["--vm", "web", "--dry-run=maybe"],
+}
+
+
+@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
+def test_wrong_usage_is_told_before_anything_is_asked(words):
+    came = typed("create", *words)
+    assert (came.status, came.out) == (2, "")
+    assert came.err.startswith("error: ")
+
+
+def test_every_option_of_a_request_is_an_option_here():
+    from atmpl.cli.create import add_arguments
+    from atmpl.controller.request import OPTIONS
+
+    add_arguments(parser := argparse.ArgumentParser())
+    args = parser.parse_args(["--vm", "web"])
+    assert [ours for ours, _ in OPTIONS.values() if not hasattr(args, ours)] == []

@@ -1,0 +1,139 @@
+"""`atmpl diff`: its files, its exit status, its colours; and the same of what is on a real API server."""
+
+import asyncio
+import os
+
+import pytest
+import yaml
+
+import atmpl
+from atmpl.cli import terminal
+from e2e.controlplane import Client, Server
+from tests.cli.test_drift import VM, changed
+from tests.cli.typed import typed
+from tests.manager.objects import template_path, vm
+
+LATER = changed(VM, ("domain", "cpu", "cores"), 4)
+
+SHOWN = """\
+--- t.yaml
++++ vm.yaml
+@@ -15,7 +15,7 @@
+     spec:
+       domain:
+         cpu:
+-          cores: 2
++          cores: 4
+         devices:
+           interfaces:
+           - macAddress: ""
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(atmpl.render(VM).template))
+    (tmp_path / "same.yaml").write_text(yaml.safe_dump(VM))
+    (tmp_path / "vm.yaml").write_text(yaml.safe_dump(LATER))
+    return tmp_path
+
+
+def test_no_difference_is_no_output_and_status_0(folder):
+    assert typed("diff", "t.yaml", "same.yaml") == (0, "", "")
+
+
+def test_a_difference_is_a_unified_diff_and_status_1(folder):
+    assert typed("diff", "t.yaml", "vm.yaml") == (1, SHOWN, "")
+
+
+def test_the_files_may_stand_in_either_order_and_one_be_standard_input(folder):
+    came = typed("diff", "-", "t.yaml", stdin=yaml.safe_dump(LATER))
+    assert came == (1, SHOWN.replace("vm.yaml", "standard input"), "")
+
+
+def test_on_a_terminal_it_is_coloured_unless_nobody_wants_that(folder, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(terminal, "shows_colours", lambda stream: not os.environ.get("NO_COLOR"))
+    lines = typed("diff", "t.yaml", "vm.yaml").out.splitlines()
+    assert lines[0] == "\x1b[1m--- t.yaml\x1b[0m"
+    assert "\x1b[31m-          cores: 2\x1b[0m" in lines
+    assert "\x1b[32m+          cores: 4\x1b[0m" in lines
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert typed("diff", "t.yaml", "vm.yaml").out == SHOWN
+
+
+TROUBLE = {
+    "a file that is not there": (["t.yaml", "none.yaml"], "none.yaml: there is no such file"),
+    "two templates": (["t.yaml", "t.yaml"], "give one template and one virtual machine; t.yaml a Template and"),
+    "a VM of which no template can be made": (["t.yaml", "bad.yaml"], "bad.yaml: spec.template: is missing"),
+    "a template that cannot be processed": (["twice.yaml", "vm.yaml"], "twice.yaml: "),
+    "several objects": (["many.yaml", "vm.yaml"], "many.yaml: there are 2 objects in it; give one"),
+    "no object": (["text.yaml", "vm.yaml"], "text.yaml: there is no object in it"),
+}
+
+
+@pytest.mark.parametrize("case", TROUBLE)
+def test_trouble_is_status_2_and_one_sentence(case, folder):
+    (folder / "bad.yaml").write_text(yaml.safe_dump(VM | {"spec": {}}))
+    (folder / "many.yaml").write_text("kind: A\n---\nkind: B\n")
+    (folder / "text.yaml").write_text("just text\n")
+    template = atmpl.render(VM).template
+    template["parameters"] = [{"name": "BAD NAME"}]
+    (folder / "twice.yaml").write_text(yaml.safe_dump(template))
+    words, sentence = TROUBLE[case]
+    came = typed("diff", *words)
+    assert (came.status, came.out) == (2, "")
+    assert came.err.startswith(f"error: {sentence}")
+
+
+WRONG = {
+    "nothing": [],
+    "one file": ["t.yaml"],
+    "files and a cluster's template": ["t.yaml", "vm.yaml", "--template", "web"],
+    "standard input twice": ["-", "-"],
+    "a virtual machine alone": ["--vm", "web"],
+}
+
+
+@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
+def test_wrong_usage_is_told(words):
+    came = typed("diff", *words)
+    assert (came.status, came.out) == (2, "")
+    assert came.err.endswith("diff --help says what can be typed.\n")
+
+
+async def test_a_template_on_the_cluster_leads_to_its_virtual_machine(
+    server: Server, client: Client, namespace: str
+) -> None:
+    async def diff(*words):
+        line = ["diff", "--kubeconfig", server.kubeconfig, "-n", namespace, *words]
+        return await asyncio.to_thread(typed, *line)
+
+    made = await client.create(vm(namespace, "web"))
+    for name, format in (("web", "openshift"), ("golden", "native")):
+        template = atmpl.render(made, name=name, format=format).template
+        template["metadata"]["namespace"] = namespace
+        await client.create(template)
+    assert await diff("--template", "web") == (0, "", "")
+    assert await diff("--template", "golden") == (0, "", "")
+    await client.patch(
+        f"/apis/kubevirt.io/v1/namespaces/{namespace}/virtualmachines/web", {"metadata": {"labels": {"tier": "gold"}}}
+    )
+    for name, kind in (("web", "template"), ("golden", "virtualmachinetemplate")):
+        came = await diff("--template", name)
+        assert (came.status, came.err) == (1, "")
+        assert came.out.startswith(f"--- {kind}/{name} in {namespace}\n+++ virtualmachine/web in {namespace}\n")
+        assert [line.split() for line in came.out.splitlines() if line[:1] == "+"][-1] == ["+", "tier:", "gold"]
+    assert (await diff("--template", "web", "--vm", "none")).err == (
+        f"error: there is no virtual machine none in namespace {namespace}; name another one with --vm\n"
+    )
+    nothing = f"error: there is no Template or VirtualMachineTemplate none in namespace {namespace}\n"
+    assert await diff("--template", "none") == (2, "", nothing)
+    path = template_path(namespace, "web")
+    await client.patch(path, {"metadata": {"annotations": {"ssp.kubevirt.io/source": "../../x"}}})
+    assert "does not say what it was made of; name it with --vm" in (await diff("--template", "web")).err
+    came = await diff("--template", "web", "--as", "bob")
+    assert came.status == 2
+    assert came.err.startswith("error: you may not get the Template web: ")

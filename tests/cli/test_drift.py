@@ -1,0 +1,145 @@
+"""A template that is up to date shows no difference to its virtual machine, whatever it was made with."""
+
+import itertools
+import json
+import random
+
+import pytest
+
+import atmpl
+from atmpl.cli.drift import NoMachineError, lines, texts
+from atmpl.template import FORMATS
+from tests.shared import needs_shared
+from tests.template.vms import a_vm, real_vms
+
+OPTIONS = [
+    dict(zip(("identity", "data_volumes", "secrets"), words, strict=True))
+    for words in itertools.product(("Fresh", "Preserve"), ("Preserve", "Unique"), ("Preserve", "Require"))
+]
+
+VM = a_vm(
+    {
+        "domain": {
+            "cpu": {"cores": 2},
+            "firmware": {"uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223"},
+            "devices": {"interfaces": [{"name": "default", "macAddress": "02:00:00:00:00:01", "masquerade": {}}]},
+        },
+        "volumes": [
+            {"name": "root", "dataVolume": {"name": "disk"}},
+            {"name": "seed", "cloudInitNoCloud": {"userData": "#cloud-config\npassword: a\n"}},
+        ],
+    },
+    spec={"dataVolumeTemplates": [{"metadata": {"name": "disk"}, "spec": {"storage": {}}}]},
+    labels={"team": "db"},
+)
+
+
+def changed(vm, path, value):
+    """A copy of the VM with another value at a path below spec.template.spec."""
+    copy = json.loads(json.dumps(vm))
+    *way, last = ("spec", "template", "spec", *path)
+    place = copy
+    for key in way:
+        place = place[key]
+    place[last] = value
+    return copy
+
+
+def difference(vm, template):
+    """The lines that differ."""
+    return [line for line in lines(*texts(vm, template), ("a", "b")) if line[0] in "+-"][2:]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options.values()))
+def test_a_fresh_template_does_not_differ(options, format):
+    assert difference(VM, atmpl.render(VM, format=format, **options).template) == []
+
+
+@needs_shared
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_fresh_template_of_a_real_vm_does_not_differ(format):
+    rendered = {file: atmpl.render(vm, format=format).template for file, vm in real_vms().items()}
+    assert {file: found for file, vm in real_vms().items() if (found := difference(vm, rendered[file]))} == {}
+
+
+CHANGES = {
+    "another number": (("domain", "cpu", "cores"), 4, ["- cores: 2", "+ cores: 4"]),
+    "a field more": (
+        ("domain", "cpu"),
+        {"cores": 2, "sockets": 1},
+        ["+ sockets: 1"],
+    ),
+    "an item less": (
+        ("domain", "devices", "interfaces"),
+        [],
+        [
+            "- interfaces:",
+            '- - macAddress: ""',
+            "- masquerade: {}",
+            "- name: default",
+            "+ interfaces: []",
+        ],
+    ),
+    "a line of a text": (
+        ("volumes", 1, "cloudInitNoCloud", "userData"),
+        "#cloud-config\npassword: b\n",
+        ["- password: a", "+ password: b"],
+    ),
+    "another identity, which a fresh one never has": (("domain", "firmware", "uuid"), "another", []),
+}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("case", CHANGES)
+def test_what_has_changed_since_is_shown(case, format):
+    path, value, expected = CHANGES[case]
+    found = difference(changed(VM, path, value), atmpl.render(VM, format=format).template)
+    assert [f"{line[0]} {line[1:].lstrip()}" for line in found] == expected
+
+
+def test_a_preserved_identity_that_has_changed_is_shown():
+    template = atmpl.render(VM, identity="Preserve").template
+    found = difference(changed(VM, ("domain", "firmware", "uuid"), "another"), template)
+    assert [line.split()[-1] for line in found] == ["5d307ca9-b3ef-428c-8861-06e72d69f223", "another"]
+
+
+def test_a_secret_that_is_asked_for_each_time_is_no_difference():
+    template = atmpl.render(VM, secrets="Require").template
+    assert difference(changed(VM, ("volumes", 1, "cloudInitNoCloud", "userData"), "other"), template) == []
+    assert "userData: ${VOLUME1_USER_DATA}" in texts(VM, template)[0]
+
+
+def test_a_default_that_a_person_has_changed_in_the_template_is_shown():
+    template = atmpl.render(VM).template
+    cores = next(each for each in template["parameters"] if each["name"] == "CPU_CORES")
+    cores["value"] = "8"
+    assert [line.split()[-1] for line in difference(VM, template)] == ["8", "2"]
+
+
+def test_a_new_data_volume_of_a_unique_template_shows_its_suffix():
+    template = atmpl.render(VM, data_volumes="Unique").template
+    assert "name: disk-${SUFFIX}" in texts(VM, template)[0]
+
+
+def shuffled(value, rng):
+    if isinstance(value, dict):
+        keys = list(value)
+        rng.shuffle(keys)
+        return {key: shuffled(value[key], rng) for key in keys}
+    return [shuffled(item, rng) for item in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_is_no_difference():
+    rng = random.Random(5)
+    template = atmpl.render(VM).template
+    later = changed(VM, ("domain", "cpu", "cores"), 4)
+    for _ in range(20):
+        assert texts(shuffled(later, rng), shuffled(template, rng)) == texts(later, template)
+
+
+@pytest.mark.parametrize("objects", [[], [{"apiVersion": "v1", "kind": "Secret"}]])
+def test_a_template_without_a_machine_is_refused(objects):
+    template = {"apiVersion": "template.openshift.io/v1", "kind": "Template", "objects": objects}
+    with pytest.raises(NoMachineError, match="it gives no virtual machines"):
+        texts(VM, template)

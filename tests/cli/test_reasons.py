@@ -1,0 +1,20 @@
+"""Every reason of the design's section 1 has its advice."""
+
+from atmpl.cli.reasons import ADVICE, UNANSWERED, advice
+from atmpl.controller.outcome import Reason
+
+
+def test_every_reason_has_its_advice():
+    assert set(ADVICE) == set(Reason)
+
+
+def test_no_reason_is_that_nobody_has_answered():
+    assert advice("") is UNANSWERED
+
+
+def test_a_sentence_fits_the_line_of_a_terminal_beside_the_spinner():
+    spinner = len("⠋ 59 s  waiting: ")
+    names = {"vm": "fedora-1", "kind": "template", "template": "fedora-1-template", "api": "template.openshift.io/v1"}
+    waiting = ("", Reason.SOURCE_NOT_FOUND, Reason.TARGET_CONFLICT, Reason.FORMAT_UNAVAILABLE, Reason.FORBIDDEN)
+    texts = {reason: advice(reason).sentence.format(**names) for reason in waiting}
+    assert {reason: text for reason, text in texts.items() if spinner + len(text) > 95} == {}
