@@ -41,13 +41,13 @@ def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized
     match outcome:
         case Rendered():
             new = _rendered(request, outcome, old, now)
-            said = (Reason.RENDERED, _made(request), False)
+            said = (Reason.RENDERED, _made(request, new), False)
         case SourceGone():
             new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], *_warnings((source_gone(outcome.vm),))]}
-            said = (Reason.RENDERED, _made(request), False)
+            said = (Reason.RENDERED, _made(request, new), False)
         case Released():
             new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
-            said = (Reason.RENDERED, _made(request), False)
+            said = (Reason.RENDERED, _made(request, new), False)
         case Waiting() | Refused() | Retry() if request.done:
             return None  # the template is its user's: that a deletion or a release failed does not take it back
         case Waiting() | Refused():
@@ -138,9 +138,12 @@ def _objects(value: Any) -> list[Status]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _made(request: Request) -> str:
+def _made(request: Request, new: Status) -> str:
     asked = _asked(request)
-    kept = ", and kept in step with it" if asked.keep_in_step else ""
+    kept = ""
+    if asked.keep_in_step:
+        gone = len(_others(new)) < len(_objects(new.get("warnings")))
+        kept = ", which is deleted (SourceGone): it stays as it is" if gone else ", and kept in step with it"
     return f"{asked.format.kind} {request.template_key(asked)} is made from VM {asked.source}{kept}"
 
 

@@ -34,7 +34,7 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 USE_ONE_FORM = "spec: Invalid value: use one form: keep source and target and remove vmName, templateName and format, or the other way round"
-SAY_ALL = "spec: Invalid value: name the virtual machine and what to make of it: write source: {vmName: NAME} and target: {openshiftTemplate: {}}"
+SAY_ALL = "spec: Invalid value: name the virtual machine and what to make of it: write source: {vmName: NAME} and target: {openshiftTemplate: {}}, or vmName: NAME alone"
 SAY_TARGET = "spec.target: Required value: say what to make: write target: {openshiftTemplate: {}} or target: {virtualMachineTemplate: {}}"
 SAY_SOURCE = "spec.source: Required value: name the virtual machine: write source: {vmName: NAME}"
 SAY_VM_NAME = "spec.vmName: Required value: name the virtual machine: write vmName: NAME"

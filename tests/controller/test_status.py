@@ -53,6 +53,7 @@ def condition(type: str, status: str, reason: str, message: str, since: str, *, 
 
 MADE = "Template team-a/golden is made from VM team-a/vm"
 KEPT = f"{MADE}, and kept in step with it"
+STAYS = f"{MADE}, which is deleted (SourceGone): it stays as it is"
 NOT_FOUND = Waiting(Reason.SOURCE_NOT_FOUND, "There is no VM")
 SHARED = RenderWarning("SharedDataVolumes", "Every VM uses the same.", "spec.dataVolumeTemplates")
 RENDERED = Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, (SHARED,), digest="", written=True)
@@ -81,6 +82,10 @@ GONE = {
     "message": "VM team-a/vm is deleted; the template stays as it was last rendered. Nothing needs doing: if a VM of "
     "that name comes back, the template follows it",
     "path": "",
+}
+IN_STEP_GONE = IN_STEP | {
+    "conditions": [condition("Ready", "True", "Rendered", STAYS, EARLIER)],
+    "warnings": [*IN_STEP["warnings"], GONE],
 }
 REFUSED = {
     "observedGeneration": 1,
@@ -205,10 +210,10 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "in step, and the VM is deleted": (
         a_request(IN_STEP, spec=ON_CHANGE),
         SourceGone(Key("team-a", "vm")),
-        IN_STEP | {"warnings": [*IN_STEP["warnings"], GONE]},
+        IN_STEP_GONE,
     ),
     "the VM is still deleted": (
-        a_request(IN_STEP | {"warnings": [*IN_STEP["warnings"], GONE]}, spec=ON_CHANGE),
+        a_request(IN_STEP_GONE, spec=ON_CHANGE),
         SourceGone(Key("team-a", "vm")),
         None,
     ),
