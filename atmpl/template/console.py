@@ -3,8 +3,9 @@
 The OpenShift console shows a template by replacing `${P}` in the whole template's JSON text, one parameter with a value
 after another, and parsing the result. `references.form` keeps every default that breaks such text away from `${P}`; but
 a VM may hold the text `${P}` itself, in cloud-init say, where the processor never looks and the console does. That is
-harmless while P's default is (a common script says `${HOSTNAME}`, and nothing crashes). Where it may not be, no value
-keeps the text of a reference: its dollars go by their JSON escape, which only the processor decodes.
+harmless while P's default is (a common script says `${HOSTNAME}`, and nothing crashes). Where it may not be, no text
+keeps a reference: its dollars go by their JSON escape, which only the processor decodes. The validations that rule 12
+copies are JSON themselves, so they mean the same with that escape.
 """
 
 import re
@@ -13,8 +14,9 @@ from typing import Any, Final
 
 import orjson
 
+from atmpl.template import gojson
 from atmpl.template.errors import RenderError
-from atmpl.template.references import breaks_console, is_json, quoted
+from atmpl.template.references import breaks_console, quoted
 from atmpl.template.rules import COPIED_ANNOTATIONS
 
 _REFERENCE: Final = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
@@ -45,18 +47,37 @@ def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
     escaped: dict[str, str] = {}  # the reference that it was: the one that is decoded
     for parameter in suspects:
         name, text = parameter["name"], parameter["value"]
-        if any(other in values for other in _REFERENCE.findall(text)):
-            parameter["value"] = (text if is_json(text) else quoted(text)).replace("$", "\\u0024")
+        if not values.keys().isdisjoint(_REFERENCE.findall(text)):
+            parameter["value"] = _escaped(text if _is_surely_json(text) else quoted(text))
             escaped[f"${{{name}}}"] = f"${{{{{name}}}}}"
-    for copied in COPIED_ANNOTATIONS:
-        metadata.get("annotations", {}).pop(copied, None)
-    if any(name in values for name in _REFERENCE.findall(orjson.dumps(metadata).decode())):
+    annotations = metadata.get("annotations", {})
+    for copied in annotations.keys() & COPIED_ANNOTATIONS:
+        if not values.keys().isdisjoint(_REFERENCE.findall(annotations[copied])):
+            annotations[copied] = _escaped(annotations[copied])
+    if not values.keys().isdisjoint(_REFERENCE.findall(orjson.dumps(metadata).decode())):
         raise RenderError("metadata", "its name or a label holds a ${...} that is a parameter's; rename it")
     for field, value in template.items():
         if field == "labels":  # a string map, where nothing is decoded
             _refuse(value, escaped)
         elif field != "metadata" and value is not parameters:
             template[field] = _decoded(value, escaped, parameters)
+
+
+def _escaped(json: str) -> str:
+    """Return JSON that is the same and has no dollar: one stands only in its strings."""
+    return json.replace("$", "\\u0024")
+
+
+def _is_surely_json(text: str) -> bool:
+    """Return whether a default that holds a reference goes by `${{P}}` as JSON already.
+
+    Where `references.is_json` is in doubt, rule 3 has made a JSON string of the text, unless no quote is in it.
+    """
+    try:
+        gojson.decode(text)
+    except ValueError:  # ProcessError is one: too deep to be told, so no JSON string
+        return False
+    return True
 
 
 def _may_break(text: str, names: KeysView[str], risky: set[str]) -> bool:

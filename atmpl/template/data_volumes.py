@@ -9,6 +9,8 @@ from atmpl.template.references import holds_reference
 
 FIELD: Final = "dataVolumeTemplates"  # of a VM's spec
 
+_LONGEST: Final = 253 - len("-00000")  # characters of a data volume's name that takes the suffix: a DNS subdomain
+
 SUFFIX: Final = {
     "name": "SUFFIX",
     "displayName": "Suffix",
@@ -30,15 +32,20 @@ def append_suffix(templates: Any) -> None:
 
 
 def _named(templates: Any) -> list[dict[str, Any]]:
-    """Return the metadata of each data volume template that has a name."""
+    """Return the metadata of each data volume template that has a name. One that a server names is nobody else's."""
     found = []
     for index, template in enumerate(templates if isinstance(templates, list) else ()):
         metadata = template.get("metadata") if isinstance(template, dict) else None
         name = metadata.get("name") if isinstance(metadata, dict) else None
         if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
             continue
+        path = dotted(("spec", FIELD, index, "metadata", "name"))
         if holds_reference(name):
-            path = dotted(("spec", FIELD, index, "metadata", "name"))
             raise RenderError(path, "holds a ${...}, so it takes no suffix; rename it, or use dataVolumes: Preserve")
+        if len(name) > _LONGEST:
+            why = (
+                f"is longer than {_LONGEST} characters, so it takes no suffix; rename it, or use dataVolumes: Preserve"
+            )
+            raise RenderError(path, why)
         found.append(metadata)
     return found

@@ -15,7 +15,6 @@ from atmpl.template.formats.format import Format
 from atmpl.template.leaves import is_reference
 from atmpl.template.paths import Path, dotted
 from atmpl.template.provenance import TEMPLATE_LABEL
-from atmpl.template.references import form
 from atmpl.template.rules import IDENTITY, REVISIONS, Shape
 from atmpl.template.source import Source
 
@@ -64,7 +63,7 @@ def _expected(source: Source, options: Options, unique: frozenset[str]) -> dict[
 def _blanked(value: Any, shape: Shape) -> Any:
     """Return `value` with the scalar at `shape` empty: rule 8."""
     if not shape:
-        return "" if isinstance(value, str) or (type(value) in (bool, int, float) and form(value)) else value
+        return "" if isinstance(value, str | bool | int | float) else value
     key, rest = shape[0], shape[1:]
     if isinstance(key, str):
         return value | {key: _blanked(value[key], rest)} if isinstance(value, dict) and key in value else value

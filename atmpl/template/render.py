@@ -121,6 +121,8 @@ class _Writer:
             leaves, names, strict=True
         ):
             sent = form(value)
+            if sent is None and path[-1] in TREATED and self._is_blank(path):
+                sent = True, ""
             if sent is None:
                 container[key] = value
                 self.warnings.append(warning(LITERAL_NUMBER, dotted(SPEC + path)))
@@ -135,15 +137,17 @@ class _Writer:
 
     def _treat(self, path: Path, parameter: dict[str, Any]) -> None:
         """Rules 8 and 9: what becomes of a default that is the source VM's own affair."""
-        treated = shape(path)
-        if treated in IDENTITY and self.options.identity == "Fresh":
+        if self._is_blank(path):
             parameter["value"] = ""
-        elif treated in SECRETS and parameter["value"]:
+        elif shape(path) in SECRETS and parameter["value"]:  # an empty one holds no secret, and nobody could supply it
             if self.options.secrets == "Require":
                 self.withheld[parameter["name"]] = parameter.pop("value")
                 parameter["required"] = True
             else:
                 self.warnings.append(warning(INLINE_SECRET, dotted(SPEC + path)))
+
+    def _is_blank(self, path: Path) -> bool:
+        return self.options.identity == "Fresh" and shape(path) in IDENTITY
 
     def _data_volumes(self, templates: Any, path: Path) -> Any:
         """Return the dataVolumeTemplates. Rule 7."""

@@ -54,8 +54,10 @@ def read(vm: dict[str, Any]) -> Source:
         raise RenderError("kind", f"is {_named(vm.get('kind'))}; give a VirtualMachine")
     metadata = _mapping(vm, "metadata")
     name = metadata.get("name")
-    if not isinstance(name, str) or not name:
-        raise RenderError("metadata.name", "a template needs the VM's name; give the VM one")
+    if name is not None and not isinstance(name, str):
+        raise RenderError("metadata.name", f"is {_said(name)}; a VM's name is a string")
+    if not name:
+        raise RenderError("metadata.name", "the VM has none; give it a name")
     spec = _mapping(vm, "spec")
     _mapping(_mapping(spec, "template", ("spec",)), "spec", ("spec", "template"))
     labels = _optional(metadata, "labels")
@@ -77,8 +79,10 @@ def read(vm: dict[str, Any]) -> Source:
 
 def _mapping(parent: dict[str, Any], key: str, path: tuple[str, ...] = ()) -> dict[str, Any]:
     value = parent.get(key)
+    if value is None:
+        raise RenderError(dotted((*path, key)), "the VM has none; give the whole VirtualMachine")
     if not isinstance(value, dict):
-        raise RenderError(dotted((*path, key)), f"is {_said(value)}; a VirtualMachine has an object there")
+        raise RenderError(dotted((*path, key)), f"is {_said(value)}; it must be an object")
     return value
 
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from atmpl.template import FORMATS, RenderError, render
@@ -89,11 +91,50 @@ def test_the_console_of_the_tests_crashes_where_the_real_one_does():
         shown(template)
 
 
-def test_validations_that_name_a_script_are_not_copied():
-    vm = a_vm(user_data(SCRIPT), annotations={"vm.kubevirt.io/validations": '["${VOLUME0_USER_DATA}"]'})
-    template, _ = render(vm, format=FORMATS["openshift"], name="t")
-    assert "vm.kubevirt.io/validations" not in template["metadata"]["annotations"]
+VALIDATIONS = "vm.kubevirt.io/validations"
+RULES = '[{"name": "cores", "path": "jsonpath::.spec", "rule": "integer", "message": "%s"}]'
+
+
+@pytest.mark.parametrize(
+    "message", ["at least 1", "${HOSTNAME} ${A}", "C:\\\\$", "${VOLUME0_USER_DATA}", "$${HOSTNAME}"]
+)
+def test_validations_stand_on_the_template_whatever_is_escaped(message):
+    rules = RULES % message
+    instance = {"hostname": "${VOLUME0_USER_DATA}", **user_data(SCRIPT)}
+    template, _ = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t")
+    copied = template["metadata"]["annotations"][VALIDATIONS]
+    assert json.loads(copied) == json.loads(rules)
+    assert json.loads(shown(template)["metadata"]["annotations"][VALIDATIONS])
+
+
+def test_validations_that_nothing_threatens_are_copied_to_the_letter():
+    rules = RULES % "${UNKNOWN}"
+    instance = {"a": "x ${B}", "b": 'x"y'}
+    template, _ = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t")
+    assert template["metadata"]["annotations"][VALIDATIONS] == rules
     shown(template)
+
+
+def test_validations_that_are_no_json_crash_nothing_either():
+    vm = a_vm(user_data(SCRIPT), annotations={VALIDATIONS: "see ${VOLUME0_USER_DATA}"})
+    shown(render(vm, format=FORMATS["openshift"], name="t").template)
+
+
+DEEP = "[" * 1100  # more levels than are told from text that is no JSON
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("text", [DEEP + "${B}", DEEP + '"${B}"', DEEP + '"${B}"' + "]" * 1100, '"' + DEEP + "${B}"])
+def test_deep_text_that_names_a_script_comes_back(text, format):
+    template, _ = render(a_vm({"a": text, "b": 'x"y'}), format=FORMATS[format], name="t")
+    shown({"spec": template, "parameters": FORMATS[format].parameters(template)})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_labels_that_name_a_script_stay_an_object(format):
+    vm = a_vm({"a": "${LABELS}", "b": "${LABELS}"}, labels={"c": "d"})
+    template, _ = render(vm, format=FORMATS[format], name="t")
+    shown({"spec": template, "parameters": FORMATS[format].parameters(template)})
 
 
 def test_a_name_that_names_a_script_is_refused():

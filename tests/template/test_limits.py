@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum
+from itertools import islice, product
 from uuid import UUID
 
 import pytest
@@ -98,18 +99,18 @@ BAD_VMS = {  # a VM that no template is made of: the path, and what the error sa
     "nothing": ({}, "apiVersion", "missing"),
     "another kind": ({**a_vm({}), "kind": "Pod"}, "kind", "'Pod'"),
     "another group": ({**a_vm({}), "apiVersion": "v1"}, "apiVersion", "'v1'"),
-    "no metadata": ({**a_vm({}), "metadata": None}, "metadata", "missing"),
-    "no name": (a_vm({}, name=None), "metadata.name", "needs the VM's name"),
-    "an empty name": (a_vm({}, name=""), "metadata.name", "needs the VM's name"),
-    "a name that is a number": (a_vm({}, name=5), "metadata.name", "needs the VM's name"),
+    "no metadata": ({**a_vm({}), "metadata": None}, "metadata", "the VM has none; give the whole"),
+    "no name": (a_vm({}, name=None), "metadata.name", "the VM has none; give it a name"),
+    "an empty name": (a_vm({}, name=""), "metadata.name", "the VM has none; give it a name"),
+    "a name that is a number": (a_vm({}, name=2**60), "metadata.name", "is a number; a VM's name is a string"),
     "labels as a list": (a_vm({}, labels=[]), "metadata.labels", "a list"),
     "a label that is a number": (a_vm({}, labels={"a/b": 5}), "metadata.labels[a/b]", "is a number; a label's value"),
     "a label that is null": (a_vm({}, labels={"a": None}), "metadata.labels.a", "is missing"),
     "annotations as text": (a_vm({}, annotations="x"), "metadata.annotations", "is a string"),
-    "no spec": ({**a_vm({}), "spec": None}, "spec", "missing"),
-    "no template": ({**a_vm({}), "spec": {}}, "spec.template", "missing"),
+    "no spec": ({**a_vm({}), "spec": None}, "spec", "the VM has none"),
+    "no template": ({**a_vm({}), "spec": {}}, "spec.template", "the VM has none"),
     "a template that is text": ({**a_vm({}), "spec": {"template": "x"}}, "spec.template", "is a string"),
-    "no instance": ({**a_vm({}), "spec": {"template": {}}}, "spec.template.spec", "missing"),
+    "no instance": ({**a_vm({}), "spec": {"template": {}}}, "spec.template.spec", "the VM has none"),
     "an instance that is a list": (a_vm([]), "spec.template.spec", "a list"),
     "a key that is a number": (a_vm({"a": {1: 2}}), INSTANCE + ".a", "has a key that is int"),
     "a key that is null": (a_vm({None: 2}), INSTANCE, "has a key that is NoneType"),
@@ -138,10 +139,10 @@ def test_100_000_keys_are_carried(format):
     assert len(FORMATS[format].parameters(template)) == 100_001
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_100_000_keys_of_one_name_are_carried(format):
-    template, _ = atmpl.render(a_vm({"x": {"\u00e4" * index: 1 for index in range(300)}}), format=format)
-    assert len({each["name"] for each in FORMATS[format].parameters(template)}) == 301
+def test_100_000_keys_of_one_name_are_carried():
+    keys = islice(map("".join, product("-.", repeat=17)), 100_000)
+    template, _ = atmpl.render(a_vm({"x": dict.fromkeys(keys, 1)}))
+    assert len({each["name"] for each in template["parameters"]}) == 100_001
 
 
 def test_text_that_nobody_expects_is_carried():

@@ -74,6 +74,15 @@ def test_an_identity_is_preserved_on_request(format):
     ]
 
 
+def test_an_identity_of_any_scalar_is_blank(format):
+    firmware = {"uuid": 2**60, "serial": True}
+    template, warnings = atmpl.render(a_vm({"domain": {"firmware": firmware}}), format=format)
+    assert [parameters(template)[name]["value"] for name in BLANK[:2]] == ["", ""]
+    assert warnings == ()
+    (made,) = atmpl.process(template)
+    assert made["spec"]["template"]["spec"]["domain"]["firmware"] == {"uuid": "", "serial": ""}
+
+
 @pytest.mark.parametrize("identity", ["Fresh", "Preserve"])
 def test_revisions_are_dropped(format, identity):
     matcher = {"kind": "x", "name": "u1", "revisionName": "vm-u1-v1"}
@@ -167,6 +176,29 @@ def test_a_data_volume_whose_name_holds_a_reference_takes_no_suffix(format, name
         atmpl.render(vm, format=format, data_volumes="Unique")
     assert caught.value.path == "spec.dataVolumeTemplates[0].metadata.name"
     atmpl.render(vm, format=format)
+
+
+def test_a_data_volume_whose_name_is_too_long_takes_no_suffix(format):
+    longest = "a" * (253 - len("-abcde"))
+    fits, too_long = (
+        a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": name}}]}) for name in (longest, longest + "a")
+    )
+    (made,) = atmpl.process(atmpl.render(fits, format=format, data_volumes="Unique").template)
+    assert len(made["spec"]["dataVolumeTemplates"][0]["metadata"]["name"]) == 253
+    with pytest.raises(RenderError, match=r"longer than 247 characters.*Preserve") as caught:
+        atmpl.render(too_long, format=format, data_volumes="Unique")
+    assert caught.value.path == "spec.dataVolumeTemplates[0].metadata.name"
+    atmpl.render(too_long, format=format)
+
+
+def test_a_data_volume_that_a_server_names_needs_no_suffix(format):
+    templates = [{"metadata": {"generateName": "disk-"}}]
+    template, warnings = atmpl.render(
+        a_vm({}, spec={"dataVolumeTemplates": templates}), format=format, data_volumes="Unique"
+    )
+    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == templates
+    assert list(parameters(template)) == ["LABELS"]
+    assert warnings == ()
 
 
 SECRETS = a_vm(
