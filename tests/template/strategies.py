@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from hypothesis import strategies as st
 
 from tests.template.vms import a_vm
@@ -111,6 +112,13 @@ data_volumes = st.lists(
     ),
     max_size=2,
 )
+VALIDATIONS = "vm.kubevirt.io/validations"
+rules = st.lists(_some(name=texts, message=texts, rule=texts), max_size=2).map(lambda each: orjson.dumps(each).decode())
+annotations = st.builds(
+    lambda plain, validations: {**plain, **validations},
+    st.dictionaries(st.one_of(label_keys, texts), texts, max_size=3),
+    st.one_of(st.just({}), st.fixed_dictionaries({VALIDATIONS: st.one_of(rules, texts)})),
+)
 spec = _plus(_some(runStrategy=texts, instancetype=matcher, preference=matcher, dataVolumeTemplates=data_volumes)).map(
     lambda value: {key: item for key, item in value.items() if key != "template"}
 )
@@ -121,7 +129,7 @@ vm_shaped = st.builds(
     instance,
     spec,
     labels,
-    st.dictionaries(st.one_of(label_keys, texts), texts, max_size=3),
+    annotations,
     st.one_of(LABEL_WORD, texts.filter(bool)),
 )
 any_instance = objects.map(a_vm)

@@ -5,7 +5,6 @@ import re
 from copy import deepcopy
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ import atmpl
 from atmpl.template import FORMATS, RenderError
 from tests.template import strategies
 from tests.template.openshift_console import shown
+from tests.template.strategies import VALIDATIONS
 
 OPTIONS = st.fixed_dictionaries(
     {
@@ -21,12 +21,8 @@ OPTIONS = st.fixed_dictionaries(
         "secrets": st.sampled_from(["Preserve", "Require"]),
     }
 )
+FORMAT = st.sampled_from(list(FORMATS))
 PRESERVED = {"identity": "Preserve", "data_volumes": "Preserve", "secrets": "Preserve"}
-
-
-@pytest.fixture(params=list(FORMATS), scope="module")
-def format(request):
-    return request.param
 
 
 def render(vm, format, **options):
@@ -87,7 +83,7 @@ def leaves(value, path=()):
         yield path, value
 
 
-@given(vm=strategies.vms)
+@given(format=FORMAT, vm=strategies.vms)
 def test_a_vm_comes_back(format, vm):
     template = render(vm, format, **PRESERVED)
     if template is None:
@@ -105,12 +101,12 @@ def test_a_vm_comes_back(format, vm):
     assert {k: v for k, v in made["metadata"]["labels"].items() if k != "vm.kubevirt.io/template"} == labels
 
 
-@given(vm=strategies.vms, options=OPTIONS)
+@given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
 def test_every_choice_of_options_gives_a_template_that_proves(format, vm, options):
     assert render(vm, format, **options) is not None or has_no_template(vm, format) or "${" in str(vm["spec"])
 
 
-@given(vm=strategies.vms, options=OPTIONS)
+@given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
 def test_names_are_legal_and_unique(format, vm, options):
     template = render(vm, format, **options)
     names = [each["name"] for each in parameters(template)] if template else []
@@ -119,7 +115,7 @@ def test_names_are_legal_and_unique(format, vm, options):
     assert "NAME" not in names
 
 
-@given(vm=strategies.vms)
+@given(format=FORMAT, vm=strategies.vms)
 def test_a_leaf_is_exactly_one_reference(format, vm):
     template = render(vm, format, **PRESERVED)
     if template is None:
@@ -140,7 +136,7 @@ def test_a_leaf_is_exactly_one_reference(format, vm):
     assert [each["name"] for each in parameters(template)][: len(used)] == used  # in the VM's key order
 
 
-@given(vm=strategies.vms, value=strategies.texts, data=st.data())
+@given(format=FORMAT, vm=strategies.vms, value=strategies.texts, data=st.data())
 def test_no_parameter_s_value_is_substituted_again(format, vm, value, data):
     template = render(vm, format, **PRESERVED)
     plain = [path for path, each in leaves(vm["spec"]["template"]["spec"]) if isinstance(each, str)] if template else []
@@ -163,7 +159,7 @@ def templated_leaves(template):
     return [value for _, value in leaves(the_vm_of(template)["spec"]["template"]["spec"])]
 
 
-@given(vm=strategies.vms, labels=strategies.labels)
+@given(format=FORMAT, vm=strategies.vms, labels=strategies.labels)
 def test_labels_merge(format, vm, labels):
     template = render(vm, format, **PRESERVED)
     if template is None:
@@ -195,13 +191,13 @@ def without_labels(made):
     return made | {"metadata": {key: value for key, value in made["metadata"].items() if key != "labels"}}
 
 
-@given(vm=strategies.vms, options=OPTIONS)
+@given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
 def test_the_same_vm_gives_the_same_bytes(format, vm, options):
     again = orjson.loads(orjson.dumps(vm))
     assert orjson.dumps(render(vm, format, **options)) == orjson.dumps(render(again, format, **options))
 
 
-@given(vm=strategies.vms, options=OPTIONS)
+@given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
 def test_rendering_never_changes_its_input_nor_shares_it(format, vm, options):
     before = deepcopy(vm)
     template = render(vm, format, **options)
@@ -222,6 +218,15 @@ def test_the_console_never_crashes(vm, options):
     template = render(vm, "openshift", **options)
     if template is not None:
         shown(template)
+        annotations = template["metadata"]["annotations"]
+        assert as_json(annotations.get(VALIDATIONS)) == as_json(vm["metadata"].get("annotations", {}).get(VALIDATIONS))
+
+
+def as_json(text):
+    try:
+        return orjson.loads(text or "null")
+    except orjson.JSONDecodeError:
+        return None
 
 
 PYTHON = st.recursive(
@@ -248,7 +253,7 @@ PLACES = st.sampled_from(
 )
 
 
-@given(place=PLACES, value=PYTHON, options=OPTIONS)
+@given(format=FORMAT, place=PLACES, value=PYTHON, options=OPTIONS)
 def test_whatever_is_given_it_is_a_template_or_a_render_error(format, place, value, options):
     vm = {
         "apiVersion": "kubevirt.io/v1",
