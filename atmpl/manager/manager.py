@@ -60,7 +60,7 @@ class Manager:
         self._dead: list[str] = []  # names of tasks that ended by an error
         metrics.registry.register(QueueCollector(self.queue, workers))
         metrics.registry.register(StreamCollector(self._figures))
-        metrics.leads(lambda: bool(self._team))
+        metrics.state(leads=lambda: bool(self._team), ready=lambda: not self.unready())
 
     def unhealthy(self) -> str:
         """Return which task has died; nothing while all is well. That the API server is away is not our health."""

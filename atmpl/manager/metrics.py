@@ -1,6 +1,8 @@
 """What is counted, by the field's names: client-go's of a queue, controller-runtime's of a reconcile, ours of the rest.
 
-Read at the time of a scrape wherever something else counts it already. Times are in seconds.
+Read at the time of a scrape wherever something else counts it already. Times are in seconds. Every series that is known
+beforehand is there from the start, at 0: Prometheus sees no increase in a series that begins at 1, and no alert would
+come of the first time that something goes wrong. config/monitoring/METRICS.md is all of it, for people.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,6 +18,7 @@ from atmpl.controller.outcome import (
     Gone,
     Moved,
     Outcome,
+    Reason,
     Refused,
     Released,
     Rendered,
@@ -31,6 +34,9 @@ BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 
 RENDER_BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 CONTROLLER = "virtualmachinetemplaterequest"  # controller-runtime's label, and client-go's name of the queue
 
+RESULTS = ("success", "error", "requeue", "requeue_after")  # controller-runtime's words
+OUTCOMES = (*map(str, Reason), "SourceGone", "Released", "Moved", "Unchanged", "Gone")  # what `label` can say
+
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody reads
 
 
@@ -42,7 +48,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._results = Counter(
             "controller_runtime_reconcile_total",
-            "Reconciles by result: success, error, requeue (judged anew at once), requeue_after",
+            "Reconciles by result: success, error (tried again), requeue (judged anew at once), requeue_after",
             ["controller", "result"],
             registry=self.registry,
         )
@@ -65,6 +71,12 @@ class Metrics:
             ["verdict"],
             registry=self.registry,
         )
+        for result in RESULTS:
+            self._results.labels(CONTROLLER, result)
+        for outcome in OUTCOMES:
+            self._outcomes.labels(outcome)
+        for verdict in Verdict:
+            self._verdicts.labels(verdict.word)
         self.render_seconds = Histogram(
             "atmpl_render_time_seconds",
             "Time to render a template and to prove it",
@@ -79,10 +91,13 @@ class Metrics:
             buckets=BUCKETS,
         ).labels(CONTROLLER)
 
-    def leads(self, leading: Callable[[], bool]) -> None:
-        """Show whether this replica works."""
-        gauge = Gauge("atmpl_leader", "1 while this replica works, 0 while it stands by", registry=self.registry)
-        gauge.set_function(leading)
+    def state(self, *, leads: Callable[[], bool], ready: Callable[[], bool]) -> None:
+        """Show whether this replica works, and whether it could."""
+        for name, text, true in (
+            ("atmpl_leader", "1 while this replica works, 0 while it stands by", leads),
+            ("atmpl_ready", "1 once the first lists are in, as /readyz says it", ready),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(true)
 
     def reconciled(self, outcome: Outcome, verdict: Verdict | None, seconds: float) -> None:
         """Count a reconcile."""
@@ -117,14 +132,19 @@ class QueueCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the figures as they are now."""
         queue = self._queue
-        yield _gauge("workqueue_depth", "Requests that are ready for a worker", "name", len(queue))
+        yield _gauge(
+            "workqueue_depth",
+            "Requests that are ready for a worker; while a replica stands by, all that it would look at first",
+            "name",
+            len(queue),
+        )
         yield _gauge("workqueue_delayed", "Requests that wait for a time to come", "name", queue.delayed)
         yield _counter("workqueue_adds_total", "Requests that became ready for a worker", "name", queue.adds)
         yield _counter("workqueue_retries_total", "Requests put back after a failure", "name", queue.retries)
         name = "controller_runtime_active_workers"
         yield _gauge(name, "Workers that have a request in hand", "controller", queue.busy)
         name = "controller_runtime_max_concurrent_reconciles"
-        yield _gauge(name, "Workers in all", "controller", self._workers)
+        yield _gauge(name, "Workers that this replica has while it works", "controller", self._workers)
 
 
 class StreamFigures(NamedTuple):
@@ -145,10 +165,22 @@ class StreamCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the figures as they are now."""
-        objects = GaugeMetricFamily("atmpl_watch_objects", "Objects that a stream knows", labels=["stream"])
-        served = GaugeMetricFamily("atmpl_watch_served", "Whether the cluster serves it", labels=["stream"])
-        lists = CounterMetricFamily("atmpl_watch_lists_total", "Lists that a stream has made", labels=["stream"])
-        failures = GaugeMetricFamily("atmpl_watch_failures", "Failures in a row of a stream", labels=["stream"])
+        objects = GaugeMetricFamily(
+            "atmpl_watch_objects", "Objects that a stream knows; of templates, those kept in step", labels=["stream"]
+        )
+        served = GaugeMetricFamily(
+            "atmpl_watch_served",
+            "1 while the cluster serves what the stream watches, 0 while it does not",
+            labels=["stream"],
+        )
+        lists = CounterMetricFamily(
+            "atmpl_watch_lists_total",
+            "Complete lists that a stream has taken: one at the start, and one whenever it had lost its place",
+            labels=["stream"],
+        )
+        failures = GaugeMetricFamily(
+            "atmpl_watch_failures", "Failures in a row of a stream, 0 while it is open", labels=["stream"]
+        )
         for stream in self._streams():
             objects.add_metric([stream.name], stream.objects)
             served.add_metric([stream.name], int(stream.served))

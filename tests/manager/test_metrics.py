@@ -1,0 +1,144 @@
+"""What is counted: all of it documented, all that is queried is counted, and nothing is missing before it happens."""
+
+import json
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, Metric
+
+from atmpl.controller.access import Verdict
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import (
+    Gone,
+    Moved,
+    Published,
+    Reason,
+    Refused,
+    Released,
+    Rendered,
+    Retry,
+    Source,
+    SourceGone,
+    Unchanged,
+    Waiting,
+)
+from atmpl.kube.connection import Connection
+from atmpl.kube.incluster import InCluster
+from atmpl.manager.manager import Manager
+from atmpl.manager.metrics import Metrics
+
+MONITORING = Path(__file__).parents[2] / "config" / "monitoring"
+
+
+@pytest.fixture
+async def metrics() -> Metrics:
+    """Those of a manager that has not begun."""
+    metrics = Metrics()
+    Manager(
+        Connection(InCluster({"KUBERNETES_SERVICE_HOST": "api"})),
+        metrics,
+        workers=64,
+        random=Random(0),
+        identity="test",
+    )
+    return metrics
+
+
+def families(registry: CollectorRegistry) -> dict[str, Metric]:
+    """Every metric by the name that is queried."""
+    return {
+        f"{metric.name}_total" if metric.type == "counter" else metric.name: metric for metric in registry.collect()
+    }
+
+
+def labels(metric: Metric) -> set[str]:
+    return {label for sample in metric.samples for label in sample.labels} - {"le"}
+
+
+async def test_the_table_is_all_there_is(metrics: Metrics) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|(.*?)\| (.+) \|$", (MONITORING / "METRICS.md").read_text(), re.MULTILINE)
+    assert {name: (kind, set(re.findall(r"`(\w+)`", its)), meaning) for name, kind, its, meaning in rows} == {
+        name: (metric.type, labels(metric), metric.documentation) for name, metric in families(metrics.registry).items()
+    }
+    assert len(rows) == len({name for name, *_ in rows})
+
+
+async def test_the_labels_values_are_in_the_page(metrics: Metrics) -> None:
+    page = (MONITORING / "METRICS.md").read_text()
+    values = {
+        value
+        for metric in metrics.registry.collect()
+        for sample in metric.samples
+        for label, value in sample.labels.items()
+        if label != "le"
+    }
+    assert {value for value in values if f"`{value}`" not in page} == set()
+
+
+def queries() -> dict[str, str]:
+    """Every query of the dashboard and of the alerts, by whose it is."""
+    dashboard = json.loads((MONITORING / "dashboard.json").read_text())
+    rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["spec"]["groups"]
+    found = {f"{panel['title']} {it['refId']}": it["expr"] for panel in dashboard["panels"] for it in panel["targets"]}
+    return found | {rule["alert"]: rule["expr"] for group in rules for rule in group["rules"]}
+
+
+async def test_what_is_queried_is_counted_by_labels_and_values_that_exist(metrics: Metrics) -> None:
+    samples: dict[str, list[dict[str, str]]] = {}
+    for metric in metrics.registry.collect():
+        for sample in metric.samples:
+            samples.setdefault(sample.name, []).append(sample.labels)
+    for whose, query in queries().items():
+        used = re.findall(r"\b((?:atmpl|workqueue|controller_runtime|process)_\w+)(?:\{(.*?)\})?", query)
+        assert used, whose
+        for name, selector in used:
+            assert name in samples, (whose, name)
+            for label, how, value in re.findall(r'(\w+)(=~|!=|!~|=)"(.*?)"', selector):
+                if label == "namespace":  # Prometheus adds it
+                    continue
+                for one in value.split("|") if "~" in how else [value]:
+                    assert any(one == its.get(label) for its in samples[name]), (whose, name, label, one)
+
+
+async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metrics: Metrics) -> None:
+    before = {
+        (sample.name, *sorted(sample.labels.items())) for it in metrics.registry.collect() for sample in it.samples
+    }
+    for outcome in (
+        *(kind(reason, "why") for kind in (Waiting, Refused, Retry) for reason in Reason),
+        *(Moved("it"), Unchanged(), Gone(), Released(), SourceGone(Key("a", "b")), Waiting(Reason.FAILED, "", 1.0)),
+        Rendered(Source("u", 1, "1"), Published("u", "1"), 3, (), "", written=True),
+    ):
+        for verdict in Verdict:
+            metrics.reconciled(outcome, verdict, 0.1)
+    after = {
+        (sample.name, *sorted(sample.labels.items())) for it in metrics.registry.collect() for sample in it.samples
+    }
+    assert after == before
+
+
+async def test_a_reconcile_counts_once_by_result_by_outcome_and_by_verdict(metrics: Metrics) -> None:
+    metrics.reconciled(Retry(Reason.FORBIDDEN, "why"), Verdict.POLICY_ABSENT, 0.003)
+    metrics.reconciled(Waiting(Reason.TARGET_CONFLICT, "why", 60.0), None, 0.3)
+    counted = {
+        (sample.name, *sample.labels.values()): sample.value
+        for metric in metrics.registry.collect()
+        for sample in metric.samples
+        if sample.value and not sample.name.startswith(("process_", "controller_runtime_max"))
+    }
+    controller = "virtualmachinetemplaterequest"
+    times = "controller_runtime_reconcile_time_seconds"
+    assert {key: value for key, value in counted.items() if not key[0].endswith("_bucket")} == {
+        ("controller_runtime_reconcile_total", controller, "error"): 1,
+        ("controller_runtime_reconcile_total", controller, "requeue_after"): 1,
+        (f"{times}_count", controller): 2,
+        (f"{times}_sum", controller): pytest.approx(0.303),
+        ("atmpl_outcomes_total", "Forbidden"): 1,
+        ("atmpl_outcomes_total", "TargetConflict"): 1,
+        ("atmpl_access_verdicts_total", "policy_absent"): 1,
+    }
+    assert counted[f"{times}_bucket", controller, "0.005"] == 1
+    assert counted[f"{times}_bucket", controller, "0.5"] == 2
