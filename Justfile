@@ -33,6 +33,10 @@ fuzz *ARGS:
 chaos *ARGS:
     python -m e2e.chaos {{ARGS}}
 
+# what clusters do to controllers, at length: the server away, storms of 410, floods, crowds (`--help`: which)
+storm *ARGS:
+    python -m e2e.storm {{ARGS}}
+
 # what a template costs, from 1 kB to 400 kB (`--profile`: where the time goes)
 bench-template *ARGS:
     python -m e2e.bench.template {{ARGS}}

@@ -17,20 +17,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import aiohttp
 
+from e2e import objects
 from e2e.controller import Controller, service_account
 from e2e.controlplane import ApiError, Client, ControlPlane
-
-Object = dict[str, Any]
+from e2e.objects import UID, Object, memory_of, reason
 
 NAMESPACE = "chaos"
-REQUESTS = f"/apis/ssp.kubevirt.io/v1alpha1/namespaces/{NAMESPACE}/virtualmachinetemplaterequests"
-TEMPLATES = f"/apis/template.openshift.io/v1/namespaces/{NAMESPACE}/templates"
-VMS = f"/apis/kubevirt.io/v1/namespaces/{NAMESPACE}/virtualmachines"
-UID = "ssp.kubevirt.io/request-uid"
+REQUESTS, TEMPLATES, VMS = objects.requests(NAMESPACE), objects.templates(NAMESPACE), objects.vms(NAMESPACE)
 
 VM_COUNT = 8
 RATE = 15.0  # requests a second, while the server is there
@@ -92,10 +88,10 @@ class Chaos:
                 await asyncio.to_thread(controller.stop)
 
     async def _prepare(self, client: Client) -> None:
-        await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        await client.create(objects.namespace(NAMESPACE))
         for number in range(VM_COUNT):
             self.story.memory[f"vm-{number}"] = "128Mi"
-            await client.post(VMS, _vm(f"vm-{number}", "128Mi"))
+            await client.post(VMS, objects.vm(f"vm-{number}", "128Mi"))
         for number in range(5):
             foreign = {"metadata": {"name": f"foreign-{number}"}, "objects": []}
             await client.post(TEMPLATES, {"apiVersion": "template.openshift.io/v1", "kind": "Template", **foreign})
@@ -107,7 +103,7 @@ class Chaos:
             while time.monotonic() < end:
                 number += 1
                 name, taken = f"request-{number}", number % 50 == 0
-                body = _request(name, self.random.choice(sorted(self.story.memory)), keep=number % 10 == 0)
+                body = objects.request(name, self.random.choice(sorted(self.story.memory)), keep=number % 10 == 0)
                 if taken:
                     body["spec"]["target"] = {"openshiftTemplate": {"name": f"foreign-{self.random.randrange(5)}"}}
                     self.story.taken.add(name)
@@ -122,9 +118,7 @@ class Chaos:
                 await asyncio.sleep(self.random.uniform(0.5, 2))
                 name = self.random.choice(sorted(self.story.memory))
                 memory = f"{self.random.randrange(128, 4096)}Mi"
-                requests = {"requests": {"memory": memory}}
-                body = {"spec": {"template": {"spec": {"domain": {"resources": requests}}}}}
-                await _insist(end + PATIENCE, client.patch, f"{VMS}/{name}", body)
+                await _insist(end + PATIENCE, client.patch, f"{VMS}/{name}", memory_of(memory))
                 self.story.memory[name] = memory
 
     async def _strike(self, end: float) -> None:
@@ -172,9 +166,9 @@ class Chaos:
         ours = Counter(item["metadata"].get("labels", {}).get(UID) for item in templates)
         wrong = [f"request {name} is lost" for name in story.posted - requests.keys()]
         for name, request in requests.items():
-            reason = "TargetConflict" if name in story.taken else "Rendered"
-            if (found := _reason(request)) != reason:
-                wrong.append(f"request {name} is {found or 'without a status'}, and ought to be {reason}")
+            ought = "TargetConflict" if name in story.taken else "Rendered"
+            if (found := reason(request)) != ought:
+                wrong.append(f"request {name} is {found or 'without a status'}, and ought to be {ought}")
             elif (times := ours[request["metadata"]["uid"]]) != (0 if name in story.taken else 1):
                 wrong.append(f"request {name} has {times} templates")
         for template in templates:
@@ -184,8 +178,7 @@ class Chaos:
                 wrong.append(f"template {name} is somebody else's and was written")
             if labels.get("ssp.kubevirt.io/refresh") == "OnChange":
                 source = template["metadata"]["annotations"]["ssp.kubevirt.io/source"].rpartition("/")[2]
-                values = {item["name"]: item.get("value") for item in template["parameters"]}
-                if values["REQUESTS_MEMORY"] != story.memory[source]:
+                if objects.memory(template) != story.memory[source]:
                     wrong.append(f"template {name} is out of step with {source}")
         return wrong
 
@@ -196,12 +189,11 @@ class Chaos:
         """
         deadline = time.monotonic() + PATIENCE
         while True:
-            before = await _versions(client)
+            before = await objects.versions(client, NAMESPACE)
             await asyncio.sleep(quiet)
-            after = await _versions(client)
-            written = [f"{name} is written in calm" for name in after if after[name] != before.get(name)]
-            if not written or time.monotonic() > deadline:
-                return written
+            found = objects.written(before, await objects.versions(client, NAMESPACE))
+            if not found or time.monotonic() > deadline:
+                return found
 
     def _sick(self) -> list[str]:
         return [
@@ -241,35 +233,6 @@ async def _insist(until: float, call: Callable[[str, Object], Awaitable[object]]
         else:
             return
         await asyncio.sleep(0.2)
-
-
-async def _versions(client: Client) -> dict[str, str]:
-    items = [*(await client.get(REQUESTS))["items"], *(await client.get(TEMPLATES))["items"]]
-    return {f"{item['kind']} {item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in items}
-
-
-def _reason(request: Object) -> str:
-    conditions = request.get("status", {}).get("conditions", [])
-    return next((str(condition["reason"]) for condition in conditions if condition["type"] == "Ready"), "")
-
-
-def _vm(name: str, memory: str) -> Object:
-    domain = {"devices": {}, "resources": {"requests": {"memory": memory}}}
-    spec = {"runStrategy": "Halted", "template": {"spec": {"domain": domain}}}
-    return {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": spec}
-
-
-def _request(name: str, source: str, *, keep: bool) -> Object:
-    return {
-        "apiVersion": "ssp.kubevirt.io/v1alpha1",
-        "kind": "VirtualMachineTemplateRequest",
-        "metadata": {"name": name},
-        "spec": {
-            "source": {"vmName": source},
-            "target": {"openshiftTemplate": {}},
-            "refreshPolicy": "OnChange" if keep else "Once",
-        },
-    }
 
 
 def main() -> int:

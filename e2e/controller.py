@@ -53,18 +53,21 @@ class Controller(Program):
         kubeconfig: Path | None,
         *options: str,
         python: tuple[str, ...] = (),
+        module: str = "atmpl",
         env: dict[str, str] | None = None,
     ) -> None:
         where = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
         super().__init__(
-            [sys.executable, *python, "-m", "atmpl", "controller", *where, "--bind=127.0.0.1:0", *options], env
+            [sys.executable, *python, "-m", module, "controller", *where, "--bind=127.0.0.1:0", *options], env
         )
+        self.name = (env or {}).get("POD_NAME", "the controller")
         self.url = ""  # of its probes
 
     def __enter__(self) -> Self:
+        before = len(self.lines)  # those of an earlier life
         try:
             self.start()
-            self.logged(lambda line: line["message"] == "ready", timeout=60)
+            self.logged(lambda line: line["message"] == "ready", timeout=60, after=before)
         except BaseException:
             self.kill()  # nobody else will: an `__enter__` that fails has no `__exit__`
             raise

@@ -65,6 +65,11 @@ class Program:
         """Send a signal, if there still is somebody to get it."""
         self.process.send_signal(number)
 
+    def cpu(self) -> float:
+        """Return the seconds of processor time that the process has taken so far. Linux only."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime of proc_pid_stat(5)
+
     def logged(self, wanted: Callable[[Line], object], *, timeout: float = 30, after: int = 0) -> Line:
         """Return the first line that is wanted, from the one numbered `after` on, also one from before this call.
 

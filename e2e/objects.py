@@ -1,0 +1,92 @@
+"""What is posted by those who hurt a cluster: small virtual machines, and requests for their templates."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from e2e.controlplane import Client
+
+Object = dict[str, Any]
+
+UID = "ssp.kubevirt.io/request-uid"  # the label by which a template says whose it is
+AT_ONCE = 32  # calls on their way
+
+
+def requests(namespace: str) -> str:
+    """Return the path of a namespace's requests."""
+    return f"/apis/ssp.kubevirt.io/v1alpha1/namespaces/{namespace}/virtualmachinetemplaterequests"
+
+
+def templates(namespace: str) -> str:
+    """Return the path of a namespace's templates."""
+    return f"/apis/template.openshift.io/v1/namespaces/{namespace}/templates"
+
+
+def vms(namespace: str) -> str:
+    """Return the path of a namespace's virtual machines."""
+    return f"/apis/kubevirt.io/v1/namespaces/{namespace}/virtualmachines"
+
+
+def namespace(name: str) -> Object:
+    """Return a namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def vm(name: str, memory: str = "128Mi") -> Object:
+    """Return a small VM, halted; its memory becomes the parameter REQUESTS_MEMORY."""
+    domain = {"devices": {}, "resources": {"requests": {"memory": memory}}}
+    spec = {"runStrategy": "Halted", "template": {"spec": {"domain": domain}}}
+    return {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": spec}
+
+
+def memory_of(memory: str) -> Object:
+    """Return the merge patch that gives a VM another memory."""
+    return {"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": memory}}}}}}}
+
+
+def request(name: str, source: str = "vm", *, keep: bool = False) -> Object:
+    """Return a request for OpenShift's format; `keep` has the template kept in step."""
+    return {
+        "apiVersion": "ssp.kubevirt.io/v1alpha1",
+        "kind": "VirtualMachineTemplateRequest",
+        "metadata": {"name": name},
+        "spec": {
+            "source": {"vmName": source},
+            "target": {"openshiftTemplate": {}},
+            "refreshPolicy": "OnChange" if keep else "Once",
+        },
+    }
+
+
+def reason(found: Object | None) -> str:
+    """Return why a request is Ready, or is not; nothing before anybody has said so."""
+    conditions = ((found or {}).get("status") or {}).get("conditions") or []
+    return next((str(condition["reason"]) for condition in conditions if condition["type"] == "Ready"), "")
+
+
+def memory(template: Object | None) -> str:
+    """Return the memory that a template gives; nothing where there is no template."""
+    parameters = (template or {}).get("parameters") or []
+    return next((str(item.get("value")) for item in parameters if item["name"] == "REQUESTS_MEMORY"), "")
+
+
+async def post_all(client: Client, path: str, bodies: Iterable[Object]) -> None:
+    """Post many objects to one collection, some at once. Raises ApiError."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def post(body: Object) -> None:
+        async with room:
+            await client.post(path, body)
+
+    await asyncio.gather(*map(post, bodies))
+
+
+async def versions(client: Client, namespace: str) -> dict[str, str]:
+    """Return the resourceVersion of each request and template: what differs later was written."""
+    items = [*(await client.get(requests(namespace)))["items"], *(await client.get(templates(namespace)))["items"]]
+    return {f"{item['kind']} {item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in items}
+
+
+def written(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return what was written between two looks, a sentence each."""
+    return [f"{name} is written in calm" for name in sorted(before | after) if before.get(name) != after.get(name)]

@@ -1,0 +1,48 @@
+"""A VM edited many times a second while its template is kept in step: re-rendering coalesces, the last edit counts."""
+
+import asyncio
+import time
+from collections import Counter
+
+from e2e import objects
+from e2e.storm.figures import settled
+from e2e.storm.stage import Report, Stage
+
+NAMESPACE = "edits"
+STEP = 60.0  # seconds until the template says what the last edit said
+
+
+async def edits(stage: Stage, seconds: float, rate: float, writes_per_second: float) -> Report:
+    """Edit one VM `rate` times a second; its template is to be written at most `writes_per_second` times."""
+    report = Report()
+    controller = stage.controller("edits")
+    template = f"{objects.templates(NAMESPACE)}/request"
+    async with stage.server.client() as client:
+        await client.create(objects.namespace(NAMESPACE))
+        await client.post(objects.vms(NAMESPACE), objects.vm("vm"))
+        await client.post(objects.requests(NAMESPACE), objects.request("request", keep=True))
+        await asyncio.to_thread(controller.__enter__)
+        try:
+            await client.until(template, lambda it: objects.memory(it) == "128Mi")
+            await settled(controller)
+            before = len(stage.writes())
+            since = time.monotonic()
+            edited = 0
+            while (now := time.monotonic() - since) < seconds:
+                edited += 1
+                await client.patch(f"{objects.vms(NAMESPACE)}/vm", objects.memory_of(f"{128 + edited}Mi"))
+                await asyncio.sleep(edited / rate - now)
+            last, after = f"{128 + edited}Mi", time.monotonic()
+            await client.until(template, lambda it: objects.memory(it) == last, timeout=STEP)
+            report.figures["s until the last edit showed"] = round(time.monotonic() - after, 2)
+            await settled(controller)
+            found = await client.get(template)
+            report.expect(objects.memory(found) == last, "the template does not say what the last edit said")
+        finally:
+            await asyncio.to_thread(controller.stop)
+    calls = Counter(event["objectRef"]["resource"] for event in stage.writes()[before:])
+    allowed = writes_per_second * seconds + 2
+    report.figures |= {"edits": edited} | {f"writes of {name}": count for name, count in calls.items()}
+    for name, count in calls.items():
+        report.expect(count <= allowed, f"{count} writes of {name} for {edited} edits in {seconds} s")
+    return report

@@ -1,0 +1,58 @@
+"""A template's API appears and disappears while a controller runs: its requests wait, and go on by themselves."""
+
+import asyncio
+
+from e2e import objects
+from e2e.controlplane import Server
+from e2e.controlplane.crds import install_crds
+from e2e.storm.stage import Report, Stage
+
+NAMESPACE = "formats"
+DEFINITION = "templates.template.openshift.io"
+PATIENCE = 90.0  # seconds: an API that is not served is looked for every 30
+WELL = [(200, "ok\n")] * 2
+
+
+async def formats(stage: Stage, *, hasty: bool = False) -> Report:
+    """Start a controller without the definition of its templates; install that, remove it, and install it again."""
+    report = Report()
+    controller = stage.controller("formats", hasty=hasty)
+
+    async def outcome(name: str, wanted: str) -> None:
+        path = f"{objects.requests(NAMESPACE)}/{name}"
+        await client.until(path, lambda it: objects.reason(it) == wanted, timeout=PATIENCE)
+        said = [await asyncio.to_thread(controller.ask, path) for path in ("/healthz", "/readyz")]
+        report.expect(said == WELL, f"when {name} is {wanted}, the probes say {said}")
+
+    await _remove(stage.server)
+    async with stage.server.client() as client:
+        await client.create(objects.namespace(NAMESPACE))
+        await client.post(objects.vms(NAMESPACE), objects.vm("vm"))
+        await asyncio.to_thread(controller.__enter__)
+        try:
+            for name in ("once", "kept"):
+                await client.post(objects.requests(NAMESPACE), objects.request(name, keep=name == "kept"))
+                await outcome(name, "FormatUnavailable")
+            await asyncio.to_thread(install_crds, stage.server)
+            for name in ("once", "kept"):
+                await outcome(name, "Rendered")
+            done = await client.get(f"{objects.requests(NAMESPACE)}/once")
+            await _remove(stage.server)
+            await client.post(objects.requests(NAMESPACE), objects.request("later"))
+            for name in ("later", "kept"):
+                await outcome(name, "FormatUnavailable")
+            await asyncio.to_thread(install_crds, stage.server)
+            for name in ("later", "kept"):
+                await outcome(name, "Rendered")
+        finally:
+            status = await asyncio.to_thread(controller.stop)
+        report.expect(status == 0, f"the controller ended with status {status}")
+        report.expect(await client.get(f"{objects.requests(NAMESPACE)}/once") == done, "a finished request was written")
+        there = {item["metadata"]["name"] for item in (await client.get(objects.templates(NAMESPACE)))["items"]}
+        report.expect(there == {"later", "kept"}, f"these templates are there again: {sorted(there)}")
+    return report
+
+
+async def _remove(server: Server) -> None:
+    """Remove the definition of OpenShift's templates, and all of them with it."""
+    await asyncio.to_thread(server.kubectl, "delete", "customresourcedefinition", DEFINITION, "--ignore-not-found")
