@@ -111,10 +111,14 @@ _decode = msgspec.json.Decoder(_Object).decode
 
 
 def read(data: bytes | msgspec.Raw) -> Request:
-    """Read a request as the API server wrote it. Raises msgspec.DecodeError where it is not even an object."""
+    """Read a request as the API server wrote it.
+
+    Raises msgspec.DecodeError where it is not even an object, and RecursionError where it is nested too deeply: whoever
+    reads the stream cuts it then, so that one such request stops no other.
+    """
     try:
         found = _decode(data)
-    except (UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from None
     meta = found.metadata
     key = Key(meta.namespace, meta.name)
