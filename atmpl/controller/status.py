@@ -41,21 +41,21 @@ def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized
     match outcome:
         case Rendered():
             new = _rendered(request, outcome, old, now)
-            said = (Reason.RENDERED, _made(request, new), False)
+            said = _Ready(Reason.RENDERED, _made(request, new))
         case SourceGone():
             new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], *_warnings((source_gone(outcome.vm),))]}
-            said = (Reason.RENDERED, _made(request, new), False)
+            said = _Ready(Reason.RENDERED, _made(request, new))
         case Released():
             new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
-            said = (Reason.RENDERED, _made(request, new), False)
+            said = _Ready(Reason.RENDERED, _made(request, new), finished="rendered" in old)
         case Waiting() | Refused() | Retry() if request.done:
             return None  # the template is its user's: that a deletion or a release failed does not take it back
         case Waiting() | Refused():
             new = _without_source_gone(old)
-            said = (outcome.reason, outcome.message, isinstance(outcome, Refused))
+            said = _Ready(outcome.reason, outcome.message, stalled=isinstance(outcome, Refused))
         case Retry():
             new = dict(old)
-            said = (outcome.reason, outcome.message, False)
+            said = _Ready(outcome.reason, outcome.message)
         case Unchanged():
             return _of_this_generation(request, old)
         case Moved() | Gone():
@@ -152,17 +152,25 @@ def _asked(request: Request) -> Asked:
     return request.asked
 
 
-def _conditions(
-    request: Request, old: Status, now: datetime, said: tuple[Reason, str, bool], authorized: str | None
-) -> list[Status]:
-    reason, message, stalled = said
-    ready = "True" if reason == Reason.RENDERED else "False"
-    conditions = [_Said("Ready", ready, reason, message)]
-    if stalled:
-        conditions.append(_Said("Stalled", "True", reason, message))
+class _Ready(NamedTuple):
+    """What is said of Ready."""
+
+    reason: Reason
+    message: str
+    stalled: bool = False
+    finished: bool = False  # from now on, though it was ready before: a TTL counts from here
+
+
+def _conditions(request: Request, old: Status, now: datetime, said: _Ready, authorized: str | None) -> list[Status]:
+    ready = "True" if said.reason == Reason.RENDERED else "False"
+    conditions = [_Said("Ready", ready, said.reason, said.message)]
+    if said.stalled:
+        conditions.append(_Said("Stalled", "True", said.reason, said.message))
     if authorized is not None:
         conditions.append(_Said("Authorized", "True", "PolicyInForce", authorized))
     before = {str(condition.get("type")): condition for condition in _held(old)}
+    if said.finished:
+        before.pop("Ready", None)
     new = [_condition(request, before.get(condition.type), condition, now) for condition in conditions]
     if authorized is None and "Authorized" in before:
         new.append(before["Authorized"])

@@ -238,13 +238,13 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
             "conditions": [condition("Ready", "False", "Failed", "no answer", "2024-05-06T07:08:09Z")],
         },
     ),
-    "let go": (
+    "let go: finished from now on, which is what a TTL counts from": (
         a_request(IN_STEP | {"warnings": [SHARED._asdict(), GONE]}, generation=2),
         Released(),
         READY
         | {
             "observedGeneration": 2,
-            "conditions": [condition("Ready", "True", "Rendered", MADE, EARLIER, generation=2)],
+            "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z", generation=2)],
         },
     ),
     "a template that cannot be let go now stays its user's": (
