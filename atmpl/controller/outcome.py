@@ -132,6 +132,18 @@ class Gone:
 Outcome = Rendered | SourceGone | Released | Waiting | Refused | Retry | Moved | Unchanged | Gone
 
 
+SPARED = 3  # times in a row that a server may ask to be left alone before anything is written about it
+
+
+def is_spared(outcome: Outcome, failures: int) -> bool:
+    """Whether nothing is written of an outcome yet: the server asked to be left alone, which is no news for long.
+
+    A status and an event more for each request is what keeps an overloaded server so. `failures`: of this request,
+    in a row, before this outcome.
+    """
+    return isinstance(outcome, Retry) and outcome.after is not None and failures < SPARED
+
+
 def label(outcome: Outcome) -> str:
     """Return the outcome's word in logs and metrics: its reason where it has one."""
     if isinstance(outcome, Waiting | Refused | Retry):

@@ -14,7 +14,7 @@ from atmpl.controller.cluster import (
     TerminatingError,
     UnavailableError,
 )
-from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged
+from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged, is_spared
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
 from atmpl.controller.status import next_status
@@ -31,11 +31,16 @@ class Turn(NamedTuple):
     verdict: Verdict | None = None
 
 
-async def turn(request: Request, cluster: Cluster, now: datetime) -> Turn:
-    """Reconcile `request` and write its status where that says something new. Raises nothing but cancellation."""
+async def turn(request: Request, cluster: Cluster, now: datetime, *, failures: int = 0) -> Turn:
+    """Reconcile `request` and write its status where that says something new. Raises nothing but cancellation.
+
+    `failures`: of this request, in a row, before this turn.
+    """
     found = Turn(Unchanged())
     try:
         found = await _found(request, cluster, now)
+        if is_spared(found.outcome, failures):
+            return found
         authorized = found.verdict.message if found.verdict and found.verdict.in_force else None
         status = next_status(request, found.outcome, now, authorized=authorized)
         if status is not None:

@@ -21,6 +21,7 @@ from atmpl.controller.outcome import (
     SourceGone,
     Unchanged,
     Waiting,
+    is_spared,
     label,
 )
 from atmpl.controller.request import Request
@@ -89,13 +90,14 @@ class Worker:
             self._queue.add_after(key, left)
             return
         began = perf_counter()
-        outcome, verdict = await turn(request, self._cluster, self._utc())
+        failures = self._queue.failures(key)
+        outcome, verdict = await turn(request, self._cluster, self._utc(), failures=failures)
         took = perf_counter() - began
         self._metrics.reconciled(outcome, verdict, took)
         self._next(key, outcome)
         if _costs(outcome):
             self._pace.judged(key, outcome.after if isinstance(outcome, Retry) else None)
-        if isinstance(outcome, Waiting | Refused | Retry):
+        if isinstance(outcome, Waiting | Refused | Retry) and not is_spared(outcome, failures):
             self._events.bad(request, outcome.reason, outcome.message)
         elif isinstance(outcome, Rendered):
             self._events.good(request)

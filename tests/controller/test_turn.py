@@ -102,3 +102,19 @@ async def test_what_a_status_could_not_be_written_for_comes_again() -> None:
     assert found.outcome == Moved("modified")
     found = await turn(asked(), Broken(writes=NotServedError("404")), NOW)
     assert found.outcome == Retry(Reason.FAILED, "The API server refused: 404")
+
+
+@pytest.mark.parametrize(("failures", "said"), [(0, False), (2, False), (3, True), (9, True)])
+async def test_a_server_that_asks_to_be_left_alone_is_not_told_so_before_it_has_said_it_four_times(
+    failures: int, said: bool
+) -> None:
+    cluster = Broken(reads=UnavailableError("slow down", 7.0))
+    found = await turn(asked(), cluster, NOW, failures=failures)
+    assert found.outcome == Retry(Reason.FAILED, "The API server did not answer as it should: slow down", 7.0)
+    assert bool(cluster.written) == said
+
+
+async def test_a_server_that_fails_without_a_word_of_when_to_come_again_is_told_of_at_once() -> None:
+    cluster = Broken(reads=UnavailableError("reset"))
+    await turn(asked(), cluster, NOW)
+    assert cluster.written[0]["conditions"][0]["reason"] == "Failed"
