@@ -29,6 +29,10 @@ demo *ARGS:
 fuzz *ARGS:
     python -m pytest tests/template/test_properties.py tests/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}
 
+# every pair of mishaps in every story, in a cluster in memory: minutes (`-k "two_mishaps and TTL"`)
+crash *ARGS:
+    python -m pytest tests/controller/test_crash.py --every {{ARGS}}
+
 # requests pour in while everything is killed at random; then calm, and all of it must be right
 chaos *ARGS:
     python -m e2e.chaos {{ARGS}}

@@ -1,4 +1,4 @@
-"""The two API servers that each sentence of the contract must hold for."""
+"""The two API servers that each sentence of the contract must hold for; and how much is tried of what goes wrong."""
 
 from collections.abc import AsyncIterator, Iterator
 from random import Random
@@ -21,6 +21,16 @@ def undisturbed() -> Iterator[Server]:
     with ControlPlane() as server:
         install_crds(server)
         yield server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every", action="store_true", help="every pair of mishaps, instead of a selection (minutes)")
+
+
+@pytest.fixture
+def every(request: pytest.FixtureRequest) -> bool:
+    """Whether every pair of mishaps is tried."""
+    return bool(request.config.getoption("--every", default=False))
 
 
 @pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.private)])

@@ -1,32 +1,49 @@
 """What no write of the controller may ever do, whatever has gone before it."""
 
+import orjson
+
 from atmpl.controller.request import read
 from atmpl.template.provenance import REFRESH, REQUEST, REQUEST_UID
 from tests.controller.fates import Call
 from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, Object
 from tests.controller.model import ApiServer
 
-import orjson  # isort: skip
-
 
 def breach(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
     """Return which law a write has broken; None where it has broken none. `after` is None where it deleted."""
     where = call.place.resource
     if where is REQUESTS:
-        return _of_request(before, after)
+        return _of_request(call, before, after, server)
     if where in (TEMPLATES, NATIVE):
         return _of_template(call, before, after, server)
     return f"{call.word} is none of its business"
 
 
-def _of_request(before: Object | None, after: Object | None) -> str | None:
+def _of_request(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
     assert before is not None
+    judged = before["metadata"]
     if after is None:
+        if call.body["preconditions"] != {field: judged[field] for field in ("uid", "resourceVersion")}:
+            return "deleted a request without a word of which it judged"
         old = read(orjson.dumps(before))
         return None if old.finished and old.asked and old.asked.ttl is not None else "deleted a request without a TTL"
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": judged["resourceVersion"]}
+    if call.body[0] != version:
+        return "wrote a status without a word of which request it judged"
     same = {field: value for field, value in after.items() if field not in ("status", "metadata")}
     if same != {field: value for field, value in before.items() if field not in ("status", "metadata")}:
         return "wrote more of a request than its status"
+    return _of_status(judged["uid"], before.get("status", {}), after["status"], server)
+
+
+def _of_status(uid: str, before: Object, after: Object, server: ApiServer) -> str | None:
+    """A status speaks of a template that was this request's once, and of a VM that was there."""
+    there = after.get("templateRef")
+    if there != before.get("templateRef") and not any(
+        shown and shown["metadata"]["uid"] == there["uid"] and _owner(shown) == uid
+        for shown in (event.after for event in reversed(server.events))
+    ):
+        return "said of a template that it is this request's, which it never was"
     return None
 
 
@@ -34,8 +51,16 @@ def _of_template(call: Call, before: Object | None, after: Object | None, server
     if after is None:
         return "deleted a template"
     if before is None:
+        made = after["metadata"]
+        known = {event.last["metadata"]["uid"] for event in server.events if event.place.resource is REQUESTS}
+        if _owner(after) not in known or REQUEST not in made["annotations"]:
+            return "made a template for nobody"
         return None
-    if [step["path"] for step in call.body[:2]] != ["/metadata/uid", "/metadata/resourceVersion"]:
+    judged = before["metadata"]
+    tests = [
+        {"op": "test", "path": f"/metadata/{field}", "value": judged[field]} for field in ("uid", "resourceVersion")
+    ]
+    if call.body[:2] != tests:
         return "patched a template without a test of what it is"
     owner, new = _owner(before), _owner(after)
     if owner is None:
@@ -47,7 +72,7 @@ def _of_template(call: Call, before: Object | None, after: Object | None, server
         if new not in living:
             return "took a template for a request that is gone"
         metadata = living[new]["metadata"]
-        if before["metadata"]["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
+        if judged["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
             return "took a template of another request's name"
         return None
     if owner in living and read(orjson.dumps(living[owner])).finished and _content(before) != _content(after):

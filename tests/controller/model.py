@@ -211,7 +211,7 @@ class ApiServer:
         body = orjson.dumps(new)
         if len(body) > STORED_LIMIT:
             return status(500, None, "etcdserver: request is too large")
-        new["metadata"]["resourceVersion"] = str(self.version + 1)
+        new = new | {"metadata": new["metadata"] | {"resourceVersion": str(self.version + 1)}}
         self.objects[place] = new
         self._tell(place, old, new)
         return Answer(code, orjson.dumps(new))

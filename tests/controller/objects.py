@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from atmpl.controller.key import Key
 from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, VMS, Object
 
 NAMESPACE = "team-a"
@@ -57,6 +58,11 @@ def a_template(name: str = "golden", *, namespace: str = NAMESPACE, native: bool
         "metadata": {"name": name, "namespace": namespace, **metadata},
         **content,
     }
+
+
+def key_of(obj: Object) -> Key:
+    """Where an object is."""
+    return Key(obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
 def condition(found: Object, type: str = "Ready") -> Object:

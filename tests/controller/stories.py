@@ -1,14 +1,10 @@
 """What persons do with one request, step by step, and how the world must be when it is over, whatever went wrong."""
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
-
-from atmpl.controller.key import Key
 from atmpl.template.provenance import REFRESH, REQUEST_UID
+from atmpl.template.provenance import REQUEST as REQUEST_NAME
 from tests.controller.admission import binding, policy
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
 from tests.controller.objects import (
-    NAMESPACE,
     a_flat_request,
     a_request,
     a_template,
@@ -17,52 +13,8 @@ from tests.controller.objects import (
     reason,
     with_memory,
 )
+from tests.controller.telling import GOLDEN, REQUEST, VM, Story, calm, memory, rendered
 from tests.controller.world import World
-
-VM, REQUEST, GOLDEN = Key(NAMESPACE, "vm"), Key(NAMESPACE, "request"), Key(NAMESPACE, "golden")
-
-# Reasons that a server which lies once can bring about: they last until the VM changes, as they must.
-BELIEVED = {"TooLarge", "SourceNotFound"}
-
-
-class Story(NamedTuple):
-    """What is done, and what must be so in the end. `creates` and `patches` are the writes of templates in between."""
-
-    tell: Callable[[World], Awaitable[None]]
-    check: Callable[[World], None]
-    creates: int = 1
-    patches: int = 0
-
-
-async def calm(world: World) -> None:
-    """Wait until everything is done. Where an answer made believe that the VM is no good, touch the VM."""
-    await world.settle()
-    found = world.server.get(REQUESTS, REQUEST)
-    if found and reason(found) in BELIEVED and world.server.get(VMS, VM):
-        world.server.edit(VMS, VM, {"metadata": {"annotations": {"touched": str(world.server.version)}}})
-        await world.settle()
-
-
-def rendered(world: World, template: str = "golden") -> Object:
-    """Check that the request is served in full, and return its template."""
-    found = world.request()
-    status, made = found["status"], world.template(template)
-    assert reason(found) == "Rendered", condition(found)
-    assert condition(found)["status"] == "True"
-    assert condition(found, "Stalled") == {}
-    assert status["observedGeneration"] == found["metadata"]["generation"]
-    assert condition(found)["observedGeneration"] == found["metadata"]["generation"]
-    assert status["templateRef"]["uid"] == made["metadata"]["uid"]
-    assert made["metadata"]["labels"][REQUEST_UID] == found["metadata"]["uid"]
-    assert world.templates() == [made]
-    return made
-
-
-def memory(template: Object) -> str:
-    """What the template's parameter of that name defaults to."""
-    [value] = [each["value"] for each in template["parameters"] if each["name"] == "REQUESTS_MEMORY"]
-    return str(value)
-
 
 # Once
 
@@ -99,10 +51,6 @@ async def waiting(world: World) -> None:
     world.server.create(a_request())
     await world.settle()
     assert reason(world.request()) == "SourceNotFound"
-    await once_more_with_a_vm(world)
-
-
-async def once_more_with_a_vm(world: World) -> None:
     world.server.create(a_vm())
     await calm(world)
 
@@ -116,9 +64,6 @@ async def elsewhere(world: World) -> None:
     asked["spec"]["source"]["vmNamespace"] = "team-b"
     world.server.create(asked)
     await calm(world)
-    if reason(world.request()) in BELIEVED:
-        world.server.edit(VMS, Key("team-b", "vm"), {"metadata": {"annotations": {"touched": "yes"}}})
-        await world.settle()
 
 
 def done_elsewhere(world: World) -> None:
@@ -136,6 +81,27 @@ async def hindered(world: World) -> None:
     assert reason(world.request()) == "TargetConflict"
     assert world.template()["metadata"]["labels"] == {"team": "db"}
     world.server.delete(TEMPLATES, GOLDEN)
+    await calm(world)
+
+
+async def unserved(world: World) -> None:
+    world.serve(TEMPLATES, yes=False)
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    await calm(world)
+    assert reason(world.request()) == "FormatUnavailable"
+    world.serve(TEMPLATES, yes=True)
+    await calm(world)
+
+
+async def stray(world: World) -> None:
+    """A request is deleted and made again while its template is on its way; with that, what it was made of changes."""
+    world.server.create(a_request())
+    await world.settle()
+    assert reason(world.request()) == "SourceNotFound"
+    labels, annotations = {REQUEST_UID: "one-that-was", REFRESH: "OnChange"}, {REQUEST_NAME: str(REQUEST)}
+    world.server.create(a_template(labels=labels, annotations=annotations))
+    world.server.create(a_vm())
     await calm(world)
 
 
@@ -223,6 +189,15 @@ def let_go(world: World) -> None:
     assert memory(world.template()) == "128Mi"
 
 
+async def release_with_a_ttl(world: World) -> None:
+    await once(world, a_request(refreshPolicy="OnChange"))
+    rendered(world)
+    world.server.edit(REQUESTS, REQUEST, {"spec": {"refreshPolicy": "Once", "ttlSecondsAfterFinished": 600}})
+    await world.settle(599)
+    done_once(world)  # though it has been Ready for longer than that
+    await world.settle()
+
+
 STORIES = {
     "Once": Story(once, done_once),
     "the flat form": Story(flat, done_once),
@@ -230,10 +205,13 @@ STORIES = {
     "a request before its VM": Story(waiting, done_once),
     "a source elsewhere": Story(elsewhere, done_elsewhere),
     "a template in the way": Story(hindered, done_once),
+    "a format that comes": Story(unserved, done_once),
+    "a stray in the way": Story(stray, done_once, creates=0, patches=1),
     "a TTL": Story(ttl, expired),
     "OnChange": Story(on_change, kept_in_step, patches=2),
     "OnChange, the template deleted": Story(deleted_template, made_again, creates=2),
     "OnChange, the VM deleted": Story(gone, source_gone),
     "OnChange, the VM made again": Story(back, followed, patches=1),
     "OnChange that becomes Once": Story(release, let_go, patches=1),
+    "OnChange that becomes Once, with a TTL": Story(release_with_a_ttl, expired, patches=1),
 }

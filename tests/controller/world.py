@@ -100,7 +100,11 @@ class World:
 
     def templates(self) -> list[Object]:
         """All templates."""
-        return [obj for place, obj in self.server.objects.items() if place.resource in (TEMPLATES, NATIVE)]
+        return self.all(TEMPLATES) + self.all(NATIVE)
+
+    def all(self, resource: Resource) -> list[Object]:
+        """All objects of a kind."""
+        return [obj for place, obj in self.server.objects.items() if place.resource is resource]
 
     def _there(self, resource: Resource, name: str) -> Object:
         found = self.server.get(resource, Key(NAMESPACE, name))
