@@ -137,9 +137,7 @@ class Creation:
         if self._args.output in ("yaml", "json"):
             self._print(await self._template(api), named, "")
         else:
-            self._print(
-                {}, named, f"is made from virtual machine {self._args.vm}, with {status['parameters']} parameters"
-            )
+            self._print({}, named, f"is made, with {status['parameters']} parameters")
         if self._args.output is None:
             said = advice(last.reason)
             self._type(said.remedy, said)

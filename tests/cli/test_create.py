@@ -46,9 +46,7 @@ async def test_the_template_is_made_and_what_to_type_next_is_told(
     await client.create(vm(namespace, "web"))
     came = await create(server, namespace, "--vm", "web")
     assert came.status == 0
-    assert came.out == (
-        "template.template.openshift.io/web-template is made from virtual machine web, with 4 parameters\n"
-    )
+    assert came.out == "template.template.openshift.io/web-template is made, with 4 parameters\n"
     begun, _, *_ = came.err.splitlines()
     assert begun == f"{NAMED}/web-template created"
     line = f"kubectl --kubeconfig {server.kubeconfig} -n {namespace} get template web-template -o yaml"

@@ -96,7 +96,7 @@ def test_a_reason_that_does_not_last_is_told_and_waited_out(monkeypatch):
     came = typed("create", "--vm", "web")
     assert came.status == 0
     assert came.err.count("(TargetConflict)") == 1
-    assert came.out.endswith("is made from virtual machine web, with 4 parameters\n")
+    assert came.out.endswith("is made, with 4 parameters\n")
 
 
 def test_a_reason_of_a_newer_version_speaks_for_itself(monkeypatch):

@@ -93,6 +93,9 @@ DISPLAYED = {
     "domain.resources.requests.memory": "Requests memory",
     "volumes[1].cloudInitNoCloud.userData": "Volume 1 user data",
     "readinessProbe.exec.command[0]": "Readiness probe exec command 0",
+    "domain.features.hyperv.spinlocks.spinlocks": "Features hyperv spinlocks",
+    "domain.features.smm.enabled": "Features SMM enabled",
+    "volumes[1].volumes[1].volume": "Volume 1 volume 1 volume",
 }
 
 

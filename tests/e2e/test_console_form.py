@@ -1,0 +1,62 @@
+"""A template's form in the OpenShift console reads top to bottom, and the page that shows it is that form."""
+
+import re
+
+import atmpl
+from e2e.console_form import page
+from tests.template.vms import a_vm
+
+VM = a_vm(
+    {
+        "architecture": "amd64",
+        "domain": {
+            "cpu": {"cores": 2},
+            "devices": {
+                "disks": [{"name": "root", "disk": {"bus": "virtio"}}, {"name": "seed", "disk": {"bus": "sata"}}]
+            },
+            "firmware": {"uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223"},
+            "memory": {"guest": "4Gi"},
+        },
+        "volumes": [
+            {"name": "root", "dataVolume": {"name": "disk"}},
+            {"name": "seed", "cloudInitNoCloud": {"userData": "#cloud-config\n"}},
+        ],
+    },
+    spec={"dataVolumeTemplates": [{"metadata": {"name": "disk"}, "spec": {"storage": {}}}]},
+    name="web",
+    namespace="team-a",
+    annotations={"greeting": "hello ${NAME}"},
+)
+
+
+def labels(shown: str) -> list[str]:
+    return [re.sub(r"<.*?>", "", each) for each in re.findall(r"<label>(.*?)</label>", shown)]
+
+
+def test_the_fields_stand_in_the_virtual_machines_order_and_what_is_the_templates_own_comes_last() -> None:
+    shown = page(atmpl.render(VM, data_volumes="Unique", secrets="Require").template)
+    assert labels(shown) == [
+        "Architecture",
+        "CPU cores",
+        "Disk 0 bus",
+        "Disk 1 bus",
+        "Firmware UUID",
+        "Memory guest",
+        "Volume 1 user data *",  # required: its value is asked for each time
+        "Literal 0",
+        "Suffix",
+        "Labels",
+    ]
+    assert '<label>Suffix</label><input value="" placeholder="(generated if empty)">' in shown
+
+
+def test_the_catalogue_shows_a_name_a_sentence_tags_and_what_its_users_must_know() -> None:
+    shown = page(atmpl.render(VM).template)
+    assert "<h1>web-template</h1><code>kubevirt</code><code>virtualmachine</code>" in shown
+    assert "<p>Made from the virtual machine web in namespace team-a.</p>" in shown
+    assert '<div class="alert">Every VM made from this template uses data volumes of the same names' in shown
+
+
+def test_a_default_is_shown_and_never_read_as_html() -> None:
+    vm = a_vm({"hostname": '"><script>'})
+    assert 'value="&quot;&gt;&lt;script&gt;"' in page(atmpl.render(vm).template)
