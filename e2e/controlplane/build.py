@@ -1,4 +1,4 @@
-"""Builds the programs of a control plane from the Go modules that go.mod pins. No C compiler is needed."""
+"""Builds programs from the Go modules that a go.mod pins: a control plane's, where no C compiler is needed."""
 
 import os
 import re
@@ -25,10 +25,10 @@ class BuildError(Exception):
     """The programs could not be built; the message says what to do about it."""
 
 
-def pinned(module: str) -> str:
-    """Return the version, without its `v`, that go.mod pins for a module."""
-    found = re.search(rf"^\s*{re.escape(module)} v(\S+)", GO_MODULE.read_text(), re.MULTILINE)
-    assert found is not None, f"go.mod does not pin {module}"
+def pinned(module: str, go_module: Path = GO_MODULE) -> str:
+    """Return the version, without its `v`, that a go.mod pins for a module."""
+    found = re.search(rf"^\s*{re.escape(module)} v(\S+)", go_module.read_text(), re.MULTILINE)
+    assert found is not None, f"{go_module} does not pin {module}"
     return found[1]
 
 
@@ -42,16 +42,31 @@ def build(packages: Mapping[str, str], folder: Path) -> None:
 
     A program appears in the folder whole or not at all. Raises BuildError.
     """
-    go = _find_go()
     kubernetes = pinned("k8s.io/kubernetes")
     major, minor = kubernetes.split(".")[:2]
     version = "k8s.io/component-base/version"
-    flags = f"-s -w -X {version}.gitVersion=v{kubernetes} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
-    say(f"building {', '.join(packages)} from Go modules into {folder}")
+    flags = f"-X {version}.gitVersion=v{kubernetes} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
     say("the first build takes 5 to 10 minutes on 2 cores; afterwards they are in the cache")
+    build_of(GO_MODULE, packages, folder, linker_flags=flags)
+
+
+def build_of(
+    go_module: Path,
+    packages: Mapping[str, str],
+    folder: Path,
+    *,
+    linker_flags: str = "",
+    tags: str = "",
+    with_c: bool = False,
+) -> None:
+    """Build packages of any go.mod, as `build` does; `with_c` has a C compiler make what is C in them."""
+    go = _find_go()
+    say(f"building {', '.join(packages)} from Go modules into {folder}")
     with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as scratch:
-        command = [go, "build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", flags]
-        seconds = _run([*command, "-o", scratch + os.sep, *packages.values()])
+        command = [go, "build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath", f"-tags={tags}"]
+        flags = ["-ldflags", f"-s -w {linker_flags}", "-o", scratch + os.sep]
+        env = os.environ | {"CGO_ENABLED": str(int(with_c)), "GOWORK": "off"}
+        seconds = _run([*command, *flags, *packages.values()], env, go_module.parent)
         for program, package in packages.items():
             (Path(scratch) / _binary(package)).rename(folder / program)
     say(f"built in {seconds:.0f} s")
@@ -85,13 +100,12 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in found[0].split(".")) if found else ()
 
 
-def _run(command: list[str]) -> float:
+def _run(command: list[str], env: Mapping[str, str], place: Path) -> float:
     """Run `go build -v`, with a sign of life now and then, and return its seconds. Raises BuildError."""
     start = time.monotonic()
-    env = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
     with (
         tempfile.NamedTemporaryFile("r") as log,
-        _killed_at_exit(subprocess.Popen(command, cwd=GO_MODULE.parent, env=env, stderr=log, stdout=log)) as process,
+        _killed_at_exit(subprocess.Popen(command, cwd=place, env=env, stderr=log, stdout=log)) as process,
     ):
         while True:
             try:
@@ -101,7 +115,7 @@ def _run(command: list[str]) -> float:
                 say(f"still building: {time.monotonic() - start:.0f} s, {_progress(log.name)}")
         if status:
             last = "\n".join(_said(log.name)[-15:])
-            raise BuildError(f"`go build` failed in {GO_MODULE.parent}:\n{last}")
+            raise BuildError(f"`go build` failed in {place}:\n{last}")
     return time.monotonic() - start
 
 

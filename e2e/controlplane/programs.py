@@ -11,7 +11,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,35 +23,60 @@ PACKAGES = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
 }
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")  # the others are a node's
 
 
 def find(*names: str) -> dict[str, Path]:
-    """Return the named programs, all four where none is named, each an executable file.
+    """Return the named programs, those of a control plane where none is named, each an executable file.
 
     Builds what is nowhere. Raises BuildError, whose message names the ways out.
     """
-    wanted = names or tuple(PACKAGES)
-    cache = cache_folder()
-    found = _in(cache) | _assets(wanted)
-    missing = [name for name in wanted if name not in found]
+    wanted = names or CONTROL_PLANE
+    return cached({name: PACKAGES[name] for name in wanted}, cache_folder(), build, _assets(wanted))
+
+
+def cached(
+    packages: Mapping[str, str],
+    cache: Path,
+    build: Callable[[Mapping[str, str], Path], None],
+    given: Mapping[str, Path] | None = None,
+) -> dict[str, Path]:
+    """Return programs by their names: what is given, else what the folder has, else what is built into it, once.
+
+    `packages` are Go packages by the program's name, as `build` takes them. Raises BuildError.
+    """
+    found = {**_in(cache, packages), **(given or {})}
+    missing = [name for name in packages if name not in found]
     if missing:
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache):
-            still = {name: PACKAGES[name] for name in missing if name not in _in(cache)}
+            still = {name: packages[name] for name in missing if name not in _in(cache, packages)}
             if still:
                 build(still, cache)
-        found |= _in(cache)
-    return {name: found[name] for name in wanted}
+        found |= _in(cache, missing)
+    return {name: found[name] for name in packages}
+
+
+def caches() -> Path:
+    """Return the folder for all that the project keeps on this machine."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    place = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"  # the XDG specification's own rule
+    return place / "atmpl"
 
 
 def cache_folder() -> Path:
     """Return the folder that holds, or would hold, the programs of exactly these versions for this machine."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    caches = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"  # the XDG specification's own rule
-    digest = hashlib.sha256(GO_MODULE.read_bytes()).hexdigest()[:8]
     versions = f"kubernetes-{pinned('k8s.io/kubernetes')}-etcd-{pinned('go.etcd.io/etcd/server/v3')}"
-    return caches / "atmpl" / "controlplane" / f"{versions}-{sys.platform}-{platform.machine()}-{digest}"
+    return caches() / "controlplane" / f"{versions}-{machine(GO_MODULE)}"
+
+
+def machine(module: Path) -> str:
+    """Return what a cache folder's name ends in: this kind of machine, and a digest of all that a go.mod pins."""
+    return f"{sys.platform}-{platform.machine()}-{hashlib.sha256(module.read_bytes()).hexdigest()[:8]}"
 
 
 def _assets(wanted: Iterable[str]) -> dict[str, Path]:
@@ -59,14 +84,14 @@ def _assets(wanted: Iterable[str]) -> dict[str, Path]:
     named = os.environ.get("KUBEBUILDER_ASSETS")
     if not named:
         return {}
-    found = _in(Path(named).absolute())
+    found = _in(Path(named).absolute(), PACKAGES)
     if missing := [name for name in wanted if name not in found]:
         say(f"KUBEBUILDER_ASSETS={named} has no {', '.join(missing)}")
     return found
 
 
-def _in(folder: Path) -> dict[str, Path]:
-    return {name: folder / name for name in PACKAGES if os.access(folder / name, os.X_OK)}
+def _in(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    return {name: folder / name for name in names if os.access(folder / name, os.X_OK)}
 
 
 @contextmanager
