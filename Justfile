@@ -49,3 +49,16 @@ bench-template *ARGS:
 bench *ARGS:
     python -m e2e.bench.template
     python -m e2e.bench {{ARGS}}
+
+# build the image, with docker, podman or buildah (`--output FILE` writes it as an archive)
+image *ARGS:
+    hadolint Dockerfile
+    python -m e2e.image {{ARGS}}
+
+# the image, built and looked into; arguments go to pytest
+test-image *ARGS:
+    python -m pytest e2e/image {{ARGS}}
+
+# pin what the image is made of, by version and hash, after a change of pyproject.toml or for updates
+pin:
+    python -m e2e.image.pin

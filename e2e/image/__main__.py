@@ -1,0 +1,33 @@
+"""Builds the image: `python -m e2e.image`, or `just image`."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from e2e.controlplane.build import say
+from e2e.image.archive import Archive
+from e2e.image.build import build
+from e2e.image.engine import EngineError, find
+
+
+def main() -> None:
+    """Do as the arguments say."""
+    parser = argparse.ArgumentParser(prog="just image", description="Build the image of this checkout.")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write it as an archive too (docker load reads it)")
+    arguments = parser.parse_args()
+    try:
+        engine = find()
+        tag = build(engine)
+        with tempfile.TemporaryDirectory(prefix="atmpl-image-") as scratch:
+            path = arguments.output or Path(scratch) / "image.tar"
+            engine.save(tag, path)
+            size = Archive(path).size
+    except (EngineError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{error}")
+    say(f"built {tag}, {size / 1e6:.0f} MB" + (f", and {arguments.output}" if arguments.output else ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What is in the image, what is not, and that it runs."""
+
+import json
+import re
+
+import yaml
+
+from atmpl.version import __version__
+from e2e.image.archive import Archive
+from e2e.image.build import ROOT
+from e2e.image.engine import Engine
+from e2e.image.pin import FOLDER
+
+# nothing that makes or fetches programs: by the names that Debian, Alpine and Python give them
+_TOOLS = re.compile(r"(\S+-)?(gcc|g\+\+|cc|c\+\+|clang|ld|as|make|pip|pip3|uv|git|curl|wget)(-?[\d.]+)?")
+
+
+def test_it_is_nobody_in_particular_that_runs(archive: Archive) -> None:
+    assert archive.config["User"] == "65532:65532"
+
+
+def test_the_pod_s_numbers_are_the_image_s() -> None:
+    pod = yaml.safe_load((ROOT / "config" / "manager" / "deployment.yaml").read_text())["spec"]["template"]["spec"]
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (65532, 65532)
+    assert pod["containers"][0]["image"] == f"atmpl:{__version__}"
+
+
+def test_it_runs_the_controller_unless_told_otherwise(archive: Archive) -> None:
+    assert (archive.config["Entrypoint"], archive.config["Cmd"]) == (["atmpl"], ["controller"])
+
+
+def test_it_says_what_it_is(archive: Archive) -> None:
+    labels = archive.config["Labels"]
+    assert labels["org.opencontainers.image.title"] == "atmpl"
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert re.fullmatch(r"[0-9a-f]{40}|unknown", labels["org.opencontainers.image.revision"])
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_it_holds_no_compiler_and_no_pip(archive: Archive) -> None:
+    folders = {"bin", "sbin"}
+    assert [file for file in archive.files if file.parent.name in folders and _TOOLS.fullmatch(file.name)] == []
+    assert [file for file in archive.files if {"pip", "ensurepip"} & set(file.parts)] == []
+
+
+def test_it_holds_nothing_of_the_checkout_but_the_package(archive: Archive) -> None:
+    ours = {"e2e", "tests", "config", "Justfile", "Dockerfile"}
+    assert [file for file in archive.files if ours & set(file.parts[:5]) and "opt" in file.parts] == []
+
+
+def test_atmpl_runs_in_it(engine: Engine, image: str) -> None:
+    assert engine.run(image, "atmpl", "--version").strip() == f"atmpl {__version__}"
+
+
+def test_it_renders_a_template(engine: Engine, image: str) -> None:
+    vm = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "web"},
+        "spec": {"template": {"spec": {"domain": {"devices": {}}, "hostname": "web"}}},
+    }
+    template = json.loads(
+        engine.run(image, "python3", "-c", f"import atmpl, json; print(json.dumps(atmpl.render({vm!r}).template))")
+    )
+    assert {"name": "HOSTNAME", "description": "hostname", "value": "web"}.items() <= template["parameters"][0].items()
+
+
+def test_its_packages_are_the_pinned_ones(engine: Engine, image: str) -> None:
+    listed = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}'.lower() for d in m.distributions()))"
+    pinned = re.findall(r"^(\S+==\S+)", (FOLDER / "requirements.txt").read_text(), re.MULTILINE)
+    there = {name.replace("_", "-") for name in engine.run(image, "python3", "-c", listed).split()}
+    assert there - {f"atmpl=={__version__}"} <= set(pinned)
+    assert {re.split("==", name)[0] for name in there} >= {"atmpl", "aiohttp", "orjson", "uvloop"}
+
+
+def test_nothing_of_ours_is_compiled_as_it_starts(archive: Archive) -> None:
+    """Where nothing can be written, what is not compiled is compiled anew at every start."""
+    package = {file for file in archive.files if file.match("/opt/atmpl/lib/*/site-packages/atmpl/**/*.py")}
+    assert len(package) > 20
+    compiled = {file.name.split(".")[0] for file in archive.files if file.suffix == ".pyc" and "atmpl" in file.parts}
+    assert {file.stem for file in package} <= compiled
