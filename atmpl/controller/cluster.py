@@ -96,8 +96,8 @@ class Cluster(Protocol):
     async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
         """Apply a JSON patch to a template. A `test` that fails is a MovedError."""
 
-    async def is_living(self, request: Request) -> bool:
-        """Return whether the cluster, read anew, has this very request (its uid), not being deleted."""
+    async def is_current(self, request: Request) -> bool:
+        """Return whether the cluster, read anew, has this very request (uid and generation), not being deleted."""
 
     async def policy(self) -> PolicyObjects:
         """Read the admission policy and its binding, live."""

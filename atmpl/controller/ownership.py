@@ -26,7 +26,7 @@ async def whose(meta: TemplateMeta, request: Request, cluster: Cluster) -> Whose
     """Judge a template by its labels, its provenance and its age.
 
     A stale replica sees a template of the request's successor just as it would see a stray: so the cluster is asked
-    whether this request still lives before anything of that kind is taken over.
+    whether this request is still there before anything of that kind is taken over.
     """
     if is_ours(meta, request):
         return Whose.OURS
@@ -34,12 +34,13 @@ async def whose(meta: TemplateMeta, request: Request, cluster: Cluster) -> Whose
         return Whose.FOREIGN
     if meta.created < request.created:
         return Whose.EARLIER
-    return Whose.STRAY if await _lives(request, cluster) else Whose.FOREIGN
+    return Whose.STRAY if await is_current(request, cluster) else Whose.FOREIGN
 
 
-async def _lives(request: Request, cluster: Cluster) -> bool:
+async def is_current(request: Request, cluster: Cluster) -> bool:
+    """Return whether the request is still there and asks for the same: whoever has slept may believe so wrongly."""
     try:
-        return await cluster.is_living(request)
+        return await cluster.is_current(request)
     except NotServedError as error:  # which tells nothing of the template's format
         raise UnavailableError(f"requests are not served: {error}") from None
 

@@ -17,7 +17,7 @@ from atmpl.controller.outcome import (
     Waiting,
     source_gone,
 )
-from atmpl.controller.ownership import Whose, is_ours, meta_of, whose
+from atmpl.controller.ownership import Whose, is_current, is_ours, meta_of, whose
 from atmpl.controller.patch import difference, release_patch
 from atmpl.controller.request import Asked, Request
 from atmpl.controller.vm import UNSEEN
@@ -82,6 +82,8 @@ async def _claim(request: Request, asked: Asked, made: Made, there: dict[str, An
     match await whose(meta, request, cluster):
         case Whose.OURS if not asked.keep_in_step:
             return await _adopt(request, asked, there, cluster, made)
+        case Whose.OURS if REFRESH not in meta.labels and not await is_current(request, cluster):
+            return Moved("request")  # it is Once by now, and somebody else has let the template go
         case Whose.OURS:
             patch = difference(there, made.render.template, asked.format)
         case Whose.STRAY:

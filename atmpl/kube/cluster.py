@@ -84,12 +84,12 @@ class KubeCluster:
         body = orjson.dumps(patch)
         return _published(await self._connection.call("PATCH", _template(format, key), body=body, headers=PATCH), body)
 
-    async def is_living(self, request: Request) -> bool:
+    async def is_current(self, request: Request) -> bool:
         """Ask the store for the request."""
         found = _found(await self._connection.call("GET", _request(request.key), headers=READ_METADATA))
         if found is None or "deletionTimestamp" in found["metadata"]:
             return False
-        return bool(found["metadata"]["uid"] == request.uid)
+        return (found["metadata"]["uid"], found["metadata"].get("generation", 0)) == (request.uid, request.generation)
 
     async def policy(self) -> PolicyObjects:
         """Read the admission policy and its binding, both at once; None where the cluster knows no such kind."""

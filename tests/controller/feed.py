@@ -32,8 +32,7 @@ class Feed:
         self._metadata_only = metadata_only
         self._label = label  # what selects: a label that must be there
         self._next = since  # index of the first event that was not told: one less than its version
-        self.lag = 0  # events of any kind that `catch_up` holds back
-        self.lists = 0
+        self.lost: frozenset[int] = frozenset()  # versions of events that are never told; a list shows what they were about
 
     def list(self) -> None:
         """Tell of all there is now, as a list does; what it does not name is gone."""
@@ -46,17 +45,13 @@ class Feed:
         keys = {self._sink.put(self._raw(obj)).key for obj in there if self._selects(obj)}
         self._sink.keep_only(keys)
         self._sink.served(yes=True)
-        self.lists += 1
 
-    def catch_up(self) -> None:
-        """Tell of every change but the last `lag`."""
-        for event in self._server.events[self._next : max(self._next, len(self._server.events) - self.lag)]:
+    def catch_up(self, lag: int = 0) -> None:
+        """Tell of every change but the last `lag` of any kind."""
+        for event in self._server.events[self._next : max(self._next, len(self._server.events) - lag)]:
             self._next += 1
-            self._tell(event)
-
-    def lose(self) -> None:
-        """Never tell of the changes that have not been told yet."""
-        self._next = len(self._server.events)
+            if event.version not in self.lost:
+                self._tell(event)
 
     def _tell(self, event: Event) -> None:
         if event.place.resource is not self._resource or self._resource in self._server.unserved:

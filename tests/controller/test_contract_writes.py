@@ -209,25 +209,33 @@ async def test_a_message_of_1024_characters_is_stored_whichever_they_are(api: Ap
 # Requests
 
 
-async def test_a_request_lives_until_it_is_deleted(api: Api) -> None:
+async def test_a_request_is_current_until_it_is_deleted(api: Api) -> None:
     request = await api.a_request()
-    assert await api.cluster.is_living(request)
+    assert await api.cluster.is_current(request)
     await api.delete(REQUESTS, api.request)
-    assert not await api.cluster.is_living(request)
+    assert not await api.cluster.is_current(request)
     again = await api.a_request()
-    assert not await api.cluster.is_living(request)
-    assert await api.cluster.is_living(again)
+    assert not await api.cluster.is_current(request)
+    assert await api.cluster.is_current(again)
 
 
-async def test_a_request_that_is_on_its_way_out_lives_no_more(api: Api) -> None:
+async def test_a_request_that_is_on_its_way_out_is_current_no_more(api: Api) -> None:
     request = await api.a_request(finalizers=["atmpl.example/wait"])
     await api.delete(REQUESTS, api.request)
     there = await api.get(REQUESTS, api.request)
     assert there is not None
     assert seen(there).deleting
-    assert not await api.cluster.is_living(request)
+    assert not await api.cluster.is_current(request)
     await api.edit(REQUESTS, api.request, {"metadata": {"finalizers": None}})
     assert await api.get(REQUESTS, api.request) is None
+
+
+async def test_a_request_that_asks_for_something_else_is_current_no_more(api: Api) -> None:
+    request = await api.a_request()
+    await api.edit(REQUESTS, api.request, {"metadata": {"labels": {"a": "b"}}})
+    assert await api.cluster.is_current(request)
+    await api.edit(REQUESTS, api.request, {"spec": {"ttlSecondsAfterFinished": 60}})
+    assert not await api.cluster.is_current(request)
 
 
 async def test_the_request_that_was_judged_is_deleted(api: Api) -> None:

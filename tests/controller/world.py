@@ -24,6 +24,7 @@ from tests.controller.objects import NAMESPACE
 
 LATENCY = 0.001  # seconds from a call to its effect, and from there to its answer
 RESTART = 1.0  # seconds from a controller's death to its next life
+PATIENCE = 5.0  # seconds that an event waits at most for later ones
 CALM = 1000.0  # seconds in which whatever can be retried has been
 TIMEOUT = 30.0  # seconds that a call may take
 
@@ -42,7 +43,15 @@ async def at_once(_: Call) -> None:
 class World:
     """An API server, and the controllers that work on it."""
 
-    def __init__(self, plan: Plan = nothing_happens, *, workers: int = 4, delay: float = 0.0) -> None:
+    def __init__(
+        self,
+        plan: Plan = nothing_happens,
+        *,
+        workers: int = 4,
+        delay: float = 0.0,
+        lag: int = 0,
+        lost: frozenset[int] = frozenset(),
+    ) -> None:
         self.server = ApiServer(clock.utcnow)
         self.server.listeners.append(lambda _: self._changed())
         self.plan = plan
@@ -50,7 +59,8 @@ class World:
         self.after: Callable[[Call], Awaitable[None]] = at_once  # ... and before it is answered
         self.workers = workers
         self.delay = delay  # seconds from a change to its event
-        self.held = False  # events wait until somebody calls `catch_up`
+        self.lag = lag  # later changes that an event waits for, though never longer than PATIENCE
+        self.lost = lost  # versions of events that no stream tells
         self.calls: list[Call] = []
         self.writes: Counter[str] = Counter()  # those that changed something, by their word
         self.breaches: list[str] = []
@@ -59,10 +69,16 @@ class World:
 
     def start(self) -> "Replica":
         """Start a controller: it lists everything, and works."""
+        replica = self.sleeper()
+        replica.wake()
+        return replica
+
+    def sleeper(self) -> "Replica":
+        """Return a controller that has listed everything, and fallen asleep over it."""
         replica = Replica(self, self.started)
         self.started += 1
         self.replicas.append(replica)
-        replica.begin()
+        replica.list()
         return replica
 
     async def settle(self, seconds: float = CALM) -> None:
@@ -114,10 +130,11 @@ class World:
     # What controllers do
 
     def _changed(self) -> None:
-        if not self.held:
-            loop = asyncio.get_running_loop()
-            for replica in self.replicas:
-                loop.call_later(self.delay, replica.catch_up)
+        loop = asyncio.get_running_loop()
+        for replica in self.replicas:
+            loop.call_later(self.delay, replica.catch_up, self.lag)
+            if self.lag:
+                loop.call_later(self.delay + PATIENCE, replica.catch_up)
 
     def act(self, call: Call, path: str, **what: Any) -> Answer:
         """Do what a call asks, and hold it to the laws."""
@@ -136,6 +153,7 @@ class Replica:
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.number = number
+        self.asleep = True  # it hears of nothing, and does nothing
         self.manager = Manager(
             self,  # type: ignore[arg-type]
             Uncounted(),  # type: ignore[arg-type]
@@ -151,10 +169,12 @@ class Replica:
             TEMPLATES: Feed(world.server, TEMPLATES, templates["openshift"], metadata_only=True, label=REFRESH),
             NATIVE: Feed(world.server, NATIVE, templates["native"], metadata_only=True, label=REFRESH),
         }
+        for feed in self.feeds.values():
+            feed.lost = world.lost
 
-    def begin(self) -> None:
-        """List, and begin to work."""
-        self.list()
+    def wake(self) -> None:
+        """Begin to work on what is known; events come with the next change, or with `catch_up`."""
+        self.asleep = False
         self.manager._start_workers()
 
     def list(self) -> None:
@@ -162,11 +182,11 @@ class Replica:
         for feed in self.feeds.values():
             feed.list()
 
-    def catch_up(self) -> None:
-        """Hear of what has changed."""
-        if self in self.world.replicas:
+    def catch_up(self, lag: int = 0) -> None:
+        """Hear of what has changed, but of the last `lag` changes."""
+        if self in self.world.replicas and not self.asleep:
             for feed in self.feeds.values():
-                feed.catch_up()
+                feed.catch_up(lag)
 
     async def end(self) -> None:
         """Be ended, whatever is in hand."""

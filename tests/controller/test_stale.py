@@ -1,0 +1,211 @@
+"""Stale and missed: what a controller believes is what a stream showed, and streams come late, leave out and fall asleep."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from atmpl.controller.key import Key
+from tests import clock
+from tests.controller.fates import Call
+from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Resource
+from tests.controller.model import Event
+from tests.controller.objects import a_request, a_vm, condition, reason, with_memory
+from tests.controller.rivals import RIVALS
+from tests.controller.stories import STORIES
+from tests.controller.telling import GOLDEN, REQUEST, VM, Story, memory, rendered, silence
+from tests.controller.world import World
+
+ALL = STORIES | RIVALS
+RELIST = 40.0  # seconds between two lists, in a world whose streams leave events out
+NAP = 20.0  # seconds that a controller works on what it knew before it fell asleep
+
+
+async def smooth(story: Story) -> World:
+    world = World()
+    await story.told_in(world)
+    return world
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("name", ALL)
+@clock.virtual
+async def test_a_story_whose_events_lag_by_some_ends_as_without(name: str, lag: int) -> None:
+    world = World(lag=lag)
+    await ALL[name].told_in(world)
+    assert world.writes["POST template"] == ALL[name].creates
+
+
+@pytest.mark.parametrize("name", ALL)
+@clock.virtual
+async def test_a_story_of_which_an_event_is_never_told_is_put_right_by_the_next_list(name: str) -> None:
+    story, failures = ALL[name], []
+    for event in (await smooth(story)).server.events:
+        world = World(lost=frozenset({event.version}))
+        _relist(world)
+        try:
+            await story.told_in(world)
+            assert world.writes["POST template"] == story.creates
+        except AssertionError as error:
+            failures.append(f"{event.version} of {event.place.resource.kind}: {error}")
+    assert failures == []
+
+
+def _relist(world: World) -> None:
+    for replica in world.replicas:
+        replica.list()
+    asyncio.get_running_loop().call_later(RELIST, _relist, world)
+
+
+# Of rivals, one that slept may have the name anew that a person has just freed: nothing but a lease can tell it so.
+@pytest.mark.parametrize("name", STORIES)
+@clock.virtual
+async def test_a_controller_that_slept_through_a_part_of_a_story_does_nothing_wrong(name: str) -> None:
+    story, failures = STORIES[name], []
+    last = (await smooth(story)).server.version
+    for asleep in range(last + 1):
+        for awake in range(asleep + 1, last + 1):
+            world = World()
+            _sleeps(world, asleep, awake)
+            try:
+                await story.told_in(world)
+                assert world.writes["POST template"] == story.creates
+            except AssertionError as error:
+                failures.append(f"from {asleep} to {awake}: {error}")
+    assert failures == []
+
+
+def _sleeps(world: World, asleep: int, awake: int) -> None:
+    """Have a second controller that knows the world as it was, and acts on that as the world moves on."""
+
+    def on(event: Event) -> None:
+        loop = asyncio.get_running_loop()
+        if event.version == asleep:
+            world.sleeper()
+        if event.version == awake:
+            sleeper = world.replicas[-1]
+            if sleeper.asleep:
+                sleeper.wake()
+                sleeper.asleep = True
+                loop.call_later(NAP, setattr, sleeper, "asleep", False)
+                loop.call_later(NAP, sleeper.catch_up)
+
+    world.server.listeners.insert(0, on)
+
+
+@pytest.mark.parametrize("name", ALL)
+@clock.virtual
+async def test_a_controller_that_wakes_when_all_is_over_writes_nothing(name: str) -> None:
+    world = World()
+    sleepers = [world.sleeper()]
+    world.server.listeners.append(lambda _: sleepers.append(world.sleeper()))
+    world.start()
+    await ALL[name].tell(world)
+    version, made = world.server.version, len(world.calls)
+    for sleeper in sleepers:
+        sleeper.wake()
+    await world.settle()
+    assert world.server.version == version, [call.word for call in world.calls[made:] if call.is_write]
+    assert len(world.calls) > made
+    await world.stop()
+    assert world.breaches == []
+
+
+# Made again under the same name, at each step
+
+
+async def _once(world: World) -> None:
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    await world.settle()
+
+
+async def _on_change(world: World) -> None:
+    world.server.create(a_vm())
+    world.server.create(a_request(refreshPolicy="OnChange"))
+    await world.settle()
+    world.server.edit(VMS, VM, with_memory("256Mi"))
+    await world.settle()
+
+
+async def _ttl(world: World) -> None:
+    world.server.create(a_vm())
+    world.server.create(a_request(ttlSecondsAfterFinished=60))
+    await world.settle()
+
+
+async def _release(world: World) -> None:
+    await _on_change(world)
+    world.server.edit(REQUESTS, REQUEST, {"spec": {"refreshPolicy": "Once"}})
+    await world.settle()
+
+
+TOLD: dict[str, Callable[[World], Awaitable[None]]] = {
+    "Once": _once,
+    "OnChange": _on_change,
+    "a TTL": _ttl,
+    "OnChange that becomes Once": _release,
+}
+PLACES = {"request": (REQUESTS, REQUEST), "VM": (VMS, VM), "template": (TEMPLATES, GOLDEN)}
+
+
+def made_again(world: World, resource: Resource, key: Key) -> None:
+    """Have a person delete an object and create it anew, as `kubectl replace --force` does."""
+    there = world.server.get(resource, key)
+    if there:
+        world.server.delete(resource, key)
+        kept = {
+            field: there["metadata"][field]
+            for field in ("name", "namespace", "labels", "annotations")
+            if field in there["metadata"]
+        }
+        world.server.create({field: value for field, value in there.items() if field != "status"} | {"metadata": kept})
+
+
+@pytest.mark.parametrize("what", PLACES)
+@pytest.mark.parametrize("name", TOLD)
+@clock.virtual
+async def test_an_object_that_is_made_again_at_any_step_is_never_taken_for_the_one_that_was(
+    name: str, what: str
+) -> None:
+    world = World()
+    world.start()
+    await TOLD[name](world)
+    await world.stop()
+    for number in range(len(world.calls)):
+        for when in ("before", "after"):
+            again = World()
+
+            async def happens(call: Call, number: int = number, again: World = again) -> None:
+                if call.number == number:
+                    made_again(again, *PLACES[what])
+
+            setattr(again, when, happens)
+            again.start()
+            await TOLD[name](again)
+            await again.settle(3000)
+            where = f"{when} call {number}, {world.calls[number].word}"
+            assert again.breaches == [], where
+            right(again, where, is_ours=what != "template")
+            await silence(again)
+            await again.stop()
+
+
+def right(world: World, where: str, *, is_ours: bool) -> None:
+    """See that the request which is there now, if any, has been served, or is told why not."""
+    found = world.server.get(REQUESTS, REQUEST)
+    if found is None:
+        return
+    assert len(world.templates()) == 1, where
+    if reason(found) == "TargetConflict":
+        assert "earlier request of this name" in condition(found)["message"], where
+    elif found["spec"]["refreshPolicy"] == "OnChange":
+        vm = world.server.get(VMS, VM)
+        assert vm is not None
+        instance = vm["spec"]["template"]["spec"]
+        assert memory(rendered(world)) == instance["domain"]["resources"]["requests"]["memory"], where
+        assert found["status"]["source"]["uid"] == vm["metadata"]["uid"], where
+    elif is_ours:
+        rendered(world)
+    else:  # it was finished when its template, which is its user's, was made again
+        assert reason(found) == "Rendered", where
