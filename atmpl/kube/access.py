@@ -1,4 +1,4 @@
-"""How the API server is reached: where it is, and who we are. Two ways to learn it stand beside this file."""
+"""How the API server is reached: where it is, and who we are. Two ways to learn it: incluster.py and kubeconfig.py."""
 
 import re
 import ssl
@@ -31,8 +31,8 @@ class Credentials(Protocol):
     async def access(self) -> Access:
         """Return what to use now. Cheap: a file or a plugin is asked only when its answer may be out of date."""
 
-    async def renew(self) -> None:
-        """Forget what was kept: the server said that it does not know us (401)."""
+    async def renew(self, refused: Access) -> None:
+        """Take note that the server does not know who comes with this (401): look anew, unless that was done since."""
 
     async def namespace(self) -> str:
         """Return the namespace to work in where nobody names one, as kubectl does."""

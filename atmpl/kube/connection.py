@@ -14,7 +14,8 @@ from atmpl.kube.access import Access, AccessError, Credentials
 from atmpl.kube.answer import Answer
 from atmpl.kube.quoting import of_client
 
-CALL = aiohttp.ClientTimeout(total=30, sock_connect=5)
+CONNECT = 10.0  # seconds from the server's name to the end of the handshakes, with it and with a proxy
+CALL = aiohttp.ClientTimeout(total=30, connect=CONNECT, sock_connect=5)
 BODY_LIMIT = 64 * 2**20  # bytes of an answer; the largest honest one is a page of a list
 KEEP_ALIVE = 60.0  # seconds a socket that nobody uses is kept; the API server keeps it for 90
 READ_BUFFER = 2**21  # bytes; a watch's lines come in pieces of up to this size
@@ -71,7 +72,7 @@ class Connection:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise UnavailableError(of_client(error)) from None
         if answer.status == 401:
-            await self._credentials.renew()
+            await self._credentials.renew(access)
         return answer
 
     @asynccontextmanager
@@ -92,14 +93,14 @@ class Connection:
                         ssl=access.tls or True,
                         server_hostname=access.tls_name,
                         proxy=access.proxy,
-                        timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence),
+                        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_connect=5, sock_read=silence),
                         allow_redirects=False,
                     )
                 )
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise UnavailableError(of_client(error)) from None
             if response.status == 401:
-                await self._credentials.renew()
+                await self._credentials.renew(access)
             try:
                 yield response
             finally:
@@ -115,7 +116,7 @@ class Connection:
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
-        trust_env=False,  # a proxy is the kubeconfig's business
+        trust_env=False,  # which proxy is used is said by the access; see proxy.py
         read_bufsize=READ_BUFFER,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,

@@ -29,9 +29,9 @@ class Impersonating:
         access = await self._own.access()
         return access._replace(headers=self._instead(access.headers))
 
-    async def renew(self) -> None:
-        """Forget what was kept."""
-        await self._own.renew()
+    async def renew(self, refused: Access) -> None:
+        """Have our own credentials renewed."""
+        await self._own.renew(refused)
 
     async def namespace(self) -> str:
         """Return the namespace that our own credentials name."""

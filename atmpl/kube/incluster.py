@@ -4,6 +4,7 @@ Written here and not taken from kubernetes_asyncio because a pod needs nothing e
 and 35 MiB (measured).
 """
 
+import asyncio
 import os
 import ssl
 import time
@@ -11,12 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from atmpl.kube.access import Access, AccessError
+from atmpl.kube.kept import Kept
+from atmpl.kube.proxy import proxy_for
 
 MOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 MOUNT_ELSEWHERE = (
     "ATMPL_SERVICE_ACCOUNT"  # environment: the folder to use instead, where this is no pod but is to be one
 )
-REREAD = 60.0  # seconds; the kubelet renews a token when a fifth of its life (10 minutes at least) is left
 
 
 def in_pod(environment: Mapping[str, str] = os.environ) -> bool:
@@ -32,7 +34,7 @@ def own_namespace(environment: Mapping[str, str] = os.environ) -> str:
         return "atmpl-system"
 
 
-class InCluster:
+class InCluster(Kept):
     """Credentials of the pod's service account; token and CA are read again as they are rotated."""
 
     def __init__(
@@ -41,38 +43,31 @@ class InCluster:
         mount: Path | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT", "443")
+        """Take the server from the environment. Raises AccessError where it names none."""
+        super().__init__(now)
+        host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT") or "443"
         if not host:
             raise AccessError("KUBERNETES_SERVICE_HOST is not set: this is no pod; name a kubeconfig with --kubeconfig")
         self._server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        self._proxy = proxy_for(self._server, environment)
         self._mount = mount or Path(environment.get(MOUNT_ELSEWHERE) or MOUNT)
-        self._now = now
-        self._access: Access | None = None
-        self._read_at = 0.0
         self._ca = b""  # what the TLS context was made from
-
-    async def access(self) -> Access:
-        """Return the access; the files are read again once a minute. Raises AccessError."""
-        if self._access is None or self._now() - self._read_at >= REREAD:
-            self._access = self._read(self._access)
-            self._read_at = self._now()
-        return self._access
-
-    async def renew(self) -> None:
-        """Read the files again at the next call."""
-        self._read_at = -REREAD
 
     async def namespace(self) -> str:
         """Return the pod's own namespace."""
         return self._file("namespace").decode("ascii", "replace").strip() or "default"
 
-    def _read(self, before: Access | None) -> Access:
+    async def _look(self, *, refused: bool) -> Access:  # noqa: ARG002 - the files are the very source
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> Access:
         token, ca = self._file("token").strip(), self._file("ca.crt")
         if not token:
             raise AccessError(f"{self._mount / 'token'} is empty: the kubelet writes it; see the pod's events")
-        tls = before.tls if before and ca == self._ca else _trusting(ca, self._mount / "ca.crt")
+        tls = self._access.tls if self._access and ca == self._ca else _trusting(ca, self._mount / "ca.crt")
         self._ca = ca
-        return Access(self._server, {"Authorization": f"Bearer {token.decode('ascii', 'replace')}"}, tls)
+        headers = {"Authorization": f"Bearer {token.decode('ascii', 'replace')}"}
+        return Access(self._server, headers, tls, proxy=self._proxy)
 
     def _file(self, name: str) -> bytes:
         try:
@@ -84,6 +79,8 @@ class InCluster:
 
 
 def _trusting(ca: bytes, path: Path) -> ssl.SSLContext:
+    if not ca.strip():  # of nothing, ssl would make a trust in all the world's authorities
+        raise AccessError(f"{path} holds no certificate of an authority: it is empty")
     try:
         return ssl.create_default_context(cadata=ca.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Access from a kubeconfig, as kubernetes_asyncio reads it: contexts, plugins, certificates, token files, proxies.
+"""Access from a kubeconfig, as kubernetes_asyncio reads it: contexts, certificates, token files, proxies; plugin.py.
 
 Imported only where a kubeconfig is used: in a pod there is none, and kubernetes_asyncio is dear (see incluster.py).
 """
@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 import ssl
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,33 +15,33 @@ from typing import Any
 
 import yaml
 from kubernetes_asyncio.client import Configuration
-from kubernetes_asyncio.config import ConfigException, load_kube_config
+from kubernetes_asyncio.config import ConfigException
+from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMerger
 from multidict import MultiDict
 
 from atmpl.kube import impersonation
 from atmpl.kube.access import Access, AccessError
+from atmpl.kube.kept import Kept
+from atmpl.kube.plugin import Credential, Plugin
+from atmpl.kube.proxy import checked, proxy_for
 
 LARGEST = 2**20  # bytes; a cluster and its user take five thousand
 ALIASES = 32  # YAML's; with so few, no file stands for more than 120,000 times itself
-PLUGIN_TIME = 60.0  # seconds a plugin may take; nobody is there to type a password
+LOGIN_TIME = 70.0  # seconds that an OpenID provider may take; a plugin has a little less
 TYPES: dict[str, tuple[Any, str]] = {  # fields of a cluster: "false" for false would let everybody be the server
     "server": (str, "a URL"),
     "insecure-skip-tls-verify": (bool | None, "true or false"),
     "tls-server-name": (str | None, "a name"),
     "proxy-url": (str | None, "a URL"),
 }
-REREAD = 60.0  # seconds; a token file may be rotated and a plugin's token expires
 
-# As much of the library's messages as is its own: behind it may stand a whole user of the file, or a plugin's words.
+# As much of the library's messages as is its own: behind it may stand a whole user of the file.
 SAID = re.compile(
     r"Invalid kube-config file\. Expected (key [\w-]+|all values in|object with name [^{}]+ list|only one object with "
     r"name [^{}]+ list|[^{}]+ to be a list)"
     r"|File does not exists: .+"
-    r"|exec: (process returned -?\d+|failed to decode process output|malformed (request|response)\. (missing key '\w+'|"
-    r"invalid args list)|plugin api version)"
     r"|oidc: [\w ,-]+"
 )
-PLUGIN_SPEAKS = "; it is the command at users[].user.exec: run it by hand to see what it says"
 
 
 def default_file() -> str:
@@ -48,105 +49,90 @@ def default_file() -> str:
     return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
-class Kubeconfig:
+class Kubeconfig(Kept):
     """Credentials of a context of a kubeconfig; what expires is renewed in time."""
 
     def __init__(
-        self, file: str | None = None, context: str | None = None, now: Callable[[], float] = time.monotonic
+        self,
+        file: str | None = None,
+        context: str | None = None,
+        now: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(now)
         self._file = file or default_file()
         self._context = context
-        self._now = now
-        self._loader: Any = None
-        self._access: Access | None = None
-        self._read_at = 0.0
+        self._plugin = Plugin(wall)
+        self._merged: Any = None  # the files' content, with the OpenID tokens that were renewed since
+        self._merged_of: list[tuple[object, ...]] = []  # the files that it is of: name, time, size, number
+        self._namespace = "default"  # the context's
         self._certificates: tuple[object, ...] = ()  # what the TLS context was made from
-
-    async def access(self) -> Access:
-        """Return the access; token files and the expiry of a plugin's token are looked at once a minute."""
-        if self._access is None or self._now() - self._read_at >= REREAD:
-            self._access = await self._load()
-            self._read_at = self._now()
-        return self._access
-
-    async def renew(self) -> None:
-        """Ask the plugin, or read the files, at the next call."""
-        self._loader = None
-        self._read_at = -REREAD
 
     async def namespace(self) -> str:
         """Return the context's namespace, or `default`. Raises AccessError."""
         await self.access()
-        named = self._loader.current_context["context"].get("namespace")
-        return named if isinstance(named, str) and named else "default"
+        return self._namespace
 
-    async def _load(self) -> Access:
-        known = [part for part in self._file.split(os.pathsep) if _is_file(part)]
-        if not known:
-            raise AccessError(
-                f"there is no kubeconfig at {self._file}: name one with --kubeconfig or the variable KUBECONFIG"
-            )
-        config = Configuration()
+    async def _look(self, *, refused: bool) -> Access:
+        if refused:
+            self._plugin.forget()
+            self._merged_of = []
         try:
-            for part in known:
-                _measure(Path(part))
-            async with asyncio.timeout(PLUGIN_TIME):
-                await self._fill(config, known)
-            return self._made(config)
-        except AccessError:
-            raise
+            loader = await asyncio.to_thread(self._loader)
+            config = Configuration()
+            async with asyncio.timeout(LOGIN_TIME):
+                await loader.load_and_set(config)
+            self._namespace = loader.namespace
+            return await asyncio.to_thread(self._made, config, loader)
+        except AccessError as error:
+            raise AccessError(f"kubeconfig {self._file}: {error}") from None
         except TimeoutError:
-            raise AccessError(f"kubeconfig {self._file}: no answer of the plugin in {PLUGIN_TIME:.0f} s") from None
+            raise AccessError(f"kubeconfig {self._file}: no answer to the login in {LOGIN_TIME:.0f} s") from None
         except Exception as error:  # noqa: BLE001 - the library raises ConfigException, AssertionError, TypeError, OSError, ...
             where = f", context {self._context}" if self._context else ""
             raise AccessError(f"kubeconfig {self._file}{where} cannot be used: {_said(error)}") from None
 
-    async def _fill(self, config: Configuration, files: list[str]) -> None:
-        if self._loader is None or not hasattr(self._loader, "exec_plugin_expiry"):
-            self._loader = await load_kube_config(
-                os.pathsep.join(files), self._context, client_configuration=config, persist_config=False
-            )
-        else:  # a plugin is asked again only when what it gave is about to expire
-            await self._loader.load_and_set(config)
-        cluster = self._loader._cluster.value  # noqa: SLF001 - the library takes whatever stands there
-        for field, (kind, word) in TYPES.items():
-            if not isinstance(cluster.get(field), kind):
-                raise AccessError(f"kubeconfig {self._file}: clusters[].cluster.{field} is not {word}")
+    def _loader(self) -> "_Loader":
+        """Read the files where they have changed, which for a large one takes seconds. Blocks."""
+        files = [Path(part) for part in self._file.split(os.pathsep) if Path(part).is_file()]
+        if not files:
+            raise AccessError("there is no such file: name one with --kubeconfig or the variable KUBECONFIG")
+        states = [_state(file) for file in files]
+        if states != self._merged_of:
+            for file in files:
+                _measure(file)
+            self._merged = KubeConfigMerger(os.pathsep.join(map(str, files))).config
+            self._merged_of = states
+        return _Loader(self._merged, self._context, self._plugin)
 
-    def _made(self, config: Any) -> Access:
+    def _made(self, config: Any, loader: "_Loader") -> Access:
+        """Make the access of what was read. Blocks: certificates are files."""
         server = str(config.host).rstrip("/")
         token = str(config.api_key.get("BearerToken", "")).strip()
-        tls = None
-        if server.startswith("https"):
-            tls = self._tls(config)
-        headers = self._impersonated()
+        headers = loader.impersonated
         if token:
             headers["Authorization"] = token
         return Access(
             server=server,
             headers=headers,
-            tls=tls,
+            tls=self._tls(config, loader.given) if server.startswith("https") else None,
             tls_name=config.tls_server_name or None,
-            proxy=config.proxy or None,
+            proxy=checked(config.proxy, "its proxy-url") if config.proxy else proxy_for(server, os.environ),
         )
 
-    def _impersonated(self) -> MultiDict[str]:
-        """Return the headers of the user's `as` and `as-groups`; the library does not know them."""
-        user = self._loader._user.value if self._loader._user else {}  # noqa: SLF001
-        name, groups = user.get("as"), user.get("as-groups") or []
-        if name is None:
-            return MultiDict()
-        if not isinstance(name, str) or not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
-            raise AccessError(f"kubeconfig {self._file}: users[].user.as is not a name, or as-groups no list of names")
-        return impersonation.headers(name, groups)
-
-    def _tls(self, config: Any) -> ssl.SSLContext:
+    def _tls(self, config: Any, given: Credential | None) -> ssl.SSLContext:
         files = (config.ssl_ca_cert, config.cert_file, config.key_file)
-        certificates = (config.verify_ssl, *(Path(file).read_bytes() if file else None for file in files))
+        pem = (given.certificate, given.key) if given else ("", "")
+        certificates = (config.verify_ssl, pem, *(Path(file).read_bytes() if file else None for file in files))
         if self._access is not None and self._access.tls is not None and certificates == self._certificates:
             return self._access.tls
         context = ssl.create_default_context(cafile=config.ssl_ca_cert)
-        if config.cert_file:
+        if all(pem):
+            with tempfile.NamedTemporaryFile("w") as file:  # it is its owner's alone; OpenSSL takes nothing but files
+                file.write("\n".join(pem))
+                file.flush()
+                context.load_cert_chain(file.name)
+        elif config.cert_file:
             context.load_cert_chain(config.cert_file, config.key_file)
         if not config.verify_ssl:
             context.check_hostname = False
@@ -155,8 +141,53 @@ class Kubeconfig:
         return context
 
 
-def _is_file(path: str) -> bool:
-    return Path(path).is_file()
+class _Loader(KubeConfigLoader):
+    """The library's, with our plugin, and with what kubectl reads and the library does not."""
+
+    def __init__(self, merged: Any, context: str | None, plugin: Plugin) -> None:
+        super().__init__(config_dict=merged, config_base_path=None, active_context=context)
+        self._plugin = plugin
+        self.given: Credential | None = None  # by the plugin
+        self.cert_file: str | None  # the library's, and unset where the user's own is to be taken
+        self.key_file: str | None
+        cluster = getattr(self._cluster, "value", {})
+        for field, (kind, word) in TYPES.items():  # the library takes whatever stands there
+            if not isinstance(cluster.get(field), kind):
+                raise AccessError(f"clusters[].cluster.{field} is not {word}")
+
+    @property
+    def namespace(self) -> str:
+        """The context's."""
+        named = getattr(self._current_context, "value", {})["context"].get("namespace")
+        return named if isinstance(named, str) and named else "default"
+
+    @property
+    def impersonated(self) -> MultiDict[str]:
+        """The headers of the user's `as` and `as-groups`."""
+        user = self._user.value if self._user else {}
+        name, groups = user.get("as"), user.get("as-groups") or []
+        if name is None:
+            return MultiDict()
+        if not isinstance(name, str) or not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
+            raise AccessError("users[].user.as is not a name, or as-groups no list of names")
+        return impersonation.headers(name, groups)
+
+    async def load_from_exec_plugin(self) -> bool:
+        """Ask the plugin; the library takes the answer for its own plugin's."""
+        assert self._user is not None, "who has a plugin is there"
+        folder = Path(self._get_base_path(self._user.path))
+        self.given = await self._plugin.credential(self._user["exec"].value, folder)
+        if self.given.token:
+            self.token = f"Bearer {self.given.token}"
+        if self.given.certificate:
+            self.cert_file = self.key_file = None  # instead of the user's
+        return True
+
+
+def _state(file: Path) -> tuple[object, ...]:
+    """Return what tells one content of a file from another."""
+    found = file.stat()
+    return file, found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _measure(file: Path) -> None:
@@ -164,9 +195,9 @@ def _measure(file: Path) -> None:
     with file.open("rb") as opened:
         text = opened.read(LARGEST + 1)
     if len(text) > LARGEST:
-        raise AccessError(f"kubeconfig {file} is larger than {LARGEST:,} bytes: name another file")
+        raise AccessError(f"{file} is larger than {LARGEST:,} bytes: name another file")
     if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)) > ALIASES:
-        raise AccessError(f"kubeconfig {file} has more than {ALIASES} YAML aliases: write out what they stand for")
+        raise AccessError(f"{file} has more than {ALIASES} YAML aliases: write out what they stand for")
 
 
 def _said(error: Exception) -> str:
@@ -177,6 +208,4 @@ def _said(error: Exception) -> str:
     if isinstance(error, OSError):
         return str(error)
     known = SAID.match(str(error)) if isinstance(error, ConfigException) else None
-    if known:
-        return known[0] + (PLUGIN_SPEAKS if known[0].startswith("exec: ") else "")
-    return f"it is not complete ({type(error).__name__}): see `kubectl config view`"
+    return known[0] if known else f"it is not complete ({type(error).__name__}): see `kubectl config view`"

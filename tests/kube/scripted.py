@@ -68,7 +68,8 @@ class Anybody:
     async def access(self) -> Access:
         return self.given
 
-    async def renew(self) -> None:
+    async def renew(self, refused: Access) -> None:
+        assert refused.headers == self.given.headers
         self.renewed += 1
 
 

@@ -1,12 +1,10 @@
 """A kubeconfig of any shape and size is used or refused by a sentence, and nothing that is in it is ever shown."""
 
-import asyncio
 import base64
 import copy
 import itertools
 import json
 import logging
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -131,49 +129,6 @@ async def test_it_is_said_what_is_wrong_and_never_what_is_in_it(text: str, said:
     assert isinstance(found, str)
     assert said in found
     assert TOKEN not in found
-
-
-def plugin(tmp_path: Path, script: str) -> Path:
-    program = tmp_path / "plugin"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    kind = "client.authentication.k8s.io/v1"
-    user = {"exec": {"apiVersion": kind, "command": str(program), "args": [f"--secret={TOKEN}"]}}
-    file = tmp_path / "config"
-    file.write_text(json.dumps(GOOD | {"users": [{"name": "me", "user": user}]}))
-    return file
-
-
-PLUGINS: dict[str, tuple[str, str]] = {  # what the plugin does, and what is said of it
-    "fails": (f"echo {TOKEN} >&2; exit 3", "exec: process returned 3; it is the command at users[].user.exec"),
-    "says no JSON": (f"echo {TOKEN}", "exec: failed to decode process output; it is the command"),
-    "says half of it": (f'echo \'{{"status": {{"token": "{TOKEN}"}}}}\'', "exec: malformed response. missing key"),
-    "speaks another version": (
-        f'echo \'{{"apiVersion": "{TOKEN}", "kind": "ExecCredential", "status": {{"token": "{TOKEN}"}}}}\'',
-        "exec: plugin api version; it is the command",
-    ),
-    "says a list": (f"echo '[\"{TOKEN}\"]'", "exec: malformed response. missing key"),
-    "says a text": (f"echo '\"apiVersion kind status {TOKEN}\"'", "it is not complete (TypeError)"),
-}
-
-
-@pytest.mark.parametrize(("script", "said"), PLUGINS.values(), ids=PLUGINS)
-async def test_what_a_plugin_says_is_never_repeated(
-    script: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)
-    found = await outcome(plugin(tmp_path, script))
-    assert isinstance(found, str)
-    assert said in found
-    assert TOKEN not in found + caplog.text
-
-
-async def test_a_plugin_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atmpl.kube.kubeconfig.PLUGIN_TIME", 0.2)
-    found = await outcome(plugin(tmp_path, "exec sleep 1"))
-    assert found == f"kubeconfig {tmp_path / 'config'}: no answer of the plugin in 0 s"
-    await asyncio.sleep(1.5)  # the library does not end the plugin: let it end by itself, while its loop is there
 
 
 async def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:

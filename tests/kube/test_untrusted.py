@@ -93,7 +93,7 @@ async def peer(say: bytes, **headers: str) -> AsyncIterator[Connection]:
         async def access(self) -> Access:
             return Access(url, headers, None)
 
-        async def renew(self) -> None: ...
+        async def renew(self, refused: Access) -> None: ...
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
