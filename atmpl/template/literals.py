@@ -67,7 +67,7 @@ class Literals:
             {
                 "name": name,
                 "displayName": f"Literal {number}",
-                "description": f"literal{number}",
+                "description": f"literal{number}: text of the source VM that looks like a reference; leave it as it is",
                 "value": text,
             }
         )
