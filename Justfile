@@ -62,3 +62,11 @@ test-image *ARGS:
 # pin what the image is made of, by version and hash, after a change of pyproject.toml or for updates
 pin:
     python -m e2e.image.pin
+
+# the alert rules checked and tried by promtool (built once, some minutes)
+alerts:
+    python -m e2e.gotools alerts
+
+# the workflows checked by actionlint
+workflows:
+    python -m e2e.gotools workflows

@@ -1,0 +1,55 @@
+"""`python -m e2e.gotools alerts` and `python -m e2e.gotools workflows`."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from e2e.controlplane.build import BuildError
+from e2e.gotools import program
+
+CHECKOUT = Path(__file__).parents[2]
+MONITORING = CHECKOUT / "config" / "monitoring"
+
+
+def alerts() -> int:
+    """Have promtool check the rules, and try each alert as alerts_test.yaml says."""
+    promtool = program("promtool")
+    groups = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["spec"]
+    with tempfile.TemporaryDirectory(prefix="atmpl-alerts-") as folder:
+        rules, tests = Path(folder) / "alerts.yaml", Path(folder) / "alerts_test.yaml"
+        tests.write_bytes((MONITORING / tests.name).read_bytes())
+        rules.write_text(yaml.safe_dump(groups))
+        checked = _run(promtool, "check", "rules", "--lint=all", "--lint-fatal", rules)
+        for group in groups["groups"]:
+            for rule in group["rules"]:
+                del rule["annotations"]["description"]
+        rules.write_text(yaml.safe_dump(groups))
+        return checked or _run(promtool, "test", "rules", tests)
+
+
+def workflows() -> int:
+    """Have actionlint check the workflows; without helpers of its own that a machine may have or not."""
+    return _run(program("actionlint"), "-shellcheck=", "-pyflakes=", *sorted(CHECKOUT.glob(".github/workflows/*.yaml")))
+
+
+def _run(*command: str | Path) -> int:
+    return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
+
+
+def main() -> int:
+    """Do as the arguments say; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m e2e.gotools", description="Check what is not Python.")
+    commands = {"alerts": alerts, "workflows": workflows}
+    parser.add_argument("command", choices=commands)
+    try:
+        return commands[parser.parse_args().command]()
+    except BuildError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

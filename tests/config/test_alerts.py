@@ -1,0 +1,38 @@
+"""What promtool is given to check: `just alerts` does it, which takes a promtool."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+MONITORING = Path(__file__).parents[2] / "config" / "monitoring"
+RULES: dict[str, Any] = {
+    rule["alert"]: rule
+    for group in yaml.safe_load((MONITORING / "alerts.yaml").read_text())["spec"]["groups"]
+    for rule in group["rules"]
+}
+CASES = [
+    case
+    for test in yaml.safe_load((MONITORING / "alerts_test.yaml").read_text())["tests"]
+    for case in test["alert_rule_test"]
+]
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_an_alert_is_seen_to_fire_and_not_to_fire(alert: str) -> None:
+    cases = [case for case in CASES if case["alertname"] == alert]
+    assert any(case["exp_alerts"] for case in cases)
+    assert any(not case["exp_alerts"] for case in cases)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_an_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert set(rule["annotations"]) == {"summary", "description"}
+    # What is computed stands in the summary, which promtool sees; alerts_test.yaml is tried without the descriptions.
+    assert "{{" not in rule["annotations"]["description"]
+
+
+def test_only_alerts_that_exist_are_tried() -> None:
+    assert {case["alertname"] for case in CASES} == set(RULES)
