@@ -2,14 +2,34 @@
 
 import argparse
 
+DESCRIPTION = """\
+Serve the template requests of a cluster until SIGTERM or Ctrl-C: each becomes a
+template of the virtual machine that it names.
+
+In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does. What
+it does stands in its log, on standard error; figures are at /metrics. SIGUSR1 has
+it log at level debug, and once more as before; SIGUSR2 has it write where each
+of its threads stands.
+"""
+
+EPILOG = """\
+examples:
+  # beside a cluster of one's own
+  atmpl controller --context kind-kind --bind 127.0.0.1:8080 --log-format text
+
+  # several replicas, of which one works; the others are ready to take over
+  atmpl controller --leader-elect
+
+exit status:
+  0  it was asked to end, and has
+  1  it could not start, or has lost what it cannot do without; the log says why
+  2  wrong usage
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser.description = (
-        "Serve the VirtualMachineTemplateRequests of a cluster until SIGTERM: each becomes a template of the virtual "
-        "machine that it names. In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does."
-    )
-    parser.epilog = "example:\n  atmpl controller --context kind-kind --bind 127.0.0.1:8080 --log-format text"
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
     parser.add_argument("--workers", type=_workers, default=64, metavar="N", help="requests in work at once (64)")

@@ -76,6 +76,8 @@ kubectl get -o custom-columns="NAME:.metadata.name,MEMORY:$P" template""",
 )
 
 LOOK_AROUND = (
+    "atmpl create --vm vmi-ephemeral --name small",
+    "atmpl diff --template vmi-ephemeral-template",
     "kubectl get vm,vmtreq,template",
     "kubectl explain vmtreq.spec",
     "kubectl edit vm vmi-ephemeral",

@@ -67,7 +67,7 @@ def test_on_a_terminal_it_is_coloured_unless_nobody_wants_that(folder, monkeypat
 TROUBLE = {
     "a file that is not there": (["t.yaml", "none.yaml"], "none.yaml: there is no such file"),
     "two templates": (["t.yaml", "t.yaml"], "give one template and one virtual machine; t.yaml a Template and"),
-    "a VM of which no template can be made": (["t.yaml", "bad.yaml"], "bad.yaml: spec.template: is missing"),
+    "a VM of which no template can be made": (["t.yaml", "bad.yaml"], "bad.yaml: spec.template: "),
     "a template that cannot be processed": (["twice.yaml", "vm.yaml"], "twice.yaml: "),
     "several objects": (["many.yaml", "vm.yaml"], "many.yaml: there are 2 objects in it; give one"),
     "no object": (["text.yaml", "vm.yaml"], "text.yaml: there is no object in it"),

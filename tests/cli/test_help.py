@@ -1,7 +1,9 @@
 """The help fits a terminal of 80 columns, and what it shows works when pasted."""
 
+import argparse
 import importlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from atmpl.cli import COMMANDS, parser
+from atmpl.cli import COMMANDS, controller, parser
 from tests.cli.test_render import VM
 from tests.cli.typed import typed
 
@@ -52,6 +54,12 @@ def test_the_help_fits_80_columns(name, monkeypatch):
 
 def test_there_are_examples_to_paste():
     assert len(PASTED) >= 10
+
+
+@pytest.mark.parametrize("line", examples(controller.EPILOG))
+def test_an_example_of_what_never_ends_is_right_usage(line):
+    controller.add_arguments(argument := argparse.ArgumentParser())
+    assert argument.parse_args(shlex.split(line)[2:])
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
