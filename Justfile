@@ -70,3 +70,23 @@ alerts:
 # the workflows checked by actionlint
 workflows:
     python -m e2e.gotools workflows
+
+# a kind cluster with KubeVirt's operator and the controller in it, tested and removed (`--keep` leaves it); needs Docker
+kind *ARGS:
+    python -m e2e.kind {{ARGS}}
+
+# the tests of `just kind` in the cluster that ATMPL_E2E_CONTEXT names, which runs KubeVirt and the controller
+test-kind *ARGS:
+    python -m pytest e2e/kind {{ARGS}}
+
+# all that a cluster needs in one file, with this image in it: what a release holds
+manifest IMAGE:
+    @python -m e2e.release manifest "{{IMAGE}}"
+
+# push the image for both architectures, with an SBOM and its provenance, and print it by its digest; needs Docker
+publish REPOSITORY TAG:
+    @python -m e2e.release publish "{{REPOSITORY}}" "{{TAG}}"
+
+# sign an image that is published; needs cosign, and somebody who vouches for you
+sign IMAGE:
+    @python -m e2e.release sign "{{IMAGE}}"

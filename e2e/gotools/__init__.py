@@ -12,11 +12,12 @@ from e2e.controlplane.programs import cached, caches, machine
 
 PACKAGES = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
+    "kind": "sigs.k8s.io/kind",
     "promtool": "github.com/prometheus/prometheus/cmd/promtool",
 }
 
 
-def program(name: Literal["actionlint", "promtool"]) -> Path:
+def program(name: Literal["actionlint", "kind", "promtool"]) -> Path:
     """Return the program, built where it is not in the cache: promtool takes some minutes. Raises BuildError."""
     pins = Path(__file__).parent / name / "go.mod"
 

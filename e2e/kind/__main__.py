@@ -1,0 +1,108 @@
+"""A kind cluster with KubeVirt's operator and the controller in it, tested and removed: `just kind`. Needs Docker."""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e.controlplane import programs
+from e2e.controlplane.build import BuildError, say
+from e2e.gotools import program
+from e2e.image import EngineError, find
+from e2e.image.build import build
+
+ROOT = Path(__file__).parents[2]
+NAME = "atmpl"  # of the cluster; kind calls its context kind-atmpl
+KUBEVIRT = "v1.9.0"  # the first that has native templates without a feature gate
+OPERATOR = f"https://github.com/kubevirt/kubevirt/releases/download/{KUBEVIRT}/kubevirt-operator.yaml"
+
+EMULATED = {  # no machine is started, but KubeVirt refuses to be ready on a node without virtualisation otherwise
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "KubeVirt",
+    "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
+    "spec": {"configuration": {"developerConfiguration": {"useEmulation": True}}},
+}
+
+
+class Kind:
+    """The cluster, spoken to by kubectl with a kubeconfig of its own. Raises CalledProcessError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kind = program("kind")
+        kubectl = shutil.which("kubectl")
+        self._kubectl = Path(kubectl) if kubectl else programs.find("kubectl")["kubectl"]
+        self._env = os.environ | {"KUBECONFIG": str(folder / "kubeconfig"), "ATMPL_E2E_CONTEXT": f"kind-{NAME}"}
+
+    def kind(self, *arguments: str | Path) -> None:
+        """Run kind on the cluster."""
+        self._run(self._kind, *arguments, "--name", NAME)
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> None:
+        """Run kubectl, whose output is seen."""
+        self._run(self._kubectl, *arguments, stdin=stdin)
+
+    def test(self, *arguments: str) -> int:
+        """Run the tests against the cluster; return pytest's exit status."""
+        command = [sys.executable, "-m", "pytest", "e2e/kind", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=self._env, check=False).returncode
+
+    def _run(self, *command: str | Path, stdin: str | None = None) -> None:
+        say(" ".join(str(word) for word in ("$", *command)))
+        subprocess.run(command, cwd=ROOT, env=self._env, input=stdin, text=True, check=True)
+
+
+@contextmanager
+def cluster(*, keep: bool) -> Iterator[Kind]:
+    """Have a cluster without anything in it; gone afterwards, unless it is to be kept."""
+    with tempfile.TemporaryDirectory(prefix="atmpl-kind-") as folder:
+        made = Kind(Path(folder))
+        made.kind("create", "cluster", "--wait", "5m")
+        try:
+            yield made
+        finally:
+            if keep:
+                say(f"the cluster stays: kind export kubeconfig --name {NAME}; kind delete cluster --name {NAME}")
+            else:
+                made.kind("delete", "cluster")
+
+
+def install(into: Kind) -> None:
+    """Install KubeVirt, and what config/default holds with the image of this checkout, and see it ready."""
+    engine = find()
+    with tempfile.TemporaryDirectory(prefix="atmpl-image-") as folder:
+        archive = Path(folder) / "image.tar"
+        engine.save(build(engine), archive)
+        into.kind("load", "image-archive", archive)
+    into.kubectl("create", "--filename", OPERATOR)
+    into.kubectl("apply", "--filename", "-", stdin=json.dumps(EMULATED))
+    into.kubectl("wait", "--namespace=kubevirt", "kubevirt/kubevirt", "--for=condition=Available", "--timeout=15m")
+    into.kubectl(
+        "wait", "--for=condition=Established", "--timeout=5m", "crd/virtualmachinetemplates.template.kubevirt.io"
+    )
+    into.kubectl("apply", "--kustomize", "config/default")
+    into.kubectl("rollout", "status", "--namespace=atmpl-system", "deployment/atmpl-controller", "--timeout=5m")
+
+
+def main() -> int:
+    """Do as the arguments say; return the exit status."""
+    parser = argparse.ArgumentParser(prog="just kind", description="Try it all in a kind cluster with KubeVirt.")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster up")
+    arguments, pytest = parser.parse_known_args()
+    try:
+        with cluster(keep=arguments.keep) as made:
+            install(made)
+            return made.test(*pytest)
+    except (BuildError, EngineError) as error:
+        sys.exit(f"{error}")
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

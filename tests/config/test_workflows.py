@@ -1,0 +1,75 @@
+"""What the workflows may do and run: the least, what is pinned, and what a person can run as well.
+
+Whether GitHub would understand them, actionlint says: `just workflows`.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).parents[2]
+GITHUB = CHECKOUT / ".github"
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(GITHUB.glob("workflows/*.yaml"))}
+JOBS = {f"{name}/{job}": it for name, workflow in WORKFLOWS.items() for job, it in workflow["jobs"].items()}
+ENVIRONMENT = yaml.safe_load((GITHUB / "actions" / "environment" / "action.yaml").read_text())
+
+# What is no recipe: it makes the environment that recipes run in, or speaks to GitHub itself.
+OTHERWISE = (
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'",  # the README's
+    'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"',
+    'docker login ghcr.io --username "$GITHUB_ACTOR" --password-stdin <<< "$TOKEN"',
+    'gh release create "$GITHUB_REF_NAME" install.yaml --verify-tag --generate-notes',
+)
+MORE = {
+    "image/packages",
+    "image/id-token",
+    "image/attestations",
+    "release/contents",
+}  # than reading: release.yaml alone
+
+
+def steps() -> list[dict[str, Any]]:
+    return [*ENVIRONMENT["runs"]["steps"], *(step for job in JOBS.values() for step in job.get("steps", []))]
+
+
+def test_every_command_is_a_recipe() -> None:
+    recipes = set(re.findall(r"^([a-z-]+)[^:\n]*:(?!=)", (CHECKOUT / "Justfile").read_text(), re.MULTILINE))
+    for step in steps():
+        for line in step.get("run", "").splitlines():
+            if line in OTHERWISE or line.startswith("echo "):
+                continue
+            asked = re.search(r"\bjust ([a-z-]+)", line)
+            assert asked is not None, line
+            assert asked[1] in recipes, line
+
+
+def test_every_action_is_pinned_to_a_commit_of_a_release() -> None:
+    lines = [line for path in GITHUB.rglob("*.yaml") for line in path.read_text().splitlines() if "uses:" in line]
+    assert len(lines) > 20
+    for line in lines:
+        assert re.fullmatch(r" *(- )?uses: (\./\S+|[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)", line), line
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_may_do_nothing_that_a_job_does_not_ask_for(name: str) -> None:
+    workflow = WORKFLOWS[name]
+    assert workflow["permissions"] == {}
+    assert "group" in workflow["concurrency"]
+    assert "pull_request_target" not in workflow[True]  # YAML's `on`
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_ends_in_time_and_writes_only_where_it_must(job: str) -> None:
+    it = JOBS[job]
+    assert "uses" in it or it["timeout-minutes"] <= 60
+    writes = {f"{job.partition('/')[2]}/{what}" for what, how in it["permissions"].items() if how != "read"}
+    assert writes <= (MORE if job.startswith("release/") else set())
+
+
+def test_a_checkout_keeps_no_token() -> None:
+    found = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
+    assert found
+    assert all(step["with"]["persist-credentials"] is False for step in found)
