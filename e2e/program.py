@@ -48,8 +48,12 @@ class Program:
         self.process.stdin.flush()
 
     def stop(self) -> int:
-        """Ask the process to end, as the kubelet does; return its exit status. It is killed after 30 s, as there."""
+        """Ask the process to end, as the kubelet does; return its exit status."""
         self.send(signal.SIGTERM)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for the end of a process that was asked to; return its exit status. It is killed after 30 s."""
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:

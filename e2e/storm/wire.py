@@ -1,4 +1,4 @@
-"""A wire to the API server that can be cut: all connections through it end at once, and new ones come through."""
+"""A wire to the API server that can be cut, so that all connections end at once, or hold up those that come."""
 
 import asyncio
 import json
@@ -17,6 +17,9 @@ class Wire:
         self._there = urlsplit(url)
         self._open: set[asyncio.Task[None]] = set()  # one a connection
         self._server: asyncio.Server
+        self._free = asyncio.Event()  # new connections are carried
+        self._free.set()
+        self.held = asyncio.Event()  # a connection waits to be carried
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -31,6 +34,15 @@ class Wire:
         """End every connection that is open now."""
         for task in self._open:
             task.cancel()
+
+    def hold(self) -> None:
+        """Carry nothing on connections that come from now on, until `let_go`; what is open goes on."""
+        self._free.clear()
+        self.held.clear()
+
+    def let_go(self) -> None:
+        """Carry again what is held."""
+        self._free.set()
 
     def through(self, kubeconfig: Path) -> Path:
         """Return a copy of a kubeconfig that leads through the wire; the server's certificate is for its host."""
@@ -48,6 +60,9 @@ class Wire:
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         with suppress(OSError, asyncio.CancelledError):
+            if not self._free.is_set():
+                self.held.set()
+                await self._free.wait()
             there_reader, there_writer = await asyncio.open_connection(self._there.hostname, self._there.port)
             try:
                 async with asyncio.TaskGroup() as group:

@@ -1,74 +1,102 @@
-"""How the process ends, and what it does on a server that is not as new or as well as it could be."""
+"""How the process ends: what is in hand is finished, and nobody has to wait for a server that hangs."""
 
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from e2e.controller import Controller, service_account
+from e2e.controller import Controller
 from e2e.controlplane import Client, ControlPlane
-from tests.manager.objects import defaults, is_ready, request, request_path, template_path, vm, vm_path
+from e2e.storm.wire import Wire
+from tests.manager.objects import condition, is_ready, request, request_path, vm
 
-PROMISED = 5.0  # seconds from SIGTERM to the end
+pytestmark = pytest.mark.private
 
-
-@pytest.fixture
-async def server(private_server: Callable[..., ControlPlane]) -> ControlPlane:
-    return await asyncio.to_thread(private_server)
-
-
-@pytest.fixture
-async def client(server: ControlPlane) -> AsyncIterator[Client]:
-    async with server.client() as client:
-        yield client
+PROMISED = timedelta(seconds=5)  # from the first signal to the end
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.fixture(scope="module")
+def server(own_server: ControlPlane) -> ControlPlane:
+    return own_server
+
+
+@asynccontextmanager
+async def _hanging(server: ControlPlane) -> AsyncIterator[Callable[[], None]]:
+    """The server takes calls and answers none until it is told to go on, at the end at the latest."""
+
+    def go_on() -> None:
+        server.processes.signal("kube-apiserver", signal.SIGCONT)
+
+    server.processes.signal("kube-apiserver", signal.SIGSTOP)
+    try:
+        yield go_on
+    finally:
+        go_on()
+
+
+def _took(controller: Controller) -> timedelta:
+    """From "stopping" to "stopped", which is the last that is said."""
+    [stopping] = [line for line in controller.lines if line["message"] == "stopping"]
+    assert controller.lines[-1]["message"] == "stopped"
+    return datetime.fromisoformat(controller.lines[-1]["time"]) - datetime.fromisoformat(stopping["time"])
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 async def test_asked_to_end_it_ends_in_time_also_where_the_server_hangs(
-    server: ControlPlane, client: Client, number: signal.Signals
+    server: ControlPlane, kubeconfig: Path, client: Client, namespace: str, number: signal.Signals
 ) -> None:
-    kubeconfig = await asyncio.to_thread(service_account, server)
-    await client.create(vm("default"))
-    with Controller(kubeconfig) as controller:
-        await client.create(request("default"))
-        await client.until(request_path("default"), is_ready)
-        server.processes.signal("kube-apiserver", signal.SIGSTOP)
-        try:
+    await client.create(vm(namespace))
+    with Controller(kubeconfig, "--leader-elect", env={"POD_NAME": "pod"}) as controller:
+        await client.create(request(namespace))
+        await client.until(request_path(namespace), is_ready)
+        async with _hanging(server):
             controller.send(number)
-            assert await asyncio.to_thread(controller.process.wait, PROMISED + 1) == 0
-        finally:
-            server.processes.signal("kube-apiserver", signal.SIGCONT)
-    assert [line["message"] for line in controller.lines][-2:] == ["stopping", "stopped"]
+            assert await asyncio.to_thread(controller.end) == 0
+    assert _took(controller) < PROMISED
     assert controller.noise == []
 
 
-async def test_asked_twice_it_ends_at_once(server: ControlPlane, client: Client) -> None:
-    kubeconfig = await asyncio.to_thread(service_account, server)
-    await client.create(vm("default"))
-    with Controller(kubeconfig, "--workers=1") as controller:
-        server.processes.signal("kube-apiserver", signal.SIGSTOP)
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_what_is_in_hand_is_finished_and_what_is_not_is_left(
+    server: ControlPlane, kubeconfig: Path, client: Client, namespace: str, number: signal.Signals
+) -> None:
+    await client.create(vm(namespace))
+    async with Wire(server.url) as wire:
+        controller = Controller(wire.through(kubeconfig), "--workers=1")
+        await asyncio.to_thread(controller.__enter__)
         try:
+            wire.hold()
+            await client.create(request(namespace, "in-hand"))
+            await wire.held.wait()  # the one worker wants to read the VM
+            await client.create(request(namespace, "left"))
+            controller.send(number)
+            await asyncio.to_thread(controller.logged, lambda line: line["message"] == "stopping")
+        finally:
+            wire.let_go()
+            status = await asyncio.to_thread(controller.end)
+    assert status == 0
+    assert [line["in_hand"] for line in controller.lines if line["message"] == "stopping"] == [1]
+    said = {line["request"]: line["message"] for line in controller.lines if "request" in line}
+    assert said == {f"{namespace}/in-hand": "Rendered"}
+    assert is_ready(await client.get(request_path(namespace, "in-hand")))
+    assert condition(await client.get(request_path(namespace, "left"))) == {}
+    await client.delete(request_path(namespace, "left"))  # nor is the next test's controller to find it
+    assert _took(controller) < PROMISED
+
+
+async def test_asked_twice_it_ends_at_once(
+    server: ControlPlane, kubeconfig: Path, client: Client, namespace: str
+) -> None:
+    with Controller(kubeconfig, "--workers=1") as controller:
+        async with _hanging(server):
             controller.send(signal.SIGSTOP)  # both signals are there when it wakes, the second one after the first
             controller.send(signal.SIGTERM)
             controller.send(signal.SIGINT)
             controller.send(signal.SIGCONT)
-            assert await asyncio.to_thread(controller.process.wait, PROMISED) in {128 + 2, 128 + 15}
-        finally:
-            server.processes.signal("kube-apiserver", signal.SIGCONT)
-
-
-async def test_a_server_that_streams_no_lists_is_served_all_the_same(
-    private_server: Callable[..., ControlPlane],
-) -> None:
-    server = await asyncio.to_thread(private_server, apiserver_flags=["--feature-gates=WatchList=false"])
-    kubeconfig = await asyncio.to_thread(service_account, server)
-    async with server.client() as client:
-        await client.create(vm("default"))
-        await client.create(request("default", refreshPolicy="OnChange"))
-        with Controller(kubeconfig) as controller:
-            await client.until(request_path("default"), is_ready)
-            memory = {"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": "1Gi"}}}}}}}
-            await client.patch(vm_path("default"), memory)
-            await client.until(template_path("default"), lambda it: defaults(it)["REQUESTS_MEMORY"] == "1Gi")
-        assert [line for line in controller.lines if "in pages" in line["message"]]
+            assert await asyncio.to_thread(controller.end) in {128 + 2, 128 + 15}
+    assert controller.lines[-1]["message"] != "stopped"

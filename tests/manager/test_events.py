@@ -1,0 +1,27 @@
+"""What a user is told by events, on a real server."""
+
+import asyncio
+
+import pytest
+
+from e2e.controlplane import Client
+from tests.manager.objects import condition, is_ready, reason, request, request_path, vm
+
+
+@pytest.mark.usefixtures("controller")
+async def test_a_bad_outcome_is_told_once_as_a_warning_event(client: Client, namespace: str) -> None:
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
+    message = condition(found)["message"]
+    await client.patch(request_path(namespace), {"metadata": {"annotations": {"a": "note"}}})
+    await client.create(vm(namespace))
+    await client.until(request_path(namespace), is_ready)
+    events = f"/api/v1/namespaces/{namespace}/events"
+    async with asyncio.timeout(10):
+        async for event in client.watch(events, fieldSelector="involvedObject.name=request", resourceVersion="0"):
+            assert event["type"] == "ADDED"
+            break
+    [event] = (await client.get(events, fieldSelector="involvedObject.name=request"))["items"]
+    told = (event["type"], event["reason"], event["message"], event["count"])
+    assert told == ("Warning", "SourceNotFound", message, 1)
+    assert event["involvedObject"]["uid"] == found["metadata"]["uid"]

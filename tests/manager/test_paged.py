@@ -1,0 +1,41 @@
+"""An API server that streams no lists: they are read in pages."""
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from e2e.controller import ACCOUNT, NAMESPACE, Controller, service_account
+from e2e.controlplane import AUDIT_EVERY_CALL, ControlPlane
+from e2e.objects import post_all
+from tests.manager.objects import VMS, defaults, is_ready, request, request_path, template_path, vm, vm_path
+
+MANY = 600  # VMs: two pages
+
+
+async def test_a_server_that_streams_no_lists_is_served_all_the_same_also_where_one_page_is_not_all(
+    private_server: Callable[..., ControlPlane],
+) -> None:
+    flags = ["--feature-gates=WatchList=false"]
+    server = await asyncio.to_thread(private_server, apiserver_flags=flags, audit=AUDIT_EVERY_CALL, controllers=())
+    kubeconfig = await asyncio.to_thread(service_account, server)
+    async with server.client() as client:
+        names = [f"vm-{number:03}" for number in range(MANY)]
+        await post_all(client, f"{VMS}/namespaces/default/virtualmachines", (vm("default", name) for name in names))
+        for name in (names[0], names[-1]):  # of the first page and of the last
+            await client.create(request("default", name, source=name, refreshPolicy="OnChange"))
+        with Controller(kubeconfig) as controller:
+            assert f'atmpl_watch_objects{{stream="virtualmachines"}} {MANY}.0' in controller.ask("/metrics")[1]
+            for name in (names[0], names[-1]):
+                await client.until(request_path("default", name), is_ready)
+                memory = {"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": "1Gi"}}}}}}}
+                await client.patch(vm_path("default", name), memory)
+                await client.until(template_path("default", name), lambda it: defaults(it)["REQUESTS_MEMORY"] == "1Gi")
+        assert [line["stream"] for line in controller.lines if "in pages" in line["message"]]
+    pages = [
+        parse_qs(urlsplit(event["requestURI"]).query)
+        for event in server.audit_events()
+        if event["user"]["username"] == f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+        and event["requestURI"].startswith(f"{VMS}/virtualmachines?")
+        and event["verb"] == "list"
+    ]
+    assert ["continue" in page for page in pages] == [False, True]
