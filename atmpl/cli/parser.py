@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import atmpl
 from atmpl.cli import terminal
+from atmpl.cli.nearest import nearest
 
 WRONG_USAGE = 2
 
@@ -16,13 +17,16 @@ Turn a KubeVirt virtual machine into a template, and a template into virtual mac
 
 EPILOG = """\
 examples:
-  # a template of a virtual machine that runs on a cluster
-  kubectl get virtualmachine web -o yaml | atmpl render -
+  # a template of the virtual machine web, made by the cluster
+  atmpl create --vm web
 
-  # a virtual machine of that template, with one parameter of one's own
+  # the same without one that knows how: the template goes to a file
+  kubectl get virtualmachine web -o yaml | atmpl render - > web-template.yaml
+
+  # a virtual machine of that template, with more memory
   atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
-exit status:
+exit status, where a command's own help does not say more:
   0  done
   1  something was refused; standard error says what, and why
   2  wrong usage
@@ -61,7 +65,10 @@ class Parser(argparse.ArgumentParser):
             super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
-        """Say `message` and leave with 2."""
+        """Say `message` and leave with 2; of an option that there is not, what was most likely meant."""
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            message += nearest(unknown.split()[0].partition("=")[0], self._option_string_actions)
         terminal.error(message)
         sys.stderr.write(f"{self.prog} --help says what can be typed.\n")
         sys.exit(WRONG_USAGE)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from atmpl.cli import COMMANDS, controller, parser
+from atmpl.cli import COMMANDS, controller, create, parser
 from tests.cli.test_render import VM
 from tests.cli.typed import typed
 
@@ -39,7 +39,7 @@ def examples(epilog):
 
 
 PASTED = [
-    *examples(parser.EPILOG),
+    *(line for line in examples(parser.EPILOG) if line not in create.EPILOG),  # test_plugin.py pastes those
     *(line for name in ("render", "process") for line in examples(importlib.import_module(f"atmpl.cli.{name}").EPILOG)),
 ]
 

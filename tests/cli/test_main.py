@@ -89,9 +89,9 @@ WRONG = {
     "no command": ([], "error: no command given\n"),
     "a command misspelt": (["toi"], "error: toi is no command; did you mean toy?\n"),
     "a command like no other": (["zzz"], "error: zzz is no command\n"),
-    "an option nobody knows": (["--verbose"], "error: unrecognized arguments: --verbose\n"),
+    "an option nobody knows": (["--verbose"], "error: unrecognized arguments: --verbose; did you mean --version?\n"),
     "an option of the command nobody knows": (["toy", "--quiet"], "error: unrecognized arguments: --quiet\n"),
-    "an option abbreviated": (["toy", "--lou", "x"], "error: unrecognized arguments: --lou\n"),
+    "an option abbreviated": (["toy", "--lou", "x"], "error: unrecognized arguments: --lou; did you mean --loud?\n"),
 }
 
 
