@@ -1,15 +1,21 @@
 """The lease: of several replicas, the one that holds it works. coordination.k8s.io/v1.
 
 Safe without trusting anybody's clock. Whoever wants the lease waits `DURATION` from when it saw the last renewal, by
-its own monotonic clock; the holder, whose renewal was written before that, stops `DEADLINE` after it *began* to write
-it. So the holder has stopped before the lease can be another's, also where it was stopped (SIGSTOP). Every write
-names the version that it was judged by: of two that try at once, one gets a 409.
+its own clock, which only counts seconds; the holder, whose renewal was written before that, stops `DEADLINE` after it
+*began* to write it. So the holder has stopped before the lease can be another's, also where it was stopped (SIGSTOP).
+Every write names the version that it was judged by: of two that try at once, one gets a 409.
+
+What a person does to the lease changes none of this: where they empty, shorten or delete it, others wait as long as if
+the holder had just renewed it. Only a replica that has just started takes a lease that is not there for one that never
+was: whoever deletes it at that moment has two leaders until the next renewal, in 2 s.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import Random
 from typing import Any, NamedTuple
 
@@ -23,12 +29,21 @@ NAME = "atmpl-controller"  # of the lease; config/rbac allows no other
 DURATION = 15  # seconds without a renewal after which the lease is anybody's
 DEADLINE = 10.0  # seconds from one renewal within which the next must be written
 RETRY = 2.0  # seconds between two renewals, or two tries to get it
-TRY = 3.0  # seconds that one renewal may take: a connection that hangs is not to use up the deadline
+SOON = 0.1  # seconds until the next renewal where somebody edits the lease all the time
+TRY = 3.0  # seconds that one renewal, or one try, may take: a connection that hangs is not to use up the deadline
+RELEASED = 1  # leaseDurationSeconds of a lease that its holder let go; 0 is not legal
+LONGEST = 300.0  # seconds that are waited for a lease, whatever stands in it
+MOST_TRANSITIONS = 2**31 - 1
 IDENTITY_LIMIT = 100  # characters; it is part of a field manager's name, which may have 128
 MANAGER = "atmpl"  # the field manager of our writes
 
 
 log = logging.getLogger(__name__)
+
+
+def seconds() -> float:
+    """Return the seconds since some moment; where the system counts them, also those of a suspended machine."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _Record(NamedTuple):
@@ -38,6 +53,16 @@ class _Record(NamedTuple):
     holder: str  # nobody where empty
     duration: float  # seconds
     transitions: int
+
+    @property
+    def must_rest(self) -> float:
+        """For how many seconds it must not change before it is anybody's."""
+        if not self.holder and self.duration == RELEASED:
+            return 0.0
+        return min(max(self.duration, DURATION), LONGEST)
+
+
+_DELETED = _Record(version="", holder="", duration=DURATION, transitions=0)  # once a lease has been seen
 
 
 class Lease:
@@ -50,13 +75,13 @@ class Lease:
         identity: str,
         *,
         random: Random,
-        now: Callable[[], float],
+        now: Callable[[], float] = seconds,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._connection = connection
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
-        self._identity = identity[:IDENTITY_LIMIT]
+        self._identity = _short(identity)
         self._random = random
         self._now = now
         self._sleep = sleep
@@ -78,10 +103,12 @@ class Lease:
 
     async def hold(self) -> None:
         """Renew the lease for as long as that works; return when it is lost."""
+        pause = RETRY
         while True:
-            await self._sleep(min(RETRY, max(0.0, self._until - self._now())))
+            await self._sleep(min(pause, max(0.0, self._until - self._now())))
             if not self.is_held:
                 return
+            pause, before = RETRY, pause
             try:
                 async with asyncio.timeout(min(TRY, self._until - self._now())):
                     await self._renew()
@@ -90,6 +117,7 @@ class Lease:
                     self._trouble(f"another replica has it: {error}")
                     self._until = -1.0
                     return
+                pause = SOON if before == 0 else 0.0
             except (ClusterError, TimeoutError) as error:
                 self._trouble(str(error) or "no answer in time")
 
@@ -116,34 +144,47 @@ class Lease:
         if not self.is_held or self._seen is None:
             return
         self._until = -1.0
-        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._time()}
         try:
             async with asyncio.timeout(1):
-                await self._patch(self._seen.version, spec)
+                try:
+                    await self._let_go(self._seen)
+                except MovedError:  # by a renewal of ours that was broken off and yet written, say
+                    record = await self._read()
+                    if record is not None and record.holder == self._identity:
+                        await self._let_go(record)
         except (ClusterError, TimeoutError):
             pass  # it ends by itself
+
+    async def _let_go(self, record: _Record) -> None:
+        spec = {"holderIdentity": "", "leaseDurationSeconds": RELEASED, "renewTime": self._time()}
+        answer = await self._patch(record.version, spec)
+        if not answer.ok:
+            raise error_of(answer)
 
     async def _try(self) -> bool:
         began = self._now()
         try:
-            record = await self._read()
-            if record is None:
-                await self._create(began)
-            elif record.holder in {"", self._identity} or self._is_over(record):
-                await self._take(record, began)
+            async with asyncio.timeout(TRY):
+                record = await self._read()
+                if record is None and self._seen is None:
+                    await self._create(began)
+                elif record is not None and record.holder == self._identity:
+                    await self._take(record, began)
+                elif self._is_anybodys(record or _DELETED):
+                    await (self._take(record, began) if record else self._create(began))
         except MovedError:
             return False  # another replica was quicker
-        except ClusterError as error:
-            self._trouble(str(error))
+        except (ClusterError, TimeoutError) as error:
+            self._trouble(str(error) or "no answer in time")
             return False
         self.problem = ""
         return self.is_held
 
-    def _is_over(self, record: _Record) -> bool:
-        """Whether the holder has been silent for the lease's duration, as far as we have seen ourselves."""
+    def _is_anybodys(self, record: _Record) -> bool:
+        """Whether the lease was let go, or has rested for long enough, as far as we have seen ourselves."""
         if self._seen is None or self._seen.version != record.version:
             self._seen, self._seen_at = record, self._now()
-        return self._now() - self._seen_at >= record.duration
+        return self._now() - self._seen_at >= record.must_rest
 
     async def _read(self) -> _Record | None:
         answer = await self._connection.call("GET", self._path)
@@ -177,7 +218,7 @@ class Lease:
         now = self._time()
         spec = self._ours(now)
         if record.holder != self._identity:
-            spec |= {"acquireTime": now, "leaseTransitions": record.transitions + 1}
+            spec |= {"acquireTime": now, "leaseTransitions": min(record.transitions + 1, MOST_TRANSITIONS)}
         self._written(await self._patch(record.version, spec), began)
 
     async def _renew(self) -> None:
@@ -206,6 +247,13 @@ class Lease:
 
     def _time(self) -> str:
         return self._utc().strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # a MicroTime
+
+
+def _short(identity: str) -> str:
+    """Return an identity that fits: of names that only differ at their end, so do the short ones."""
+    if len(identity) <= IDENTITY_LIMIT:
+        return identity
+    return f"{identity[: IDENTITY_LIMIT - 17]}-{sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def _record(answer: Answer) -> _Record:

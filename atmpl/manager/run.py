@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ async def _serve(settings: Settings) -> int:
         if settings.leader_elect:
             apart = await stack.enter_async_context(Connection(found))  # renewals wait for nobody's calls
             where = settings.lease_namespace or own_namespace()
-            lease = Lease(apart, where, identity, random=random, now=time.monotonic)
+            lease = Lease(apart, where, identity, random=random)
         manager = Manager(connection, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
         probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
         try:

@@ -1,0 +1,164 @@
+"""A lease as an API server in memory keeps it, reached over a connection that has its troubles."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from atmpl.controller.cluster import UnavailableError
+from atmpl.kube.answer import Answer
+
+Fate = Callable[[Callable[[], Answer]], Awaitable[Answer]]  # what becomes of a call; the server's part is handed in
+
+
+def said(code: int, reason: str = "", message: str = "", **more: Any) -> Answer:
+    """A Status; plain text where there is no reason."""
+    status = {"kind": "Status", "code": code, "reason": reason, "message": message, **more}
+    return Answer(code, orjson.dumps(status) if reason else b"404 page not found\n")
+
+
+class LeaseApi:
+    """The one lease, and every version of it that there was."""
+
+    def __init__(self) -> None:
+        self.spec: dict[str, Any] | None = None  # None: there is no lease
+        self._version = 0
+        self._managers: dict[str, str] = {}  # who has applied
+        self.history: list[str] = []  # holder after each write
+
+    def write(self, spec: dict[str, Any] | None) -> None:
+        """Write it, as whoever may."""
+        self._version += 1
+        self.spec = spec
+        self.history.append((spec or {}).get("holderIdentity") or "")
+        if spec is None:
+            self._managers.clear()
+
+    def edit(self, **fields: Any) -> None:
+        """Edit it as a person does; a field that is None goes."""
+        if self.spec is not None:
+            edited = self.spec | fields
+            self.write({field: value for field, value in edited.items() if value is not None})
+
+    def handle(self, method: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Do what an API server does."""
+        sent = orjson.loads(body) if body else {}
+        if method == "PATCH" and "apply" in headers["Content-Type"]:
+            manager = query["fieldManager"]
+            if self.spec is not None and self._managers and manager not in self._managers:
+                return said(409, "Conflict", "conflicts with another manager")
+            self._managers[manager] = ""
+            self.write(sent["spec"])
+        elif self.spec is None:
+            return said(404, "NotFound", "not found", details={"kind": "leases"})
+        elif method == "PATCH":
+            if sent["metadata"]["resourceVersion"] != str(self._version):
+                return said(409, "Conflict", "the object has been modified")
+            self.write(self.spec | sent["spec"])
+        metadata = {"name": "atmpl-controller", "resourceVersion": str(self._version)}
+        return Answer(200, orjson.dumps({"metadata": metadata, "spec": self.spec}))
+
+
+class Way:
+    """A connection to it; `fates` says what becomes of call after call, and then all goes well."""
+
+    def __init__(self, api: LeaseApi, *fates: Fate) -> None:
+        self.api = api
+        self.fates = list(fates)
+        self.calls: list[str] = []
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        assert path == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/atmpl-controller"
+        self.calls.append(method)
+        fate = self.fates.pop(0) if self.fates else well
+        return await fate(lambda: self.api.handle(method, query or {}, headers or {}, body))
+
+
+async def well(server: Callable[[], Answer]) -> Answer:
+    """It takes a moment."""
+    await asyncio.sleep(0.01)
+    answer = server()
+    await asyncio.sleep(0.01)
+    return answer
+
+
+def refused(answer: Answer) -> Fate:
+    async def fate(_: Callable[[], Answer]) -> Answer:
+        await asyncio.sleep(0.01)
+        return answer
+
+    return fate
+
+
+def slow(before: float, after: float) -> Fate:
+    """Done after so many seconds, and answered after so many more."""
+
+    async def fate(server: Callable[[], Answer]) -> Answer:
+        await asyncio.sleep(before)
+        answer = server()
+        await asyncio.sleep(after)
+        return answer
+
+    return fate
+
+
+async def unsent(_: Callable[[], Answer]) -> Answer:
+    raise UnavailableError("refused")
+
+
+async def hangs(_: Callable[[], Answer]) -> Answer:
+    await asyncio.sleep(30)
+    raise UnavailableError("timeout")
+
+
+async def done_but_hangs(server: Callable[[], Answer]) -> Answer:
+    server()
+    return await hangs(server)
+
+
+async def lost(server: Callable[[], Answer]) -> Answer:
+    """Done, and the answer lost."""
+    server()
+    raise UnavailableError("reset")
+
+
+async def garbled(server: Callable[[], Answer]) -> Answer:
+    """Done, and something else answers."""
+    server()
+    return Answer(200, b"<html>login</html>")
+
+
+FATES: dict[str, Fate] = {
+    "401": refused(said(401, "Unauthorized")),
+    "403": refused(said(403, "Forbidden", "no")),
+    "403 of a terminating namespace": refused(
+        said(403, "Forbidden", "no", details={"causes": [{"reason": "NamespaceTerminating"}]})
+    ),
+    "404": refused(said(404, "NotFound", "no", details={"kind": "leases"})),
+    "404 of the namespace": refused(said(404, "NotFound", "no", details={"kind": "namespaces"})),
+    "plain 404": refused(said(404)),
+    "409": refused(said(409, "Conflict", "moved")),
+    "422": refused(said(422, "Invalid", "no", details={"kind": "Lease"})),
+    "429": refused(said(429, "TooManyRequests", "later", details={"retryAfterSeconds": 3})),
+    "500": refused(said(500, "InternalError", "oh")),
+    "503": refused(said(503, "ServiceUnavailable")),
+    "garbage": refused(Answer(200, b"<html>login</html>")),
+    "an object of nothing": refused(Answer(200, b'{"metadata": {}}')),
+    "reset": unsent,
+    "timeout": hangs,
+    "done, but hangs": done_but_hangs,
+    "done, but the answer lost": lost,
+    "done, but something else answers": garbled,
+    "slow to be done": slow(2.5, 0.0),
+    "slow to be answered": slow(0.0, 2.5),
+    "slower than may be": slow(8.0, 8.0),
+}

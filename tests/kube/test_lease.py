@@ -1,0 +1,509 @@
+"""The lease under the virtual clock: whatever happens to a call, a clock or the lease itself, one leads at a time."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atmpl.kube.answer import Answer
+from atmpl.kube.lease import DEADLINE, DURATION, RETRY, Lease
+from tests import clock
+from tests.clock import virtual
+from tests.kube.lease_api import FATES, Fate, LeaseApi, Way, hangs, lost, said, slow, unsent, well
+
+MICROTIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+YEARS = 3 * 365 * 86400.0  # seconds
+
+
+class Replica:
+    """A process that works while it leads, as manager.py has it."""
+
+    def __init__(self, api: LeaseApi, name: str, *fates: Fate, started_at: float = 0.0, rate: float = 1.0) -> None:
+        self.way = Way(api, *fates)
+        self.lease = Lease(
+            self.way,  # type: ignore[arg-type] # as much of a connection as a lease uses
+            "ns",
+            name,
+            random=Random(1),
+            now=lambda: started_at + clock.now() * rate,  # its own clock, which may go fast or slow
+            sleep=self._sleep,
+            utc=clock.utcnow,
+        )
+        self.stopped_until = 0.0  # SIGSTOP: it does nothing before that
+        self.led: list[float] = []  # when it began to lead
+        self.lost: list[float] = []  # when it knew that it no longer does
+        self.overlaps: list[float] = []  # when another led as well; see `watched`
+        self._task: asyncio.Task[None]
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await asyncio.sleep(max(0.0, self.stopped_until - clock.now()))
+
+    async def _run(self) -> None:
+        while True:
+            await self.lease.acquire()
+            self.led.append(clock.now())
+            await self.lease.hold()
+            self.lost.append(clock.now())
+
+    def start(self) -> "Replica":
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def kill(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def stop(self) -> None:
+        await self.kill()
+        await self.lease.release()
+
+    @property
+    def leads(self) -> bool:
+        return self.lease.is_held
+
+
+async def until(condition: Callable[[], bool], within: float) -> float:
+    """Wait; return for how long."""
+    began = clock.now()
+    while not condition():
+        assert clock.now() - began < within, f"not within {within} s"
+        await asyncio.sleep(min(0.05, within / 10))
+    return clock.now() - began
+
+
+# --- the usual
+
+
+@virtual
+async def test_the_first_one_leads_at_once_and_renews_every_two_seconds() -> None:
+    api = LeaseApi()
+    one = Replica(api, "one").start()
+    await until(lambda: one.leads, 0.1)
+    assert api.spec is not None
+    assert api.spec == {
+        "holderIdentity": "one",
+        "leaseDurationSeconds": 15,
+        "acquireTime": api.spec["acquireTime"],
+        "renewTime": api.spec["acquireTime"],
+        "leaseTransitions": 0,
+    }
+    await asyncio.sleep(60)
+    assert 28 <= len(api.history) <= 31
+    assert api.spec["renewTime"] > api.spec["acquireTime"]
+    await one.stop()
+
+
+@virtual
+async def test_another_takes_over_within_three_seconds_of_a_clean_stop() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(100)
+    assert not two.leads
+    await one.stop()
+    assert not one.leads
+    assert await until(lambda: two.leads, 3) > 0
+    assert api.spec is not None
+    assert (api.spec["holderIdentity"], api.spec["leaseTransitions"]) == ("two", 1)
+    await two.stop()
+
+
+@virtual
+async def test_another_takes_over_within_twenty_seconds_of_a_kill_and_not_before_the_lease_is_over() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(100)
+    await one.kill()
+    assert await until(lambda: two.leads, 20) > DEADLINE
+    await two.stop()
+
+
+@virtual
+async def test_a_restarted_container_goes_on_with_its_own_lease() -> None:
+    api = LeaseApi()
+    before = Replica(api, "pod").start()
+    await asyncio.sleep(10)
+    await before.kill()
+    acquired = (api.spec or {})["acquireTime"]
+    again = Replica(api, "pod").start()
+    await until(lambda: again.leads, 0.1)
+    assert ((api.spec or {})["acquireTime"], (api.spec or {})["leaseTransitions"]) == (acquired, 0)
+    await again.stop()
+
+
+def test_names_that_differ_at_their_end_alone_are_two() -> None:
+    async def identity(name: str) -> str:
+        return Replica(LeaseApi(), name).lease._identity
+
+    long = ["x" * 200 + end for end in "ab"]
+    first, second = (clock.run(identity(name)) for name in long)
+    assert first != second
+    assert (len(first), len(second)) == (100, 100)
+    assert clock.run(identity("x" * 100)) == "x" * 100
+
+
+@virtual
+async def test_a_release_that_meets_a_renewal_of_its_own_lets_go_all_the_same() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    one.way.fates = [slow(0.0, 1.0)]  # the next renewal is written, and broken off before its answer comes
+    await until(lambda: len(api.history) == 2, 5)
+    await one.stop()
+    await until(lambda: two.leads, 3)
+    await two.stop()
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+def test_a_release_raises_nothing_and_takes_a_second_at_most(fate: Fate) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        one = Replica(api, "one").start()
+        await until(lambda: one.leads, 1)
+        await one.kill()
+        one.way.fates = [fate]
+        began = clock.now()
+        await one.lease.release()
+        assert clock.now() - began <= 1
+        assert not one.leads
+
+    clock.run(test())
+
+
+@virtual
+async def test_what_is_not_held_is_not_released() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(5)
+    await two.stop()
+    assert set(api.history) == {"one"}
+    await one.stop()
+
+
+# --- each call, and each fate
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+@pytest.mark.parametrize("call", range(3))
+def test_whatever_becomes_of_a_call_before_it_leads_it_leads_in_the_end(fate: Fate, call: int) -> None:
+    async def test() -> None:
+        one = Replica(LeaseApi(), "one", *[well] * call, fate).start()
+        await until(lambda: one.leads, DURATION + 3 * RETRY + 4)
+        await asyncio.sleep(30)
+        assert one.leads
+        await one.stop()
+
+    clock.run(test())
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+def test_whatever_becomes_of_one_renewal_it_goes_on_leading(fate: Fate) -> None:
+    async def test() -> None:
+        one = Replica(LeaseApi(), "one").start()
+        await until(lambda: one.leads, 1)
+        one.way.fates = [fate]
+        await asyncio.sleep(60)
+        assert (one.lost, len(one.led)) == ([], 1)
+        assert one.lease.problem == ""
+        await one.stop()
+
+    clock.run(test())
+
+
+NEVER = {name: fate for name, fate in FATES.items() if not name.startswith(("slow to", "409"))}
+
+
+@pytest.mark.parametrize("fate", NEVER.values(), ids=NEVER)
+def test_where_no_renewal_succeeds_it_stops_ten_seconds_after_it_began_the_last_one_that_did(
+    fate: Fate, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        one = Replica(LeaseApi(), "one").start()
+        await until(lambda: one.leads, 1)
+        began = clock.now()
+        one.way.fates = [fate] * 1000
+        await until(lambda: bool(one.lost), DEADLINE + 0.1)
+        assert not one.leads
+        assert clock.now() - began <= DEADLINE + 0.02
+        assert "lease" in caplog.messages  # and why
+        await one.kill()
+
+    clock.run(test())
+
+
+@virtual
+async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
+    one = Replica(LeaseApi(), "one").start()
+    await until(lambda: one.leads, 1)
+    one.way.fates = [hangs]
+    await asyncio.sleep(60)
+    assert one.lost == []
+    await one.stop()
+
+
+@virtual
+async def test_a_trouble_is_said_once_and_forgotten_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    one = Replica(LeaseApi(), "one", *[FATES["403"]] * 20).start()
+    await asyncio.sleep(20)
+    assert one.lease.problem == "no"
+    assert [vars(record)["why"] for record in caplog.records] == ["no"]
+    await until(lambda: one.leads, 60)
+    assert one.lease.problem == ""
+    await one.stop()
+
+
+# --- clocks
+
+
+@virtual
+async def test_the_time_of_day_that_others_write_counts_for_nothing() -> None:
+    for skewed in (clock.utcnow().strftime(MICROTIME), "1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00Z"):
+        api = LeaseApi()
+        api.write({"holderIdentity": "other", "leaseDurationSeconds": 15, "renewTime": skewed})
+        one = Replica(api, "one").start()
+        waited = await until(lambda: one.leads, 20)  # noqa: B023 - it is awaited here
+        assert DURATION <= waited <= DURATION + RETRY + 0.1
+        await one.kill()
+
+
+MALFORMED: dict[str, dict[str, Any]] = {
+    "no times at all": {"holderIdentity": "other", "leaseDurationSeconds": 15},
+    "times that are none": {"holderIdentity": "other", "renewTime": "soon", "acquireTime": 5},
+    "no duration": {"holderIdentity": "other"},
+    "a duration of a second": {"holderIdentity": "other", "leaseDurationSeconds": 1},
+    "a duration below nothing": {"holderIdentity": "other", "leaseDurationSeconds": -5},
+    "a duration that is a text": {"holderIdentity": "other", "leaseDurationSeconds": "15"},
+    "a duration that is true": {"holderIdentity": "other", "leaseDurationSeconds": True},
+    "a holder that is a number": {"holderIdentity": 5},
+    "no holder": {"leaseDurationSeconds": 15},
+    "a holder that somebody emptied": {"holderIdentity": "", "leaseDurationSeconds": 15},
+    "nothing": {},
+    "as many transitions as there may be": {"holderIdentity": "other", "leaseTransitions": 2**31 - 1},
+    "transitions that are none": {"holderIdentity": "other", "leaseTransitions": "x"},
+}
+
+
+@pytest.mark.parametrize("spec", MALFORMED.values(), ids=MALFORMED)
+def test_whatever_stands_in_the_lease_it_is_taken_when_it_has_rested_for_fifteen_seconds(spec: dict[str, Any]) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        api.write(spec)
+        one = Replica(api, "one").start()
+        waited = await until(lambda: one.leads, 20)
+        assert DURATION <= waited <= DURATION + RETRY + 0.1
+        assert 0 <= (api.spec or {})["leaseTransitions"] < 2**31
+        await one.stop()
+
+    clock.run(test())
+
+
+@virtual
+async def test_a_longer_lease_is_waited_for_and_an_endless_one_for_five_minutes() -> None:
+    for written, waits in ((60, 60), (10**9, 300)):
+        api = LeaseApi()
+        api.write({"holderIdentity": "other", "leaseDurationSeconds": written})
+        one = Replica(api, "one").start()
+        await asyncio.sleep(waits - 1)
+        assert not one.leads
+        await until(lambda: one.leads, 2 * RETRY)  # noqa: B023 - it is awaited here
+        await one.kill()
+
+
+@virtual
+async def test_a_process_that_was_stopped_knows_when_it_wakes_that_it_leads_no_more() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(10)
+    one.stopped_until = clock.now() + 30
+    await asyncio.sleep(DEADLINE + RETRY)
+    assert not one.leads  # and no worker of its takes a step: it asks before each
+    await until(lambda: two.leads, 10)
+    await asyncio.sleep(60)
+    assert (len(one.lost), one.leads, two.leads) == (1, False, True)
+    await one.stop()
+    await two.stop()
+
+
+# --- a person's hands
+
+
+EDITS: dict[str, Callable[[LeaseApi], None]] = {
+    "an annotation": lambda api: api.edit(),
+    "another holder": lambda api: api.edit(holderIdentity="somebody"),
+    "no holder": lambda api: api.edit(holderIdentity=""),
+    "no holder at all": lambda api: api.edit(holderIdentity=None),
+    "a short duration": lambda api: api.edit(leaseDurationSeconds=1),
+    "a time long past": lambda api: api.edit(renewTime="1970-01-01T00:00:00.000000Z"),
+    "a time to come": lambda api: api.edit(renewTime="2999-01-01T00:00:00.000000Z"),
+    "no spec": lambda api: api.write({}),
+    "deleted": lambda api: api.write(None),
+}
+
+
+class Watched(Lease):
+    """Tells when it has come to be held, or stays so."""
+
+    met: Callable[[], None]
+
+    def _written(self, answer: Answer, began: float) -> None:
+        super()._written(answer, began)
+        self.met()
+
+
+def watched(*replicas: Replica) -> tuple[Replica, ...]:
+    """See to it that no two of them ever lead at one moment: who leads does so from a write of its own on."""
+    overlaps: list[float] = []
+
+    def met() -> None:
+        if sum(replica.leads for replica in replicas) > 1:
+            overlaps.append(clock.now())
+
+    for replica in replicas:
+        replica.overlaps = overlaps
+        replica.lease.__class__ = Watched
+        replica.lease.met = met  # type: ignore[attr-defined]
+    return replicas
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_whatever_a_person_does_to_the_lease_two_never_lead_and_one_does_in_the_end(
+    edit: Callable[[LeaseApi], None],
+) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        one, two = replicas = watched(Replica(api, "one"), Replica(api, "two"))
+        one.start()
+        await until(lambda: one.leads, 1)
+        two.start()
+        await asyncio.sleep(5.5)
+        edit(api)
+        await asyncio.sleep(45)
+        assert one.leads != two.leads
+        for replica in replicas:
+            assert replica.overlaps == []
+            await replica.stop()
+
+    clock.run(test())
+
+
+@virtual
+async def test_edits_all_the_time_do_not_keep_the_holder_from_renewing() -> None:
+    api = LeaseApi()
+    one = Replica(api, "one").start()
+    await until(lambda: one.leads, 1)
+    for _ in range(600):
+        await asyncio.sleep(0.1)
+        api.edit()
+    assert one.lost == []
+    await one.stop()
+
+
+# --- two at a time, in any order of things
+
+
+KINDS = st.sampled_from([well, well, *FATES.values()])
+LATENCY = st.builds(slow, st.floats(0, 4), st.floats(0, 4))
+WAYS = st.lists(KINDS | LATENCY, max_size=40)
+MOVES = st.one_of(
+    st.tuples(st.just("edit"), st.sampled_from(list(EDITS))),
+    st.tuples(st.just("stop"), st.sampled_from([0, 1]), st.floats(1, 40)),
+    st.tuples(st.just("restart"), st.sampled_from([0, 1])),
+    st.tuples(st.just("leave"), st.sampled_from([0, 1])),
+)
+SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ways=st.tuples(WAYS, WAYS), schedule=SCHEDULES, rates=st.tuples(st.floats(0.98, 1.02), st.floats(0.98, 1.02)))
+def test_two_never_lead_at_one_moment(
+    ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
+) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        api.write({"holderIdentity": "", "leaseDurationSeconds": 1})
+        replicas = watched(
+            Replica(api, "one", *ways[0], rate=rates[0]), Replica(api, "two", *ways[1], started_at=YEARS, rate=rates[1])
+        )
+        for replica in replicas:
+            replica.start()
+        for pause, (move, *args) in schedule:
+            await asyncio.sleep(pause)
+            await _moved(api, replicas, move, args)
+        await asyncio.sleep(max(0.0, *(replica.stopped_until - clock.now() for replica in replicas)))
+        for replica in replicas:
+            replica.way.fates.clear()
+        await until(lambda: any(replica.leads for replica in replicas), 40 + DURATION + 2 * RETRY)
+        for replica in replicas:
+            assert replica.overlaps == []
+            assert not replica._task.done()
+            await replica.stop()
+
+    async def _moved(api: LeaseApi, replicas: tuple[Replica, ...], move: str, args: list[Any]) -> None:
+        match move, args:
+            case "edit", [name]:
+                EDITS[name](api)
+            case "stop", [place, seconds]:
+                replicas[place].stopped_until = clock.now() + seconds
+            case "restart", [place]:
+                await replicas[place].kill()
+                replicas[place].start()
+            case "leave", [place]:
+                await replicas[place].stop()
+                replicas[place].start()
+
+    clock.run(test())
+
+
+def test_two_that_lead_at_one_moment_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        one, two = watched(Replica(api, "one"), Replica(api, "two"))
+        one.start()
+        await until(lambda: one.leads, 1)
+        two.start()
+        one.way.fates = [unsent] * 10
+        await until(lambda: bool(one.overlaps), 10)
+        await one.kill()
+        await two.kill()
+
+    monkeypatch.setattr("atmpl.kube.lease.DURATION", 1)
+    clock.run(test())
+
+
+@virtual
+async def test_the_answer_to_a_first_write_that_was_lost_is_found_again() -> None:
+    api = LeaseApi()
+    one = Replica(api, "one", well, lost).start()
+    await until(lambda: one.leads, RETRY + 1)
+    assert set(api.history) == {"one"}
+    await one.stop()
+
+
+@virtual
+async def test_of_two_that_start_together_one_leads() -> None:
+    for begins in (0.0, 0.005, 0.01, 0.015):
+        api = LeaseApi()
+        one, two = Replica(api, "one").start(), Replica(api, "two")
+        await asyncio.sleep(begins)
+        two.start()
+        await asyncio.sleep(30)
+        assert (one.leads, two.leads) == (True, False)
+        await one.stop()
+        await two.stop()
+
+
+def test_a_plain_404_says_nothing_of_the_lease() -> None:
+    assert said(404).body == b"404 page not found\n"
