@@ -21,7 +21,7 @@ from atmpl.controller.status import next_status
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN = 60.0  # seconds between two looks at a request whose namespace is said to be on its way out
+LOOK_AGAIN = 180.0  # seconds between two looks at a request whose namespace is said to be on its way out
 
 
 class Turn(NamedTuple):

@@ -51,11 +51,11 @@ def _of_template(call: Call, before: Object | None, after: Object | None, server
     if after is None:
         return "deleted a template"
     if before is None:
-        made = after["metadata"]
-        known = {event.last["metadata"]["uid"] for event in server.events if event.place.resource is REQUESTS}
-        if _owner(after) not in known or REQUEST not in made["annotations"]:
-            return "made a template for nobody"
-        return None
+        owner = _owner(after)
+        ever = (event.after or event.before for event in reversed(server.events) if event.place.resource is REQUESTS)
+        return (
+            None if any(shown and shown["metadata"]["uid"] == owner for shown in ever) else "made a template for nobody"
+        )
     judged = before["metadata"]
     tests = [
         {"op": "test", "path": f"/metadata/{field}", "value": judged[field]} for field in ("uid", "resourceVersion")

@@ -35,7 +35,7 @@ MEANINGS: dict[str, tuple[ClusterError, Outcome]] = {
         ForbiddenError("cannot create"),
         Retry(Reason.FORBIDDEN, "The controller may not do this: cannot create"),
     ),
-    "a namespace on its way out": (TerminatingError("team-a"), Gone(60.0)),
+    "a namespace on its way out": (TerminatingError("team-a"), Gone(180.0)),
     "another object than was judged": (MovedError("modified"), Moved("modified")),
     "a name that was taken meanwhile": (TakenError("exists"), Moved("exists")),
     "an object that is refused": (InvalidError("no"), Retry(Reason.FAILED, "The API server refused: no")),

@@ -1,0 +1,166 @@
+"""Flood: one that fails harms no other, and costs little itself; what changes all the time is followed once a second."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+
+from atmpl.controller.key import Key
+from atmpl.kube.queue import MOVED_WAITS
+from tests import clock
+from tests.controller.fates import FATES, Call, Fate
+from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
+from tests.controller.model import Event
+from tests.controller.objects import NAMESPACE, a_request, a_vm, reason, with_memory
+from tests.controller.telling import GOLDEN, VM, memory, rendered
+from tests.controller.world import Plan, World, nothing_happens
+
+HOUR = 3600.0
+MANY = 1_000
+POISONED = Key(NAMESPACE, "poisoned")
+
+
+def always(word: str, fate: Fate, name: str = "vm") -> Plan:
+    """Let every such call meet this fate."""
+    return lambda call: fate if call.word == word and (word != "GET vm" or call.place.key.name == name) else None
+
+
+async def ticks(seconds: float, each: float = 0.01) -> AsyncIterator[int]:
+    """Count a hundred times a second."""
+    for number in range(round(seconds / each)):
+        yield number
+        await asyncio.sleep(each)
+
+
+# One among many
+
+
+async def seconds_for_many(plan: Plan) -> float:
+    """Return how long a thousand requests take beside one whose VM cannot be read, and which is woken all the time."""
+    world = World(plan, workers=64)
+    queue = world.start().manager.queue
+    world.server.create(a_vm())
+    world.server.create(a_vm("poison"))
+    world.server.create(a_request("poisoned", vm="poison", target="poisoned"))
+    await world.settle(100)
+    ready: list[float] = []
+
+    def on(event: Event) -> None:
+        if event.place.resource is REQUESTS and event.after and reason(event.after) == "Rendered":
+            ready.append(clock.now())
+
+    world.server.listeners.append(on)
+    began = clock.now()
+    for number in range(MANY):
+        world.server.create(a_request(f"request{number}", target=f"template{number}"))
+    async for _ in ticks(2.0):
+        queue.add(POISONED)
+    assert len(ready) == MANY
+    await world.stop()
+    return ready[-1] - began
+
+
+@pytest.fixture(scope="module")
+def seconds_without() -> float:
+    return clock.run(seconds_for_many(nothing_happens))
+
+
+@pytest.mark.parametrize("fate", ["500", "timeout"])
+def test_one_poisoned_vm_among_a_thousand_good_ones_does_not_slow_them(fate: str, seconds_without: float) -> None:
+    poison = always("GET vm", FATES[fate], "poison")
+    assert clock.run(seconds_for_many(poison)) <= 1.05 * seconds_without
+
+
+# One that fails for ever
+
+
+ENDLESS = ["400", "401", "403", "403 of a terminating namespace", "409", "410", "422", "429", "500", "503", "504"]
+ENDLESS += ["a page of HTML", "reset", "timeout"]
+WORDS = {"the read of the VM": "GET vm", "the template": "POST template", "the status": "PATCH status"}
+
+
+@pytest.mark.parametrize("what", WORDS)
+@pytest.mark.parametrize("name", ENDLESS)
+@clock.virtual
+async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_hour(name: str, what: str) -> None:
+    world = World(always(WORDS[what], FATES[name]))
+    world.start()
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    await world.settle(HOUR)
+    tries = [call for call in world.calls if call.word == WORDS[what] and (call.cached or call.word != "GET vm")]
+    await world.stop()
+    at_once = len(MOVED_WAITS) if name == "409" else 0  # judged anew at once, a few times, before that counts as failed
+    assert len(tries) <= 20 + at_once
+    assert world.writes["PATCH status"] <= 1
+
+
+# What changes all the time
+
+
+@clock.virtual
+async def test_a_vm_that_is_edited_a_hundred_times_a_second_is_rendered_once_a_second_and_ends_at_the_last_edit() -> (
+    None
+):
+    world = World()
+    world.start()
+    world.server.create(a_vm())
+    world.server.create(a_request(refreshPolicy="OnChange"))
+    await world.settle()
+    before, made = world.writes.copy(), len(world.calls)
+    async for number in ticks(10.0):
+        world.server.edit(VMS, VM, with_memory(f"{number}Mi"))
+    during = [call.word for call in world.calls[made:]]
+    await world.settle()
+    assert 9 <= during.count("GET vm") <= 11
+    assert world.writes["PATCH template"] - before["PATCH template"] <= 12
+    assert world.writes["PATCH status"] - before["PATCH status"] <= 12
+    assert memory(rendered(world)) == "999Mi"
+    await world.stop()
+
+
+@clock.virtual
+async def test_a_template_that_is_spoiled_a_hundred_times_a_second_is_repaired_once_a_second_and_ends_well() -> None:
+    world = World()
+    world.start()
+    world.server.create(a_vm())
+    world.server.create(a_request(refreshPolicy="OnChange"))
+    await world.settle()
+    async for _ in ticks(10.0):
+        world.server.edit(TEMPLATES, GOLDEN, {"parameters": []})
+    await world.settle()
+    assert world.writes["PATCH template"] <= 12
+    assert memory(rendered(world)) == "128Mi"
+    await world.stop()
+
+
+@clock.virtual
+async def test_a_request_that_waits_for_its_vm_does_not_wait_a_second_longer() -> None:
+    world = World()
+    world.start()
+    world.server.create(a_request())
+    await world.settle(0.1)
+    assert reason(world.request()) == "SourceNotFound"
+    world.server.create(a_vm())
+    await world.settle(0.1)
+    rendered(world)
+    await world.stop()
+
+
+@clock.virtual
+async def test_a_server_that_asks_to_be_left_alone_is_left_alone_whoever_wakes_the_request() -> None:
+    times: list[float] = []
+    world = World(lambda call: FATES["429"] if call.word == "GET vm" else None)
+
+    async def note(_: Call) -> None:
+        times.append(clock.now())
+
+    world.before = note
+    world.start()
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    async for number in ticks(20.0):
+        world.server.edit(VMS, VM, with_memory(f"{number}Mi"))
+    await world.stop()
+    assert [round(later - earlier) for earlier, later in pairwise(times)] == [7, 7]

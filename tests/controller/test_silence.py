@@ -1,0 +1,102 @@
+"""Silence: a cluster in which all is done costs nothing, however often its streams are lost and its lists read again."""
+
+from typing import NamedTuple
+
+import pytest
+
+from tests import clock
+from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
+from tests.controller.model import ApiServer
+from tests.controller.objects import a_request, a_vm, key_of, reason
+from tests.controller.world import Replica, World
+
+MANY, VMS_OF_THEM = 1_000, 50
+LISTS = 100
+
+
+class Served(NamedTuple):
+    """An API server with many requests that have all been served."""
+
+    policy: str
+    server: ApiServer
+
+
+async def served(policy: str) -> Served:
+    world = World(workers=64)
+    replica = world.start()
+    for number in range(VMS_OF_THEM):
+        world.server.create(a_vm(f"vm{number}"))
+    for number in range(MANY):
+        name = f"request{number}"
+        world.server.create(a_request(name, vm=f"vm{number % VMS_OF_THEM}", target=name, refreshPolicy=policy))
+    await world.settle(60)
+    assert {reason(found) for found in world.all(REQUESTS)} == {"Rendered"}
+    assert world.writes == {"POST template": MANY, "PATCH status": MANY}
+    assert is_quiet(replica)
+    await world.stop()
+    return Served(policy, world.server)
+
+
+@pytest.fixture(scope="module", params=["Once", "OnChange"])
+def all_done(request: pytest.FixtureRequest) -> Served:
+    return clock.run(served(request.param))
+
+
+def started(done: Served) -> tuple[World, Replica]:
+    """Return a world in which all has been done, and a controller that has just started."""
+    world = World(workers=64)
+    world.server.objects = dict(done.server.objects)
+    world.server.events = list(done.server.events)
+    world.server.version = done.server.version
+    return world, world.start()
+
+
+def is_quiet(replica: Replica) -> bool:
+    queue = replica.manager.queue
+    return queue.settled and queue.delayed == 0
+
+
+@clock.virtual
+async def test_a_controller_that_starts_where_all_is_done_makes_not_one_call(all_done: Served) -> None:
+    world, replica = started(all_done)
+    await world.settle()
+    assert world.calls == []
+    assert is_quiet(replica)
+    await world.stop()
+
+
+@clock.virtual
+async def test_a_hundred_lists_of_a_thousand_finished_requests_wake_nobody(all_done: Served) -> None:
+    world, replica = started(all_done)
+    await world.settle(1)
+    adds = replica.manager.queue.adds
+    for number in range(LISTS):
+        replica.list()
+        if number % 10 == 0:
+            await world.settle(1)
+    await world.settle()
+    assert world.calls == []
+    assert is_quiet(replica)
+    assert replica.manager.queue.adds == adds
+    await world.stop()
+
+
+@clock.virtual
+async def test_streams_that_are_lost_again_and_again_while_others_write_cost_not_one_call(all_done: Served) -> None:
+    """Between two lists (410) everything has another version: a VM's status churns, users label what is theirs."""
+    world, replica = started(all_done)
+    replica.asleep = True  # nothing but lists comes through
+    for number in range(10):
+        for vm in world.all(VMS):
+            world.server.edit(VMS, key_of(vm), {"status": {"ready": number % 2 == 0}}, status=True)
+        labels = {"metadata": {"labels": {"storm": str(number)}}}
+        for found in world.all(REQUESTS)[number::20]:
+            world.server.edit(REQUESTS, key_of(found), labels)
+        if all_done.policy == "Once":
+            for template in world.all(TEMPLATES)[number::20]:
+                world.server.edit(TEMPLATES, key_of(template), labels)
+        replica.list()
+        await world.settle(1)
+    assert world.calls == []
+    assert is_quiet(replica)
+    await world.stop()
