@@ -11,7 +11,14 @@ that `atmpl render` never pays for the cluster's side. Such a module has exactly
         # Do it and return the exit status: 0 done, 1 something was refused. Raise CommandError for what a person must
         # mend, UsageError where only the whole line shows that it is wrong.
 
-A new command is one module and one line of the table.
+A new command is one module and one line of the table. What the commands share:
+
+- in: inputs.py, documents.py and yaml/ (files), choices.py (how a template is to be made), values.py (parameters),
+  flags.py (kubectl's options), durations.py;
+- out: outputs.py (objects), table.py (parameters), terminal.py (all that a person is told), spinner.py, parser.py (help
+  and wrong usage), nearest.py, errors.py;
+- the cluster's side, imported only inside `run`: cluster.py (calls, and their errors as sentences), creation.py with
+  follow.py and reasons.py (`create`), comparands.py (`diff`, whose comparison is drift.py).
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -139,8 +140,7 @@ class Creation:
         else:
             self._print({}, named, f"is made, with {status['parameters']} parameters")
         if self._args.output is None:
-            said = advice(last.reason)
-            self._type(said.remedy, said)
+            self._advise(advice(last.reason))
         return 0
 
     async def _template(self, api: Api) -> dict[str, Any]:
@@ -157,21 +157,21 @@ class Creation:
         said = advice(last.reason)
         because = f" ({last.reason})" if last.reason else ""
         terminal.error(f"not there after {self._args.timeout:g} s: {self._fill(said.sentence)}{because}")
-        if not last.reason:
-            self._type(said.remedy, said)
+        if not last.reason:  # else it was told when it came
+            self._advise(said)
         self._stays()
         return NOT_IN_TIME
 
-    def _explain(self, now: State, say: Any) -> None:
+    def _explain(self, now: State, say: Callable[[str], None]) -> None:
         """Say what a reason means, and what to do."""
         said = advice(now.reason)
         say(f"{self._fill(said.sentence)} ({now.reason})")
         if said.quotes and now.message:
             terminal.note(terminal.shaped(now.message, indent="  "))
-        self._type(said.remedy, said)
+        self._advise(said)
 
-    def _type(self, remedy: str, said: Advice) -> None:
-        terminal.note(terminal.shaped(self._fill(remedy), indent="  "))
+    def _advise(self, said: Advice) -> None:
+        terminal.note(terminal.shaped(self._fill(said.remedy), indent="  "))
         for command in said.commands:
             terminal.note(f"    {flags.folded(self._kubectl(command))}")
 

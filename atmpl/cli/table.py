@@ -1,17 +1,15 @@
 """A template's parameters as a table that a person reads: name, value, meaning."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from atmpl.cli.terminal import wrap
+from atmpl.cli.terminal import plain, wrap
 from atmpl.template.parameters import Parameter
 
 HEADINGS = ("NAME", "VALUE", "MEANING")
 _WIDEST_VALUE = 28  # characters; what is longer is cut, `-o yaml` shows it whole
 _NARROWEST = 20  # characters of a meaning's lines
 _GAP = "   "
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class _Row(NamedTuple):
@@ -48,7 +46,7 @@ def _meaning(parameter: Parameter) -> str:
 def _one_line(text: str) -> str:
     """Return `text` as one line that moves no cursor; of several lines the first, and how many there are."""
     lines = text.rstrip("\n").split("\n")
-    first = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", lines[0])
+    first = plain(lines[0])
     return first if len(lines) == 1 else f"{_cut(first, _WIDEST_VALUE - 13)} ({len(lines)} lines)"
 
 

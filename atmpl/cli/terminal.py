@@ -1,12 +1,14 @@
 """Standard output, and what a person is told on standard error: coloured only on a terminal, unless NO_COLOR is set."""
 
 import os
+import re
 import sys
 from typing import TextIO
 
 from atmpl.cli.errors import CommandError
 
 RED, YELLOW, BOLD = "31;1", "33;1", "1"
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # all but line ends
 _ERASE = "\r\x1b[K"  # the line that the cursor is on
 
 
@@ -115,8 +117,14 @@ def wrap(text: str, columns: int, *, indent: str) -> str:
     return textwrap.fill(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
+def plain(text: str) -> str:
+    """Return `text` without what moves a cursor or hides something: others may have written what is quoted in it."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def shaped(text: str, *, indent: str) -> str:
     """Return `text` behind `indent`; on a terminal, on standard error, in as many lines as that takes."""
+    text = plain(text)
     if not sys.stderr.isatty():
         return f"{indent}{text}"
     return indent + wrap(text, width(sys.stderr) - len(indent), indent="").replace("\n", f"\n{indent}")
@@ -130,7 +138,7 @@ def _unwritable(error: OSError) -> CommandError:
 def _say(kind: str, style: str, sentence: str) -> None:
     settle()
     head = f"{kind}:"
-    text = f"{head} {sentence}"
+    text = f"{head} {plain(sentence)}"
     if sys.stderr.isatty():
         text = wrap(text, width(sys.stderr), indent="  ")
     sys.stderr.write(f"{paint(head, style, sys.stderr)}{text.removeprefix(head)}\n")

@@ -54,3 +54,10 @@ def test_elsewhere_a_sentence_is_one_line(monkeypatch):
 def test_a_dumb_terminal_gets_none(colourful):
     colourful.setenv("TERM", "dumb")
     assert not terminal.shows_colours(Tty())
+
+
+def test_what_others_wrote_moves_no_cursor_and_hides_nothing(monkeypatch):
+    monkeypatch.setattr(terminal.sys, "stderr", file := io.StringIO())
+    terminal.error("quoted: \x1b[2J\r\u202ea\x00b\x9b")
+    assert file.getvalue() == "error: quoted: \ufffd[2J\ufffd\ufffda\ufffdb\ufffd\n"
+    assert terminal.shaped("a\x1b]0;b\x07", indent="  ") == "  a\ufffd]0;b\ufffd"
