@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
 
+import aiohttp
+
 from e2e.bench.errors import FailedError
 from e2e.bench.objects import REQUESTS, TEMPLATES
-from e2e.controlplane import Client
+from e2e.controlplane import ApiError, Client
 
 
 class Readiness:
@@ -77,14 +79,17 @@ async def watching(client: Client) -> AsyncIterator[Readiness]:
     """Watch the requests from now on."""
     readiness = Readiness()
 
-    async def follow() -> None:
-        async for event in client.watch(REQUESTS, resourceVersion=version):
-            if event["type"] != "DELETED":
-                readiness.take(event["object"], perf_counter())
-        readiness.fail(FailedError("the server ended the watch"))
+    async def follow(version: str) -> None:
+        try:
+            while True:  # the server ends a watch whose watcher it finds too slow; what was missed comes then
+                async for event in client.watch(REQUESTS, resourceVersion=version):
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "DELETED":
+                        readiness.take(event["object"], perf_counter())
+        except (ApiError, aiohttp.ClientError) as error:
+            readiness.fail(FailedError(f"the watch failed: {error}"))
 
-    version = (await client.get(REQUESTS, limit=1))["metadata"]["resourceVersion"]
-    task = asyncio.create_task(follow())
+    task = asyncio.create_task(follow(await _version(client, REQUESTS)))
     try:
         yield readiness
     finally:
@@ -95,14 +100,17 @@ async def watching(client: Client) -> AsyncIterator[Readiness]:
 async def first_template(client: Client) -> AsyncIterator["asyncio.Task[float]"]:
     """Watch for the first new template, and no further; the task's result is when it was seen."""
 
-    async def follow() -> float:
+    async def follow(version: str) -> float:
         async for _ in client.watch(TEMPLATES, resourceVersion=version):
             return perf_counter()
         raise FailedError("the server ended the watch before there was a template")
 
-    version = (await client.get(TEMPLATES, limit=1))["metadata"]["resourceVersion"]
-    task = asyncio.create_task(follow())
+    task = asyncio.create_task(follow(await _version(client, TEMPLATES)))
     try:
         yield task
     finally:
         task.cancel()
+
+
+async def _version(client: Client, collection: str) -> str:
+    return str((await client.get(collection, limit=1))["metadata"]["resourceVersion"])
