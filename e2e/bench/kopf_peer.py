@@ -6,6 +6,7 @@ kopf is no dependency of the project: `pip install kopf`.
 """
 
 import asyncio
+import base64
 import signal
 import ssl
 import sys
@@ -37,13 +38,19 @@ async def _run(at_once: int, namespace: str) -> None:
     settings.scanning.disabled = True
     ready, stop = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with _session(current()) as session:
+    access = current()
+    async with _session(access) as session:
+
+        def login(**_: Any) -> kopf.ConnectionInfo:
+            authority = base64.b64encode(access.authority.encode())
+            return kopf.ConnectionInfo(server=access.server, ca_data=authority, scheme="Bearer", token=access.token)
 
         async def serve(body: kopf.Body, **_: Any) -> None:
             if not body.get("status", {}).get("conditions"):
                 async with room:
                     await _serve(session, body)
 
+        kopf.on.login(registry=registry)(login)
         kopf.on.event("ssp.kubevirt.io", "v1alpha1", "virtualmachinetemplaterequests", registry=registry)(serve)
         operator = kopf.operator(
             registry=registry,
