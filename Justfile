@@ -90,3 +90,7 @@ publish REPOSITORY TAG:
 # sign an image that is published; needs cosign, and somebody who vouches for you
 sign IMAGE:
     @python -m e2e.release sign "{{IMAGE}}"
+
+# where the CPU goes while requests are drained, as a table and a flame graph (needs py-spy)
+profile *ARGS:
+    python -m e2e.bench.flame {{ARGS}}

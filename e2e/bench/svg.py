@@ -44,6 +44,11 @@ def bar(x: float, y: float, width: float, height: float, kind: str) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" rx="2" class="{kind}"/>'
 
 
+def rect(x: float, y: float, width: float, height: float, kind: str, *, title: str) -> str:
+    """Return a bar that says more under the pointer."""
+    return bar(x, y, width, height, kind).replace("/>", f"><title>{escape(title)}</title></rect>")
+
+
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     """Return a line."""
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'

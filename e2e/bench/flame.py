@@ -1,0 +1,125 @@
+"""`just profile`: where atmpl's CPU goes while it drains, by py-spy: a flame graph, and a table by what is done.
+
+Needs py-spy (`pip install py-spy`), which looks into the process from outside; so atmpl runs as it always does.
+"""
+
+import argparse
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from e2e.bench import contestants
+from e2e.bench.contestants import Follower
+from e2e.bench.drain import drain
+from e2e.bench.errors import FailedError
+from e2e.bench.flame_graph import flame_graph
+from e2e.bench.stage import stage
+from e2e.bench.table import markdown
+from e2e.controlplane import ProcessError
+
+RATE = 400  # samples a second
+
+# A sample belongs to the first of these whose words occur in its stack, outermost frame to innermost.
+# (what is done, parts of `function (file:line)`; a stack has to hold one of them)
+PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("import", ("importlib",)),
+    ("log", ("info (logging",)),
+    ("metrics", ("prometheus_client",)),
+    ("prove", ("prove (",)),
+    ("render", ("render (atmpl/template",)),
+    ("status", ("next_status (",)),
+    ("digest of the VM", ("digest_of (", "digest (atmpl")),
+    ("request read from its stream", ("put (atmpl/kube/requests",)),
+    ("VM read from its stream", ("put (atmpl/kube/vms",)),
+    ("watch lines, events", ("atmpl/kube/watch", "atmpl/kube/lines")),
+    ("JSON of answers", ("json (atmpl/kube/answer", "status_of (")),
+    ("HTTP: parse of answers", ("data_received (aiohttp",)),
+    ("HTTP: request written", ("send (aiohttp/client_reqrep", "write_bytes (aiohttp", "_write (aiohttp")),
+    ("HTTP: request built", ("__init__ (aiohttp/client_reqrep", "update_", "__init__ (yarl", "_url (atmpl")),
+    ("HTTP: connection pool", ("aiohttp/connector",)),
+    ("HTTP: the rest of aiohttp", ("aiohttp/",)),
+    ("TLS", ("asyncio/sslproto",)),
+    ("sockets", ("asyncio/selector_events", "selectors")),
+    ("queue and worker", ("atmpl/",)),
+    ("event loop", ("asyncio/",)),
+)
+
+
+def part_of(stack: str) -> str:
+    """Return what a sample's stack (frames joined by `;`, the outermost first) was doing."""
+    return next((part for part, words in PARTS if any(word in stack for word in words)), "else")
+
+
+def shares(folded: Iterable[str]) -> Counter[str]:
+    """Count samples by what was done; a line is a stack, a space and its number of samples."""
+    counted: Counter[str] = Counter()
+    for line in folded:
+        stack, _, number = line.rpartition(" ")
+        counted[part_of(stack)] += int(number)
+    return counted
+
+
+def main() -> int:
+    """Profile a drain; write the flame graph and print the table."""
+    parser = argparse.ArgumentParser(prog="just profile", description=__doc__)
+    parser.add_argument("--requests", type=int, default=2000, metavar="N", help="requests drained (2000)")
+    parser.add_argument("--vms", type=int, default=1000, metavar="N", help="virtual machines (1000)")
+    parser.add_argument("--workers", type=int, default=64, metavar="N", help="atmpl's workers (64)")
+    parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (here)")
+    args = parser.parse_args()
+    if not shutil.which("py-spy"):
+        sys.exit("there is no py-spy: pip install py-spy")
+    try:
+        cpu, folded = asyncio.run(_profile(args))
+    except (FailedError, ProcessError) as error:
+        sys.exit(f"nothing to report: {error}")
+    graph = args.output / "atmpl.svg"
+    graph.write_text(flame_graph(folded, f"{args.requests:,} requests drained by atmpl"))
+    counted = shares(folded)
+    total = counted.total()
+    rows = [
+        [part, f"{number / total:.1%}", f"{number / total * cpu * 1000:.0f} us"]
+        for part, number in counted.most_common()
+    ]
+    print(f"{cpu:.2f} ms of CPU a request, start and end included:\n")
+    print(markdown(["what is done", "share", "a request"], rows))
+    print(f"\nthe flame graph: {graph}")
+    return 0
+
+
+async def _profile(args: argparse.Namespace) -> tuple[float, list[str]]:
+    args.output.mkdir(parents=True, exist_ok=True)
+    raw = args.output / "atmpl.folded"
+    async with stage() as cluster:
+        await cluster.post_vms(args.vms)
+        atmpl = _Profiled(contestants.atmpl(cluster.server, args.workers), raw)
+        found = await drain(cluster, atmpl, args.requests)
+    return found.cpu, raw.read_text().splitlines()
+
+
+class _Profiled(Follower):
+    """A controller with py-spy beside it, from its first moment on."""
+
+    def __init__(self, profiled: Follower, raw: Path) -> None:
+        super().__init__(profiled.name, profiled.program)
+        self._raw = raw
+        self._spy: subprocess.Popen[bytes]
+
+    def begin(self) -> None:
+        super().begin()
+        options = [f"--rate={RATE}", "--format=raw", f"--output={self._raw}", f"--pid={self.pid}"]
+        self._spy = subprocess.Popen(
+            ["py-spy", "record", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def finish(self) -> None:
+        super().finish()
+        self._spy.wait(30)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
