@@ -50,6 +50,14 @@ bench *ARGS:
     python -m e2e.bench.template
     python -m e2e.bench {{ARGS}}
 
+# atmpl among 100,000 virtual machines and 10,000 requests (`--help`: sizes, `--output`)
+scale *ARGS:
+    python -m e2e.bench.scale {{ARGS}}
+
+# where the CPU goes while requests are drained, as a table and a flame graph (needs py-spy)
+profile *ARGS:
+    python -m e2e.bench.flame {{ARGS}}
+
 # build the image, with docker, podman or buildah (`--output FILE` writes it as an archive)
 image *ARGS:
     hadolint Dockerfile
@@ -90,7 +98,3 @@ publish REPOSITORY TAG:
 # sign an image that is published; needs cosign, and somebody who vouches for you
 sign IMAGE:
     @python -m e2e.release sign "{{IMAGE}}"
-
-# where the CPU goes while requests are drained, as a table and a flame graph (needs py-spy)
-profile *ARGS:
-    python -m e2e.bench.flame {{ARGS}}

@@ -13,7 +13,7 @@ import msgspec
 from e2e.bench import contestants
 from e2e.bench.contestants import BareLoop, Contestant, Follower
 from e2e.bench.drain import drain, idle
-from e2e.bench.errors import FailedError
+from e2e.bench.errors import FAILURES
 from e2e.bench.latency import bare_single, latencies
 from e2e.bench.machine import machine
 from e2e.bench.peer_build import peer_program
@@ -21,7 +21,6 @@ from e2e.bench.plot import plot
 from e2e.bench.results import Results
 from e2e.bench.stage import Stage, stage
 from e2e.bench.table import report
-from e2e.controlplane import BuildError, ProcessError
 from e2e.controlplane.build import say
 
 RESULTS = Path(__file__).parent / "results"
@@ -32,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = options(argv)
     try:
         results = asyncio.run(run(args, say))
-    except (FailedError, BuildError, ProcessError) as error:
+    except FAILURES as error:
         sys.exit(f"nothing to report: {error}")
     text = report(results)
     print(text)

@@ -1,5 +1,6 @@
 """Who is measured: each a program of its own, under the controller's role."""
 
+import atexit
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -38,6 +39,8 @@ class Contestant(ABC):
     @abstractmethod
     def begin(self) -> None:
         """Start the process, and have it work."""
+        self.program.start()
+        atexit.register(self.program.process.kill)  # of a run that fails nothing is left
 
     def used(self) -> Usage:
         """Return what it has used since it began: CPU for the work alone, without the start."""
@@ -70,7 +73,7 @@ class Follower(Contestant):
 
     def begin(self) -> None:
         """Start the process; it works on what it finds."""
-        self.program.start()
+        super().begin()
 
     def ready(self) -> None:
         """Start the process, and return when its first lists are in."""
@@ -98,7 +101,7 @@ class BareLoop(Contestant):
 
     def begin(self) -> None:
         """Start the process, and the loop once everything is built."""
-        self.program.start()
+        super().begin()
         self.await_word("ready")
         self.before = usage(self.pid).cpu
         self.program.tell("go")

@@ -34,7 +34,7 @@ async def drain(stage: Stage, contestant: Contestant, count: int) -> Drain:
     await stage.clear()
     requests = await stage.post_requests(count)
     if isinstance(contestant, BareLoop):
-        contestant.prepare(await record(stage.vms, requests))
+        contestant.prepare(await record(await stage.stored_vms(), requests))
     before = await counted(stage.client)
     async with watching(stage.client) as readiness, first_template(stage.client) as first:
         began = perf_counter()

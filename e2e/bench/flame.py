@@ -15,11 +15,10 @@ from pathlib import Path
 from e2e.bench import contestants
 from e2e.bench.contestants import Follower
 from e2e.bench.drain import drain
-from e2e.bench.errors import FailedError
+from e2e.bench.errors import FAILURES
 from e2e.bench.flame_graph import flame_graph
 from e2e.bench.stage import stage
 from e2e.bench.table import markdown
-from e2e.controlplane import ProcessError
 
 RATE = 400  # samples a second
 
@@ -75,7 +74,7 @@ def main() -> int:
         sys.exit("there is no py-spy: pip install py-spy")
     try:
         cpu, folded = asyncio.run(_profile(args))
-    except (FailedError, ProcessError) as error:
+    except FAILURES as error:
         sys.exit(f"nothing to report: {error}")
     graph = args.output / "atmpl.svg"
     graph.write_text(flame_graph(folded, f"{args.requests:,} requests drained by atmpl"))

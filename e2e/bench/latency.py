@@ -19,7 +19,7 @@ async def bare_single(stage: Stage, contestant: BareLoop, count: int) -> Single:
     """Make the three calls of one request after the other, over one connection."""
     await stage.clear()
     requests = await stage.post_requests(count)
-    contestant.prepare(await record(stage.vms, requests), connections=1)
+    contestant.prepare(await record(await stage.stored_vms(), requests), connections=1)
     before = await counted(stage.client)
     await asyncio.to_thread(contestant.begin)
     seconds = await asyncio.to_thread(contestant.seconds)

@@ -1,18 +1,22 @@
 """The cluster that all contestants meet: a control plane that writes to disk as a real one does, VMs, and requests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TypeVar
 
 from e2e.bench.objects import NAMESPACE, REQUESTS, TEMPLATES, VMS, Object, request, vm
 from e2e.controlplane import Client, ControlPlane
 from e2e.controlplane.crds import install_crds
 
 CONNECTIONS = 64  # over which we post
+TOLD = 20_000  # virtual machines between two words of how far a large herd is
 DELETERS = 16  # objects of a collection that the API server deletes at once; only our tidying needs it
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 @dataclass
@@ -21,18 +25,30 @@ class Stage:
 
     server: ControlPlane
     client: Client  # the administrator
-    vms: list[Object] = field(default_factory=list)
+    vms: list[str] = field(default_factory=list)  # their names
     posted: list[float] = field(default_factory=list)  # requests a second, each time that many were posted at once
 
-    async def post_vms(self, count: int) -> None:
-        """Add virtual machines until there are `count`."""
-        start = len(self.vms)
-        new = [vm(f"vm-{number}") for number in range(start, count)]
-        self.vms += await spread(lambda body: self.client.post(VMS, body), new)
+    async def post_vms(self, count: int, say: Callable[[str], None] = lambda _: None) -> None:
+        """Add virtual machines until there are `count`; they are not kept here, for they may be many."""
+
+        async def one(number: int) -> str:
+            name = vm_name(number)
+            await self.client.post(VMS, vm(name))
+            if number and number % TOLD == 0:
+                say(f"{number:,} virtual machines")
+            return name
+
+        self.vms += await spread(one, range(len(self.vms), count))
+
+    async def stored_vms(self) -> list[Object]:
+        """Return the virtual machines as they are stored."""
+        found = await self.client.get(VMS)
+        return [{"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", **item} for item in found["items"]]
 
     async def post_requests(self, count: int, prefix: str = "request") -> list[Object]:
-        """Post requests as fast as can be, and return them as they are stored."""
-        bodies = [self.request(f"{prefix}-{number}", number) for number in range(count)]
+        """Post requests as fast as can be, all over the virtual machines; return them as they are stored."""
+        stride = max(len(self.vms) // count, 1)
+        bodies = [self.request(f"{prefix}-{number}", number * stride) for number in range(count)]
         began = perf_counter()
         made = await spread(lambda body: self.client.post(REQUESTS, body), bodies)
         self.posted.append(count / (perf_counter() - began))
@@ -40,7 +56,7 @@ class Stage:
 
     def request(self, name: str, number: int) -> Object:
         """Return a request for one VM after the other."""
-        return request(name, str(self.vms[number % len(self.vms)]["metadata"]["name"]))
+        return request(name, self.vms[number % len(self.vms)])
 
     async def clear(self) -> None:
         """Remove every request and every template."""
@@ -55,10 +71,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
+async def stage(*, fsync: bool = True) -> AsyncIterator[Stage]:
     """Start the cluster, with nothing on it; it is gone at the end."""
     flags = [f"--delete-collection-workers={DELETERS}"]
-    server = await asyncio.to_thread(ControlPlane, fsync=True, controllers=(), apiserver_flags=flags)
+    server = await asyncio.to_thread(ControlPlane, fsync=fsync, controllers=(), apiserver_flags=flags)
     try:
         await asyncio.to_thread(install_crds, server)
         async with server.client() as client:
@@ -68,12 +84,19 @@ async def stage() -> AsyncIterator[Stage]:
         await asyncio.to_thread(server.close)
 
 
-async def spread(work: Callable[[Any], Awaitable[Object]], items: Iterable[Any]) -> list[Object]:
+def vm_name(number: int) -> str:
+    """Return the name of a virtual machine."""
+    return f"vm-{number}"
+
+
+async def spread(work: Callable[[Item], Awaitable[Done]], items: Iterable[Item]) -> list[Done]:
     """Do the work on all items, CONNECTIONS of them at once; return what came of each, in order."""
-    room = asyncio.Semaphore(CONNECTIONS)
+    done: dict[int, Done] = {}
 
-    async def one(item: Any) -> Object:
-        async with room:
-            return await work(item)
+    async def some(left: Iterator[tuple[int, Item]]) -> None:
+        for place, item in left:
+            done[place] = await work(item)
 
-    return await asyncio.gather(*map(one, items))
+    left = enumerate(items)
+    await asyncio.gather(*(some(left) for _ in range(CONNECTIONS)))
+    return [done[place] for place in sorted(done)]

@@ -1,10 +1,11 @@
-"""What was wanted of the figures (issue 7), and what a run has found."""
+"""What was wanted of the figures, and what a run has found."""
 
 from statistics import median
 from typing import NamedTuple
 
 from e2e.bench.contestants import ATMPL, BARE, PEER
 from e2e.bench.results import Results
+from e2e.bench.scale_results import Scale
 
 
 class Target(NamedTuple):
@@ -49,3 +50,16 @@ def targets(results: Results) -> list[Target]:
         at_most("peak memory of a drain, MiB", 130, max(results.of(ATMPL, "peak"))),
     ]
     return found
+
+
+def scale_targets(scale: Scale) -> list[Target]:
+    """Return what a run with very many virtual machines says about the targets that it bears on."""
+    peak = max(scale.large.peak, scale.start.peak)
+    return [
+        at_most("a VM's event that says nothing new, us of CPU", 40, scale.listed.unchanged),
+        at_most(f"memory that {scale.listed.events:,} of them leave behind, MiB", 1, scale.listed.kept),
+        Target("calls on restart, in quiet and by VMs' status churn", "exactly 0", 0, reached=True),  # else it failed
+        at_most("cost of a request among many VMs, to that among few", 1.1, scale.reconciles.ratio),
+        at_most(f"peak memory, draining {scale.finished:,} requests, MiB", 130, scale.small.peak),
+        at_most(f"peak memory, {scale.vms:,} VMs and {scale.finished:,} requests, MiB", 200, peak),
+    ]

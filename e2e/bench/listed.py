@@ -1,0 +1,69 @@
+"""What a stream of all VMs costs: a program of its own that has atmpl's stream reader and store, and nothing else.
+
+`python -m e2e.bench.listed`, in a pod's environment: reads the list of all VMs twice, the second of which says nothing
+new, and prints a Listed as JSON.
+"""
+
+import asyncio
+import os
+import sys
+from random import Random
+from time import process_time
+from typing import NamedTuple
+
+import msgspec
+
+from atmpl.kube.cluster import VMS
+from atmpl.kube.connection import Connection
+from atmpl.kube.incluster import InCluster
+from atmpl.kube.vms import Vms
+from atmpl.kube.watch import Stream, Watch
+from e2e.bench.usage import usage
+
+
+class Listed(NamedTuple):
+    """What the two lists cost."""
+
+    events: int  # of each
+    fresh: float  # us of CPU an event of the first list
+    unchanged: float  # us of CPU an event of the second
+    kept: float  # MiB that the second list added
+
+
+class _Store(Vms):
+    """atmpl's store of VMs, which says when a list is complete."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: None)
+        self.listed = asyncio.Event()
+
+    def served(self, yes: bool) -> None:
+        super().served(yes)
+        self.listed.set()
+
+
+async def _main() -> Listed:
+    store = _Store()
+    async with Connection(InCluster()) as connection:
+        fresh = await _list(connection, store)
+        before = usage(os.getpid()).resident
+        unchanged = await _list(connection, store)
+        kept = usage(os.getpid()).resident - before
+    return Listed(len(store), fresh / len(store) * 1e6, unchanged / len(store) * 1e6, kept)
+
+
+async def _list(connection: Connection, store: _Store) -> float:
+    """Read the list of all VMs; return the CPU that it took, in seconds."""
+    store.listed.clear()
+    watch = Watch(Stream(f"{VMS}/virtualmachines", metadata_only=True), connection, store, random=Random(0))
+    began = process_time()
+    task = asyncio.create_task(watch.run())
+    await store.listed.wait()
+    spent = process_time() - began
+    task.cancel()
+    await asyncio.wait([task])
+    return spent
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(_main())))
