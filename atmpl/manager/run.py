@@ -1,6 +1,7 @@
 """The process: settings, signals, the probe listener, and an end that takes at most five seconds."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -23,6 +24,10 @@ from atmpl.manager.probes import Probes
 
 log = logging.getLogger("atmpl")
 
+# A template is thousands of dicts and lists that live for a moment and are in no cycle: with Python's own thresholds
+# (700, 10, 10) looking through them takes a tenth of what a request costs us beside its calls.
+COLLECT = (10_000, 20, 50)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -40,6 +45,7 @@ class Settings:
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. A second signal ends the process at once."""
+    gc.set_threshold(*COLLECT)
     logs.set_up(settings.log_format, settings.log_level)
     try:
         return _run(_serve(settings))
