@@ -16,8 +16,9 @@ import msgspec
 from atmpl.kube.cluster import VMS
 from atmpl.kube.connection import Connection
 from atmpl.kube.incluster import InCluster
+from atmpl.kube.stream import Stream
 from atmpl.kube.vms import Vms
-from atmpl.kube.watch import Stream, Watch
+from atmpl.kube.watch import Watch
 from e2e.bench.usage import usage
 
 
