@@ -13,7 +13,7 @@ from e2e.bench.results import Drain, Idle
 from e2e.bench.stage import Stage
 from e2e.bench.usage import usage
 
-SETTLE = 1.0  # seconds after which a controller that has nothing to do is looked at
+SETTLE = 1.0  # seconds until a controller that has nothing to do has come to rest
 
 
 async def idle(stage: Stage, contestant: Follower) -> Idle:
@@ -42,6 +42,7 @@ async def drain(stage: Stage, contestant: Contestant, count: int) -> Drain:
         times = await readiness.all(count, timeout=60 + count / 10)
         used = contestant.used()
         first_at = await first
+    await asyncio.sleep(SETTLE)  # the watcher may know of a status before its writer has the answer
     await asyncio.to_thread(contestant.finish)
     spent = (await counted(stage.client)).since(before)
     require(spent.calls, count)
