@@ -30,6 +30,7 @@ from atmpl.kube.impersonation import Impersonating
 from atmpl.template import Format
 
 WRITE = {"Content-Type": "application/json", "Accept": "application/json"}
+METADATA = ("name", "namespace", "uid", "resourceVersion")  # what every object in a namespace says of itself
 POLICY_SAYS = "denied request: "  # what stands before an admission policy's own words
 
 
@@ -111,10 +112,18 @@ def explained(error: ClusterError, doing: str, *, unserved: str, api: Api, names
 
 def _object(answer: Answer) -> dict[str, Any]:
     if answer.ok:
-        return answer.json()
+        return sound(answer.json())
     if answer.status == 401:
         raise CommandError("the cluster does not know you (401 Unauthorized): log in again, or name another --context")
     raise said_in_full(answer)
+
+
+def sound(found: Any) -> dict[str, Any]:
+    """Return an object with the metadata that every object has. Raises UnavailableError: something else answered."""
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    if not isinstance(metadata, dict) or any(type(metadata.get(field)) is not str for field in METADATA):
+        raise UnavailableError("something that is no object; is it a Kubernetes API server?")
+    return dict(found)
 
 
 def said_in_full(answer: Answer) -> ClusterError:

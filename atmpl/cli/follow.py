@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
-from atmpl.cli.cluster import Api, requests, said_in_full
+from atmpl.cli.cluster import Api, requests, said_in_full, sound
 from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.answer import Answer
 from atmpl.kube.lines import lines
@@ -84,6 +84,6 @@ async def _events(api: Api, collection: str, name: str, version: str) -> AsyncGe
                     if event["type"] == "ERROR":
                         return
                     if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                        yield event
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+                        yield {"type": event["type"], "object": sound(event["object"])}
+    except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
         raise UnavailableError(str(error)) from None

@@ -57,12 +57,22 @@ AWAY = (
     "cannot create the request web-template: no answer from https://cluster:6443 (try later); "
     "kubectl cluster-info says more"
 )
+
+
+async def nonsense(_):
+    return web.json_response({"hello": "world"})
+
+
 REFUSALS = {
     "no definition of requests": (status(404), NO_ATMPL),
     "nobody known": (status(401, "Unauthorized", "Unauthorized"), NOBODY),
     "the admission policy": (
         status(403, "Forbidden", DENIED),
         "refused: you may not get the virtual machine web",
+    ),
+    "something that is no API server": (
+        nonsense,
+        AWAY.replace("try later", "something that is no object; is it a Kubernetes API server?"),
     ),
     "a server that is overwhelmed": (status(503, "ServiceUnavailable", "try later"), AWAY),
 }

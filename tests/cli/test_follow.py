@@ -76,6 +76,8 @@ BREAKS = {
     "a version that is too old": status(410, "Expired", "too old"),
     "an ERROR event": stream(event("ERROR", {"kind": "Status", "code": 410})),
     "no JSON": stream(b"no JSON\n"),
+    "no event": stream(b'["type"]\n'),
+    "an event of no object": stream(b'{"type": "ADDED", "object": {"metadata": {}}}\n'),
     "a server that is overwhelmed": status(503, "ServiceUnavailable"),
 }
 
