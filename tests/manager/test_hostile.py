@@ -1,0 +1,143 @@
+"""VMs and requests as large, as long and as odd as the API server lets anybody make them."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+import atmpl
+from e2e.controlplane import Client, Server
+from tests.manager.objects import (
+    NATIVE_TEMPLATES,
+    Object,
+    condition,
+    is_ready,
+    reason,
+    request,
+    request_path,
+    template_path,
+    vm,
+    vm_path,
+)
+
+pytestmark = pytest.mark.usefixtures("controller")
+
+LONGEST = ".".join(["n" * 63] * 3 + ["n" * 61])  # of names: 253 characters
+STORED = 1_048_576  # bytes that a template may take
+ESCAPE = 6  # bytes that `<` takes in the store
+DEEP = 5_000  # levels; the API server takes 10,000
+
+
+def _annotated(namespace: str, *, name: str = "vm", **annotations: Any) -> Object:
+    """A VM with annotations where KubeVirt keeps whatever is written: those of its instances."""
+    posted = vm(namespace, name)
+    posted["spec"]["template"]["metadata"] = {"annotations": annotations}
+    return posted
+
+
+def _nested(levels: int) -> str:
+    """JSON that deep, the string of a VM's field."""
+    return "[" * levels + "]" * levels
+
+
+ODD = {
+    "text beyond the first plane, right to left, joined and combined": "💾 שלום עולم \u200d\u0301e\u202e",
+    "a zero byte and other control characters": "\x00\x01\x1f\x7f\u0085",
+    "what JavaScript takes for line ends": "\u2028\u2029",
+    "what Go's JSON escapes": "<script>&amp;</script>",
+    "a reference, in all forms": "${A} ${{A}} $${A} ${LABELS} ${{LITERAL0}}",
+    "a number that is text": "1e400",
+    "JSON, deep": _nested(150),
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+async def test_odd_text_comes_back_as_it_is(client: Client, namespace: str, text: str) -> None:
+    posted = _annotated(namespace, odd=text)
+    volumes = posted["spec"]["template"]["spec"]["volumes"]
+    volumes.append({"name": "ci", "cloudInitNoCloud": {"userData": text}})
+    stored = await client.create(posted)
+    await client.create(request(namespace))
+    await client.until(request_path(namespace), is_ready)
+    [instance] = atmpl.process(await client.get(template_path(namespace)))
+    again = await client.create(instance | {"metadata": instance["metadata"] | {"namespace": namespace}})
+    assert again["spec"] == stored["spec"]
+    assert again["spec"]["template"]["spec"]["volumes"][-1]["cloudInitNoCloud"]["userData"] == text
+
+
+@pytest.mark.parametrize("format", ["openshiftTemplate", "virtualMachineTemplate"])
+async def test_names_may_be_as_long_as_names_can_be(client: Client, namespace: str, format: str) -> None:
+    await client.create(vm(namespace, LONGEST, labels={"l" * 63: "v" * 63}))
+    posted = request(namespace, LONGEST, source=LONGEST)
+    posted["spec"]["target"] = {format: {"name": LONGEST}}
+    await client.create(posted)
+    found = await client.until(request_path(namespace, LONGEST), lambda it: reason(it) != "")
+    assert reason(found) == "Rendered", condition(found)
+    native = f"{NATIVE_TEMPLATES}/namespaces/{namespace}/virtualmachinetemplates/{LONGEST}"
+    template = await client.get(template_path(namespace, LONGEST) if format == "openshiftTemplate" else native)
+    assert template["metadata"]["name"] == LONGEST
+    [instance] = atmpl.process(template)
+    again = await client.create(instance | {"metadata": instance["metadata"] | {"namespace": namespace}})
+    assert again["metadata"]["name"].startswith("n" * 50)
+
+
+async def test_a_template_of_exactly_the_size_that_is_allowed_is_stored_and_one_byte_more_is_refused(
+    client: Client, namespace: str
+) -> None:
+    escaped = "<" * (STORED // ESCAPE)  # most of it, in few bytes on the wire
+    await client.create(_annotated(namespace, filler=escaped))
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "TooLarge")
+    excess = (
+        int(condition(found)["message"].partition("would take ")[2].partition(" bytes")[0].replace(",", "")) - STORED
+    )
+    fewer = escaped[: -(-excess // ESCAPE)]
+    rest = len(escaped) * ESCAPE - excess - len(escaped[len(fewer) :]) * ESCAPE
+    filler = escaped[len(fewer) :] + "x" * rest
+    await client.patch(vm_path(namespace), _filler(filler + "x"))
+    await client.until(request_path(namespace), lambda it: "1,048,577 bytes" in condition(it).get("message", ""))
+    await client.patch(vm_path(namespace), _filler(filler))
+    await client.until(request_path(namespace), is_ready)
+
+
+def _filler(text: str) -> Object:
+    return {"spec": {"template": {"metadata": {"annotations": {"filler": text}}}}}
+
+
+async def test_a_vm_that_is_nested_deeper_than_a_template_goes_is_refused_with_its_path(
+    server: Server, client: Client, namespace: str
+) -> None:
+    posted = vm(namespace)
+    posted["spec"]["template"]["metadata"] = {"deep": "DEEP"}
+    text = json.dumps(posted).replace('"DEEP"', '{"d":' * DEEP + "0" + "}" * DEEP)
+    place = vm_path(namespace).rpartition("/")[0]
+    await asyncio.to_thread(server.kubectl, "create", "--raw", place, "--filename=-", input=text)
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) == "InvalidSource")
+    assert "deep" in condition(found)["message"]
+    assert condition(found, "Stalled")["status"] == "True"
+
+
+async def test_annotations_that_no_template_can_hold_are_named_and_it_goes_on_when_they_are_gone(
+    client: Client, namespace: str
+) -> None:
+    """All annotations of an object may have 262,144 bytes; a template copies one of its VM's and adds its own."""
+    full = {"vm.kubevirt.io/validations": json.dumps(["v" * 262_000])}
+    await client.create(vm(namespace, annotations=full))
+    await client.create(request(namespace))
+    found = await client.until(request_path(namespace), lambda it: reason(it) != "")
+    assert "metadata.annotations: Too long" in condition(found)["message"]
+    await client.patch(vm_path(namespace), {"metadata": {"annotations": None}})
+    await client.until(request_path(namespace), is_ready)
+
+
+async def test_a_request_at_its_limits_is_served(client: Client, namespace: str) -> None:
+    await client.create(vm(namespace))
+    posted = request(namespace, refreshPolicy="Once", ttlSecondsAfterFinished=2_147_483_647)
+    posted["metadata"]["annotations"] = {"a": "x" * 262_143}
+    posted["metadata"]["labels"] = {f"label-{number}": "v" * 63 for number in range(1_000)}
+    posted["metadata"]["finalizers"] = [f"example.com/{number}" for number in range(100)]
+    await client.create(posted)
+    await client.until(request_path(namespace), is_ready)
+    await client.patch(request_path(namespace), {"metadata": {"finalizers": None}})
