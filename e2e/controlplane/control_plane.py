@@ -200,9 +200,10 @@ class ControlPlane(Server):
 
     def _serves(self) -> bool:
         """Ask kube-apiserver whether it is ready, verifying its certificate as any client does."""
-        if not self._certificate.exists():
+        try:
+            self.tls = ssl.create_default_context(cafile=self._certificate)
+        except (FileNotFoundError, ssl.SSLError):  # not there yet, or half written
             return False
-        self.tls = ssl.create_default_context(cafile=self._certificate)
         connection = http.client.HTTPSConnection(self.url.removeprefix("https://"), context=self.tls, timeout=5)
         try:
             connection.request("GET", "/readyz", headers=dict(self.authorization))
