@@ -1,8 +1,10 @@
 """Calls to the API server, and streams from it. Streams have sockets of their own, and never wait for calls."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -15,6 +17,8 @@ from atmpl.kube.access import Access, AccessError, Credentials
 from atmpl.kube.answer import Answer
 from atmpl.kube.quoting import of_client
 from atmpl.kube.wires import BODY_LIMIT, KEEP_ALIVE, Wires
+
+log = logging.getLogger("atmpl")
 
 CALL = 30.0  # seconds for a call
 CONNECT = 10.0  # of them, from the server's name to the end of the handshakes, with it and with a proxy
@@ -61,6 +65,7 @@ class Connection:
         """Make one call. `query` is percent-encoded here; `path` is taken as it is, and names are legal in it."""
         access = await self._access()
         target = f"{path}?{urlencode(query)}" if query else path
+        began = perf_counter()
         try:
             async with asyncio.timeout(timeout):
                 if access.proxy or "@" in access.server:  # a user and a password in the URL
@@ -69,7 +74,9 @@ class Connection:
                     reply = await self._wires.call(access, method, target, headers or {}, body, connect=CONNECT)
                     answer = Answer(reply.status, reply.body, reply.retry_after)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            _told(method, path, began, why=of_client(error))
             raise UnavailableError(of_client(error)) from None
+        _told(method, path, began, status=answer.status)
         if answer.status == 401:
             await self._credentials.renew(access)
         return answer
@@ -99,6 +106,7 @@ class Connection:
         Reading it raises aiohttp.ClientError, and OSError: TimeoutError where nothing comes for `silence` seconds.
         """
         access = await self._access()
+        began = perf_counter()
         async with AsyncExitStack() as stack:
             try:
                 response = await stack.enter_async_context(
@@ -114,6 +122,7 @@ class Connection:
                 )
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise UnavailableError(of_client(error)) from None
+            _told("WATCH", path, began, status=response.status)
             if response.status == 401:
                 await self._credentials.renew(access)
             try:
@@ -126,6 +135,13 @@ class Connection:
             return await self._credentials.access()
         except AccessError as error:
             raise UnavailableError(str(error)) from None
+
+
+def _told(method: str, path: str, began: float, **how: object) -> None:
+    """Log a call at level debug: for every one at work there are three, and their paths hold no more than names."""
+    if log.isEnabledFor(logging.DEBUG):
+        ms = round((perf_counter() - began) * 1000, 1)
+        log.debug("call", extra={"method": method, "path": path, **how, "ms": ms})
 
 
 def _session() -> aiohttp.ClientSession:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from atmpl.manager import logs
 from e2e.controller import Controller
 from e2e.controlplane import Client
-from tests.manager.objects import is_ready, reason, request, request_path, vm
+from tests.manager.objects import is_ready, reason, request, request_path, template_path, vm, vm_path
 
 SECRET = "hunter2"
 
@@ -115,3 +116,26 @@ async def test_an_outcome_is_one_line_with_request_vm_template_reason_and_durati
     del waited["time"], made["time"]
     assert waited == same | {"message": "SourceNotFound", "why": waited["why"]}
     assert made == same | {"message": "Rendered"}
+
+
+async def test_at_level_debug_every_call_is_a_line(controller: Controller, client: Client, namespace: str) -> None:
+    before = len(controller.lines)
+    await _switched(controller, "debug is on")
+    try:
+        await client.create(vm(namespace))
+        await client.create(request(namespace))
+        await client.until(request_path(namespace), is_ready)
+    finally:
+        await _switched(controller, "debug is off")
+    calls = [line for line in controller.lines[before:] if line["message"] == "call" and namespace in line["path"]]
+    assert [(line["level"], line["method"], line["path"], line["status"]) for line in calls] == [
+        ("debug", "GET", vm_path(namespace), 200),
+        ("debug", "POST", template_path(namespace, "").rstrip("/"), 201),
+        ("debug", "PATCH", f"{request_path(namespace)}/status", 200),
+    ]
+
+
+async def _switched(controller: Controller, said: str) -> None:
+    before = len(controller.lines)
+    controller.send(signal.SIGUSR1)
+    await asyncio.to_thread(controller.logged, lambda line: line["message"] == said, after=before)
