@@ -1,9 +1,11 @@
 """`python -m e2e.gotools alerts` and `python -m e2e.gotools workflows`."""
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -16,7 +18,7 @@ MONITORING = CHECKOUT / "config" / "monitoring"
 
 
 def alerts() -> int:
-    """Have promtool check the rules, and try each alert as alerts_test.yaml says."""
+    """Have promtool check the rules and the dashboard's queries, and try each alert as alerts_test.yaml says."""
     promtool = program("promtool")
     groups = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["spec"]
     with tempfile.TemporaryDirectory(prefix="atmpl-alerts-") as folder:
@@ -24,11 +26,21 @@ def alerts() -> int:
         tests.write_bytes((MONITORING / tests.name).read_bytes())
         rules.write_text(yaml.safe_dump(groups))
         checked = _run(promtool, "check", "rules", "--lint=all", "--lint-fatal", rules)
+        rules.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": list(_queries())}]}))
+        checked |= _run(promtool, "check", "rules", rules)
         for group in groups["groups"]:
             for rule in group["rules"]:
                 del rule["annotations"]["description"]
         rules.write_text(yaml.safe_dump(groups))
         return checked or _run(promtool, "test", "rules", tests)
+
+
+def _queries() -> Iterator[dict[str, str]]:
+    """Yield each query of the dashboard as a rule that records it, which is what promtool reads queries in."""
+    for panel in json.loads((MONITORING / "dashboard.json").read_text())["panels"]:
+        for target in panel["targets"]:
+            name = f"panel{panel['id']}:{target['refId']}"
+            yield {"record": name, "expr": target["expr"].replace("$__rate_interval", "2m")}
 
 
 def workflows() -> int:

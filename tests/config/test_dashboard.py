@@ -1,0 +1,35 @@
+"""The dashboard's panels, as far as they show without a Grafana: promtool reads their queries in `just alerts`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+DASHBOARD: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "config" / "monitoring" / "dashboard.json").read_text()
+)
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+
+
+def test_no_panel_is_upon_another_or_beside_the_page() -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in PANELS:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert (x, y) not in taken, (panel["title"], taken[x, y])
+                taken[x, y] = panel["title"]
+
+
+def test_every_panel_has_a_title_a_unit_and_a_name_for_each_line() -> None:
+    assert len({panel["title"] for panel in PANELS}) == len({panel["id"] for panel in PANELS}) == len(PANELS)
+    for panel in PANELS:
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        names = [target["legendFormat"] for target in panel["targets"]]
+        assert all(names), panel["title"]
+        assert len(set(names)) == len(names), panel["title"]
+
+
+def test_every_panel_asks_the_source_that_is_chosen() -> None:
+    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource"]
+    assert {panel["datasource"]["uid"] for panel in PANELS} == {"${datasource}"}
