@@ -33,12 +33,18 @@ def screen(monkeypatch):
     return begin
 
 
+async def turns():
+    """Let it turn some times: between two pictures there is no time here."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 async def test_it_turns_beside_its_text_and_leaves_no_trace(screen):
     tty = screen()
     async with spinner.Spinner("one") as shown:
-        await asyncio.sleep(0.002)
+        await turns()
         shown.text = "two"
-        await asyncio.sleep(0.002)
+        await turns()
     assert tty.shown().startswith("\r\x1b[K⠋ 0 s  one\r\x1b[K⠙ 0 s  one")
     assert "0 s  two" in tty.shown()
     assert tty.shown().endswith("\r\x1b[K")
@@ -47,7 +53,7 @@ async def test_it_turns_beside_its_text_and_leaves_no_trace(screen):
 async def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(screen):
     tty = screen()
     async with spinner.Spinner("one"):
-        await asyncio.sleep(0.002)
+        await turns()
         terminal.note("so it is")
     assert "s  one\r\x1b[Kso it is\n" in tty.shown()
 
@@ -55,14 +61,14 @@ async def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(screen):
 async def test_a_terminal_without_unicode_gets_plain_characters(screen):
     tty = screen("ascii")
     async with spinner.Spinner("one"):
-        await asyncio.sleep(0.002)
+        await turns()
     assert "| 0 s  one" in tty.shown()
 
 
 async def test_a_long_text_is_cut_to_one_line(screen):
     tty = screen()
     async with spinner.Spinner("x" * 200):
-        await asyncio.sleep(0.002)
+        await turns()
     assert max(map(len, tty.shown().replace("\x1b[K", "").split("\r"))) == 79
 
 
@@ -71,5 +77,5 @@ async def test_nothing_turns_where_nothing_can(monkeypatch, dumb):
     monkeypatch.setenv("TERM", "dumb" if dumb else "xterm")
     monkeypatch.setattr(terminal.sys, "stderr", file := Tty() if dumb else io.StringIO())
     async with spinner.Spinner("one"):
-        await asyncio.sleep(0.002)
+        await turns()
     assert (file.shown() if dumb else file.getvalue()) == ""
