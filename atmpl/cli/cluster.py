@@ -30,7 +30,7 @@ from atmpl.kube.impersonation import Impersonating
 from atmpl.template import Format
 
 WRITE = {"Content-Type": "application/json", "Accept": "application/json"}
-METADATA = ("name", "namespace", "uid", "resourceVersion")  # what every object in a namespace says of itself
+METADATA = ("name", "namespace", "uid")  # what every object in a namespace says of itself, in a dry run too
 POLICY_SAYS = "denied request: "  # what stands before an admission policy's own words
 
 

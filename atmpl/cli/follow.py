@@ -59,7 +59,7 @@ async def follow(api: Api, created: dict[str, Any]) -> AsyncGenerator[State, Non
     while found is not None and found["metadata"]["uid"] == uid:  # not another one of its name
         yield state(found)
         with suppress(UnavailableError):
-            async for event in _events(api, collection, name, found["metadata"]["resourceVersion"]):
+            async for event in _events(api, collection, name, str(found["metadata"].get("resourceVersion", ""))):
                 found = event["object"]
                 yield state(found, gone=event["type"] == "DELETED")
         created = found
