@@ -83,6 +83,9 @@ def _texts(sent: Any) -> Iterator[str]:
 
 # The HTTP client's errors quote what they could not read: an answer's first line, a header, a chunk. The first counts.
 _CLIENT: Final[dict[type[Exception], Callable[[Any], str]]] = {
+    aiohttp.ClientConnectorCertificateError: lambda error: f"no connection: {error.certificate_error}",
+    aiohttp.ClientConnectorError: lambda error: f"no connection: {error.os_error}",
+    aiohttp.ConnectionTimeoutError: lambda _: "no connection in time",
     aiohttp.ServerDisconnectedError: lambda _: "the connection was closed before there was an answer",
     aiohttp.ClientPayloadError: lambda _: "the answer broke off",
     aiohttp.ClientHttpProxyError: lambda error: f"the proxy refused: status {error.status}",

@@ -38,6 +38,7 @@ FIRST_WAIT, MOST_WAIT = 0.8, 30.0  # seconds of backoff
 SHORT = 1.0  # seconds: a watch that ends sooner has not done its work
 HEALTHY = 120.0  # seconds of an open watch after which earlier failures are forgotten
 UNSERVED_WAIT = 30.0  # seconds between two looks for an API that is not served
+BROKE, NOT_SERVED = "stream broke", "not served by this cluster"  # what is logged of a stream that is not open
 
 
 class Watch:
@@ -62,6 +63,7 @@ class Watch:
         self.failures = 0  # in a row
         self.lists = 0  # complete lists, in all
         self._flows = False  # a watch is open now
+        self._absent = ""  # why there was none, as it was logged last; nothing since one is open again
 
     @property
     def trouble(self) -> int:
@@ -77,6 +79,9 @@ class Watch:
                 state = await self.step(state)
             except NotServed as error:
                 state, self.failures = error.state, 0
+                if self._absent != NOT_SERVED:
+                    log.info(NOT_SERVED, extra={"stream": self._stream.path, "why": str(error), "wait": UNSERVED_WAIT})
+                    self._absent = NOT_SERVED
                 self._sink.keep_only(set())
                 self._sink.served(yes=False)
                 await self._sleep(UNSERVED_WAIT)
@@ -84,9 +89,8 @@ class Watch:
                 self.failures = 1 if self._now() - since >= HEALTHY else self.failures + 1
                 state = error.state
                 wait = max(full_jitter(self.failures, FIRST_WAIT, MOST_WAIT, self._random), error.after or 0.0)
-                log.warning(
-                    "stream broke", extra={"stream": self._stream.path, "why": str(error), "wait": round(wait, 2)}
-                )
+                log.warning(BROKE, extra={"stream": self._stream.path, "why": str(error), "wait": round(wait, 2)})
+                self._absent = BROKE
                 await self._sleep(wait)
             else:
                 await self._ended(self._now() - since, before)
@@ -124,7 +128,7 @@ class Watch:
                     return self._refused(state, Answer(response.status, said, response.headers.get("Retry-After")))
                 if not response.content_type.startswith("application/json"):
                     raise StreamError(f"an answer of type {response.content_type}, not JSON", state)
-                self._flows = True
+                self._opened()
                 async for batch in lines(response.content.iter_any()):
                     await reading.take(batch)
         except UnavailableError as error:
@@ -138,6 +142,13 @@ class Watch:
         if isinstance(reading.state, Lost):
             raise StreamError("the streamed list ended before it was complete", Lost(paged=True))
         return reading.state
+
+    def _opened(self) -> None:
+        """Take note that a watch is open; whoever reads of its absence is told."""
+        self._flows = True
+        if self._absent:
+            log.info("stream is back", extra={"stream": self._stream.path})
+            self._absent = ""
 
     def _refused(self, state: State, answer: Answer) -> State:
         status = status_of(answer)

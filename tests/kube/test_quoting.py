@@ -1,10 +1,12 @@
 """What an API server says comes without values; what it says of names and rights comes whole."""
 
+import ssl
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 
 from atmpl.controller.cluster import ClusterError
 from atmpl.kube.answer import QUOTED, Answer, error_of
@@ -111,6 +113,7 @@ def test_no_answer_whatsoever_brings_a_value_back(status: int) -> None:
     assert str(error) == "a: Invalid value: …: no, and … neither"
 
 
+HOST = ConnectionKey("api", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
 CLIENT: dict[str, tuple[Exception, str]] = {
     "a header of the peer's": (
         aiohttp.ServerDisconnectedError("HTTP/1.1 200 hunter2"),
@@ -137,6 +140,18 @@ CLIENT: dict[str, tuple[Exception, str]] = {
     "a token that is no text": (
         UnicodeEncodeError("utf-8", "hunter2\ud800", 7, 8, "no"),
         "it cannot be sent: the token is no text",
+    ),
+    "a refused connection of the client's": (
+        aiohttp.ClientConnectorError(HOST, ConnectionRefusedError(111, "Connect call failed ('192.0.2.1', 443)")),
+        "no connection: [Errno 111] Connect call failed ('192.0.2.1', 443)",
+    ),
+    "a certificate that nobody signed": (
+        aiohttp.ClientConnectorCertificateError(HOST, ssl.CertificateError("self-signed certificate")),
+        "no connection: ('self-signed certificate',)",
+    ),
+    "a connection that does not come": (
+        aiohttp.ConnectionTimeoutError("Connection timeout to host https://api/?resourceVersion=7"),
+        "no connection in time",
     ),
     "a refused connection": (ConnectionRefusedError(111, "Connection refused"), "[Errno 111] Connection refused"),
     "silence": (TimeoutError(), "TimeoutError"),

@@ -507,6 +507,21 @@ async def test_a_stream_is_in_trouble_while_it_fails_and_no_more_when_it_flows()
 
 
 @virtual
+async def test_that_a_stream_is_away_is_logged_and_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "atmpl.kube.watch")
+    await follow(status(404), status(404), LISTED, status(500), status(500), stream(bookmark(7)), stream(bookmark(8)))
+    said = [record.message for record in caplog.records]
+    assert said[:5] == [
+        "not served by this cluster",
+        "stream is back",
+        "stream broke",
+        "stream broke",
+        "stream is back",
+    ]
+    assert "stream is back" not in said[5:]
+
+
+@virtual
 async def test_the_servers_own_wait_is_honoured() -> None:
     ran = await follow(
         status(429, "TooManyRequests", "later", **{"Retry-After": "17"}),
