@@ -46,8 +46,8 @@ ADVICE: Final[dict[Reason, Advice]] = {
         ("delete vmtreq {request}",),
     ),
     Reason.CROSS_NAMESPACE_DENIED: Advice(
-        "the virtual machine is in another namespace, and it is not sure that you may read it",
-        "Have an administrator put atmpl's admission policy in force; then delete the request and create it again:",
+        "a virtual machine of another namespace needs atmpl's admission policy in force",
+        "What an administrator types, and then you, before you create it again:",
         ("kubectl apply -k config/policy", "delete vmtreq {request}"),
         quotes=True,
     ),
