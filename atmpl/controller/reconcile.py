@@ -4,9 +4,12 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from atmpl.controller import publish, vm
+from atmpl.controller import vm
+from atmpl.controller.adopt import made_earlier, release
 from atmpl.controller.cluster import Cluster, NotServedError, UnavailableError
+from atmpl.controller.hindrance import LOOK_AGAIN, is_hindered, unavailable
 from atmpl.controller.outcome import Gone, Outcome, Reason, Refused, Released, Unchanged, Waiting
+from atmpl.controller.publish import Made, publish
 from atmpl.controller.request import Asked, Request
 from atmpl.template import Owner, RenderError, render
 
@@ -22,21 +25,21 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
     if request.finished:
         return await _expire(request, asked, cluster, now)
     try:
-        if request.told.digest and not asked.keep_in_step and await publish.release(request, asked, cluster):
+        if request.told.digest and not asked.keep_in_step and await release(request, asked, cluster):
             return Released()
         if _in_step(request, asked, cluster):
             return Unchanged()
-        if await publish.is_hindered(request, asked, cluster):
-            return Unchanged(again=publish.LOOK_AGAIN[Reason(request.told.reason)])
+        if await is_hindered(request, asked, cluster):
+            return Unchanged(again=LOOK_AGAIN[Reason(request.told.reason)])
         match await _make(request, asked, cluster):
             case Waiting(reason=Reason.SOURCE_NOT_FOUND) as outcome:
-                return await publish.made_earlier(request, asked, cluster) or outcome
+                return await made_earlier(request, asked, cluster) or outcome
             case Refused() as outcome if not asked.keep_in_step:
-                return await publish.made_earlier(request, asked, cluster) or outcome
+                return await made_earlier(request, asked, cluster) or outcome
             case outcome:
                 return outcome
     except NotServedError:
-        return publish.unavailable(asked)
+        return unavailable(asked)
 
 
 def _in_step(request: Request, asked: Asked, cluster: Cluster) -> bool:
@@ -75,8 +78,8 @@ async def _make(request: Request, asked: Asked, cluster: Cluster) -> Outcome:
         )
     except RenderError as error:
         return Refused(Reason.INVALID_SOURCE, f"VM {asked.source} cannot be made a template: {error}")
-    what = publish.Made(made, vm.source(found), vm.digest_of(found), perf_counter() - began)
-    return await publish.publish(request, asked, what, cluster)
+    proved = Made(made, vm.source(found), vm.digest_of(found), perf_counter() - began)
+    return await publish(request, asked, proved, cluster)
 
 
 async def _source(request: Request, asked: Asked, cluster: Cluster) -> dict[str, Any] | None:

@@ -14,8 +14,9 @@ from atmpl.kube.requests import Requests
 from atmpl.kube.templates import Templates
 from atmpl.kube.vms import Vms
 from atmpl.template import FORMATS
+from tests.controller.fates import WORDS
 from tests.controller.feed import Feed
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object, Place, Resource
+from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Place, Resource, parsed
 from tests.controller.model import MERGE_PATCH, ApiServer
 from tests.controller.objects import a_request
 
@@ -27,8 +28,11 @@ class InMemory:
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
+        self.calls: list[str] = []  # such as `GET vm`
 
     async def call(self, method: str, path: str, **what: Any) -> Answer:
+        resource, _, sub = parsed(path)
+        self.calls.append(f"{method} {sub or WORDS.get(resource, 'template')}")
         return self._server.answer(method, path, **what)
 
     async def watched(self, version: str) -> list[Told]:
@@ -80,8 +84,8 @@ class Api:
         self.namespace = namespace
         self.requests = Requests(lambda key, *, backlog=False: None)
         self.vms = Vms(lambda key: None)
-        templates = {name: Templates(lambda key: None, lambda: None) for name in FORMATS}
-        self.cluster = KubeCluster(connection, self.requests, self.vms, templates)
+        self.templates = {name: Templates(lambda key: None, lambda: None) for name in FORMATS}
+        self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
         self.vm, self.template, self.request = (Key(namespace, name) for name in ("vm", "golden", "request"))
 
     async def call(self, method: str, place: Place, body: Any = None, *, sub: str = "", content: str = "") -> Answer:
@@ -94,7 +98,7 @@ class Api:
         )
 
     async def create(self, obj: Object) -> Object:
-        [resource] = [each for each in (VMS, REQUESTS, TEMPLATES) if each.kind == obj["kind"]]
+        [resource] = [each for each in (VMS, REQUESTS, TEMPLATES, NATIVE) if each.kind == obj["kind"]]
         return _done(await self.call("POST", Place(resource, Key(self.namespace, "")), obj))
 
     async def edit(self, resource: Resource, key: Key, patch: Object, sub: str = "") -> Object:

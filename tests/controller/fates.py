@@ -9,9 +9,9 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer
 from tests.controller.answers import conflict, not_found, refusal, status, terminating
-from tests.controller.kinds import BINDINGS, POLICIES, REQUESTS, VMS, Place
+from tests.controller.kinds import BINDINGS, POLICIES, REQUESTS, VMS, Place, Resource
 
-WORDS = {REQUESTS: "request", VMS: "vm", POLICIES: "policy", BINDINGS: "binding"}
+WORDS: dict[Resource | None, str] = {REQUESTS: "request", VMS: "vm", POLICIES: "policy", BINDINGS: "binding"}
 
 
 class Call(NamedTuple):

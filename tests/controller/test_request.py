@@ -1,7 +1,6 @@
 """A request's spec in both its forms, and what an earlier reconcile wrote: read as they are, guessed at never."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from atmpl.controller.key import Key
 from atmpl.controller.request import Asked, Request, UnsupportedError, canonical, read
-from atmpl.controller.told import Told, told_by
+from atmpl.controller.told import Told
 from atmpl.template import FORMATS, Options
 
 OPENSHIFT, NATIVE = FORMATS["openshift"], FORMATS["native"]
@@ -241,66 +240,6 @@ def test_an_unsupported_spec_is_read_with_its_reason() -> None:
 
 SINCE = "2024-01-02T03:04:05Z"
 READY = {"type": "Ready", "status": "True", "reason": "Rendered", "message": "", "lastTransitionTime": SINCE}
-
-TOLD: dict[str, tuple[Any, Told]] = {
-    "nothing": ({}, Told()),
-    "null": (None, Told()),
-    "a finished request": (
-        {
-            "observedGeneration": 2,
-            "conditions": [READY],
-            "templateRef": {"name": "t", "uid": "7-8"},
-            "source": {"uid": "1-1", "generation": 4, "resourceVersion": "55"},
-        },
-        Told(
-            ready=True,
-            reason="Rendered",
-            ready_since=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
-            generation=2,
-            template_uid="7-8",
-            source_version="55",
-        ),
-    ),
-    "one kept in step, its VM gone": (
-        {
-            "conditions": [READY],
-            "rendered": {"digest": "ab", "templateResourceVersion": "44"},
-            "warnings": [{"reason": "InlineSecret"}, {"reason": "SourceGone"}],
-        },
-        Told(
-            ready=True,
-            reason="Rendered",
-            ready_since=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
-            digest="ab",
-            template_version="44",
-            source_gone=True,
-        ),
-    ),
-    "one that failed, authorized": (
-        {
-            "conditions": [
-                {**READY, "type": "Authorized", "reason": "PolicyInForce"},
-                {**READY, "status": "False", "reason": "Failed"},
-            ]
-        },
-        Told(reason="Failed", ready_since=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC), authorized=True),
-    ),
-    "an authorization that is Unknown": (
-        {"conditions": [{**READY, "type": "Authorized", "status": "Unknown"}]},
-        Told(),
-    ),
-    "conditions that are none": ({"conditions": [1]}, Told()),
-    "a time that is none": ({"conditions": [READY | {"lastTransitionTime": "yesterday"}]}, Told()),
-    "a time without its zone": ({"conditions": [READY | {"lastTransitionTime": "2024-01-02T03:04:05"}]}, Told()),
-    "a number where a word goes": ({"conditions": [READY], "templateRef": {"uid": 7}}, Told()),
-}
-
-
-@pytest.mark.parametrize("sentence", TOLD)
-def test_of_a_status_that_is_believed_what_can_be_read(sentence: str) -> None:
-    status, told = TOLD[sentence]
-    assert told_by(orjson.dumps(status)) == told
-
 
 DONE = {"conditions": [READY]}
 KEPT = {"conditions": [READY], "rendered": {"digest": "ab", "templateResourceVersion": "44"}}
