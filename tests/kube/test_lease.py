@@ -243,6 +243,18 @@ def test_where_no_renewal_succeeds_it_stops_ten_seconds_after_it_began_the_last_
 
 
 @virtual
+async def test_a_renewal_counts_from_when_it_began_and_not_from_when_it_was_answered() -> None:
+    one = Replica(LeaseApi(), "one").start()
+    await until(lambda: one.leads, 1)
+    one.way.fates = [slow(0.0, 2.5), *[unsent] * 100]
+    await until(lambda: len(one.way.calls) == 3, 3)
+    began = clock.now()
+    await until(lambda: not one.leads, DEADLINE + 0.1)
+    assert clock.now() - began <= DEADLINE + 0.05
+    await one.kill()
+
+
+@virtual
 async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
