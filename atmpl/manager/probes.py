@@ -18,6 +18,11 @@ CONNECTIONS = 128  # at once
 FRESHNESS = 1.0  # seconds for which one scrape's text serves the next
 REQUEST_LIMIT = 8190  # bytes of a request's line and of each header; nobody's probe has more
 
+# The two forms that there are. Of what else a client asks for, escaping or another version, none matters to our names,
+# and each would be a text of its own to make.
+OPEN_METRICS_TYPE = "application/openmetrics-text"
+OPEN_METRICS, PLAIN = choose_encoder(OPEN_METRICS_TYPE), choose_encoder("")
+
 Problem = Callable[[], str]  # what is wrong; nothing while all is well
 
 
@@ -33,7 +38,7 @@ class Probes:
             "/metrics": self._metrics,
         }
         self._registry = registry
-        self._scrapes: dict[str, tuple[float, bytes]] = {}  # the latest of each content type, and its time
+        self._scrapes: dict[str, tuple[float, bytes]] = {}  # the latest of each form, and its time
         self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some may have ended meanwhile
         self._web: web.Server
         self._server: asyncio.Server
@@ -83,12 +88,12 @@ class Probes:
         return answer(request)
 
     def _metrics(self, request: web.BaseRequest) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        encode, content_type = OPEN_METRICS if OPEN_METRICS_TYPE in request.headers.get("Accept", "") else PLAIN
         now = asyncio.get_running_loop().time()
         taken, text = self._scrapes.get(content_type, (-FRESHNESS, b""))
         if now - taken >= FRESHNESS:
             text = encode(self._registry)
-            self._scrapes = {content_type: (now, text)}
+            self._scrapes[content_type] = (now, text)
         return web.Response(body=text, headers={"Content-Type": content_type})
 
 

@@ -78,6 +78,42 @@ async def test_metrics_come_in_the_form_that_is_asked_for(session: aiohttp.Clien
         assert (await answer.text()).endswith("# EOF\n")
 
 
+FORMS = {  # what is asked for, and what comes
+    "nothing": ("", "text/plain; version=0.0.4; charset=utf-8"),
+    "text": ("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain; version=0.0.4; charset=utf-8"),
+    "OpenMetrics": ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    "OpenMetrics as Prometheus asks for it": (
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    ),
+    "a version that is none": (
+        "application/openmetrics-text; version=1.a",
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "comes"), FORMS.values(), ids=FORMS)
+async def test_metrics_have_two_forms_whatever_is_asked_for(
+    asked: str, comes: str, session: aiohttp.ClientSession
+) -> None:
+    async with session.get("/metrics", headers={"Accept": asked}) as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (200, comes)
+
+
+async def test_each_form_is_made_once_a_second_whoever_asks_for_the_other_meanwhile(
+    session: aiohttp.ClientSession, listener: Probes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "FRESHNESS", 3600)
+    collect, made = listener._registry.collect, []
+    monkeypatch.setattr(listener._registry, "collect", lambda: made.append(1) or collect())
+    for number in range(10):
+        for accept in ("", f"application/openmetrics-text; version=1.0.{number}"):
+            async with session.get("/metrics", headers={"Accept": accept}) as answer:
+                assert "a_figure 7.0" in await answer.text()
+    assert len(made) == 2
+
+
 async def test_there_are_three_paths_and_no_more(session: aiohttp.ClientSession) -> None:
     for path in ("/", "/metrics/", "/healthz/x", "/%2e%2e/etc/passwd"):
         assert (await _ask(session, path))[0] == 404
