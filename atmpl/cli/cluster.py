@@ -21,12 +21,14 @@ from atmpl.controller.cluster import (
     TerminatingError,
     UnavailableError,
 )
+from atmpl.controller.key import Key
 from atmpl.kube.access import AccessError
 from atmpl.kube.answer import Answer, error_of
-from atmpl.kube.cluster import READ, REQUESTS, VMS
+from atmpl.kube.cluster import READ
 from atmpl.kube.connection import Connection
 from atmpl.kube.credentials import credentials
 from atmpl.kube.impersonation import Impersonating
+from atmpl.kube.paths import REQUESTS, VMS, templates
 from atmpl.template import Format
 
 WRITE = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -72,17 +74,17 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[Api]:
 
 def requests(namespace: str) -> str:
     """Return the path of a namespace's requests."""
-    return f"{REQUESTS}/namespaces/{namespace}/virtualmachinetemplaterequests"
+    return REQUESTS.within(namespace)
 
 
 def vm(namespace: str, name: str) -> str:
     """Return the path of a virtual machine."""
-    return f"{VMS}/namespaces/{namespace}/virtualmachines/{name}"
+    return VMS.of(Key(namespace, name))
 
 
 def template(format: Format, namespace: str, name: str) -> str:
     """Return the path of a template."""
-    return f"/apis/{format.api_version}/namespaces/{namespace}/{format.plural}/{name}"
+    return templates(format).of(Key(namespace, name))
 
 
 def explained(error: ClusterError, doing: str, *, unserved: str, api: Api, namespace: str) -> CommandError:

@@ -12,14 +12,15 @@ from atmpl.controller.policy import NAME as POLICY
 from atmpl.controller.request import Request
 from atmpl.kube.answer import Answer, error_of
 from atmpl.kube.connection import METADATA, Connection
+from atmpl.kube.paths import REQUESTS, VMS, templates
 from atmpl.kube.requests import Requests
 from atmpl.kube.templates import Templates
 from atmpl.kube.vms import Vms
 from atmpl.template import Format
 
-REQUESTS = "/apis/ssp.kubevirt.io/v1alpha1"
-VMS = "/apis/kubevirt.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+POLICIES = "validatingadmissionpolicies"
+BINDINGS = "validatingadmissionpolicybindings"
 
 WRITE = {"Content-Type": "application/json", "Accept": METADATA}
 PATCH = {"Content-Type": "application/json-patch+json", "Accept": METADATA}
@@ -30,11 +31,11 @@ READ_METADATA = {"Accept": METADATA}
 class KubeCluster:
     """A Cluster over HTTP."""
 
-    def __init__(self, connection: Connection, requests: Requests, vms: Vms, templates: dict[str, Templates]) -> None:
+    def __init__(self, connection: Connection, requests: Requests, vms: Vms, kept: dict[str, Templates]) -> None:
         self._connection = connection
         self._requests = requests
         self._vms = vms
-        self._templates = templates  # by the format's name
+        self._kept = kept  # by the format's name
 
     def vm_digest(self, source: Key) -> str | None:
         """Return the digest of the VM that the stream shows."""
@@ -43,11 +44,11 @@ class KubeCluster:
 
     def template_version(self, format: Format, key: Key) -> str | None:
         """Return the resourceVersion of a template kept in step."""
-        return self._templates[format.name].version(key)
+        return self._kept[format.name].version(key)
 
     async def vm(self, source: Key, *, fresh: bool = False) -> dict[str, Any] | None:
         """Read a VM: from the server's watch cache, at the version that its event named; else from its store."""
-        path = f"{VMS}/namespaces/{source.namespace}/virtualmachines/{source.name}"
+        path = VMS.of(source)
         seen = self._vms.get(source)
         if seen is not None and not fresh:
             # 404: deleted since. 504: the cache has not come that far in 3 s. Both are for the store to say.
@@ -58,12 +59,12 @@ class KubeCluster:
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
         """Write a new template; only its metadata comes back."""
-        path = f"/apis/{format.api_version}/namespaces/{namespace}/{format.plural}"
+        path = templates(format).within(namespace)
         return _published(await self._connection.call("POST", path, body=body, headers=WRITE), body)
 
     async def template_meta(self, format: Format, key: Key) -> TemplateMeta | None:
         """Read a template's metadata."""
-        found = _found(await self._connection.call("GET", _template(format, key), headers=READ_METADATA))
+        found = _found(await self._connection.call("GET", templates(format).of(key), headers=READ_METADATA))
         if found is None:
             return None
         meta = found["metadata"]
@@ -77,27 +78,44 @@ class KubeCluster:
 
     async def template(self, format: Format, key: Key) -> dict[str, Any] | None:
         """Read a whole template."""
-        return _found(await self._connection.call("GET", _template(format, key), headers=READ))
+        return _found(await self._connection.call("GET", templates(format).of(key), headers=READ))
 
     async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
         """Patch a template."""
         body = orjson.dumps(patch)
-        return _published(await self._connection.call("PATCH", _template(format, key), body=body, headers=PATCH), body)
+        return _published(
+            await self._connection.call("PATCH", templates(format).of(key), body=body, headers=PATCH), body
+        )
 
     async def is_current(self, request: Request) -> bool:
         """Ask the store for the request."""
-        found = _found(await self._connection.call("GET", _request(request.key), headers=READ_METADATA))
+        found = _found(await self._connection.call("GET", REQUESTS.of(request.key), headers=READ_METADATA))
         if found is None or "deletionTimestamp" in found["metadata"]:
             return False
         return (found["metadata"]["uid"], found["metadata"].get("generation", 0)) == (request.uid, request.generation)
 
     async def policy(self) -> PolicyObjects:
         """Read the admission policy and its binding, both at once; None where the cluster knows no such kind."""
-        policy, binding = await asyncio.gather(
-            self._connection.call("GET", f"{ADMISSION}/validatingadmissionpolicies/{POLICY}", headers=READ),
-            self._connection.call("GET", f"{ADMISSION}/validatingadmissionpolicybindings/{POLICY}", headers=READ),
+        calls = (
+            self._connection.call("GET", f"{ADMISSION}/{kind}/{POLICY}", headers=READ) for kind in (POLICIES, BINDINGS)
         )
-        return PolicyObjects(_found_or_unknown(policy), _found_or_unknown(binding))
+        answers = await asyncio.gather(*calls, return_exceptions=True)  # neither is left behind where the other fails
+        try:
+            policy, binding = (_found(_raised(answer)) for answer in answers)
+        except NotServedError:
+            if not await self._knows_no_policies():
+                raise
+            return PolicyObjects(None, None)
+        return PolicyObjects(policy, binding)
+
+    async def _knows_no_policies(self) -> bool:
+        """Ask what is served. The plain 404 is also a proxy's; and a request that is denied for it stays denied."""
+        answer = await self._connection.call("GET", ADMISSION, headers=READ)
+        found = answer.json() if answer.ok else {}
+        kinds = found.get("resources") if found.get("kind") == "APIResourceList" else None
+        return isinstance(kinds, list) and not any(
+            isinstance(kind, dict) and kind.get("name") in {POLICIES, BINDINGS} for kind in kinds
+        )
 
     async def write_status(self, request: Request, status: dict[str, Any]) -> None:
         """Write the status of exactly the request that was judged: the version stands in the patch itself."""
@@ -108,7 +126,7 @@ class KubeCluster:
         self._requests.writing(request, status)
         version = None
         try:
-            path = f"{_request(request.key)}/status"
+            path = f"{REQUESTS.of(request.key)}/status"
             answer = await self._connection.call("PATCH", path, body=orjson.dumps(patch), headers=PATCH)
             version = _published(answer).version
         finally:
@@ -121,18 +139,10 @@ class KubeCluster:
             "kind": "DeleteOptions",
             "preconditions": {"uid": request.uid, "resourceVersion": request.version},
         }
-        answer = await self._connection.call("DELETE", _request(request.key), body=orjson.dumps(body), headers=WRITE)
+        answer = await self._connection.call("DELETE", REQUESTS.of(request.key), body=orjson.dumps(body), headers=WRITE)
         if not answer.ok:
             raise error_of(answer)
         answer.json()  # a page that a proxy answered with is no deletion
-
-
-def _template(format: Format, key: Key) -> str:
-    return f"/apis/{format.api_version}/namespaces/{key.namespace}/{format.plural}/{key.name}"
-
-
-def _request(key: Key) -> str:
-    return f"{REQUESTS}/namespaces/{key.namespace}/virtualmachinetemplaterequests/{key.name}"
 
 
 def _found(answer: Answer) -> dict[str, Any] | None:
@@ -147,11 +157,10 @@ def _found(answer: Answer) -> dict[str, Any] | None:
     return found
 
 
-def _found_or_unknown(answer: Answer) -> dict[str, Any] | None:
-    try:
-        return _found(answer)
-    except NotServedError:
-        return None
+def _raised(answer: Answer | BaseException) -> Answer:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _published(answer: Answer, sent: bytes = b"") -> Published:

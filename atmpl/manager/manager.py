@@ -8,10 +8,11 @@ from random import Random
 from typing import Any
 
 from atmpl.controller.key import Key
-from atmpl.kube.cluster import REQUESTS, VMS, KubeCluster
+from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.connection import Connection
 from atmpl.kube.events import Events
 from atmpl.kube.lease import Lease
+from atmpl.kube.paths import REQUESTS, VMS, templates
 from atmpl.kube.queue import WorkQueue
 from atmpl.kube.requests import Requests
 from atmpl.kube.stream import Stream
@@ -127,10 +128,10 @@ class Manager:
             log.critical("task died", exc_info=error, extra={"task": task.get_name()})
 
     def _streams(self) -> Iterable[tuple[Stream, Requests | Vms | Templates]]:
-        yield Stream(f"{REQUESTS}/virtualmachinetemplaterequests"), self.requests
-        yield Stream(f"{VMS}/virtualmachines", metadata_only=True), self.vms
+        yield Stream(REQUESTS.path), self.requests
+        yield Stream(VMS.path, metadata_only=True), self.vms
         for format in FORMATS.values():
-            path = f"/apis/{format.api_version}/{format.plural}"
+            path = templates(format).path
             yield Stream(path, metadata_only=True, selector=f"{REFRESH}=OnChange"), self.templates[format.name]
 
     def _templates(self, format: Format) -> Templates:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from atmpl.kube.cluster import VMS
 from atmpl.kube.connection import Connection
 from atmpl.kube.incluster import InCluster
+from atmpl.kube.paths import VMS
 from atmpl.kube.stream import Stream
 from atmpl.kube.vms import Vms
 from atmpl.kube.watch import Watch
@@ -56,7 +56,7 @@ async def _main() -> Listed:
 async def _list(connection: Connection, store: _Store) -> float:
     """Read the list of all VMs; return the CPU that it took, in seconds."""
     store.listed.clear()
-    watch = Watch(Stream(f"{VMS}/virtualmachines", metadata_only=True), connection, store, random=Random(0))
+    watch = Watch(Stream(VMS.path, metadata_only=True), connection, store, random=Random(0))
     began = process_time()
     task = asyncio.create_task(watch.run())
     await store.listed.wait()

@@ -1,0 +1,273 @@
+"""The calls of a reconcile, one by one: what is asked, in which form, and what its answers mean."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from atmpl.controller.cluster import (
+    ClusterError,
+    MovedError,
+    NotServedError,
+    PolicyObjects,
+    TakenError,
+    TemplateMeta,
+    UnavailableError,
+)
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import Published
+from atmpl.controller.request import Request, read
+from atmpl.kube.cluster import KubeCluster
+from atmpl.kube.connection import METADATA
+from atmpl.kube.requests import Requests
+from atmpl.kube.templates import Templates
+from atmpl.kube.vms import Vms
+from atmpl.template import FORMATS
+from tests.clock import virtual
+from tests.kube.scripted import Act, Call, Script, connected, cut_off, found, status, text
+from tests.kube.test_requests import raw, request
+
+OPENSHIFT = FORMATS["openshift"]
+ONE = Key("ns", "one")
+VM = Key("ns", "vm")
+META = {
+    "name": "vm",
+    "namespace": "ns",
+    "uid": "u",
+    "resourceVersion": "7",
+    "creationTimestamp": "2030-01-01T00:00:00Z",
+}
+OBJECT = {"metadata": META}
+GONE = status(404, "NotFound", "not found", {"kind": "virtualmachines"})
+
+
+class Setting:
+    """A cluster, its stores, and what the server was asked."""
+
+    def __init__(self, script: Script, cluster: KubeCluster, requests: Requests, vms: Vms) -> None:
+        self.script, self.cluster, self.requests, self.vms = script, cluster, requests, vms
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.script.calls
+
+
+@asynccontextmanager
+async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
+    requests, vms = Requests(lambda _, **__: None), Vms(lambda _: None)
+    kept = {name: Templates(lambda _: None, lambda: None) for name in FORMATS}
+    if seen:
+        vms.put(msgspec.Raw(orjson.dumps(OBJECT)))
+    script = Script(*acts)
+    async with connected(script) as connection:
+        yield Setting(script, KubeCluster(connection, requests, vms, kept), requests, vms)
+
+
+def asked() -> Request:
+    return read(raw(request(5)))
+
+
+# --- reads
+
+
+@virtual
+async def test_a_vm_is_read_from_the_cache_at_the_version_that_its_event_named() -> None:
+    async with setting(found(OBJECT)) as there:
+        assert await there.cluster.vm(VM) == OBJECT
+    [call] = there.calls
+    assert (call.method, call.path) == ("GET", "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm")
+    assert call.query == {"resourceVersion": "7"}
+
+
+CACHE_SAYS: dict[str, Act] = {
+    "deleted since": GONE,
+    "not that far yet": status(504, "Timeout", "Too large resource version"),
+    "too old": status(410, "Expired"),
+}
+
+
+@pytest.mark.parametrize("cached", CACHE_SAYS.values(), ids=CACHE_SAYS)
+@pytest.mark.parametrize("stored", [OBJECT, None])
+def test_where_the_cache_cannot_tell_the_store_decides(cached: Act, stored: dict[str, Any] | None) -> None:
+    @virtual
+    async def test() -> None:
+        async with setting(cached, found(stored) if stored else GONE) as there:
+            assert await there.cluster.vm(VM) == stored
+        assert [call.query for call in there.calls] == [{"resourceVersion": "7"}, {}]
+
+    test()
+
+
+@virtual
+async def test_a_vm_that_no_event_named_or_that_is_wanted_fresh_is_read_from_the_store() -> None:
+    async with setting(GONE, seen=False) as there:
+        assert await there.cluster.vm(VM) is None
+        assert there.calls[0].query == {}
+    async with setting(found(OBJECT)) as there:
+        assert await there.cluster.vm(VM, fresh=True) == OBJECT
+        assert there.calls[0].query == {}
+
+
+@virtual
+async def test_what_the_streams_showed_is_known_without_a_call() -> None:
+    async with setting() as there:
+        assert there.cluster.vm_digest(VM)
+        assert there.cluster.vm_digest(ONE) is None
+        assert there.cluster.template_version(OPENSHIFT, ONE) is None
+    assert there.calls == []
+
+
+@virtual
+async def test_of_a_template_only_the_metadata_are_read_to_learn_whose_it_is() -> None:
+    async with setting(found({"metadata": META | {"labels": {"a": "b"}}}), GONE) as there:
+        assert await there.cluster.template_meta(OPENSHIFT, ONE) == TemplateMeta(
+            "u", "7", "2030-01-01T00:00:00Z", {"a": "b"}, {}
+        )
+        assert await there.cluster.template_meta(OPENSHIFT, ONE) is None
+    assert there.calls[0].path == "/apis/template.openshift.io/v1/namespaces/ns/templates/one"
+    assert there.calls[0].headers["Accept"] == METADATA
+
+
+@virtual
+async def test_a_request_is_current_only_as_the_one_that_was_judged() -> None:
+    uid = {"uid": "u-one", "generation": 1}
+    others = ({"uid": "other"}, {"generation": 2}, {"deletionTimestamp": "2030-01-01T00:00:00Z"})
+    answers = [found({"metadata": META | uid | other}) for other in ({}, *others)]
+    async with setting(*answers, GONE) as there:
+        assert [await there.cluster.is_current(asked()) for _ in range(5)] == [True, False, False, False, False]
+
+
+MANGLED = {"no metadata": {}, "metadata that are none": {"metadata": 5}, "no version": {"metadata": {"uid": "u"}}}
+
+
+@pytest.mark.parametrize("obj", MANGLED.values(), ids=MANGLED)
+def test_what_is_no_object_is_not_taken_for_one(obj: dict[str, Any]) -> None:
+    @virtual
+    async def test() -> None:
+        async with setting(*[found(obj)] * 3) as there:
+            for call in (
+                there.cluster.template(OPENSHIFT, ONE),
+                there.cluster.create_template(OPENSHIFT, "ns", b"{}"),
+                there.cluster.write_status(asked(), {}),
+            ):
+                with pytest.raises(UnavailableError, match="an object without metadata"):
+                    await call
+
+    test()
+
+
+# --- writes
+
+
+@virtual
+async def test_a_template_is_posted_and_only_its_metadata_come_back() -> None:
+    async with setting(found(OBJECT, 201), status(409, "AlreadyExists", "taken")) as there:
+        assert await there.cluster.create_template(OPENSHIFT, "ns", b'{"a": 1}') == Published("u", "7")
+        with pytest.raises(TakenError):
+            await there.cluster.create_template(OPENSHIFT, "ns", b"{}")
+    call = there.calls[0]
+    assert (call.method, call.path) == ("POST", "/apis/template.openshift.io/v1/namespaces/ns/templates")
+    assert (call.headers["Content-Type"], call.headers["Accept"]) == ("application/json", METADATA)
+    assert call.body == b'{"a": 1}'
+
+
+@virtual
+async def test_a_status_is_written_to_exactly_the_version_that_was_judged() -> None:
+    async with setting(found({"metadata": META | {"resourceVersion": "8"}}), status(409, "Conflict")) as there:
+        await there.cluster.write_status(asked(), {"a": 1})
+        with pytest.raises(MovedError):
+            await there.cluster.write_status(asked(), {"a": 2})
+    call = there.calls[0]
+    path = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/ns/virtualmachinetemplaterequests/one/status"
+    assert (call.method, call.path) == ("PATCH", path)
+    assert (call.headers["Content-Type"], call.headers["Accept"]) == ("application/json-patch+json", METADATA)
+    assert call.json() == [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": "5"},
+        {"op": "add", "path": "/status", "value": {"a": 1}},
+    ]
+
+
+@virtual
+async def test_after_a_status_was_written_the_key_waits_for_the_stream_unless_nobody_knows() -> None:
+    async with setting(found({"metadata": META | {"resourceVersion": "8"}}), cut_off()) as there:
+        there.requests.put(raw(request(5)))
+        await there.cluster.write_status(asked(), {})
+        assert there.requests.defers(ONE)
+        there.requests.put(raw(request(8)))
+        assert not there.requests.defers(ONE)
+        with pytest.raises(UnavailableError):
+            await there.cluster.write_status(asked(), {})
+        assert not there.requests.defers(ONE)
+
+
+@virtual
+async def test_a_request_is_deleted_as_exactly_the_one_that_was_judged() -> None:
+    async with setting(status(200, "Success"), status(409, "Conflict")) as there:
+        await there.cluster.delete_request(asked())
+        with pytest.raises(MovedError):
+            await there.cluster.delete_request(asked())
+    assert there.calls[0].method == "DELETE"
+    assert there.calls[0].json()["preconditions"] == {"uid": "u-one", "resourceVersion": "5"}
+
+
+# --- the admission policy
+
+
+PLAIN = text(404, b"404 page not found\n", content_type="text/plain")
+NO_POLICY = status(404, "NotFound", "not found", {"kind": "validatingadmissionpolicies"})
+ROOT = "/apis/admissionregistration.k8s.io/v1"
+
+
+def discovery(*names: str) -> Act:
+    return found({"kind": "APIResourceList", "resources": [{"name": name} for name in names]})
+
+
+WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+THERE: dict[str, tuple[list[Act], tuple[bool, bool]]] = {  # what is answered, and whether policy and binding are there
+    "both": ([found(OBJECT), found(OBJECT)], (True, True)),
+    "neither": ([NO_POLICY, NO_POLICY], (False, False)),
+    "a server that is too old to know them": ([PLAIN, PLAIN, discovery(*WEBHOOKS)], (False, False)),
+}
+
+
+@pytest.mark.parametrize(("acts", "there_are"), THERE.values(), ids=THERE)
+def test_the_policy_and_its_binding_are_there_or_not(acts: list[Act], there_are: tuple[bool, bool]) -> None:
+    @virtual
+    async def test() -> None:
+        async with setting(*acts) as there:
+            objects = await there.cluster.policy()
+            assert objects == PolicyObjects(*(OBJECT if is_there else None for is_there in there_are))
+        assert {call.path.removeprefix(ROOT) for call in there.calls[:2]} == {
+            "/validatingadmissionpolicies/atmpl-request-access",
+            "/validatingadmissionpolicybindings/atmpl-request-access",
+        }
+
+    test()
+
+
+UNKNOWN: dict[str, tuple[list[Act], type[ClusterError]]] = {
+    "a proxy that has lost its server": ([PLAIN, PLAIN, PLAIN], NotServedError),
+    "a proxy that had lost it for one": ([found(OBJECT), PLAIN, discovery("validatingadmissionpolicies")], NotServedError),
+    "a server that serves them after all": ([PLAIN, PLAIN, discovery("validatingadmissionpolicies")], NotServedError),
+    "one that does not say what it serves": ([PLAIN, PLAIN, found({"resources": []})], NotServedError),
+    "one that may not be asked": ([PLAIN, PLAIN, status(403, "Forbidden")], NotServedError),
+    "a page in its place": ([PLAIN, PLAIN, text(200, b"<html>")], UnavailableError),
+    "a server that is starting": ([status(503, "ServiceUnavailable")] * 2, UnavailableError),
+    "one that answers half": ([found(OBJECT), cut_off()], UnavailableError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("acts", "error"), UNKNOWN.values(), ids=UNKNOWN)
+def test_that_there_is_no_policy_is_believed_of_nobody_but_the_api_server(
+    acts: list[Act], error: type[ClusterError]
+) -> None:
+    @virtual
+    async def test() -> None:
+        async with setting(*acts) as there:
+            with pytest.raises(error):
+                await there.cluster.policy()
+
+    test()
