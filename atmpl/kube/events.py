@@ -18,6 +18,7 @@ from atmpl.controller.cluster import ClusterError, MovedError
 from atmpl.controller.request import Request
 from atmpl.kube.answer import error_of
 from atmpl.kube.connection import Connection
+from atmpl.kube.paths import REQUESTS
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class Events:
                     await self._write(event)
                 except ClusterError as error:
                     log.debug("event lost", extra={"request": str(event.request.key), "why": str(error)})
+                except Exception:  # a bug of ours in one event's way is not to end the controller
+                    log.exception("event lost", extra={"request": str(event.request.key)})
 
     async def _write(self, event: _Event) -> None:
         place = (event.request.uid, event.reason)
@@ -115,7 +118,7 @@ class Events:
             "kind": "Event",
             "metadata": {"name": told.name, "namespace": request.key.namespace},
             "involvedObject": {
-                "apiVersion": "ssp.kubevirt.io/v1alpha1",
+                "apiVersion": REQUESTS.api_version,
                 "kind": "VirtualMachineTemplateRequest",
                 "namespace": request.key.namespace,
                 "name": request.key.name,

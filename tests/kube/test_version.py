@@ -1,0 +1,21 @@
+"""Which resourceVersion is older."""
+
+import pytest
+
+from atmpl.kube.version import is_older
+
+PAIRS: dict[str, tuple[str, str, bool]] = {
+    "older": ("9", "10", True),
+    "newer": ("10", "9", False),
+    "the same": ("10", "10", False),
+    "longer than any integer that is converted": ("9" * 5000, "1" + "0" * 5000, True),
+    "no number": ("abc", "10", False),
+    "no number to compare with": ("10", "abc", False),
+    "nothing": ("", "10", False),
+    "below nothing": ("-5", "10", False),
+}
+
+
+@pytest.mark.parametrize(("version", "than", "older"), PAIRS.values(), ids=PAIRS)
+def test_versions_are_numbers_and_of_others_nothing_is_said(version: str, than: str, older: bool) -> None:
+    assert is_older(version, than) is older
