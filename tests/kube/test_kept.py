@@ -140,10 +140,10 @@ async def test_where_nothing_helps_the_source_is_asked_now_and_then() -> None:
     while clock.now() < began + 100 * PAUSE:
         with contextlib.suppress(AccessError):
             await source.renew(await source.access())
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
     with pytest.raises(AccessError, match=r"does not know us \(401\)"):
         await source.access()
-    assert 90 <= len(source.looks) <= 101
+    assert 80 <= len(source.looks) <= 101
 
 
 @virtual

@@ -438,7 +438,7 @@ MOVES = st.one_of(
 SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ways=st.tuples(WAYS, WAYS), schedule=SCHEDULES, rates=st.tuples(st.floats(0.98, 1.02), st.floats(0.98, 1.02)))
 def test_two_never_lead_at_one_moment(
     ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
