@@ -43,7 +43,7 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
             elif unique and kind is str and value in unique and is_reference(path, key):
                 copy[hole] = value + SUFFIXED
             elif key == NAME and kind is str:
-                copy[hole] = literals.value(value)
+                copy[hole] = literals.value(value) if "${" in value else value
             elif key != NAME and (kind in _SURE or (kind is float and isfinite(value))):
                 copy[hole] = None
                 leaves.append(((*path, key), value, copy, hole))

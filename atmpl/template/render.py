@@ -74,6 +74,7 @@ class _Writer:
         self.source = source
         self.options = options
         self.unique = data_volumes.names(source.spec) if options.data_volumes == "Unique" else frozenset[str]()
+        self.blank = IDENTITY if options.identity == "Fresh" else {}
         self.literals = Literals()
         self.parameters: list[dict[str, Any]] = []
         self.withheld: dict[str, str] = {}  # what the proof supplies: the VM's own values of required parameters
@@ -121,8 +122,9 @@ class _Writer:
             leaves, names, strict=True
         ):
             sent = form(value)
-            if sent is None and path[-1] in TREATED and self._is_blank(path):
-                sent = True, ""
+            treated = shape(path) if path[-1] in TREATED else None
+            if treated in self.blank:  # rule 8; the form is that of the VM's own value
+                sent = (True if sent is None else sent[0]), ""
             if sent is None:
                 container[key] = value
                 self.warnings.append(warning(LITERAL_NUMBER, dotted(SPEC + path)))
@@ -131,23 +133,17 @@ class _Writer:
             container[key] = whole if decoded else plain
             parameter = {"name": name, "displayName": display, "description": description, "value": text}
             self.parameters.append(parameter)
-            if path[-1] in TREATED:
-                self._treat(path, parameter)
+            if text and treated in SECRETS:  # an empty one holds no secret, and nobody could supply it
+                self._secret(path, parameter)
         return copy
 
-    def _treat(self, path: Path, parameter: dict[str, Any]) -> None:
-        """Rules 8 and 9: what becomes of a default that is the source VM's own affair."""
-        if self._is_blank(path):
-            parameter["value"] = ""
-        elif shape(path) in SECRETS and parameter["value"]:  # an empty one holds no secret, and nobody could supply it
-            if self.options.secrets == "Require":
-                self.withheld[parameter["name"]] = parameter.pop("value")
-                parameter["required"] = True
-            else:
-                self.warnings.append(warning(INLINE_SECRET, dotted(SPEC + path)))
-
-    def _is_blank(self, path: Path) -> bool:
-        return self.options.identity == "Fresh" and shape(path) in IDENTITY
+    def _secret(self, path: Path, parameter: dict[str, Any]) -> None:
+        """Rule 9."""
+        if self.options.secrets == "Require":
+            self.withheld[parameter["name"]] = parameter.pop("value")
+            parameter["required"] = True
+        else:
+            self.warnings.append(warning(INLINE_SECRET, dotted(SPEC + path)))
 
     def _data_volumes(self, templates: Any, path: Path) -> Any:
         """Return the dataVolumeTemplates. Rule 7."""
