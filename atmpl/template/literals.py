@@ -1,4 +1,4 @@
-"""Text that stays literal, though a processor would substitute in it. Rule 4."""
+"""Text that stays literal (rule 11), though a processor would substitute in it. Rule 4."""
 
 from math import isfinite
 from typing import Any

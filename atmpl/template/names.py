@@ -32,12 +32,12 @@ PLURALS: Final = (  # (ending, what it becomes), the first that fits
 RESERVED: Final = re.compile(r"NAME|LABELS|SUFFIX|LITERAL[0-9]+")
 
 INITIALISMS: Final = re.compile(  # written in capitals in a form's labels
-    "acpi|apic|cpu|dns|efi|gpu|hpet|http|id|io|ip|kvm|mac|numa|pci|pit|rng|rtc|sev|smbios|smm|ssh|tcp|tpm|tsc|usb|uuid"
+    "acpi|api|apic|bios|cidr|cpu|dhcp|dns|efi|gpu|hpet|http|id|io|ip|kvm|mac|ntp|numa|pci|pit|ram|rng|rtc|sev|sku|smbios"
+    "|smm|ssh|tcp|tftp|tpm|tsc|usb|utc|uuid|vm"
 )
 
 _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_]")
-_AGAIN: Final = re.compile(r"(?<!\S)([A-Za-z]\S*) \1(?!\S)")  # spinlocks.spinlocks is said once
 
 
 _Word: TypeAlias = tuple[str, tuple[int, ...]]  # a key, or what became of it, and the list indexes that follow it
@@ -124,7 +124,6 @@ def _natural(path: Path, stems: dict[_Container, _Stem]) -> Name:
 
 def _named(name: str, said: str) -> Name:
     usable = bool(name) and not RESERVED.fullmatch(name)
-    said = _AGAIN.sub(r"\1", said)
     display = (said[:1].upper() + said[1:]).strip() or name
     return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", usable)
 

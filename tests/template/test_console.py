@@ -142,6 +142,11 @@ def test_a_name_that_names_a_script_is_refused():
         render(a_vm(user_data(SCRIPT), name="${VOLUME0_USER_DATA}"), format=FORMATS["openshift"], name="t")
 
 
+def test_a_template_s_name_that_names_a_script_is_refused():
+    with pytest.raises(RenderError, match="rename it"):
+        render(a_vm(user_data(SCRIPT)), format=FORMATS["openshift"], name="${VOLUME0_USER_DATA}")
+
+
 def test_a_label_that_names_a_script_is_refused():
     with pytest.raises(RenderError, match="rename it"):
         render(a_vm(user_data(SCRIPT), labels={"a": "${VOLUME0_USER_DATA}"}), format=FORMATS["openshift"], name="t")

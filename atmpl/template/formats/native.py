@@ -46,7 +46,7 @@ class _Template(msgspec.Struct):
 
 
 def assemble(draft: Draft) -> dict[str, Any]:
-    """Return the VirtualMachineTemplate. Its LABELS are the VM's own labels as JSON: nothing merges labels here."""
+    """Return the VirtualMachineTemplate. Rule 6: LABELS are the VM's own labels as JSON; nothing merges labels here."""
     spec: dict[str, Any] = {"virtualMachine": draft.vm}
     spec["parameters"] = draft.all_parameters(LABELS | {"value": gojson.encode(draft.vm_labels)})
     if draft.message:
