@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+from atmpl.template import kinds
 from atmpl.template.errors import RenderError
 from atmpl.template.paths import Path, dotted
 
@@ -35,11 +36,11 @@ def refusal(path: Path, value: Any) -> RenderError:
     if len(path) >= DEEPEST:
         why = f"deeper than {DEEPEST} levels; take the inner levels away"
     elif not path:
-        why = f"a VM is a JSON object, not {_kind(value)}; give the VirtualMachine itself"
+        why = f"a VM is a JSON object, not {kinds.word(value)}; give the VirtualMachine itself"
     elif isinstance(value, float):
         why = "not a finite number, so no JSON; write a number"
     else:
-        why = f"{_kind(value)} is no JSON; write a string, a number, true, false, null, a list or an object"
+        why = f"{kinds.word(value)} is no JSON; write a string, a number, true, false, null, a list or an object"
     return RenderError(dotted(path), why)
 
 
@@ -75,9 +76,3 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, list):
-        return "a list"
-    return "null" if value is None else f"a {type(value).__name__}"

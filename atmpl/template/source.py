@@ -1,19 +1,11 @@
 """What a VM says of itself: the fields that the rules work on, checked where a template depends on them."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from atmpl.template import kinds
 from atmpl.template.errors import RenderError
 from atmpl.template.paths import dotted
 from atmpl.template.rules import keeps_annotation, keeps_label
-
-_KINDS: Final[dict[type, str]] = {
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    object: "an object",
-}
 
 
 class Source(NamedTuple):
@@ -55,7 +47,7 @@ def read(vm: dict[str, Any]) -> Source:
     metadata = _mapping(vm, "metadata")
     name = metadata.get("name")
     if name is not None and not isinstance(name, str):
-        raise RenderError("metadata.name", f"is {_said(name)}; a VM's name is a string")
+        raise RenderError("metadata.name", f"is {kinds.word(name)}; a VM's name is a string")
     if not name:
         raise RenderError("metadata.name", "the VM has none; give it a name")
     spec = _mapping(vm, "spec")
@@ -63,7 +55,9 @@ def read(vm: dict[str, Any]) -> Source:
     labels = _optional(metadata, "labels")
     for key, value in labels.items():
         if not isinstance(value, str):
-            raise RenderError(dotted(("metadata", "labels", key)), f"is {_said(value)}; a label's value is a string")
+            raise RenderError(
+                dotted(("metadata", "labels", key)), f"is {kinds.word(value)}; a label's value is a string"
+            )
     namespace, uid, generation = metadata.get("namespace"), metadata.get("uid"), metadata.get("generation")
     return Source(
         api_version=api_version,
@@ -82,7 +76,7 @@ def _mapping(parent: dict[str, Any], key: str, path: tuple[str, ...] = ()) -> di
     if value is None:
         raise RenderError(dotted((*path, key)), "the VM has none; give the whole VirtualMachine")
     if not isinstance(value, dict):
-        raise RenderError(dotted((*path, key)), f"is {_said(value)}; it must be an object")
+        raise RenderError(dotted((*path, key)), f"is {kinds.word(value)}; it must be an object")
     return value
 
 
@@ -92,11 +86,6 @@ def _optional(metadata: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _named(value: object) -> str:
     """Return an apiVersion or a kind for an error, short and printable: it says what a thing is, not what is in it."""
-    return f"{value!r:.60}" if isinstance(value, str) else _said(value)
-
-
-def _said(value: object) -> str:
-    """Return what kind of value stands there, for an error; never the value: others read it in a request's status."""
     if value is None:
         return "missing"
-    return next(word for kind, word in _KINDS.items() if isinstance(value, kind))
+    return f"{value!r:.60}" if isinstance(value, str) else kinds.word(value)

@@ -95,7 +95,7 @@ def test_what_is_no_json_is_refused_by_its_path(sentence, place, options):
 BAD_VMS = {  # a VM that no template is made of: the path, and what the error says
     "null": (None, "", "not null"),
     "a list": ([], "", "not a list"),
-    "text": ("vm", "", "not a str"),
+    "text": ("vm", "", "not a string"),
     "nothing": ({}, "apiVersion", "missing"),
     "another kind": ({**a_vm({}), "kind": "Pod"}, "kind", "'Pod'"),
     "another group": ({**a_vm({}), "apiVersion": "v1"}, "apiVersion", "'v1'"),
@@ -105,7 +105,7 @@ BAD_VMS = {  # a VM that no template is made of: the path, and what the error sa
     "a name that is a number": (a_vm({}, name=2**60), "metadata.name", "is a number; a VM's name is a string"),
     "labels as a list": (a_vm({}, labels=[]), "metadata.labels", "a list"),
     "a label that is a number": (a_vm({}, labels={"a/b": 5}), "metadata.labels[a/b]", "is a number; a label's value"),
-    "a label that is null": (a_vm({}, labels={"a": None}), "metadata.labels.a", "is missing"),
+    "a label that is null": (a_vm({}, labels={"a": None}), "metadata.labels.a", "is null"),
     "annotations as text": (a_vm({}, annotations="x"), "metadata.annotations", "is a string"),
     "no spec": ({**a_vm({}), "spec": None}, "spec", "the VM has none"),
     "no template": ({**a_vm({}), "spec": {}}, "spec.template", "the VM has none"),
