@@ -33,9 +33,6 @@ def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
     suspects = [parameter for parameter in parameters if "${" in parameter.get("value", "")]
     if not suspects and "${" not in fixed:
         return
-    said = {*_REFERENCE.findall(fixed)}.union(*(_REFERENCE.findall(parameter["value"]) for parameter in suspects))
-    if not any(parameter["name"] in said for parameter in parameters):
-        return
     values = {parameter["name"]: parameter["value"] for parameter in parameters if parameter.get("value")}
     if not any(map(breaks_console, values.values())):
         return

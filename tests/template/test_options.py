@@ -58,7 +58,8 @@ def test_a_fresh_identity_has_parameters_with_empty_defaults(format):
     assert [found[name]["value"] for name in BLANK] == [""] * 6
     assert found["CHASSIS_SKU"]["value"] == "k"
     assert found["INTERFACE2_SERIAL"]["value"] == "kept"
-    assert instance_of(template)["domain"]["chassis"]["asset"] == "${{CHASSIS_ASSET}}"  # the form follows the value
+    chassis = {"serial": "${CHASSIS_SERIAL}", "asset": "${{CHASSIS_ASSET}}", "sku": "${CHASSIS_SKU}"}
+    assert instance_of(template)["domain"]["chassis"] == chassis  # the form follows the value
 
 
 def test_an_identity_is_preserved_on_request(format):
@@ -79,6 +80,10 @@ def test_an_identity_of_any_scalar_is_blank(format):
     template, warnings = atmpl.render(a_vm({"domain": {"firmware": firmware}}), format=format)
     assert [parameters(template)[name]["value"] for name in BLANK[:2]] == ["", ""]
     assert warnings == ()
+    assert instance_of(template)["domain"]["firmware"] == {
+        "uuid": "${{FIRMWARE_UUID}}",
+        "serial": "${{FIRMWARE_SERIAL}}",
+    }
     (made,) = atmpl.process(template)
     assert made["spec"]["template"]["spec"]["domain"]["firmware"] == {"uuid": "", "serial": ""}
 
