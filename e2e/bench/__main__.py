@@ -79,7 +79,7 @@ async def run(args: argparse.Namespace, say: Callable[[str], None]) -> Results:
         say("warming the server up")
         await drain(cluster, bare, max(args.requests // 2, 1))
         idles, drains = [], []
-        everyone: list[Contestant] = [bare, BareLoop(cluster.server, args.connections, own_sockets=True), *followers]
+        everyone: list[Contestant] = [bare, *followers]
         for repetition in range(args.repetitions):
             turn = repetition % len(everyone)
             for contestant in (*everyone[turn:], *everyone[:turn]):

@@ -2,16 +2,15 @@
 
 `python -m e2e.bench.bare FILE`: FILE is a Work. Says `ready`, starts at a line on standard input, says `done` with the
 seconds that each request's calls took, and ends by SIGTERM. Answers are read and not decoded. There is no watch, no
-queue and no log. The calls are made by aiohttp, as a Python program usually makes them; or on atmpl's own sockets,
-which shows how much of the difference is these. Keep-alive, and uvloop where it is installed, are as atmpl has them.
+queue and no log. What decides over the speed of a connection is as atmpl has it: aiohttp, keep-alive, the same
+buffers, uvloop where it is installed.
 """
 
 import asyncio
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
@@ -20,10 +19,7 @@ import msgspec
 import orjson
 from yarl import URL
 
-from atmpl.kube.access import Access
-from atmpl.kube.connection import CONNECT
-from atmpl.kube.wires import Wires
-from e2e.bench.work import Work
+from e2e.bench.work import Call, Work
 
 
 def main() -> None:
@@ -41,73 +37,46 @@ async def _work(work: Work) -> None:
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, over.set)
-    tls = ssl.create_default_context(cadata=work.authority)
-    seconds: list[float] = []
-    async with _on_own_sockets(work, tls) if work.own_sockets else _by_aiohttp(work, tls) as serve:
-        _say(message="ready")
-        await loop.run_in_executor(None, sys.stdin.readline)
-        left = iter(range(len(work.requests)))
-        await asyncio.gather(*(_loop(serve, left, seconds) for _ in range(work.connections)))
-        _say(message="done", seconds=seconds)
-        await over.wait()
-
-
-Serve = Callable[[int], Awaitable[None]]  # makes the calls of the request of this number
-
-
-async def _loop(serve: Serve, left: Iterator[int], seconds: list[float]) -> None:
-    """Take the next request as long as there are any."""
-    for number in left:
-        began = perf_counter()
-        await serve(number)
-        seconds.append(perf_counter() - began)
-
-
-@asynccontextmanager
-async def _by_aiohttp(work: Work, tls: ssl.SSLContext) -> AsyncIterator[Serve]:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=work.keep_alive),
         trust_env=False,
         read_bufsize=work.read_buffer,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
-    token = {"Authorization": f"Bearer {work.token}"}
-    made = [
-        [
-            (call.method, URL(f"{work.server}{call.path}", encoded=True), {**token, **call.headers}, call.body)
-            for call in calls
-        ]
-        for calls in work.requests
-    ]
+    tls = ssl.create_default_context(cadata=work.authority)
+    ready = [[_made(work, call) for call in calls] for calls in work.requests]
+    seconds: list[float] = []
+    left = iter(ready)
+    async with session:
+        _say(message="ready")
+        await loop.run_in_executor(None, sys.stdin.readline)
+        await asyncio.gather(*(_loop(session, tls, left, seconds) for _ in range(work.connections)))
+        _say(message="done", seconds=seconds)
+        await over.wait()
 
-    async def serve(number: int) -> None:
-        for method, url, headers, body in made[number]:
+
+Made = tuple[str, URL, dict[str, str], bytes | None]
+
+
+def _made(work: Work, call: Call) -> Made:
+    url = URL(f"{work.server}{call.path}", encoded=True)
+    return call.method, url, {"Authorization": f"Bearer {work.token}", **call.headers}, call.body
+
+
+async def _loop(
+    session: aiohttp.ClientSession, tls: ssl.SSLContext, left: Iterator[list[Made]], seconds: list[float]
+) -> None:
+    """Take the next request as long as there are any."""
+    for calls in left:
+        began = perf_counter()
+        for method, url, headers, body in calls:
             async with session.request(
                 method, url, data=body, headers=headers, ssl=tls, allow_redirects=False
             ) as answer:
-                _check(method, url.path, answer.status, await answer.read())
-
-    async with session:
-        yield serve
-
-
-@asynccontextmanager
-async def _on_own_sockets(work: Work, tls: ssl.SSLContext) -> AsyncIterator[Serve]:
-    wires = Wires()
-    access = Access(work.server, {"Authorization": f"Bearer {work.token}"}, tls)
-
-    async def serve(number: int) -> None:
-        for call in work.requests[number]:
-            reply = await wires.call(access, call.method, call.path, call.headers, call.body, connect=CONNECT)
-            _check(call.method, call.path, reply.status, reply.body)
-
-    yield serve
-    await wires.close()
-
-
-def _check(method: str, path: str, status: int, body: bytes) -> None:
-    if status >= 300:
-        _say(level="error", message=f"{method} {path}: {status} {body.decode()}")
+                read = await answer.read()
+                if answer.status >= 300:
+                    _say(level="error", message=f"{method} {url.path}: {answer.status} {read.decode()}")
+        seconds.append(perf_counter() - began)
 
 
 def _say(**line: object) -> None:

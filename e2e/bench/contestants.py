@@ -18,8 +18,7 @@ from e2e.controller import Controller, pod, service_account
 from e2e.controlplane import Server
 from e2e.program import Line, Program
 
-BARE, OWN_BARE = "bare loop", "bare loop, own sockets"
-ATMPL, PEER, RAW_PEER, KOPF = "atmpl", "controller-runtime", "controller-runtime, raw", "kopf"
+BARE, ATMPL, PEER, RAW_PEER, KOPF = "bare loop", "atmpl", "controller-runtime", "controller-runtime, raw", "kopf"
 
 PATIENCE = 120.0  # seconds for a start
 
@@ -84,11 +83,11 @@ class Follower(Contestant):
 
 
 class BareLoop(Contestant):
-    """The loop that makes the same calls and does nothing else: by aiohttp, or on sockets as atmpl has them."""
+    """The loop that makes the same calls and does nothing else."""
 
-    def __init__(self, server: Server, connections: int, *, own_sockets: bool = False) -> None:
-        self.name = OWN_BARE if own_sockets else BARE
-        self._own_sockets = own_sockets
+    name = BARE
+
+    def __init__(self, server: Server, connections: int) -> None:
         self._file = server.folder / "work"
         self._access = access(service_account(server))
         self._connections = connections
@@ -98,7 +97,7 @@ class BareLoop(Contestant):
         """Hand it the calls."""
         server, authority, token = self._access
         used = connections or self._connections
-        work = Work(server, authority, token, used, KEEP_ALIVE, READ_BUFFER, self._own_sockets, requests)
+        work = Work(server, authority, token, used, KEEP_ALIVE, READ_BUFFER, requests)
         self._file.write_bytes(msgspec.msgpack.encode(work))
 
     def begin(self) -> None:

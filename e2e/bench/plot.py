@@ -5,18 +5,11 @@ from math import log10
 from statistics import median
 from typing import NamedTuple
 
-from e2e.bench.contestants import ATMPL, BARE, KOPF, OWN_BARE, PEER, RAW_PEER
+from e2e.bench.contestants import ATMPL, BARE, KOPF, PEER, RAW_PEER
 from e2e.bench.results import Results, percentile
 from e2e.bench.svg import bar, document, dot, line, text
 
-COLOURS = {
-    ATMPL: "series0",
-    BARE: "series1",
-    OWN_BARE: "series1",
-    PEER: "series2",
-    RAW_PEER: "series3",
-    KOPF: "series4",
-}
+COLOURS = {ATMPL: "series0", BARE: "series1", PEER: "series2", RAW_PEER: "series3", KOPF: "series4"}
 
 WIDTH = 880.0
 LABEL = 165.0  # the column of names

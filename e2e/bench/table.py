@@ -77,7 +77,7 @@ def _drains(results: Results, name: str) -> list[str]:
         f"{median(results.of(name, 'server_cpu')):.2f} ms",
         f"{max(results.of(name, 'peak')):.0f} MiB",
         f"{median(idle):.0f} MiB" if idle else "-",
-        f"{median(results.of(name, 'first')):.2f} s" if idle else "-",
+        f"{median(results.of(name, 'first')):.2f} s" if name != BARE else "-",
     ]
 
 

@@ -21,5 +21,4 @@ class Work(msgspec.Struct):
     connections: int
     keep_alive: float  # seconds
     read_buffer: int  # bytes
-    own_sockets: bool  # made as atmpl makes them, not by aiohttp
     requests: list[list[Call]]
