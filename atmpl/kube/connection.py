@@ -1,6 +1,5 @@
-"""Calls to the API server, and streams from it. Streams have sockets of their own, and never wait for calls."""
+"""Calls to the API server, on sockets that are kept. Watches have a session of their own, and never wait for calls."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,13 +15,13 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.access import Access, AccessError, Credentials
 from atmpl.kube.answer import Answer
 from atmpl.kube.quoting import of_client
-from atmpl.kube.wires import BODY_LIMIT, KEEP_ALIVE, Wires
 
 log = logging.getLogger("atmpl")
 
-CALL = 30.0  # seconds for a call
-CONNECT = 10.0  # of them, from the server's name to the end of the handshakes, with it and with a proxy
-TRY = 5.0  # ... for one of the server's addresses, where a proxy or a stream is asked for
+CONNECT = 10.0  # seconds from the server's name to the end of the handshakes, with it and with a proxy
+CALL = aiohttp.ClientTimeout(total=30, connect=CONNECT, sock_connect=5)
+BODY_LIMIT = 64 * 2**20  # bytes of an answer; the largest honest one is a page of a list
+KEEP_ALIVE = 60.0  # seconds a socket that nobody uses is kept; the API server keeps it for 90
 READ_BUFFER = 2**21  # bytes; a watch's lines come in pieces of up to this size
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -36,19 +35,16 @@ class Connection:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self._wires: Wires
-        self._calls: aiohttp.ClientSession  # those that a proxy is in the way of
+        self._calls: aiohttp.ClientSession
         self._streams: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._wires = Wires()
         self._calls, self._streams = _session(), _session()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._wires.close()
         await self._calls.close()
         await self._streams.close()
 
@@ -60,19 +56,24 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = CALL,
+        timeout: aiohttp.ClientTimeout = CALL,
     ) -> Answer:
         """Make one call. `query` is percent-encoded here; `path` is taken as it is, and names are legal in it."""
         access = await self._access()
-        target = f"{path}?{urlencode(query)}" if query else path
         began = perf_counter()
         try:
-            async with asyncio.timeout(timeout):
-                if access.proxy or "@" in access.server:  # a user and a password in the URL
-                    answer = await self._called(access, method, target, headers or {}, body)
-                else:
-                    reply = await self._wires.call(access, method, target, headers or {}, body, connect=CONNECT)
-                    answer = Answer(reply.status, reply.body, reply.retry_after)
+            async with self._calls.request(
+                method,
+                _url(access, path, query),
+                data=body,
+                headers=[*access.headers.items(), *(headers or {}).items()],
+                ssl=access.tls or True,
+                server_hostname=access.tls_name,
+                proxy=access.proxy,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                answer = Answer(response.status, await _body(response), response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             _told(method, path, began, why=of_client(error))
             raise UnavailableError(of_client(error)) from None
@@ -80,22 +81,6 @@ class Connection:
         if answer.status == 401:
             await self._credentials.renew(access)
         return answer
-
-    async def _called(
-        self, access: Access, method: str, target: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
-        async with self._calls.request(
-            method,
-            _url(access, target),
-            data=body,
-            headers=[*access.headers.items(), *headers.items()],
-            ssl=access.tls or True,
-            server_hostname=access.tls_name,
-            proxy=access.proxy,
-            timeout=aiohttp.ClientTimeout(None, connect=CONNECT, sock_connect=TRY),
-            allow_redirects=False,
-        ) as response:
-            return Answer(response.status, await _body(response), response.headers.get("Retry-After"))
 
     @asynccontextmanager
     async def stream(
@@ -111,12 +96,12 @@ class Connection:
             try:
                 response = await stack.enter_async_context(
                     self._streams.get(
-                        _url(access, f"{path}?{urlencode(query)}"),
+                        _url(access, path, query),
                         headers=[*access.headers.items(), ("Accept", accept)],
                         ssl=access.tls or True,
                         server_hostname=access.tls_name,
                         proxy=access.proxy,
-                        timeout=aiohttp.ClientTimeout(None, connect=CONNECT, sock_connect=TRY, sock_read=silence),
+                        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_connect=5, sock_read=silence),
                         allow_redirects=False,
                     )
                 )
@@ -175,5 +160,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _url(access: Access, target: str) -> URL:
-    return URL(f"{access.server}{target}", encoded=True)  # names are legal in it as they are
+def _url(access: Access, path: str, query: Mapping[str, str] | None) -> URL:
+    # Encoded here and not again by yarl: names are legal in a path as they are.
+    return URL(f"{access.server}{path}?{urlencode(query)}" if query else f"{access.server}{path}", encoded=True)

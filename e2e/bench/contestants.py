@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from atmpl.kube.connection import READ_BUFFER
-from atmpl.kube.wires import KEEP_ALIVE
+from atmpl.kube.connection import KEEP_ALIVE, READ_BUFFER
 from e2e.bench.errors import FailedError
 from e2e.bench.kubeconfig import access
 from e2e.bench.objects import NAMESPACE

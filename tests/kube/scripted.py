@@ -90,9 +90,9 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None, port: int =
 
 
 @asynccontextmanager
-async def connected(script: Script, user: str = "") -> AsyncIterator[Connection]:
-    """A connection to a server that follows `script`; with a `user` (`name:password@`) in its URL aiohttp makes it."""
-    async with serving(script) as url, Connection(Anybody(url.replace("://", f"://{user}"))) as connection:
+async def connected(script: Script) -> AsyncIterator[Connection]:
+    """A connection to a server that follows `script`."""
+    async with serving(script) as url, Connection(Anybody(url)) as connection:
         yield connection
 
 
