@@ -38,6 +38,7 @@ INITIALISMS: Final = re.compile(  # written in capitals in a form's labels
 
 _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_]")
+_AGAIN: Final = re.compile(r"(?<!\S)([A-Za-z]\S*) \1(?!\S)")  # spinlocks.spinlocks is said once
 
 
 _Word: TypeAlias = tuple[str, tuple[int, ...]]  # a key, or what became of it, and the list indexes that follow it
@@ -124,6 +125,7 @@ def _natural(path: Path, stems: dict[_Container, _Stem]) -> Name:
 
 def _named(name: str, said: str) -> Name:
     usable = bool(name) and not RESERVED.fullmatch(name)
+    said = _AGAIN.sub(r"\1", said)
     display = (said[:1].upper() + said[1:]).strip() or name
     return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", usable)
 

@@ -90,7 +90,6 @@ DISPLAYED = {
     "domain.cpu.cores": "CPU cores",
     "domain.devices.interfaces[0].macAddress": "Interface 0 MAC address",
     "domain.firmware.uuid": "Firmware UUID",
-    "domain.features.smm.enabled": "Features SMM enabled",
     "domain.resources.requests.memory": "Requests memory",
     "volumes[1].cloudInitNoCloud.userData": "Volume 1 user data",
     "readinessProbe.exec.command[0]": "Readiness probe exec command 0",
