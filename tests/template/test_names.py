@@ -95,7 +95,6 @@ DISPLAYED = {
     "readinessProbe.exec.command[0]": "Readiness probe exec command 0",
     "domain.features.hyperv.spinlocks.spinlocks": "Features hyperv spinlocks",
     "domain.features.smm.enabled": "Features SMM enabled",
-    "volumes[1].volumes[1].volume": "Volume 1 volume 1 volume",
 }
 
 
