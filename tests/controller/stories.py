@@ -194,8 +194,8 @@ async def release_with_a_ttl(world: World) -> None:
     rendered(world)
     world.server.edit(REQUESTS, REQUEST, {"spec": {"refreshPolicy": "Once", "ttlSecondsAfterFinished": 600}})
     await world.settle(599)
-    done_once(world)  # though it has been Ready for longer than that
-    await world.settle()
+    assert world.request()  # though it has been Ready for longer than that
+    await world.settle(2000)
 
 
 STORIES = {
