@@ -6,8 +6,22 @@ or is worked on; this makes one of all that come within a second, or before the 
 """
 
 from collections.abc import Callable
+from typing import assert_never
 
 from atmpl.controller.key import Key
+from atmpl.controller.outcome import (
+    Gone,
+    Moved,
+    Outcome,
+    Reason,
+    Refused,
+    Released,
+    Rendered,
+    Retry,
+    SourceGone,
+    Unchanged,
+    Waiting,
+)
 
 INTERVAL = 1.0  # seconds between two judgements of a request that cost calls
 FEW = 64  # requests: not worth a sweep
@@ -25,8 +39,11 @@ class Pace:
     def __len__(self) -> int:
         return len(self._until)
 
-    def judged(self, key: Key, after: float | None = None) -> None:
-        """Take note that a request has just been judged; `after`: the server's Retry-After, in seconds."""
+    def judged(self, key: Key, outcome: Outcome) -> None:
+        """Take note of what a request has just been judged to be."""
+        if not _costs(outcome):
+            return
+        after = outcome.after if isinstance(outcome, Retry) else None
         self._until[key] = self._now() + max(self._interval, after or 0.0)
         if len(self._until) >= self._sweep_at:
             now = self._now()
@@ -36,3 +53,20 @@ class Pace:
     def left(self, key: Key) -> float:
         """Return for how many seconds a request is to be left alone; 0 where it need not be."""
         return max(self._until.get(key, 0.0) - self._now(), 0.0)
+
+
+def _costs(outcome: Outcome) -> bool:
+    """Whether a judgement has cost calls, and whoever wakes its request may make it cost as much again."""
+    match outcome:
+        case Waiting(reason=Reason.SOURCE_NOT_FOUND) | SourceGone():
+            return False  # the VM may come at any moment, and is not to wait
+        case Rendered(digest=digest):
+            return bool(digest)  # under Once it is done for good
+        case Unchanged(again=again):
+            return again is not None  # it has looked at what is in the way
+        case Waiting() | Refused() | Retry() | Released():
+            return True
+        case Moved() | Gone():
+            return False
+        case _:
+            assert_never(outcome)

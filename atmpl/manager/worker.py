@@ -13,7 +13,6 @@ from atmpl.controller.outcome import (
     Gone,
     Moved,
     Outcome,
-    Reason,
     Refused,
     Released,
     Rendered,
@@ -80,23 +79,25 @@ class Worker:
                 self._queue.done(key)
 
     async def _turn(self, key: Key) -> None:
+        """Have a request judged, unless it is gone, or to be left alone for now."""
         request = self._requests.get(key)
         if request is None:
             self._queue.drop(key)
-            return
-        if self._requests.defers(key):
-            return
-        if (left := self._pace.left(key)) > 0:
+        elif self._requests.defers(key):
+            pass  # it comes again when the stream shows our last write
+        elif (left := self._pace.left(key)) > 0:
             self._queue.add_after(key, left)
-            return
+        else:
+            await self._judge(key, request)
+
+    async def _judge(self, key: Key, request: Request) -> None:
         began = perf_counter()
         failures = self._queue.failures(key)
         outcome, verdict = await turn(request, self._cluster, self._utc(), failures=failures)
         took = perf_counter() - began
         self._metrics.reconciled(outcome, verdict, took)
+        self._pace.judged(key, outcome)
         self._next(key, outcome)
-        if _costs(outcome):
-            self._pace.judged(key, outcome.after if isinstance(outcome, Retry) else None)
         if isinstance(outcome, Waiting | Refused | Retry) and not is_spared(outcome, failures):
             self._events.bad(request, outcome.reason, outcome.message)
         elif isinstance(outcome, Rendered):
@@ -121,23 +122,6 @@ class Worker:
                 self._queue.forget(key)
             case _:
                 assert_never(outcome)
-
-
-def _costs(outcome: Outcome) -> bool:
-    """Whether a judgement has cost calls, and whoever wakes its request may make it cost as much again."""
-    match outcome:
-        case Waiting(reason=Reason.SOURCE_NOT_FOUND) | SourceGone():
-            return False  # the VM may come at any moment, and is not to wait
-        case Rendered(digest=digest):
-            return bool(digest)  # under Once it is done for good
-        case Unchanged(again=again):
-            return again is not None  # it has looked at what is in the way
-        case Waiting() | Refused() | Retry() | Released():
-            return True
-        case Moved() | Gone():
-            return False
-        case _:
-            assert_never(outcome)
 
 
 def _about(request: Request, outcome: Outcome, took: float) -> dict[str, object]:
