@@ -9,9 +9,15 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer
 from tests.controller.answers import conflict, not_found, refusal, status, terminating
-from tests.controller.kinds import BINDINGS, POLICIES, REQUESTS, VMS, Place, Resource
+from tests.controller.kinds import BINDINGS, POLICIES, REQUESTS, SERVED, VMS, Place, Resource
 
-WORDS: dict[Resource | None, str] = {REQUESTS: "request", VMS: "vm", POLICIES: "policy", BINDINGS: "binding"}
+WORDS: dict[Resource | None, str] = {
+    REQUESTS: "request",
+    VMS: "vm",
+    POLICIES: "policy",
+    BINDINGS: "binding",
+    SERVED: "served",
+}
 
 
 class Call(NamedTuple):
@@ -36,10 +42,8 @@ class Call(NamedTuple):
     @property
     def fates(self) -> list["Fate"]:
         """What may become of it. A read that no cache answers tells no lies: what it does not find is not there."""
-        lies = {"404"} if self.method == "GET" and not self.cached else set()
-        if self.place.resource in (POLICIES, BINDINGS):
-            lies.add("plain 404")  # every API server that is up serves these, or has never heard of them
-        return [fate for fate in FATES.values() if fate.name not in lies]
+        honest = self.method == "GET" and not self.cached
+        return [fate for fate in FATES.values() if not (honest and fate.name == "404")]
 
 
 @dataclass(frozen=True)

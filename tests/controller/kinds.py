@@ -28,6 +28,7 @@ POLICIES = Resource("admissionregistration.k8s.io/v1", "validatingadmissionpolic
 BINDINGS = Resource(
     "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"
 )
+SERVED = Resource("v1", "", "APIResourceList")  # what a version of a group serves: read like an object, and is none
 ALL = (REQUESTS, VMS, TEMPLATES, NATIVE, POLICIES, BINDINGS)
 
 
@@ -39,14 +40,18 @@ class Place(NamedTuple):
 
     @property
     def path(self) -> str:
+        if self.resource is SERVED:
+            return f"/apis/{self.key.namespace}/{self.key.name}"
         return (
             f"/apis/{self.resource.api_version}/namespaces/{self.key.namespace}/{self.resource.plural}/{self.key.name}"
         )
 
 
 def parsed(path: str) -> tuple[Resource | None, Key, str]:
-    """Return what a path speaks of: `/apis/GROUP/VERSION[/namespaces/NS]/PLURAL[/NAME[/SUB]]`."""
+    """Return what a path speaks of: `/apis/GROUP/VERSION[[/namespaces/NS]/PLURAL[/NAME[/SUB]]]`."""
     _, _, group, version, *rest = path.split("/")
+    if not rest:
+        return SERVED, Key(group, version), ""
     namespace = ""
     if rest[0] == "namespaces":
         namespace, rest = rest[1], rest[2:]

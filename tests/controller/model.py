@@ -14,7 +14,7 @@ from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer
 from tests.controller.answers import conflict, long_name, not_found, refusal, status, terminating
 from tests.controller.jsonpatch import NoSuchPathError, TestFailedError, applied, copied
-from tests.controller.kinds import ALL, REQUESTS, TEMPLATES, Object, Place, Resource, parsed
+from tests.controller.kinds import ALL, REQUESTS, SERVED, TEMPLATES, Object, Place, Resource, parsed
 
 STORED_LIMIT, BODY_LIMIT = 1_572_864, 3_145_728  # bytes: etcd's, and the API server's own
 
@@ -93,6 +93,10 @@ class ApiServer:
     ) -> Answer:
         """Do what is asked, at once and altogether, and say what came of it."""
         resource, key, sub = parsed(path)
+        if resource is SERVED:
+            there = [each for each in ALL if each.api_version == "/".join(key) and each not in self.unserved]
+            resources = [{"name": each.plural, "kind": each.kind} for each in there]
+            return Answer(200, orjson.dumps({"kind": SERVED.kind, "resources": resources}))
         if resource is None or resource in self.unserved or (sub and not resource.has_status):
             return Answer(404, b"404 page not found\n")
         if len(body or b"") > BODY_LIMIT:

@@ -12,9 +12,10 @@ import pytest
 from atmpl.controller.cluster import (
     NotServedError,
 )
+from atmpl.controller.key import Key
 from atmpl.template import FORMATS
 from tests.controller.api import Api, Told, version
-from tests.controller.kinds import TEMPLATES, VMS, Object, Place
+from tests.controller.kinds import SERVED, TEMPLATES, VMS, Object, Place
 from tests.controller.model import JSON_PATCH
 from tests.controller.objects import a_template, a_vm, with_memory
 
@@ -146,3 +147,10 @@ async def test_a_stream_by_label_shows_what_comes_to_match_and_what_does_so_no_m
     assert int(told[3][1]) < int(deleted[1]) < int(version(last))
     assert deleted[2] == {"kept": "again", "more": "1"}
     assert other == ("put", version(last), {"kept": "yes"})
+
+
+async def test_what_a_version_of_a_group_serves_is_listed(api: Api) -> None:
+    answer = await api.get(SERVED, Key("kubevirt.io", "v1"))
+    assert answer is not None
+    assert answer["kind"] == "APIResourceList"
+    assert "virtualmachines" in [each["name"] for each in answer["resources"]]
