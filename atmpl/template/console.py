@@ -56,8 +56,8 @@ def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
     for field, value in template.items():
         if field == "labels":  # a string map, where nothing is decoded
             _refuse(value, escaped)
-        elif field != "metadata" and value is not parameters:
-            template[field] = _decoded(value, escaped, parameters)
+        else:
+            template[field] = _decoded(value, escaped)
 
 
 def _escaped(json: str) -> str:
@@ -91,12 +91,12 @@ def _refuse(labels: dict[str, str], escaped: dict[str, str]) -> None:
         raise RenderError("metadata.labels", "a label holds a ${...} that is a parameter's; rename it")
 
 
-def _decoded(value: Any, escaped: dict[str, str], parameters: list[dict[str, Any]]) -> Any:
+def _decoded(value: Any, escaped: dict[str, str]) -> Any:
     """Return `value` with each reference in `escaped` as the one that is decoded."""
     if isinstance(value, str):
         return escaped.get(value, value)
-    if isinstance(value, list) and value is not parameters:
-        return [_decoded(item, escaped, parameters) for item in value]
+    if isinstance(value, list):
+        return [_decoded(item, escaped) for item in value]
     if isinstance(value, dict):
-        return {escaped.get(key, key): _decoded(item, escaped, parameters) for key, item in value.items()}
+        return {escaped.get(key, key): _decoded(item, escaped) for key, item in value.items()}
     return value

@@ -147,6 +147,7 @@ def test_a_template_s_name_that_names_a_script_is_refused():
         render(a_vm(user_data(SCRIPT)), format=FORMATS["openshift"], name="${VOLUME0_USER_DATA}")
 
 
-def test_a_label_that_names_a_script_is_refused():
+@pytest.mark.parametrize("text", ["${VOLUME0_USER_DATA}", 'see "${VOLUME0_USER_DATA}"'])
+def test_a_label_that_names_a_script_is_refused(text):
     with pytest.raises(RenderError, match="rename it"):
-        render(a_vm(user_data(SCRIPT), labels={"a": "${VOLUME0_USER_DATA}"}), format=FORMATS["openshift"], name="t")
+        render(a_vm(user_data(SCRIPT), labels={"a": text}), format=FORMATS["openshift"], name="t")

@@ -196,6 +196,14 @@ def test_a_data_volume_whose_name_is_too_long_takes_no_suffix(format):
     atmpl.render(too_long, format=format)
 
 
+def test_what_is_no_data_volume_template_is_kept(format):
+    templates = [5, None, {}, {"metadata": 5}, {"metadata": {}}, {"metadata": {"name": 5}}, {"metadata": {"name": ""}}]
+    vm = a_vm({}, spec={"dataVolumeTemplates": [*templates, {"metadata": {"name": "d"}}]})
+    template, _ = atmpl.render(vm, format=format, data_volumes="Unique")
+    named = {"metadata": {"name": "d-${SUFFIX}"}}
+    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [*templates, named]
+
+
 def test_a_data_volume_that_a_server_names_needs_no_suffix(format):
     templates = [{"metadata": {"generateName": "disk-"}}]
     template, warnings = atmpl.render(

@@ -106,6 +106,21 @@ def test_a_vm_without_annotations_of_its_own_gets_none(format):
     assert "annotations" not in made["metadata"]
 
 
+ALIKE = {
+    "kubectl.kubernetes.io/last-applied-configurations": "a",
+    "kubemacpool.iot/x": "b",
+    "restore.kubevirt.iot": "c",
+}
+
+
+def test_what_is_only_alike_a_dropped_name_stays(format):
+    vm = a_vm({}, annotations=ALIKE, labels={"vm.kubevirt.io/templates": "gone", "vm.kubevirt.io/templat": "d"})
+    (made,) = format.process(render(vm, format=format, name="t").template)
+    assert made["metadata"]["annotations"] == ALIKE
+    made["metadata"]["labels"].pop("vm.kubevirt.io/template", None)
+    assert made["metadata"]["labels"] == {"vm.kubevirt.io/templat": "d"}
+
+
 LABEL_VALUES = {  # the template's name: the label's value
     "a label's value stays": ("fedora-40.small_1", "fedora-40.small_1"),
     "63 characters stay": ("a" * 63, "a" * 63),
