@@ -96,7 +96,13 @@ async def change(client: Client, before: dict[str, Any], after: dict[str, Any]) 
     created = await client.post(COLLECTION, request(before))
     path = f"{COLLECTION}/{created['metadata']['name']}"
     try:
-        return await client.put(path, request(after, **created["metadata"]))
+        while True:
+            try:
+                return await client.put(path, request(after, **created["metadata"]))
+            except ApiError as error:
+                if error.status != 409:  # the controller's status came between
+                    raise
+            created = await client.get(path)
     finally:
         await client.delete(path)
 
