@@ -93,6 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (BuildError, ReleaseError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except FileNotFoundError as error:
+        print(f"error: {error.filename} is not installed here", file=sys.stderr)
+        return 1
     except subprocess.CalledProcessError as error:
         return error.returncode
     return 0

@@ -14,8 +14,8 @@ from pathlib import Path
 from e2e.controlplane import programs
 from e2e.controlplane.build import BuildError, say
 from e2e.gotools import program
-from e2e.image import EngineError, find
 from e2e.image.build import build
+from e2e.image.engine import Docker, Engine, EngineError, find
 
 ROOT = Path(__file__).parents[2]
 NAME = "atmpl"  # of the cluster; kind calls its context kind-atmpl
@@ -72,9 +72,8 @@ def cluster(*, keep: bool) -> Iterator[Kind]:
                 made.kind("delete", "cluster")
 
 
-def install(into: Kind) -> None:
+def install(into: Kind, engine: Engine) -> None:
     """Install KubeVirt, and what config/default holds with the image of this checkout, and see it ready."""
-    engine = find()
     with tempfile.TemporaryDirectory(prefix="atmpl-image-") as folder:
         archive = Path(folder) / "image.tar"
         engine.save(build(engine), archive)
@@ -89,14 +88,22 @@ def install(into: Kind) -> None:
     into.kubectl("rollout", "status", "--namespace=atmpl-system", "deployment/atmpl-controller", "--timeout=5m")
 
 
+def _engine() -> Engine:
+    engine = find()
+    if not isinstance(engine, Docker):
+        raise EngineError("kind runs its nodes in docker or podman, and neither answers here")
+    return engine
+
+
 def main() -> int:
     """Do as the arguments say; return the exit status."""
     parser = argparse.ArgumentParser(prog="just kind", description="Try it all in a kind cluster with KubeVirt.")
     parser.add_argument("--keep", action="store_true", help="leave the cluster up")
     arguments, pytest = parser.parse_known_args()
     try:
+        engine = _engine()
         with cluster(keep=arguments.keep) as made:
-            install(made)
+            install(made, engine)
             return made.test(*pytest)
     except (BuildError, EngineError) as error:
         sys.exit(f"{error}")

@@ -62,3 +62,11 @@ def test_only_what_is_named_by_its_digest_is_signed(programs: Path, capfd: pytes
     assert not programs.exists()
     assert release.main(["sign", f"registry/atmpl@{DIGEST}"]) == 0
     assert programs.read_text() == f"cosign sign --yes registry/atmpl@{DIGEST}\n"
+
+
+def test_a_program_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert release.main(["sign", f"registry/atmpl@{DIGEST}"]) == 1
+    assert capfd.readouterr().err == "error: cosign is not installed here\n"
