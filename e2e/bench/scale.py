@@ -57,9 +57,9 @@ async def run(args: argparse.Namespace, say: Callable[[str], None]) -> Scale:
     """Measure, and say now and then how far it is. Raises what FAILURES names."""
     async with AsyncExitStack() as stack:
         few, many = [await stack.enter_async_context(stage(fsync=False)) for _ in range(2)]
-        say(f"posting {args.few:,} and {args.vms:,} virtual machines")
-        await few.post_vms(args.few)
-        await many.post_vms(args.vms, say)
+        say(f"adding {args.few:,} and {args.vms:,} virtual machines")
+        await few.add_vms(args.few)
+        await many.add_vms(args.vms)
         drains = []
         for cluster in (few, many):
             say(f"draining {args.finished:,} requests among {len(cluster.vms):,} virtual machines")

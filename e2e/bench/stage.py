@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
 
+from e2e.bench import herd
+from e2e.bench.errors import FailedError
 from e2e.bench.objects import NAMESPACE, REQUESTS, TEMPLATES, VMS, Object, request, vm
 from e2e.controlplane import Client, ControlPlane
 from e2e.controlplane.crds import install_crds
 
 CONNECTIONS = 64  # over which we post
-TOLD = 20_000  # virtual machines between two words of how far a large herd is
 DELETERS = 16  # objects of a collection that the API server deletes at once; only our tidying needs it
 
 Item = TypeVar("Item")
@@ -28,17 +29,22 @@ class Stage:
     vms: list[str] = field(default_factory=list)  # their names
     posted: list[float] = field(default_factory=list)  # requests a second, each time that many were posted at once
 
-    async def post_vms(self, count: int, say: Callable[[str], None] = lambda _: None) -> None:
-        """Add virtual machines until there are `count`; they are not kept here, for they may be many."""
+    async def post_vms(self, count: int) -> None:
+        """Add virtual machines until there are `count`."""
 
         async def one(number: int) -> str:
-            name = vm_name(number)
-            await self.client.post(VMS, vm(name))
-            if number and number % TOLD == 0:
-                say(f"{number:,} virtual machines")
-            return name
+            await self.client.post(VMS, vm(vm_name(number)))
+            return vm_name(number)
 
         self.vms += await spread(one, range(len(self.vms), count))
+
+    async def add_vms(self, count: int) -> None:
+        """Add virtual machines until there are `count`, which may be very many."""
+        names = [*map(vm_name, range(len(self.vms), count))]
+        await herd.add(self.server, self.client, names)
+        self.vms += names
+        if (found := await self.count(VMS)) != count:
+            raise FailedError(f"{found} virtual machines instead of {count}")
 
     async def stored_vms(self) -> list[Object]:
         """Return the virtual machines as they are stored."""
