@@ -1,9 +1,11 @@
 """How much room a template takes in the cluster's store."""
 
-_ESCAPED = (b"<", b">", b"&", b"\xe2\x80\xa8", b"\xe2\x80\xa9")  # Go's JSON writes each of these as six bytes
+_ESCAPED = (b"<", b">", b"&")  # Go's JSON writes each of these as six bytes
+_ESCAPED_BEYOND_ASCII = (b"\xe2\x80\xa8", b"\xe2\x80\xa9")  # likewise
 _ESCAPE = 6
 
 
 def stored_size(data: bytes) -> int:
     """Return the bytes that compact JSON `data` takes in the store. Design section 1, TooLarge."""
-    return len(data) + sum(data.count(text) * (_ESCAPE - len(text)) for text in _ESCAPED)
+    escaped = _ESCAPED if data.isascii() else _ESCAPED + _ESCAPED_BEYOND_ASCII
+    return len(data) + sum([data.count(text) * (_ESCAPE - len(text)) for text in escaped])
