@@ -3,7 +3,7 @@
 from atmpl.template.provenance import REFRESH, REQUEST_UID
 from atmpl.template.provenance import REQUEST as REQUEST_NAME
 from tests.controller.admission import binding, policy
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
+from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, VMS, Object
 from tests.controller.objects import (
     a_flat_request,
     a_request,
@@ -141,6 +141,21 @@ def kept_in_step(world: World) -> None:
     assert world.request()["status"]["rendered"]["templateResourceVersion"] == made["metadata"]["resourceVersion"]
 
 
+async def native_on_change(world: World) -> None:
+    await once(world, a_flat_request(format="template.kubevirt.io/v1beta1", refreshPolicy="OnChange"))
+    done_native(world)
+    world.server.edit(VMS, VM, with_memory("256Mi"))
+    await calm(world)
+    assert memory(world.templates()[0]) == "256Mi"
+    world.server.edit(NATIVE, GOLDEN, {"spec": {"parameters": []}})
+    await calm(world)
+
+
+def native_in_step(world: World) -> None:
+    done_native(world)
+    assert memory(world.templates()[0]) == "256Mi"
+
+
 async def deleted_template(world: World) -> None:
     await once(world, a_request(refreshPolicy="OnChange"))
     world.server.delete(TEMPLATES, GOLDEN)
@@ -209,6 +224,7 @@ STORIES = {
     "a stray in the way": Story(stray, done_once, creates=0, patches=1),
     "a TTL": Story(ttl, expired),
     "OnChange": Story(on_change, kept_in_step, patches=2),
+    "OnChange, the native format": Story(native_on_change, native_in_step, patches=2),
     "OnChange, the template deleted": Story(deleted_template, made_again, creates=2),
     "OnChange, the VM deleted": Story(gone, source_gone),
     "OnChange, the VM made again": Story(back, followed, patches=1),

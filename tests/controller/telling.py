@@ -25,9 +25,10 @@ class Story(NamedTuple):
     patches: int = 0
     more: int = 0  # patches besides, which depend on who comes first
 
-    async def told_in(self, world: World) -> None:
-        """Tell it to its end with one controller; the world is checked, quiet and stopped then."""
-        world.start()
+    async def told_in(self, world: World, controllers: int = 1) -> None:
+        """Tell it to its end; the world is checked, quiet and stopped then."""
+        for _ in range(controllers):
+            world.start()
         try:
             await self.tell(world)
             self.check(world)
@@ -75,5 +76,6 @@ def rendered(world: World, template: str = "golden") -> Object:
 
 def memory(template: Object) -> str:
     """What the template's parameter of that name defaults to."""
-    [value] = [each["value"] for each in template["parameters"] if each["name"] == "REQUESTS_MEMORY"]
+    parameters = (template.get("spec") or template)["parameters"]
+    [value] = [each["value"] for each in parameters if each["name"] == "REQUESTS_MEMORY"]
     return str(value)

@@ -111,6 +111,16 @@ async def test_a_controller_that_wakes_when_all_is_over_writes_nothing(name: str
     assert world.breaches == []
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.003, 2.0], ids=["events first", "answers first", "events late"])
+@pytest.mark.parametrize("name", ALL)
+@clock.virtual
+async def test_two_controllers_at_once_by_mistake_end_a_story_as_one_does(name: str, delay: float) -> None:
+    world = World(delay=delay)
+    await ALL[name].told_in(world, controllers=2)
+    assert world.writes["POST template"] == ALL[name].creates
+    assert {call.replica for call in world.calls} == {0, 1}
+
+
 # Made again under the same name, at each step
 
 
