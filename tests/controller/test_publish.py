@@ -9,6 +9,7 @@ from atmpl.controller import vm
 from atmpl.controller.outcome import Moved, Reason, Refused, Rendered, Source, Waiting
 from atmpl.controller.publish import publish
 from atmpl.kube.answer import Answer
+from tests.controller.answers import status
 from tests.controller.api import Api, InMemory, version
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
 from tests.controller.objects import NAMESPACE, a_template, with_memory
@@ -51,6 +52,24 @@ async def test_a_template_that_would_not_fit_is_refused_without_a_call(town: Tow
     assert found.reason is Reason.TOO_LARGE
     assert "and may take 1,048,576: make the VM smaller" in found.message
     assert town.connection.calls == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_template_that_the_server_cannot_store_is_refused_in_its_words(town: Town, method: str) -> None:
+    class Full(InMemory):
+        async def call(self, method_: str, path: str, **what: Any) -> Answer:
+            if method_ == method:
+                return status(500, None, "etcdserver: request is too large")
+            return await super().call(method_, path, **what)
+
+    request = town.request(refreshPolicy="OnChange")
+    if method == "PATCH":
+        town.stands(request)
+        town.vm = town.server.edit(VMS, town.api.vm, with_memory("256Mi"))
+    cluster = Api(Full(town.server), NAMESPACE).cluster
+    found = await publish(request, asked_of(request), town.made(request), cluster)
+    said = "The API server cannot store the template: etcdserver: request is too large"
+    assert found == Refused(Reason.TOO_LARGE, said)
 
 
 # Something of that name is there

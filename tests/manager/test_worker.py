@@ -1,0 +1,251 @@
+"""What a worker makes of each outcome: when the request comes again, and who hears of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from atmpl.controller.key import Key
+from atmpl.controller.outcome import (
+    Gone,
+    Moved,
+    Outcome,
+    Published,
+    Reason,
+    Refused,
+    Released,
+    Rendered,
+    Retry,
+    Source,
+    SourceGone,
+    Unchanged,
+    Waiting,
+)
+from atmpl.controller.request import Request
+from atmpl.controller.turn import Turn
+from atmpl.kube.queue import WorkQueue
+from atmpl.kube.requests import Requests
+from atmpl.manager import worker
+from tests import clock
+from tests.controller.objects import NAMESPACE, a_request
+from tests.controller.world import Uncounted
+
+KEY = Key(NAMESPACE, "request")
+RENDERED = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True)
+FAILED = Retry(Reason.FAILED, "no answer")
+HOUR = 3600.0
+
+
+class Office:
+    """A worker with a queue and a store of its own; `outcomes` are what it finds, in order, and the last one for ever."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome | Exception) -> None:
+        self.queue: WorkQueue[Key] = WorkQueue(random=Random(1))
+        self.requests = Requests(self.queue.add)
+        self.judged: list[float] = []  # when
+        self.failures: list[int] = []  # before each
+        self.told: list[str] = []  # by events
+        self.may_work = True
+        self._outcomes = list(outcomes)
+        self._began = clock.now()
+        self.worker = worker.Worker(
+            self.queue,
+            self.requests,
+            None,  # type: ignore[arg-type]
+            Uncounted(),  # type: ignore[arg-type]
+            self,  # type: ignore[arg-type]
+            utc=clock.utcnow,
+        )
+        monkeypatch.setattr(worker, "turn", self._turn)
+
+    async def _turn(self, request: Request, *_: Any, failures: int) -> Turn:
+        self.judged.append(clock.now() - self._began)
+        self.failures.append(failures)
+        found = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
+        if isinstance(found, Exception):
+            raise found
+        return Turn(found)
+
+    def bad(self, _: Request, reason: str, message: str) -> None:
+        self.told.append(f"bad: {reason}: {message}")
+
+    def good(self, _: Request) -> None:
+        self.told.append("good")
+
+    def shown(self, version: str = "7", name: str = "request") -> Request:
+        """Let the stream show a request."""
+        self.requests.put(request(version, name))
+        found = self.requests.get(Key(NAMESPACE, name))
+        assert found is not None
+        return found
+
+    @asynccontextmanager
+    async def open(self, workers: int = 1) -> AsyncIterator[None]:
+        """Have work done."""
+        self.requests.served(yes=True)
+        tasks = [asyncio.create_task(self.worker.run(lambda: self.may_work)) for _ in range(workers)]
+        yield
+        self.queue.close()
+        await asyncio.gather(*tasks)
+
+
+def request(version: str, name: str) -> msgspec.Raw:
+    return msgspec.Raw(orjson.dumps(a_request(name, metadata={"uid": "1", "resourceVersion": version})))
+
+
+AGAIN: dict[str, tuple[Outcome, list[int]]] = {  # outcome: in which seconds of the first ten it is judged
+    "rendered": (RENDERED, [0]),
+    "in step": (Unchanged(), [0]),
+    "let go": (Released(), [0]),
+    "its source gone": (SourceGone(Key(NAMESPACE, "vm")), [0]),
+    "waiting to be woken": (Waiting(Reason.SOURCE_NOT_FOUND, ""), [0]),
+    "waiting, with a look now and then": (Waiting(Reason.TARGET_CONFLICT, "", 4.0), [0, 4, 8]),
+    "with a TTL": (Unchanged(again=4.0), [0, 4, 8]),
+    "on its way out with its namespace": (Gone(4.0), [0, 4, 8]),
+    "on its way out": (Gone(), [0]),
+    "refused": (Refused(Reason.INVALID_SOURCE, ""), [0]),
+    "failed: later each time": (FAILED, [0, 1, 3, 7]),
+    "failed, with a word of when to come again": (Retry(Reason.FAILED, "", 5.0), [0, 5, 10]),
+    "moved: at once, a few times, and then it has failed": (Moved(""), [0, 0, 0, 0, 0, 1, 3, 8]),
+}
+
+
+@pytest.mark.parametrize("sentence", AGAIN)
+@clock.virtual
+async def test_an_outcome_says_when_a_request_is_judged_again(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, seconds = AGAIN[sentence]
+    office = Office(monkeypatch, outcome)
+    async with office.open():
+        office.shown()
+        await asyncio.sleep(10.5)
+    assert [int(time) for time in office.judged] == seconds
+
+
+@clock.virtual
+async def test_what_went_well_has_its_failures_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(monkeypatch, FAILED, FAILED, RENDERED, FAILED)
+    async with office.open():
+        office.shown()
+        await asyncio.sleep(10)
+        office.queue.add(KEY)
+        await asyncio.sleep(0.5)
+    assert office.failures == [0, 1, 2, 0]
+
+
+@clock.virtual
+async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(monkeypatch, Unchanged(again=HOUR))
+    async with office.open():
+        office.shown()
+        await asyncio.sleep(1)
+        assert office.queue.delayed == 1
+        office.requests.drop(request("8", "request"))
+        await asyncio.sleep(1)
+        assert office.queue.delayed == 0
+    assert len(office.judged) == 1
+
+
+@clock.virtual
+async def test_a_request_is_not_judged_before_its_stream_shows_what_was_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office(monkeypatch, RENDERED)
+    async with office.open():
+        first = office.shown()
+        await asyncio.sleep(1)
+        office.requests.wrote(first, "9")
+        office.queue.add(KEY)
+        await asyncio.sleep(5)
+        assert len(office.judged) == 1
+        office.shown("9")
+        await asyncio.sleep(1)
+    assert [int(time) for time in office.judged] == [0, 6]
+
+
+@clock.virtual
+async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_where_that_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office(monkeypatch, Refused(Reason.INVALID_SOURCE, ""))
+    async with office.open():
+        office.shown()
+        for _ in range(45):
+            office.queue.add(KEY)
+            await asyncio.sleep(0.1)
+    assert [round(time) for time in office.judged] == [0, 1, 2, 3, 4]
+
+
+TOLD: dict[str, tuple[list[Outcome], list[str]]] = {
+    "good": ([RENDERED], ["good"]),
+    "waiting": ([Waiting(Reason.SOURCE_NOT_FOUND, "no VM")], ["bad: SourceNotFound: no VM"]),
+    "refused": ([Refused(Reason.TOO_LARGE, "much")], ["bad: TooLarge: much"]),
+    "failed": ([FAILED, RENDERED], ["bad: Failed: no answer", "good"]),
+    "a server that asked to be left alone": ([Retry(Reason.FAILED, "slow down", 1.0), RENDERED], ["good"]),
+    "nothing new": ([Unchanged()], []),
+    "moved on": ([Moved(""), Gone()], []),
+}
+
+
+@pytest.mark.parametrize("sentence", TOLD)
+@clock.virtual
+async def test_whoever_asked_is_told_by_events_what_is_bad(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes, told = TOLD[sentence]
+    office = Office(monkeypatch, *outcomes)
+    async with office.open():
+        office.shown()
+        await asyncio.sleep(5)
+    assert office.told == told
+
+
+@clock.virtual
+async def test_a_bug_in_the_way_of_one_request_takes_no_worker_from_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = Office(monkeypatch, ZeroDivisionError(), RENDERED)
+    async with office.open(workers=1):
+        office.shown(name="first")
+        office.shown(name="second")
+        await asyncio.sleep(5)
+    assert [int(time) for time in office.judged] == [0, 0, 1]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["turn failed"]
+
+
+@clock.virtual
+async def test_nothing_is_judged_while_the_lease_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(monkeypatch, RENDERED)
+    office.may_work = False
+    async with office.open():
+        office.shown()
+        await asyncio.sleep(2.5)
+        assert office.judged == []
+        office.may_work = True
+        await asyncio.sleep(1)
+    assert len(office.judged) == 1
+
+
+@clock.virtual
+async def test_a_worker_that_is_cancelled_leaves_its_request_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(monkeypatch, RENDERED)
+    hangs = asyncio.Event()
+
+    async def hanging(*_: Any, **__: Any) -> Turn:
+        await hangs.wait()
+        raise AssertionError
+
+    turn = worker.turn
+    monkeypatch.setattr(worker, "turn", hanging)
+    office.requests.served(yes=True)
+    office.shown()
+    task = asyncio.create_task(office.worker.run(lambda: True))
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    monkeypatch.setattr(worker, "turn", turn)
+    async with office.open():
+        await asyncio.sleep(1)
+    assert len(office.judged) == 1
