@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from e2e.blocking import refused
 from e2e.controller import Controller, service_account
 from e2e.controlplane import BuildError, Client, ControlPlane, ProcessError, Server
 from e2e.controlplane.crds import install_crds
@@ -22,6 +23,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture, marker in MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def blocking_calls() -> Iterator[list[str]]:
+    with refused() as met:
+        yield met
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks(blocking_calls: list[str]) -> Iterator[None]:
+    """No test makes atmpl block an event loop, not even where the refusal is taken for some other failure."""
+    blocking_calls.clear()
+    yield
+    assert blocking_calls == []
 
 
 @contextmanager
@@ -54,7 +69,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def controller(server: Server) -> Iterator[Controller]:
     """One controller a test run; it has printed nothing but log lines when it ends, and no error among them."""
-    with Controller(service_account(server), python=("-X", "dev"), env={"PYTHONWARNINGS": "error"}) as running:
+    with Controller(
+        service_account(server), python=("-X", "dev"), module="e2e.blocking", env={"PYTHONWARNINGS": "error"}
+    ) as running:
         yield running
     assert running.process.returncode == 0
     assert running.noise == []

@@ -1,0 +1,66 @@
+"""Calls of atmpl's that would block an event loop: refused where they are made, and remembered.
+
+`python -m e2e.blocking controller ...` is `atmpl controller ...` that is held to it: what it was refused, it writes to
+standard error when it ends, also where it took the refusal for some other failure.
+"""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import blockbuster.blockbuster
+from blockbuster import BlockingError, blockbuster_ctx
+
+# Where atmpl may block all the same: (end of a file's name, its function), and why.
+MAY = {
+    # log lines go to standard error, as everybody's do; whoever does not read them stops us, and is to
+    ("logging/__init__.py", "emit"),
+    # at the start, before anybody waits for the loop: dear imports, and who we are
+    ("atmpl/kube/credentials.py", "credentials"),
+    ("atmpl/kube/incluster.py", "own_namespace"),
+    # kubernetes_asyncio reads a token of a few hundred bytes, and writes a certificate to a file for OpenSSL
+    ("kubernetes_asyncio/config/kube_config.py", "_load_cluster_info"),
+    ("kubernetes_asyncio/config/kube_config.py", "_load_user_token"),
+    ("kubernetes_asyncio/config/kube_config.py", "_get_base_path"),
+    # /proc is no disk: the kernel writes it from memory
+    ("prometheus_client/process_collector.py", "collect"),
+    # a test that runs a command inside its own loop: argparse looks for its translation
+    ("gettext.py", "find"),
+}
+
+
+@contextmanager
+def refused() -> Iterator[list[str]]:
+    """Refuse what blocks; yield where it happened, as it happens."""
+    met: list[str] = []
+
+    class NotedError(BlockingError):
+        def __init__(self, function: str) -> None:
+            super().__init__(function)
+            met.append(f"{function} blocks:\n{''.join(traceback.format_stack()[:-2])}")
+
+    usual, blockbuster.blockbuster.BlockingError = BlockingError, NotedError  # type: ignore[misc, assignment]
+    try:
+        with blockbuster_ctx("atmpl") as buster:
+            for function in buster.functions.values():
+                for file, name in MAY:
+                    function.can_block_in(file, name)
+            yield met
+    finally:
+        blockbuster.blockbuster.BlockingError = usual  # type: ignore[misc]
+
+
+def main() -> int:
+    """Run atmpl, and say what was refused."""
+    from atmpl.cli import main as atmpl  # noqa: PLC0415 - what it does on import counts too
+
+    with refused() as met:
+        status = atmpl()
+    for where in met:
+        print(where, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What blocks an event loop is refused where atmpl does it, and remembered where somebody takes it for something else."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import atmpl
+from e2e.blocking import refused
+
+# A module of atmpl's, for as long as a test lasts.
+BLOCKS = """
+import time
+
+async def sleep():
+    time.sleep(0)
+
+async def swallow():
+    try:
+        time.sleep(0)
+    except Exception:
+        pass
+
+async def elsewhere():
+    await __import__("asyncio").to_thread(time.sleep, 0)
+"""
+
+
+@pytest.fixture
+def module() -> ModuleType:
+    module = ModuleType("atmpl.blocks")
+    file = Path(atmpl.__path__[0]) / "blocks.py"
+    exec(compile(BLOCKS, str(file), "exec"), vars(module))
+    return module
+
+
+async def test_a_call_that_blocks_is_refused_and_remembered(module: ModuleType, blocking_calls: list[str]) -> None:
+    with pytest.raises(Exception, match=r"Blocking call to time.sleep"):
+        await module.sleep()
+    assert [met.splitlines()[0] for met in blocking_calls] == ["time.sleep blocks:"]
+    assert "blocks.py" in blocking_calls[0]
+    blocking_calls.clear()
+
+
+async def test_a_refusal_that_is_swallowed_is_remembered(module: ModuleType, blocking_calls: list[str]) -> None:
+    await module.swallow()
+    assert len(blocking_calls) == 1
+    blocking_calls.clear()
+
+
+async def test_in_a_thread_and_outside_of_atmpl_whoever_likes_may_block(module: ModuleType) -> None:
+    await module.elsewhere()
+    time.sleep(0)  # noqa: ASYNC251 - a test may
+
+
+def test_without_a_loop_nothing_is_refused(module: ModuleType) -> None:
+    coroutine = module.sleep()
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+
+
+async def test_a_program_that_is_held_to_it_says_at_its_end_what_it_was_refused() -> None:
+    script = (
+        "import sys, asyncio, e2e.blocking as b, atmpl.cli as c, types; m = types.ModuleType('m'); "
+        f"exec(compile({BLOCKS!r}, c.__file__, 'exec'), vars(m)); "
+        "c.main = lambda: asyncio.run(m.swallow()) or 0; sys.exit(b.main())"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert said.decode().startswith("time.sleep blocks:\n")
+    assert process.returncode == 0
+
+
+def test_afterwards_all_is_as_before() -> None:
+    before = time.sleep
+    with refused():
+        assert time.sleep is not before
+    assert time.sleep is before
