@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from atmpl.kube.access import AccessError
+from atmpl.kube.access import Access, AccessError, Credentials
 from atmpl.kube.connection import Connection
 from atmpl.kube.credentials import credentials
 from atmpl.kube.incluster import own_namespace
@@ -69,10 +69,13 @@ async def _serve(settings: Settings) -> int:
     asyncio.get_running_loop().set_exception_handler(logs.unexpected)
     try:
         found = credentials(settings.kubeconfig, settings.context)
-        access = await found.access()
+        access = await _access(found, stop)
     except AccessError as error:
         log.error("no way to a cluster", extra={"why": str(error)})  # noqa: TRY400 - the message says it all
         return 1
+    if access is None:
+        log.info("stopped")
+        return 0
     log.info("starting", extra={"server": access.address, "workers": settings.workers})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
@@ -95,6 +98,20 @@ async def _serve(settings: Settings) -> int:
         await manager.run(stop)
     log.info("stopped")
     return 0
+
+
+async def _access(found: Credentials, stop: asyncio.Event) -> Access | None:
+    """Return the access; None where we are to stop before it is known, as a plugin may take a minute.
+
+    Raises AccessError.
+    """
+    looking, stopped = asyncio.ensure_future(found.access()), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return looking.result() if looking.done() else None
+    finally:
+        for task in (looking, stopped):
+            task.cancel()
 
 
 def _on_signals(stop: asyncio.Event) -> None:
