@@ -126,6 +126,18 @@ class WorkQueue(Generic[Item]):
         self.forget(item)
         self._due.pop(item, None)
 
+    def gone(self, item: Item) -> None:
+        """Take a key back whose object is gone, or nobody may take it for weeks: where another replica leads.
+
+        Whoever works on it now has it once more, and drops it then.
+        """
+        if item in self._busy:
+            self.add(item)
+        else:
+            self._fresh.pop(item, None)
+            self._backlog.pop(item, None)
+            self.drop(item)
+
     def failures(self, item: Item) -> int:
         """Return how often in a row a key has failed."""
         return self._failures.get(item, 0)

@@ -1,6 +1,6 @@
 """Every request as the stream showed it, and who is to be woken by a change."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -24,9 +24,10 @@ class Wake(Protocol):
 class Requests(Listing):
     """Every request of the cluster, and which VM and which template each of them looks at. A Sink."""
 
-    def __init__(self, wake: Wake) -> None:
+    def __init__(self, wake: Wake, gone: Callable[[Key], None] = lambda _: None) -> None:
         super().__init__()
         self._wake = wake
+        self._gone = gone  # told of a request that is deleted: nobody need look at it any more
         self._requests: dict[Key, Request] = {}
         self._by_source: dict[Key, set[Key]] = {}  # the requests that a change of this VM concerns; no finished one
         self._by_template: dict[tuple[str, Key], set[Key]] = {}  # (format, template): those that keep it in step
@@ -133,7 +134,7 @@ class Requests(Listing):
             self._forget(request)
             self._awaited.pop(key, None)
             self._deferred.discard(key)
-            self._wake(key, backlog=False)  # whoever keeps count of the key's failures may forget them
+            self._gone(key)
 
     def _index(self, request: Request) -> None:
         asked = request.asked

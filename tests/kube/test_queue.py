@@ -277,6 +277,48 @@ async def test_a_key_whose_object_is_gone_leaves_nothing_behind() -> None:
 
 
 @virtual
+async def test_where_nobody_takes_keys_those_whose_objects_are_gone_do_not_pile_up() -> None:
+    keys = queue()
+    for number in range(1000):
+        keys.add(f"fresh {number}")
+        keys.add(f"late {number}", backlog=True)
+        keys.retry(f"failed {number}")
+        for kind in ("fresh", "late", "failed"):
+            keys.gone(f"{kind} {number}")
+    assert (len(keys), keys.delayed, keys.settled) == (0, 0, True)
+    assert len(keys._heap) < 100
+    keys.add("fresh 1")
+    assert await ready(keys) == ["fresh 1"]
+
+
+@virtual
+async def test_a_worker_whose_object_goes_has_the_key_once_more_and_drops_it() -> None:
+    keys = queue()
+    keys.add("a")
+    assert await keys.get() == "a"
+    keys.gone("a")
+    keys.add_after("a", 31_536_000)  # what it found before it knew
+    keys.done("a")
+    assert await keys.get() == "a"
+    keys.drop("a")
+    keys.done("a")
+    assert (keys.settled, keys.delayed) == (True, 0)
+
+
+@virtual
+async def test_a_worker_that_was_woken_for_a_key_that_is_gone_waits_on() -> None:
+    keys = queue()
+    worker = asyncio.create_task(keys.get())
+    await asyncio.sleep(0)
+    keys.add("a")
+    keys.gone("a")
+    await asyncio.sleep(1)
+    assert not worker.done()
+    keys.add("b")
+    assert await worker == "b"
+
+
+@virtual
 async def test_deadlines_that_no_longer_count_do_not_pile_up() -> None:
     keys = queue()
     for number in range(10_000):

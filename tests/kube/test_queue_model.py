@@ -58,6 +58,14 @@ class Model:
         self.forget(key)
         self.due = [(deadline, other) for deadline, other in self.due if other != key]
 
+    def gone(self, key: str) -> None:
+        if key in self.busy:
+            self.again.add(key)
+        else:
+            self.drop(key)
+            self.fresh = [other for other in self.fresh if other != key]
+            self.backlog = [other for other in self.backlog if other != key]
+
     def get(self) -> str:
         key = (self.fresh or self.backlog).pop(0)
         self.busy.add(key)
@@ -79,7 +87,7 @@ class Model:
 
 KEYS = st.sampled_from("abcd")
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(["add", "add to the backlog", "retry", "forget", "drop"]), KEYS),
+    st.tuples(st.sampled_from(["add", "add to the backlog", "retry", "forget", "drop", "gone"]), KEYS),
     st.tuples(st.just("add after"), KEYS, st.integers(1, 20)),
     st.tuples(st.just("sleep"), st.sampled_from([0.5, 1, 2, 7, 300])),
     st.tuples(st.just("get")),
@@ -101,7 +109,7 @@ async def follow(steps: list[tuple]) -> None:
             case ("add after", key, delay):
                 queue.add_after(key, delay)
                 model.add_after(key, delay)
-            case ("retry" | "forget" | "drop" as name, key):
+            case ("retry" | "forget" | "drop" | "gone" as name, key):
                 getattr(queue, name)(key)
                 getattr(model, name)(key)
             case ("sleep", seconds):

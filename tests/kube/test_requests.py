@@ -238,8 +238,13 @@ def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> 
     assert not requests.defers(ONE)
 
 
-def test_a_deleted_request_is_woken_once_more_so_that_its_failures_are_forgotten() -> None:
-    requests, woken = synced(request(1), request(2, "two"))
+def test_of_a_deleted_request_it_is_told_once_and_nobody_is_woken() -> None:
+    gone: list[Key] = []
+    woken = Woken()
+    requests = Requests(woken, gone.append)
+    for obj in (request(1), request(2, "two")):
+        requests.put(raw(obj))
+    requests.served(yes=True)
     requests.wrote(requests.get(ONE), "9")
     requests.defers(ONE)
     woken.since()
@@ -248,7 +253,8 @@ def test_a_deleted_request_is_woken_once_more_so_that_its_failures_are_forgotten
     assert not requests.defers(ONE)
     requests.drop(raw(request(3)))
     requests.keep_only({ONE})
-    assert woken.since() == ["one", "two"]
+    assert gone == [ONE, Key("ns", "two")]
+    assert woken.since() == []
     assert len(requests) == 0
 
 
