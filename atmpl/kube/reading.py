@@ -136,10 +136,14 @@ def read_page(body: bytes, sink: Sink, seen: set[Key]) -> tuple[str, str]:
     Return the list's version, and the token of the next page, empty at the end. Raises GarbageError.
     """
     try:
-        try:
-            page = _list(body)
-        except RecursionError:
-            page = _list(shallow(body))
+        return _page(body, sink, seen)
+    except RecursionError:  # of the page's decoder or of an object's; what of it is taken already is no news then
+        return _page(shallow(body), sink, seen)
+
+
+def _page(body: bytes, sink: Sink, seen: set[Key]) -> tuple[str, str]:
+    try:
+        page = _list(body)
     except _UNREADABLE as error:
         raise GarbageError(f"not a list: {error}") from None
     if not page.metadata.resourceVersion:

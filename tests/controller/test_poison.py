@@ -1,0 +1,53 @@
+"""A request nested deeper than the decoders go: it stops no stream, and is served, or told why not, like any other."""
+
+import orjson
+import pytest
+
+from atmpl.controller.key import Key
+from atmpl.kube.reading import Reading, read_page
+from atmpl.kube.requests import Requests
+from atmpl.kube.stream import Lost
+from tests.controller.objects import NAMESPACE, a_request
+
+# Each level near the decoders' limit: one of them gives up where another, a few frames less deep, has not.
+LEVELS = (500, *range(950, 1010), 9_000)
+
+
+def deep(levels: int, field: str) -> bytes:
+    obj = a_request(metadata={"uid": "1", "resourceVersion": "7", "creationTimestamp": "2024-01-02T03:04:05Z"})
+    if field == "spec.target":  # which is stored whole: the CRD's own rule says what is wrong there
+        obj["spec"]["target"]["deep"] = "DEEP"
+    else:
+        obj["metadata"]["managedFields"] = "DEEP"
+    return orjson.dumps(obj).replace(b'"DEEP"', b"[" * levels + b"]" * levels)
+
+
+FIELDS = {"spec.target": False, "metadata.managedFields": True}  # where it is deep: whether it can be served
+
+
+@pytest.mark.parametrize("field", FIELDS)
+async def test_a_deep_request_in_a_stream_is_taken_and_so_is_the_next(field: str) -> None:
+    for levels in LEVELS:
+        store = Requests(lambda key, *, backlog=False: None)
+        reading = Reading(store, Lost(), lambda: None)
+        next_one = orjson.dumps(a_request("next", metadata={"uid": "2", "resourceVersion": "8"}))
+        await reading.take([b'{"type":"ADDED","object":%s}' % obj for obj in (deep(levels, field), next_one)])
+        taken(store, served=FIELDS[field])
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_deep_request_in_a_list_is_taken_and_so_is_the_next(field: str) -> None:
+    for levels in LEVELS:
+        store, seen = Requests(lambda key, *, backlog=False: None), set[Key]()
+        next_one = orjson.dumps(a_request("next", metadata={"uid": "2", "resourceVersion": "8"}))
+        page = b'{"metadata":{"resourceVersion":"9"},"items":[%s,%s]}' % (deep(levels, field), next_one)
+        assert read_page(page, store, seen) == ("9", "")
+        assert len(seen) == 2
+        taken(store, served=FIELDS[field])
+
+
+def taken(store: Requests, *, served: bool) -> None:
+    found, other = store.get(Key(NAMESPACE, "request")), store.get(Key(NAMESPACE, "next"))
+    assert found is not None
+    assert other is not None
+    assert (found.asked is not None) == served
