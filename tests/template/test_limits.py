@@ -133,6 +133,14 @@ def test_200_levels_are_carried(format):
     atmpl.render(a_vm({"x": nested(196), "y": nested_list(196)}, spec={"x": nested(198)}), format=format)
 
 
+@pytest.mark.parametrize("make", [nested, nested_list])
+@pytest.mark.parametrize("options", [{}, {"data_volumes": "Unique"}], ids=["plain", "unique"])
+def test_201_levels_are_refused(make, options):
+    for vm in (a_vm({"x": make(197)}), a_vm({"x": [make(196)]}), a_vm({}, spec={"x": make(199)})):
+        with pytest.raises(RenderError, match="deeper than 200 levels"):
+            atmpl.render(vm, **options)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_100_000_keys_are_carried(format):
     template, _ = atmpl.render(a_vm({f"k{index}": index for index in range(100_000)}), format=format)

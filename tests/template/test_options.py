@@ -88,6 +88,26 @@ def test_an_identity_of_any_scalar_is_blank(format):
     assert made["spec"]["template"]["spec"]["domain"]["firmware"] == {"uuid": "", "serial": ""}
 
 
+NO_IDENTITY = {  # where an identity would stand, were it a VM of a cluster
+    "a domain that is text": {"domain": "firmware"},
+    "a domain that is a number": {"domain": 5},
+    "a domain that is a list": {"domain": ["firmware", {"firmware": {"uuid": "a"}}]},
+    "firmware that is text": {"domain": {"firmware": "uuid"}},
+    "firmware that is a list": {"domain": {"firmware": ["uuid", {"uuid": "a"}]}},
+    "a uuid that is an object": {"domain": {"firmware": {"uuid": {"uuid": "a"}}}},
+    "a uuid that is null": {"domain": {"firmware": {"uuid": None}}},
+    "interfaces that are an object": {"domain": {"devices": {"interfaces": {"a": {"macAddress": "b"}}}}},
+    "interfaces that are text": {"domain": {"devices": {"interfaces": "macAddress"}}},
+    "an interface that is text": {"domain": {"devices": {"interfaces": ["macAddress"]}}},
+}
+
+
+@pytest.mark.parametrize("sentence", NO_IDENTITY)
+def test_what_only_stands_where_an_identity_would_comes_back(sentence, format):
+    (made,) = atmpl.process(atmpl.render(a_vm(NO_IDENTITY[sentence]), format=format).template)
+    assert made["spec"]["template"]["spec"] == NO_IDENTITY[sentence]
+
+
 @pytest.mark.parametrize("identity", ["Fresh", "Preserve"])
 def test_revisions_are_dropped(format, identity):
     matcher = {"kind": "x", "name": "u1", "revisionName": "vm-u1-v1"}
