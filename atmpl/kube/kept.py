@@ -37,10 +37,7 @@ class Kept(ABC):
         if self._looking is None and (self._look_at is None or self._now() >= self._look_at):
             self._looking = asyncio.create_task(self._look_again(), name="credentials")
         if self._looking is not None:
-            looking = self._looking
-            await asyncio.wait({looking}, timeout=PATIENCE if self._is_usable else None)
-            if looking.done():
-                looking.result()
+            await asyncio.wait({self._looking}, timeout=PATIENCE if self._is_usable else None)
         if self._access is None or self._refused:
             raise AccessError(self._failed)
         return self._access
@@ -61,11 +58,14 @@ class Kept(ABC):
             self._access = await self._look(refused=self._refused)
             self._refused, self._failed = False, ""
             self._look_at = self._now() + REREAD
-        except AccessError as error:
+        except Exception as error:
             self._look_at = self._now() + PAUSE
             self._failed = str(error)
+            if not isinstance(error, AccessError):  # a bug of ours; or the system has no thread left to read a file
+                log.exception("credentials not found out")
+                self._failed = f"credentials cannot be found out ({type(error).__name__})"
             if self._is_usable:
-                log.warning("credentials not renewed; the old ones stay in use", extra={"why": str(error)})
+                log.warning("credentials not renewed; the old ones stay in use", extra={"why": self._failed})
         finally:
             self._looked_at = self._now()
             self._looking = None

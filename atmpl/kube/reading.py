@@ -78,8 +78,13 @@ class Reading:
             if line:
                 try:
                     self._either_way(line)
+                except (GarbageError, StreamError):
+                    raise
                 except _UNREADABLE as error:
                     raise GarbageError(f"not a watch event: {error}") from None
+                except Exception as error:  # a bug of ours in one object's way is not to take all others' stream
+                    log.exception("an event cannot be taken")
+                    raise GarbageError(f"an event that cannot be taken ({type(error).__name__})") from None
             if place % BATCH == 0:
                 await asyncio.sleep(0)
 
@@ -154,10 +159,15 @@ def _page(body: bytes, sink: Sink, seen: set[Key]) -> tuple[str, str]:
 
 def _listed_object(sink: Sink, data: msgspec.Raw) -> Seen | None:
     try:
-        return sink.put(data)
+        try:
+            return sink.put(data)
+        except RecursionError:  # of the decoder: nothing is done yet
+            return sink.put(msgspec.Raw(shallow(bytes(data))))
     except _UNREADABLE as error:
         log.error("an object cannot be read: it is left out", extra={"why": str(error)})  # noqa: TRY400
-        return None
+    except Exception:  # a bug of ours in one object's way is not to keep all others from being listed
+        log.exception("an object cannot be taken: it is left out")
+    return None
 
 
 def _error(data: msgspec.Raw, state: State) -> StreamError:

@@ -23,6 +23,8 @@ class Source(Kept):
         self.looks.append(refused)
         number = len(self.looks)
         await asyncio.sleep(self.takes)
+        if self.broken == "bug":
+            raise RuntimeError(self.broken)
         if self.broken:
             raise AccessError(self.broken)
         return Access("http://a", {"Authorization": f"Bearer {number}"}, None)
@@ -155,3 +157,15 @@ async def test_after_a_refusal_a_failure_is_a_failure() -> None:
     source.broken = "the plugin is gone"
     with pytest.raises(AccessError, match="the plugin is gone"):
         await source.access()
+
+
+@virtual
+async def test_a_failure_that_nobody_expected_is_one_too(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source()
+    source.broken = "bug"
+    with pytest.raises(AccessError, match=r"^credentials cannot be found out \(RuntimeError\)$"):
+        await source.access()
+    assert "credentials not found out" in caplog.messages
+    source.broken = ""
+    await asyncio.sleep(PAUSE)
+    assert await token(source) == "2"

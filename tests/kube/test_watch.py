@@ -281,6 +281,47 @@ async def test_one_object_that_cannot_be_read_does_not_keep_the_others_from_bein
     ] * 2
 
 
+class Shy(Shelf):
+    """A sink whose decoder goes no deeper than 600 lists."""
+
+    def put(self, data: msgspec.Raw) -> Seen:
+        if bytes(data).count(b"[") > 600:
+            raise RecursionError
+        return super().put(data)
+
+
+@virtual
+async def test_an_object_nested_too_deeply_is_taken_without_its_depths() -> None:
+    deep = orjson.dumps(thing("a", 1))[:-1] + b', "deep": ' + b"[" * 700 + b"]" * 700 + b"}"
+    line = b'{"type": "ADDED", "object": ' + deep + b"}\n"
+    listed = text(200, b'{"metadata": {"resourceVersion": "5"}, "items": [' + deep + b"]}")
+    for acts in (
+        (stream(line, bookmark(5, end_of_list=True)),),
+        (status(422, "Invalid"), listed),
+        (LISTED, stream(line)),
+    ):
+        script, shelf = Script(*acts), Shy()
+        async with connected(script) as connection:
+            await until_over(Watch(Stream("/things"), connection, shelf, random=Random(1), now=clock.now), script)
+        assert shelf.things["a"] == 1
+
+
+@virtual
+async def test_a_bug_in_one_objects_way_costs_that_object_alone(caplog: pytest.LogCaptureFixture) -> None:
+    poison = event("ADDED", {"metadata": {"name": "p", "namespace": "ns"}})  # the shelf looks for a version, in vain
+    ran = await follow(
+        stream(poison, event("ADDED", thing("a", 1)), bookmark(5, end_of_list=True)),
+        stream(poison, event("MODIFIED", thing("a", 9))),
+        stream(poison),
+        stream(event("ADDED", thing("a", 9)), poison, bookmark(9, end_of_list=True)),
+        stream(event("ADDED", thing("b", 10))),
+    )
+    assert ran.shelf.things == {"a": 9, "b": 10}
+    assert versions(ran.asked) == ["list", "5", "5", "list", "9", "10"]
+    assert "an object cannot be taken: it is left out" in caplog.messages
+    assert "an event cannot be taken" in caplog.messages
+
+
 @virtual
 async def test_what_is_deleted_while_the_list_is_streamed_is_not_in_it() -> None:
     ran = await follow(
