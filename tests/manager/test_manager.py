@@ -1,0 +1,126 @@
+"""Who works while who leads: the wiring of streams, workers and lease, on a scripted server under the virtual clock."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from aiohttp import web
+
+from atmpl.controller.key import Key
+from atmpl.kube.lease import DEADLINE, DURATION, Lease
+from atmpl.manager.manager import DRAIN, Manager
+from atmpl.manager.metrics import Metrics
+from tests import clock
+from tests.clock import virtual
+from tests.kube.lease_api import LeaseApi, Way, unsent
+from tests.kube.scripted import Script, bookmark, connected, event
+from tests.kube.test_requests import request
+
+VM = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"
+
+
+class Server(Script):
+    """One request and its VM; whoever reads the VM waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[float] = []  # when somebody began to read the VM
+        self.left: list[float] = []  # when they had left
+
+    async def answer(self, asked: web.Request) -> web.StreamResponse:
+        if asked.path == VM:
+            self.read.append(clock.now())
+            while self._listens(asked):  # noqa: ASYNC110 - for somebody at the other end of a socket
+                await asyncio.sleep(0.02)
+            self.left.append(clock.now())
+        if "watch" not in asked.query:
+            return web.json_response({}, status=500)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(asked)
+        if "requests" in asked.path:
+            await response.write(event("ADDED", request(5)))
+        await response.write(bookmark(9, end_of_list=True))
+        await self.closing.wait()
+        return response
+
+    def _listens(self, asked: web.Request) -> bool:
+        return not self.closing.is_set() and asked.transport is not None and not asked.transport.is_closing()
+
+
+class Running:
+    """A controller that runs."""
+
+    def __init__(self, manager: Manager, server: Server, way: Way) -> None:
+        self.manager, self.server, self.way = manager, server, way
+        self.stop = asyncio.Event()
+        self.task = asyncio.create_task(manager.run(self.stop))
+
+    async def until(self, times: int) -> None:
+        """Wait until the VM has been asked for so many times."""
+        async with asyncio.timeout(60):
+            while len(self.server.read) < times:  # noqa: ASYNC110 - it is virtual
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running(api: LeaseApi) -> AsyncIterator[Running]:
+    server, way = Server(), Way(api)
+    async with connected(server) as connection:
+        lease = Lease(way, "ns", "one", random=Random(1), now=clock.now, utc=clock.utcnow)  # type: ignore[arg-type]
+        manager = Manager(connection, Metrics(), workers=2, random=Random(1), identity="one", lease=lease)
+        it = Running(manager, server, way)
+        try:
+            yield it
+        finally:
+            it.stop.set()
+            await it.task
+
+
+@virtual
+async def test_a_standby_has_its_streams_open_and_does_nothing() -> None:
+    api = LeaseApi()
+    api.write({"holderIdentity": "other", "leaseDurationSeconds": 3600})
+    async with running(api) as it:
+        await asyncio.sleep(60)
+        assert (it.manager.unready(), it.manager.unhealthy()) == ("", "")
+        assert len(it.manager.requests) == 1
+        assert it.server.read == []
+
+
+@virtual
+async def test_where_the_lease_is_lost_the_work_ends_before_it_can_be_anothers_and_begins_anew_after() -> None:
+    async with running(LeaseApi()) as it:
+        await it.until(1)
+        it.way.fates = [unsent] * 8  # no renewal succeeds for some time
+        lost_at = clock.now()
+        await it.until(2)
+        assert len(it.server.left) == 1
+        assert it.server.left[0] - lost_at <= DEADLINE + 0.1 < DURATION
+
+
+@virtual
+async def test_asked_to_stop_it_lets_the_lease_go_when_the_work_has_ended_and_not_before() -> None:
+    api = LeaseApi()
+    async with running(api) as it:
+        await it.until(1)
+        asked = clock.now()
+        it.stop.set()
+        while not it.server.left:
+            assert api.history[-1] == "one"
+            await asyncio.sleep(0.005)
+        await it.task
+        assert DRAIN <= clock.now() - asked < 5
+        assert api.history[-1] == ""
+
+
+@virtual
+async def test_asked_to_stop_it_takes_nothing_more() -> None:
+    async with running(LeaseApi()) as it:
+        await it.until(1)
+        it.stop.set()
+        await asyncio.sleep(1)
+        it.manager.queue.add(Key("ns", "one"))
+        it.manager.queue.add_after(Key("ns", "one"), 0.1)
+        await it.task
+        assert (len(it.server.read), len(it.manager.queue), it.manager.queue.delayed) == (1, 0, 0)
