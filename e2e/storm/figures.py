@@ -30,11 +30,14 @@ async def lists(controller: Controller) -> dict[str, float]:
 async def settled(controller: Controller) -> None:
     """Wait until nothing is in the queue, nothing waits to be put there, and nothing is in hand.
 
-    Raises TimeoutError.
+    Raises TimeoutError that says what is left.
     """
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found = await figures(controller)
-            if not any(value for name in QUEUE for value in found[name].values()):
-                return
-            await asyncio.sleep(0.2)
+    end = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        found = await figures(controller)
+        left = {name: value for name in QUEUE for value in found[name].values() if value}
+        if not left:
+            return
+        if asyncio.get_running_loop().time() > end:
+            raise TimeoutError(f"{controller.name} is not at rest after {PATIENCE:.0f} s: {left}")
+        await asyncio.sleep(0.2)
