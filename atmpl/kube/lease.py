@@ -98,7 +98,12 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until the lease is ours. Tries for as long as it takes, also while the server is away."""
+        told = ""
         while not await self._try():
+            holder = self._seen.holder if self._seen else ""
+            if holder not in {told, self._identity}:
+                log.info("standing by", extra={"holder": holder})
+                told = holder
             await self._sleep(RETRY * self._random.uniform(0.8, 1.0))
 
     async def hold(self) -> None:

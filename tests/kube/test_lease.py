@@ -1,6 +1,7 @@
 """The lease under the virtual clock: whatever happens to a call, a clock or the lease itself, one leads at a time."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -262,6 +263,20 @@ async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
     await asyncio.sleep(60)
     assert one.lost == []
     await one.stop()
+
+
+@virtual
+async def test_a_standby_says_once_who_holds_the_lease(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "atmpl.kube.lease")
+    api = LeaseApi()
+    one = Replica(api, "one").start()
+    await until(lambda: one.leads, 1)
+    two = Replica(api, "two").start()
+    await asyncio.sleep(60)
+    assert [(record.message, vars(record)["holder"]) for record in caplog.records] == [("standing by", "one")]
+    await one.stop()
+    await until(lambda: two.leads, 5)
+    await two.stop()
 
 
 @virtual
