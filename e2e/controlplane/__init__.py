@@ -6,7 +6,8 @@
 
 programs.py says where etcd, kube-apiserver, kube-controller-manager and kubectl come from (build.py makes what is
 nowhere), supervisor.py and processes.py that nothing outlives its owner, control_plane.py what runs and how, server.py
-what one may do with it, client.py how to be a user of it, and crds/ what the cluster serves beyond its own.
+what one may do with it, client.py how to be a user of it, env_file.py how a person's shell gets there, and crds/ what
+the cluster serves beyond its own.
 """
 
 from e2e.controlplane.build import BuildError

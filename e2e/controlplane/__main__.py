@@ -9,7 +9,17 @@ from e2e.controlplane import programs
 from e2e.controlplane.build import BuildError, say
 from e2e.controlplane.control_plane import ControlPlane
 from e2e.controlplane.crds import install_crds
+from e2e.controlplane.env_file import env_file
 from e2e.controlplane.processes import ProcessError
+
+UP = """\
+The API server is up at {url}. Type in another terminal:
+
+  . {env}
+
+Then `kubectl` and `atmpl` there speak to it, and its logs are beside that file.
+Ctrl-C here stops and removes all of it.
+"""  # whole lines of their own: they are there to be copied
 
 
 def main() -> int:
@@ -47,7 +57,7 @@ def _programs(_: argparse.Namespace) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> None:
-    """Print the kubeconfig on standard output unless that is a terminal; on standard error, what to do with it."""
+    """Print the kubeconfig on standard output unless that is a terminal; on standard error, what to type elsewhere."""
     over = threading.Event()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore it
     with ControlPlane(fsync=arguments.fsync, apiserver_flags=arguments.flag) as server:
@@ -57,10 +67,7 @@ def _up(arguments: argparse.Namespace) -> None:
             signal.signal(number, lambda *_: over.set())
         if not sys.stdout.isatty():
             print(server.kubeconfig.read_text(), flush=True)
-        say(f"up at {server.url}, logs in {server.folder}. In another terminal:")
-        say(f"  export KUBECONFIG={server.kubeconfig} PATH={server.kubectl_program.parent}:$PATH")
-        say(f"  atmpl controller --kubeconfig {server.kubeconfig} --bind 127.0.0.1:8080 --log-format text")
-        say("Ctrl-C stops and removes all of it.")
+        print(UP.format(url=server.url, env=env_file(server)), file=sys.stderr, flush=True)
         over.wait()
     say("gone")
 

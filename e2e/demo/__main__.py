@@ -15,6 +15,7 @@ from pathlib import Path
 from e2e.controller import service_account
 from e2e.controlplane import BuildError, ControlPlane, KubectlError, ProcessError
 from e2e.controlplane.crds import install_crds
+from e2e.controlplane.env_file import env_file
 from e2e.demo.story import BEFORE_THE_CONTROLLER, LOOK_AROUND, WITH_THE_CONTROLLER, Step
 
 CHECKOUT = Path(__file__).parents[2]
@@ -109,8 +110,7 @@ def _env(server: ControlPlane) -> dict[str, str]:
 def _keep(server: ControlPlane) -> None:
     print("\nIt stays up. To look around, in another terminal:\n")
     print(f"  cd {shlex.quote(str(CHECKOUT))}")
-    print(f"  export KUBECONFIG={server.kubeconfig}")
-    print(f"  export PATH={BIN}:{server.kubectl_program.parent}:$PATH")
+    print(f"  . {env_file(server)}")
     for command in LOOK_AROUND:
         print(f"  {command}")
     print(f"  tail -f {server.processes.log('controller')}")

@@ -81,9 +81,10 @@ def test_kept_it_can_be_looked_at_until_ctrl_c(tmp_path: Path) -> None:
             line = process.stdout.readline()
             assert line, process.stderr.read()
             shown += line
-        config, path = re.search(r"export KUBECONFIG=(\S+)\n  export PATH=(\S+):\$PATH", shown).groups()
-        env = os.environ | {"KUBECONFIG": config, "PATH": f"{path}:{os.environ['PATH']}"}
-        listed = subprocess.check_output(["kubectl", "get", "vm,vmtreq,template", "-o", "name"], env=env, text=True)
+        env_file = re.search(r"^  (\. \S+/env)$", shown, re.MULTILINE)[1]
+        listed = subprocess.check_output(
+            ["sh", "-ec", f"{env_file}; atmpl --version; kubectl get vm,vmtreq,template -o name"], text=True
+        )
         assert "template.template.openshift.io/vmi-ephemeral-template" in listed
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)

@@ -1,5 +1,6 @@
 """`python -m e2e.controlplane up`, as a person uses it."""
 
+import os
 import re
 import signal
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+import atmpl
 
 
 @pytest.mark.apiserver
@@ -18,22 +21,22 @@ def test_up_prints_a_kubeconfig_that_works_and_leaves_nothing_after(number: sign
         assert up.stdout is not None
         assert up.stderr is not None
         said = ""
-        while "Ctrl-C stops" not in said:
+        while "Ctrl-C here stops" not in said:
             line = up.stderr.readline()
             assert line, said
             said += line
-        path = Path(re.search(r"export KUBECONFIG=(\S+) PATH=(\S+):", said)[1])
-        kubectl = Path(re.search(r"export KUBECONFIG=(\S+) PATH=(\S+):", said)[2]) / "kubectl"
-        listed = subprocess.check_output(
-            [kubectl, "--kubeconfig", path, "get", "vm,vmtreq", "--all-namespaces"], text=True
-        )
-        assert listed == ""
+        line = re.search(r"^  (\. (\S+)/env)$", said, re.MULTILINE)  # alone on its line, so that it can be copied
+        assert len(line[0]) <= 80
+        types = f"{line[1]}; kubectl get vm,vmtreq --all-namespaces; kubectl cluster-info; atmpl --version"
+        answer = subprocess.check_output(["sh", "-ec", types], text=True, env=os.environ | {"NO_COLOR": "1"})
+        assert re.search(r"https://\S+", said)[0].rstrip(".") in answer  # it is this server, and not another
+        assert answer.endswith(f"atmpl {atmpl.__version__}\n")
         up.send_signal(number)
         printed, last = up.communicate(timeout=20)
     assert up.returncode == 0
     assert yaml.safe_load(printed)["current-context"] == "admin"
     assert "gone" in last
-    assert not path.parent.exists()
+    assert not Path(line[2]).exists()
 
 
 def test_help_names_the_commands() -> None:
