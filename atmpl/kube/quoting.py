@@ -92,6 +92,7 @@ _CLIENT: Final[dict[type[Exception], Callable[[Any], str]]] = {
     aiohttp.ClientResponseError: lambda _: "the answer is no HTTP",
     aiohttp.InvalidURL: lambda _: "the server's address is no URL",
     aiohttp.NonHttpUrlClientError: lambda _: "the server's address is no http or https URL",
+    TimeoutError: lambda _: "no answer in time",
     OSError: str,  # certificates, names, sockets, timeouts: the system's words and an address
     UnicodeError: lambda _: "it cannot be sent: the token is no text",
     ValueError: lambda _: "it cannot be sent: is there a line break in the token, or a proxy that is none?",

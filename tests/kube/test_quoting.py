@@ -154,7 +154,11 @@ CLIENT: dict[str, tuple[Exception, str]] = {
         "no connection in time",
     ),
     "a refused connection": (ConnectionRefusedError(111, "Connection refused"), "[Errno 111] Connection refused"),
-    "silence": (TimeoutError(), "TimeoutError"),
+    "silence": (TimeoutError(), "no answer in time"),
+    "silence in the midst of an answer": (
+        aiohttp.SocketTimeoutError("Timeout on reading data from socket"),
+        "no answer in time",
+    ),
     "anything else": (aiohttp.ClientError("hunter2"), "ClientError"),
 }
 
