@@ -31,7 +31,7 @@ from typing import NamedTuple, Protocol, cast
 from atmpl.cli import terminal
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.nearest import nearest
-from atmpl.cli.parser import Parser, top_parser
+from atmpl.cli.parser import TOP, Parser, top_parser
 
 
 class Command(Protocol):
@@ -98,6 +98,8 @@ def _answer(words: list[str]) -> int:
     if entry is None:
         if words and not words[0].startswith("-"):
             top.error(f"{words[0]} is no command{nearest(words[0], parsers)}")
+        if (behind := next((word for word in words if word in parsers), None)) and words[0] not in TOP:
+            top.error(f"{words[0]} goes behind the command: {top.prog} {behind} {words[0]} ...")
         top.parse_args(words)  # --help and --version leave from here
         top.error("no command given")
     command = _module(entry)

@@ -10,7 +10,7 @@ from atmpl.controller.cluster import ClusterError, NotServedError
 from atmpl.template import FORMATS
 from atmpl.template.provenance import PROVENANCE
 
-NO_KUBEVIRT = "it has no virtual machines; have its administrator install KubeVirt"
+NO_KUBEVIRT = "the cluster has no virtual machines; have its administrator install KubeVirt"
 
 
 async def read(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any], tuple[str, str]]:
@@ -34,6 +34,7 @@ async def read(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]
 async def _template(api: Api, args: argparse.Namespace) -> dict[str, Any]:
     """Return the template of that name, of the format that was named or of any."""
     formats = [FORMATS[args.format]] if args.format else list(FORMATS.values())
+    served = False
     for format in formats:
         try:
             found = await api.read(template(format, api.namespace, args.template))
@@ -42,9 +43,12 @@ async def _template(api: Api, args: argparse.Namespace) -> dict[str, Any]:
         except ClusterError as error:
             doing = f"get the {format.kind} {args.template}"
             raise explained(error, doing, unserved="", api=api, namespace=api.namespace) from None
+        served = True
         if found is not None:
             return found
     kinds = " or ".join(format.kind for format in formats)
+    if not served:
+        raise CommandError(f"the cluster knows no {kinds}; compare files instead: atmpl diff FILE FILE")
     raise CommandError(f"there is no {kinds} {args.template} in namespace {api.namespace}")
 
 

@@ -49,7 +49,7 @@ _QUESTION = {  # how argcomplete is asked for candidates as kubectl wants them
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl completion` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("shell", choices=SHELLS, help="whose Tab it is")
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"whose Tab it is: {', '.join(SHELLS)}")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,7 +21,9 @@ from atmpl.template import FORMATS, Options
 REFUSED, NOT_IN_TIME = 1, 3  # exit statuses; `atmpl create --help` has them all
 GROUP = "ssp.kubevirt.io"
 KIND = "VirtualMachineTemplateRequest"
-INSTALL = "it does not know atmpl's requests; have its administrator install atmpl: kubectl apply -k config/default"
+INSTALL = (
+    "the cluster does not know atmpl's requests; have its administrator install atmpl: kubectl apply -k config/default"
+)
 
 
 def request(args: argparse.Namespace, namespace: str | None) -> dict[str, Any]:

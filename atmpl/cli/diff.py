@@ -88,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.files and not args.template:
         raise UsageError("name a --template on the cluster, or two files: the template and the virtual machine")
     if args.files and len(args.files) != 2:
-        raise UsageError(f"name two files, the template and the virtual machine, not {len(args.files)}")
+        files = f"two files, the template and the virtual machine, not {len(args.files)}"
+        raise UsageError(f"name {files}; or a --template on the cluster")
     if args.files == [inputs.STDIN] * 2:
         raise UsageError("standard input cannot be both of them; name a file for one")
     template, vm, names = _from_files(args.files) if args.files else _from_cluster(args)
@@ -118,8 +119,8 @@ def _from_files(files: list[str]) -> Pair:
     templates = [each for each in read if each.value.get("kind") in KINDS]
     machines = [each for each in read if each.value.get("kind") == "VirtualMachine"]
     if len(templates) != 1 or len(machines) != 1:
-        held = " and ".join(f"{each.where} a {each.value.get('kind', 'nameless thing')!s:.60}" for each in read)
-        raise CommandError(f"give one template and one virtual machine; {held} was given")
+        held = ", and ".join(f"{each.where} is a {each.value.get('kind', 'nameless thing')!s:.60}" for each in read)
+        raise CommandError(f"give one template and one virtual machine; {held}")
     return Pair(templates[0].value, machines[0].value, (templates[0].where, machines[0].where))
 
 

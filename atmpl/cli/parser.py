@@ -9,7 +9,9 @@ import atmpl
 from atmpl.cli import terminal
 from atmpl.cli.nearest import nearest
 
+TOP = ("-h", "--help", "--version")  # all that may stand before a command
 WRONG_USAGE = 2
+OF_KUBECTL = ("-f", "--filename")  # what goes before a file's name there, and at `oc process`
 
 DESCRIPTION = """\
 Turn a KubeVirt virtual machine into a template, and a template into virtual machines.
@@ -56,6 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(allow_abbrev=False, formatter_class=_Formatter, **kwargs)  # type: ignore[arg-type]
+        self._words: list[str] = []  # what is being parsed
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print help or version; argparse itself would swallow the error where nothing can be written."""
@@ -64,14 +67,40 @@ class Parser(argparse.ArgumentParser):
         else:
             super()._print_message(message, file)
 
+    def parse_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse `args`, and keep them: an error looks in them for what was meant."""
+        self._words = list(args or ())
+        return super().parse_intermixed_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        """Say `message` and leave with 2; of an option that there is not, what was most likely meant."""
-        unknown = message.removeprefix("unrecognized arguments: ")
-        if unknown != message:
-            message += nearest(unknown.split()[0].partition("=")[0], self._option_string_actions)
-        terminal.error(message)
+        """Say `message`, with what was most likely meant, and leave with 2."""
+        terminal.error(f"{message}{self._meant(message)}")
         sys.stderr.write(f"{self.prog} --help says what can be typed.\n")
         sys.exit(WRONG_USAGE)
+
+    def _meant(self, message: str) -> str:
+        """Return what to type instead, behind a `;`, or nothing. `message` is argparse's or a command's own."""
+        about, _, names = message.partition(": ")
+        name = names.split(" ")[0]
+        if about == "unrecognized arguments":
+            if name in OF_KUBECTL:
+                return f"; a FILE is named without {name}"
+            if not name.startswith("-") and "=" in name and "-p" in self._option_string_actions:
+                return f"; did you mean -p {name}?"
+            return nearest(name.partition("=")[0], self._option_string_actions)
+        if about == "the following arguments are required":
+            first = next(iter(self._words), "-")
+            if name.startswith("--") and not first.startswith("-"):
+                return f"; did you mean {name} {first}?"
+            return self._choices(name)
+        return self._choices(about.removeprefix("argument ")) if names == "expected one argument" else ""
+
+    def _choices(self, name: str) -> str:
+        """Return the words that an argument takes, as far as they are few; `name` is what argparse calls it."""
+        for action in self._actions:
+            if action.choices and name in ("/".join(action.option_strings), action.metavar):
+                return f"; write one of {', '.join(map(str, action.choices))}"
+        return ""
 
 
 def top_parser(commands: Mapping[str, str]) -> tuple[Parser, dict[str, Parser]]:

@@ -32,7 +32,8 @@ examples:
   atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
   # the same, of a template on a cluster
-  kubectl get template web -o yaml | atmpl process - -p REQUESTS_MEMORY=4Gi
+  kubectl get template web-template -o yaml |
+    atmpl process - -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
   # many values, one NAME=VALUE a line
   atmpl process web-template.yaml --params-file small.env

@@ -45,8 +45,8 @@ def followed(monkeypatch, *states):
 
 
 NO_ATMPL = (
-    "cannot create the request web-template: it does not know atmpl's requests; have its administrator install atmpl: "
-    "kubectl apply -k config/default"
+    "cannot create the request web-template: the cluster does not know atmpl's requests; have its administrator "
+    "install atmpl: kubectl apply -k config/default"
 )
 NOBODY = "the cluster does not know you (401 Unauthorized): log in again, or name another --context"
 DENIED = (

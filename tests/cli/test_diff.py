@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+from contextlib import asynccontextmanager
 
 import pytest
 import yaml
 
 import atmpl
-from atmpl.cli import terminal
+from atmpl.cli import comparands, terminal
+from atmpl.cli.cluster import Api
 from e2e.controlplane import Client, Server
 from tests.cli.test_drift import VM, changed
 from tests.cli.typed import typed
+from tests.kube.scripted import Script, connected, status
 from tests.manager.objects import template_path, vm
 
 LATER = changed(VM, ("domain", "cpu", "cores"), 4)
@@ -66,7 +69,10 @@ def test_on_a_terminal_it_is_coloured_unless_nobody_wants_that(folder, monkeypat
 
 TROUBLE = {
     "a file that is not there": (["t.yaml", "none.yaml"], "none.yaml: there is no such file"),
-    "two templates": (["t.yaml", "t.yaml"], "give one template and one virtual machine; t.yaml a Template and"),
+    "two templates": (
+        ["t.yaml", "t.yaml"],
+        "give one template and one virtual machine; t.yaml is a Template, and t.yaml is a",
+    ),
     "a VM of which no template can be made": (["t.yaml", "bad.yaml"], "bad.yaml: spec.template: "),
     "a template that cannot be processed": (["twice.yaml", "vm.yaml"], "twice.yaml: "),
     "several objects": (["many.yaml", "vm.yaml"], "many.yaml: there are 2 objects in it; give one"),
@@ -102,6 +108,20 @@ def test_wrong_usage_is_told(words):
     came = typed("diff", *words)
     assert (came.status, came.out) == (2, "")
     assert came.err.endswith("diff --help says what can be typed.\n")
+
+
+def test_a_cluster_without_any_templates_is_no_place_where_one_is_missing(monkeypatch):
+    @asynccontextmanager
+    async def opened(_):
+        async with connected(Script(status(404), status(404))) as connection:
+            yield Api(connection, "team-a", "https://cluster:6443")
+
+    monkeypatch.setattr(comparands, "opened", opened)
+    assert typed("diff", "--template", "web") == (
+        2,
+        "",
+        "error: the cluster knows no Template or VirtualMachineTemplate; compare files instead: atmpl diff FILE FILE\n",
+    )
 
 
 async def test_a_template_on_the_cluster_leads_to_its_virtual_machine(

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ KUBECTL = """\
 #!/bin/sh
 case "$1 $2" in
   "get virtualmachine"*) cat vm.yaml ;;
-  "get template") cat web-template.yaml ;;
+  "get template"*) [ "$3" = web-template ] && cat web-template.yaml ;;
   "create -f" | "apply -f") grep -q '^kind: ' ;;
   *) exit 1 ;;
 esac
@@ -29,13 +30,10 @@ esac
 
 
 def examples(epilog):
-    """The lines below `examples:` that can be pasted."""
-    shown = epilog.lower().partition("examples:\n")[2].partition("\nexit status")[0]
-    return [
-        line.strip()
-        for line in epilog.splitlines()
-        if line.lower() in shown.splitlines() and line.startswith("  ") and line.strip()[0] != "#"
-    ]
+    """The commands below `examples:` that can be pasted, those of several lines as one."""
+    shown = epilog.partition("examples:\n")[2].partition("\nexit status")[0]
+    lines = [line.strip() for line in shown.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return re.sub(r"\|\n", "| ", "\n".join(lines)).splitlines()
 
 
 PASTED = [

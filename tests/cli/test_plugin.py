@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import yaml
 
 from atmpl.cli import create, diff
 from e2e.controlplane import Client, Server
+from tests.cli.test_help import examples
 from tests.manager.objects import vm
 
 pytestmark = [
@@ -52,13 +52,6 @@ async def test_kubectl_finds_each_command(bash, client: Client, namespace: str) 
     # What kubectl says beside it, of the plugin's own exit status, is kubectl's.
     assert (await bash("kubectl atmpl diff --template none")).returncode != 0
     assert "usage: kubectl atmpl create" in (await bash("kubectl atmpl create --help")).stdout
-
-
-def examples(epilog: str) -> list[str]:
-    """The commands below `examples:`, those of several lines as one."""
-    shown = epilog.partition("examples:\n")[2].partition("\nexit status")[0]
-    lines = [line.strip() for line in shown.splitlines() if line.strip() and not line.strip().startswith("#")]
-    return re.sub(r"\|\n", "| ", "\n".join(lines)).splitlines()
 
 
 async def test_the_examples_of_create_and_diff_work_when_pasted(bash, client: Client, namespace: str) -> None:

@@ -1,0 +1,67 @@
+"""Wrong usage says what to type instead, where what was typed shows what was meant."""
+
+import sys
+
+import pytest
+
+from tests.cli.typed import typed
+
+MEANT = {
+    "the virtual machine without its option": (
+        ["create", "web"],
+        "the following arguments are required: --vm; did you mean --vm web?",
+    ),
+    "no virtual machine at all": (["create", "-n", "a"], "the following arguments are required: --vm"),
+    "a file named as kubectl has it": (
+        ["render", "-f", "vm.yaml"],
+        "unrecognized arguments: -f; a FILE is named without -f",
+    ),
+    "a file named as oc process has it": (
+        ["process", "--filename", "t.yaml"],
+        "unrecognized arguments: --filename; a FILE is named without --filename",
+    ),
+    "two parameters behind one option": (
+        ["process", "t.yaml", "-p", "A=1", "B=2"],
+        "unrecognized arguments: B=2; did you mean -p B=2?",
+    ),
+    "a word too many where there are no parameters": (["create", "--vm", "a", "B=2"], "unrecognized arguments: B=2"),
+    "an option of few words without one": (
+        ["create", "--vm", "web", "--dry-run"],
+        "argument --dry-run: expected one argument; write one of client, server",
+    ),
+    "an option with a short form without its word": (
+        ["render", "-o"],
+        "argument -o/--output: expected one argument; write one of yaml, json",
+    ),
+    "an option of any word without one": (["create", "--vm"], "argument --vm: expected one argument"),
+    "a shell's script without a shell": (
+        ["completion"],
+        "the following arguments are required: SHELL; write one of bash, zsh, fish",
+    ),
+    "an option before the command": (
+        ["-n", "team-a", "create", "--vm", "web"],
+        "-n goes behind the command: atmpl create -n ...",
+    ),
+    "one file, where a template on the cluster may be meant": (
+        ["diff", "web-template"],
+        "name two files, the template and the virtual machine, not 1; or a --template on the cluster",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MEANT)
+def test_what_was_meant_is_said(case):
+    words, sentence = MEANT[case]
+    came = typed(*words)
+    assert (came.status, came.out) == (2, "")
+    assert came.err.splitlines()[0] == f"error: {sentence}"
+
+
+def test_as_a_plugin_an_option_goes_behind_the_plugins_command(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-atmpl"])
+    came = typed("--context", "kind", "diff", "--template", "web")
+    assert came.err.startswith("error: --context goes behind the command: kubectl atmpl diff --context ...\n")
+
+
+def test_the_help_may_be_asked_for_before_a_command_too():
+    assert typed("--help", "create").status == 0
