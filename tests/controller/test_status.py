@@ -247,6 +247,17 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
             "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z", generation=2)],
         },
     ),
+    "rendered as Once, after it had failed under OnChange: there is nothing to let go": (
+        a_request(
+            IN_STEP | {"conditions": [condition("Ready", "False", "Failed", "no answer", EARLIER)]}, generation=2
+        ),
+        RENDERED,
+        FRESH_READY
+        | {
+            "observedGeneration": 2,
+            "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z", generation=2)],
+        },
+    ),
     "a template that cannot be let go now stays its user's": (
         a_request(IN_STEP, generation=2),
         Retry(Reason.FAILED, "no answer"),

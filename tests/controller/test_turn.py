@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from atmpl.controller.access import Verdict
 from atmpl.controller.cluster import (
     ClusterError,
     ForbiddenError,
@@ -13,13 +14,15 @@ from atmpl.controller.cluster import (
     MovedError,
     NotServedError,
     OversizeError,
+    PolicyObjects,
     TakenError,
     TerminatingError,
     UnavailableError,
 )
-from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Retry
+from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged, Waiting
 from atmpl.controller.request import Request, read
 from atmpl.controller.turn import meaning, turn
+from tests.controller import admission
 from tests.controller.objects import a_request
 
 MEANINGS: dict[str, tuple[ClusterError, Outcome]] = {
@@ -51,6 +54,7 @@ MEANINGS: dict[str, tuple[ClusterError, Outcome]] = {
 }
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
+SINCE = "2024-05-06T07:08:09Z"
 
 
 @pytest.mark.parametrize("sentence", MEANINGS)
@@ -118,3 +122,71 @@ async def test_a_server_that_fails_without_a_word_of_when_to_come_again_is_told_
     cluster = Broken(reads=UnavailableError("reset"))
     await turn(asked(), cluster, NOW)
     assert cluster.written[0]["conditions"][0]["reason"] == "Failed"
+
+
+# A source in another namespace
+
+
+class Elsewhere(Broken):
+    """A cluster with a policy, or without one."""
+
+    def __init__(self, policy: Any, *, broken: ClusterError | None = None) -> None:
+        super().__init__()
+        self._policy, self._broken = policy, broken
+
+    async def policy(self) -> PolicyObjects:
+        if self._broken:
+            raise self._broken
+        return PolicyObjects(self._policy, admission.binding())
+
+
+def elsewhere(status: Any = None) -> Request:
+    posted = a_request()
+    posted["spec"]["source"]["vmNamespace"] = "team-b"
+    metadata = {"uid": "1", "resourceVersion": "7", "creationTimestamp": admission.CREATED}
+    return read(orjson.dumps(posted | {"metadata": posted["metadata"] | metadata, "status": status or {}}))
+
+
+def said(cluster: Broken, type: str) -> Any:
+    [status] = cluster.written
+    return next((each["reason"] for each in status["conditions"] if each["type"] == type), None)
+
+
+async def test_a_source_elsewhere_is_denied_without_the_policy_and_its_vm_is_not_read() -> None:
+    cluster = Elsewhere(None)
+    found = await turn(elsewhere(), cluster, NOW)
+    assert isinstance(found.outcome, Refused)
+    assert found.verdict is Verdict.POLICY_ABSENT
+    assert found.outcome.reason is Reason.CROSS_NAMESPACE_DENIED
+    assert found.outcome.message.startswith(
+        "VM team-b/vm is in another namespace, and it is not sure that you may read it"
+    )
+    assert (said(cluster, "Ready"), said(cluster, "Authorized")) == ("CrossNamespaceDenied", None)
+
+
+async def test_a_source_elsewhere_that_the_policy_checked_is_read_and_that_is_written_down() -> None:
+    cluster = Elsewhere(admission.policy())
+    found = await turn(elsewhere(), cluster, NOW)
+    assert isinstance(found.outcome, Waiting)
+    assert (said(cluster, "Ready"), said(cluster, "Authorized")) == ("SourceNotFound", "PolicyInForce")
+
+
+async def test_what_was_authorized_once_is_not_judged_again() -> None:
+    authorized = {"type": "Authorized", "status": "True", "reason": "PolicyInForce", "lastTransitionTime": SINCE}
+    found = await turn(elsewhere({"conditions": [authorized]}), Elsewhere(None), NOW)
+    assert isinstance(found.outcome, Waiting)
+    assert found.verdict is None
+
+
+async def test_what_was_denied_once_stays_denied_whatever_the_policy_is_by_now() -> None:
+    denied = {"type": "Ready", "status": "False", "reason": "CrossNamespaceDenied", "lastTransitionTime": SINCE}
+    cluster = Elsewhere(admission.policy())
+    assert (await turn(elsewhere({"conditions": [denied]}), cluster, NOW)).outcome == Unchanged()
+    assert cluster.written == []
+
+
+async def test_a_policy_that_cannot_be_read_denies_nothing_for_good() -> None:
+    cluster = Elsewhere(None, broken=UnavailableError("reset"))
+    found = await turn(elsewhere(), cluster, NOW)
+    assert isinstance(found.outcome, Retry)
+    assert said(cluster, "Ready") == "Failed"
