@@ -1,7 +1,7 @@
 """What a worker makes of each outcome: when the request comes again, and who hears of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -46,11 +46,12 @@ class Office:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome | Exception) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(random=Random(1))
-        self.requests = Requests(self.queue.add)
+        self.requests = Requests(self.queue.add, self.queue.gone)
         self.judged: list[float] = []  # when
         self.failures: list[int] = []  # before each
         self.told: list[str] = []  # by events
         self.may_work = True
+        self.during: Callable[[], None] = lambda: None  # what happens while a request is judged
         self._outcomes = list(outcomes)
         self._began = clock.now()
         self.worker = worker.Worker(
@@ -66,6 +67,7 @@ class Office:
     async def _turn(self, request: Request, *_: Any, failures: int) -> Turn:
         self.judged.append(clock.now() - self._began)
         self.failures.append(failures)
+        self.during()
         found = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
         if isinstance(found, Exception):
             raise found
@@ -92,6 +94,11 @@ class Office:
         yield
         self.queue.close()
         await asyncio.gather(*tasks)
+
+
+def gone(office: Office) -> None:
+    """Let the stream show that the request is deleted."""
+    office.requests.drop(request("8", "request"))
 
 
 def request(version: str, name: str) -> msgspec.Raw:
@@ -144,7 +151,18 @@ async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.
         office.shown()
         await asyncio.sleep(1)
         assert office.queue.delayed == 1
-        office.requests.drop(request("8", "request"))
+        gone(office)
+        await asyncio.sleep(1)
+        assert office.queue.delayed == 0
+    assert len(office.judged) == 1
+
+
+@clock.virtual
+async def test_a_request_that_goes_while_it_is_judged_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(monkeypatch, Unchanged(again=HOUR))
+    async with office.open():
+        office.during = lambda: gone(office)
+        office.shown()
         await asyncio.sleep(1)
         assert office.queue.delayed == 0
     assert len(office.judged) == 1
