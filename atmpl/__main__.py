@@ -1,7 +1,19 @@
-"""`python -m atmpl` is `atmpl`."""
+"""Where `atmpl`, `kubectl atmpl` and `python -m atmpl` begin: Ctrl-C is answered while the rest is still imported."""
 
 import sys
 
-from atmpl.cli import main
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
-sys.exit(main())
+
+def main() -> int:
+    """Run this process's command line and return its exit status."""
+    try:
+        from atmpl import cli  # noqa: PLC0415 - it takes a tenth of a second, in which somebody may think better of it
+
+        return cli.main()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

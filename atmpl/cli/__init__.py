@@ -62,12 +62,14 @@ COMMANDS = (
     Entry("completion", "print what a shell needs to complete all this with Tab", "atmpl.cli.completion"),
 )
 
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
 CUT_OFF = 141  # what a shell reports where the reader of a pipe left early, as `| head` does
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv` (default: this process's) and return its exit status; 2 is wrong usage."""
+    """Run the command line `argv` (default: this process's) and return its exit status; 2 is wrong usage.
+
+    Ctrl-C is answered by `atmpl.__main__`, which is there before all of this.
+    """
     if "_ARGCOMPLETE" in os.environ:
         from atmpl.cli.completion import answer  # noqa: PLC0415 - only where a shell asks
 
@@ -84,8 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.error(str(error))
         entry = _entry(words)
         return entry.trouble if entry else 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
         terminal.forget()
         return CUT_OFF

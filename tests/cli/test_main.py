@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import atmpl
+from atmpl import __main__ as entry
 from atmpl import cli
 from atmpl.cli.errors import CommandError, UsageError
 from tests.cli.test_render import VM
@@ -76,13 +78,41 @@ def test_misuse_is_one_sentence_a_pointer_to_the_help_and_exit_status_2(toy, cap
     assert capsys.readouterr().err == "error: give one file\natmpl toy --help says what can be typed.\n"
 
 
-def test_ctrl_c_ends_a_command_without_a_word(toy, capsys):
+def test_ctrl_c_ends_a_command_without_a_word(toy, monkeypatch, capsys):
     def run(args):
         raise KeyboardInterrupt
 
     toy.run = run
-    assert cli.main(["toy"]) == 130
+    monkeypatch.setattr(sys, "argv", ["atmpl", "toy"])
+    assert entry.main() == 130
     assert capsys.readouterr().err == ""
+
+
+INTERRUPTED = """
+import sys
+
+class CtrlC:
+    def find_spec(name, path=None, target=None):
+        if name == module:
+            raise KeyboardInterrupt
+
+module, sys.argv[1:] = sys.argv[1], ["render", "vm.yaml"]
+sys.meta_path.insert(0, CtrlC)
+from atmpl.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["argparse", "atmpl.cli", "msgspec", "atmpl.template.render", "atmpl.cli.render"])
+def test_ctrl_c_while_it_is_still_being_imported_is_without_a_word_too(module):
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("script", ["atmpl", "kubectl-atmpl"])
+def test_each_script_begins_where_ctrl_c_is_answered(script):
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"][script] == f"{entry.__name__}:{entry.main.__name__}"
 
 
 WRONG = {
