@@ -29,7 +29,7 @@ demo *ARGS:
 fuzz *ARGS:
     python -m pytest tests/template/test_properties.py tests/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}
 
-# every pair of mishaps in every story, in a cluster in memory: minutes (`-k "two_mishaps and TTL"`)
+# every pair of mishaps in every story, in a cluster in memory: minutes (`just crash -k TTL`)
 crash *ARGS:
     python -m pytest tests/controller/test_crash.py --every {{ARGS}}
 
