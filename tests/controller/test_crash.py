@@ -17,6 +17,7 @@ from tests.controller.telling import Story
 from tests.controller.world import World
 
 ALL = STORIES | RIVALS
+ALIKE = {"the flat form", "the native format", "OnChange, the native format"}  # to another story, call by call
 Dealt = tuple[int, Fate]  # the number of a call, and its fate
 
 STRIDE = 7  # of the pairs that are told; a prime that meets each kind of pair in turn
@@ -68,9 +69,7 @@ async def test_a_story_with_one_mishap_ends_as_without(name: str, delay: float, 
     assert failures == []
 
 
-@pytest.mark.parametrize(
-    "name", sorted(ALL.keys() - {"the flat form", "the native format", "OnChange, the native format"})
-)  # the calls of "Once"
+@pytest.mark.parametrize("name", sorted(ALL.keys() - ALIKE))
 @clock.virtual
 async def test_a_story_with_two_mishaps_ends_as_without(name: str, every: bool) -> None:
     story, failures = ALL[name], []
