@@ -45,6 +45,7 @@ async def _slept_through(client: Client, sleeper: Controller, *, elected: bool) 
     """Let twenty requests be finished, and their VM be deleted, while the replica sleeps; it wakes, and nothing stirs."""
     await client.create(vm("default"))
     sleeper.send(signal.SIGSTOP)
+    wake = asyncio.get_running_loop().time() + ASLEEP
     try:
         for name in NAMES:
             await client.create(request("default", name))
@@ -52,7 +53,7 @@ async def _slept_through(client: Client, sleeper: Controller, *, elected: bool) 
             await client.until(request_path("default", name), is_ready, timeout=25)
         await client.delete(vm_path("default"))
         done = {name: await client.get(request_path("default", name)) for name in NAMES}
-        await asyncio.sleep(ASLEEP)  # time itself is what is tried here
+        await asyncio.sleep(wake - asyncio.get_running_loop().time())  # time itself is what is tried here
     finally:
         sleeper.send(signal.SIGCONT)
     if elected:

@@ -29,7 +29,7 @@ def stage() -> Iterator[Stage]:
 
 async def test_a_thousand_requests_of_one_vm_are_served_and_then_no_410_and_no_restart_writes_anything() -> None:
     async with staged(forgetful=True) as stage:
-        report = await crowd(stage, requests=1_000, relists=5, restarts=2)
+        report = await crowd(stage, requests=1_000, relists=3, restarts=2)
     assert report.wrong == []
 
 
