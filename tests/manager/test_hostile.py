@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 import atmpl
-from e2e.controlplane import Client, Server
+from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from tests.manager.objects import (
     NATIVE_TEMPLATES,
     Object,
@@ -23,6 +24,8 @@ from tests.manager.objects import (
 
 pytestmark = pytest.mark.usefixtures("controller")
 
+Create = Callable[[Object], Awaitable[Object]]
+
 LONGEST = ".".join(["n" * 63] * 3 + ["n" * 61])  # of names: 253 characters
 STORED = 1_048_576  # bytes that a template may take
 ESCAPE = 6  # bytes that `<` takes in the store
@@ -34,6 +37,21 @@ def _annotated(namespace: str, *, name: str = "vm", **annotations: Any) -> Objec
     posted = vm(namespace, name)
     posted["spec"]["template"]["metadata"] = {"annotations": annotations}
     return posted
+
+
+@pytest.fixture
+def create(server: Server, client: Client) -> Create:
+    """Create a VM; a person's cluster may have a webhook that refuses it, and then there is nothing to try."""
+
+    async def create(posted: Object) -> Object:
+        try:
+            return await client.create(posted)
+        except ApiError as error:
+            if isinstance(server, ControlPlane):
+                raise
+            pytest.skip(f"this cluster admits no such VM: {error.message[:300]}")
+
+    return create
 
 
 def _nested(levels: int) -> str:
@@ -53,11 +71,11 @@ ODD = {
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
-async def test_odd_text_comes_back_as_it_is(client: Client, namespace: str, text: str) -> None:
+async def test_odd_text_comes_back_as_it_is(client: Client, namespace: str, create: Create, text: str) -> None:
     posted = _annotated(namespace, odd=text)
     volumes = posted["spec"]["template"]["spec"]["volumes"]
     volumes.append({"name": "ci", "cloudInitNoCloud": {"userData": text}})
-    stored = await client.create(posted)
+    stored = await create(posted)
     await client.create(request(namespace))
     await client.until(request_path(namespace), is_ready)
     [instance] = atmpl.process(await client.get(template_path(namespace)))
@@ -67,8 +85,10 @@ async def test_odd_text_comes_back_as_it_is(client: Client, namespace: str, text
 
 
 @pytest.mark.parametrize("format", ["openshiftTemplate", "virtualMachineTemplate"])
-async def test_names_may_be_as_long_as_names_can_be(client: Client, namespace: str, format: str) -> None:
-    await client.create(vm(namespace, LONGEST, labels={"l" * 63: "v" * 63}))
+async def test_names_may_be_as_long_as_names_can_be(
+    client: Client, namespace: str, create: Create, format: str
+) -> None:
+    await create(vm(namespace, LONGEST, labels={"l" * 63: "v" * 63}))
     posted = request(namespace, LONGEST, source=LONGEST)
     posted["spec"]["target"] = {format: {"name": LONGEST}}
     await client.create(posted)
@@ -83,10 +103,10 @@ async def test_names_may_be_as_long_as_names_can_be(client: Client, namespace: s
 
 
 async def test_a_template_of_exactly_the_size_that_is_allowed_is_stored_and_one_byte_more_is_refused(
-    client: Client, namespace: str
+    client: Client, namespace: str, create: Create
 ) -> None:
     escaped = "<" * (STORED // ESCAPE)  # most of it, in few bytes on the wire
-    await client.create(_annotated(namespace, filler=escaped))
+    await create(_annotated(namespace, filler=escaped))
     await client.create(request(namespace))
     found = await client.until(request_path(namespace), lambda it: reason(it) == "TooLarge")
     excess = (
@@ -120,11 +140,11 @@ async def test_a_vm_that_is_nested_deeper_than_a_template_goes_is_refused_with_i
 
 
 async def test_annotations_that_no_template_can_hold_are_named_and_it_goes_on_when_they_are_gone(
-    client: Client, namespace: str
+    client: Client, namespace: str, create: Create
 ) -> None:
     """All annotations of an object may have 262,144 bytes; a template copies one of its VM's and adds its own."""
     full = {"vm.kubevirt.io/validations": json.dumps(["v" * 262_000])}
-    await client.create(vm(namespace, annotations=full))
+    await create(vm(namespace, annotations=full))
     await client.create(request(namespace))
     found = await client.until(request_path(namespace), lambda it: reason(it) != "")
     assert "metadata.annotations: Too long" in condition(found)["message"]
