@@ -7,7 +7,7 @@ Every write names the version that it was judged by: of two that try at once, on
 
 What a person does to the lease changes none of this: where they empty, shorten or delete it, others wait as long as if
 the holder had just renewed it. Only a replica that has just started takes a lease that is not there for one that never
-was: whoever deletes it at that moment has two leaders until the next renewal, in 2 s.
+was: whoever deletes it at that moment has two leaders until the holder's next renewal, or its deadline.
 """
 
 import asyncio
