@@ -98,3 +98,7 @@ publish REPOSITORY TAG:
 # sign an image that is published; needs cosign, and somebody who vouches for you
 sign IMAGE:
     @python -m e2e.release sign "{{IMAGE}}"
+
+# the Deployment on a real node of its own, what only that shows; as root, arguments go to pytest
+node *ARGS:
+    python -m e2e.node {{ARGS}}

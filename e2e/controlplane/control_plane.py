@@ -42,9 +42,10 @@ _PATIENCE = 60.0  # seconds for a start on a machine that is busy with something
 class ControlPlane(Server):
     """Running from construction to `close`, which a `with` calls; gone with its owner's process in any case.
 
-    `fsync=False` spares the disk: the state lives no longer than we do. `apiserver_flags` are added to
-    kube-apiserver's own; `audit` is an audit policy, the log is then read by `audit_events`. With no `controllers`
-    kube-controller-manager is not started. Everything blocks: from a coroutine, call it by `asyncio.to_thread`.
+    `fsync=False` spares the disk: the state lives no longer than we do. `address` is where the API server listens,
+    loopback unless pods are to reach it. `apiserver_flags` are added to kube-apiserver's own; `audit` is an audit
+    policy, the log is then read by `audit_events`. With no `controllers` kube-controller-manager is not started.
+    Everything blocks: from a coroutine, call it by `asyncio.to_thread`.
 
     Raises BuildError where a program is missing, ProcessError where one does not come up.
     """
@@ -53,6 +54,7 @@ class ControlPlane(Server):
         self,
         *,
         fsync: bool = False,
+        address: str = "127.0.0.1",
         apiserver_flags: Sequence[str] = (),
         audit: Mapping[str, Any] | None = None,
         controllers: Sequence[str] = CONTROLLERS,
@@ -61,9 +63,11 @@ class ControlPlane(Server):
         self.processes = Processes()
         super().__init__(folder=self.processes.folder, kubectl=self._programs["kubectl"])
         self._token = secrets.token_urlsafe(24)
-        self._port = _hold_a_port()
+        self._address = address
+        self._port = _hold_a_port(address)
         self._audit = self.folder / "audit.log"
-        self.url = f"https://127.0.0.1:{self._port.getsockname()[1]}"
+        self.port: int = self._port.getsockname()[1]
+        self.url = f"https://{address}:{self.port}"
         self.authorization = (("Authorization", f"Bearer {self._token}"),)
         flags = [*apiserver_flags, *(self._audit_flags(audit) if audit is not None else [])]
         self._argv: dict[Part, list[str]] = {
@@ -160,9 +164,9 @@ class ControlPlane(Server):
         key = self._certificate.with_suffix(".key")  # signs service accounts' tokens as well
         return [
             f"--etcd-servers=unix://{self.folder / 'etcd.sock'}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",  # else it wants a default route
-            f"--secure-port={self._port.getsockname()[1]}",
+            f"--bind-address={self._address}",
+            f"--advertise-address={self._address}",  # else it wants a default route
+            f"--secure-port={self.port}",
             "--permit-port-sharing",  # with the socket that holds the port for us
             "--endpoint-reconciler-type=none",
             "--service-cluster-ip-range=10.0.0.0/24",
@@ -184,13 +188,14 @@ class ControlPlane(Server):
         return [
             f"--kubeconfig={self.kubeconfig}",
             f"--controllers={','.join(controllers)}",
+            f"--root-ca-file={self._certificate}",  # what pods trust
             "--leader-elect=false",
             "--secure-port=0",
             "--kube-api-qps=500",  # many small namespaces come and go
             "--kube-api-burst=1000",
         ]
 
-    def _await(self, part: Part, true: Any) -> None:
+    def _await(self, part: str, true: Any) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not true():
             self.processes.require(part)
@@ -215,12 +220,12 @@ class ControlPlane(Server):
         return status == 200
 
 
-def _hold_a_port() -> socket.socket:
+def _hold_a_port(address: str) -> socket.socket:
     """Bind a free port without listening on it: nobody else gets it, and kube-apiserver shares it (SO_REUSEPORT).
 
     So two control planes never meet, and a killed API server finds its port again.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind(("127.0.0.1", 0))
+    holder.bind((address, 0))
     return holder

@@ -1,0 +1,42 @@
+"""One node a test run, with the controller deployed on it."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.controlplane.crds import REQUEST
+from e2e.node.deployed import Deployed, apply, vm
+from e2e.node.node import Node
+from e2e.node.place import VARIABLE
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """A node that has the image of this checkout, and VMs, but not yet anything of ours."""
+    place = os.environ.get(VARIABLE)
+    if place is None:
+        pytest.skip("a node lives in namespaces of its own, which `just node` makes")
+    with Node(Path(place), [Path(place, "atmpl.tar")]) as running:
+        running.kubectl("delete", "--filename", REQUEST)  # that is config/default's to define
+        yield running
+
+
+@pytest.fixture(scope="session")
+def said(node: Node) -> str:
+    """What kubectl said as all of it was applied; a warning among it would be on standard error."""
+    done = apply(node)
+    assert done.stderr == ""
+    node.kubectl("apply", "--filename=-", input=vm())
+    return done.stdout
+
+
+@pytest.fixture
+async def deployed(node: Node, said: str) -> AsyncIterator[Deployed]:
+    """The controller, with all its replicas available."""
+    assert said
+    async with node.client() as client:
+        controller = Deployed(node, client)
+        await controller.available()
+        yield controller

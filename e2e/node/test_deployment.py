@@ -1,0 +1,34 @@
+"""All of config/default on a node, as the README has it applied."""
+
+from e2e.node.deployed import BUDGET, PODS, Deployed, apply, is_ready, restarts
+from e2e.node.node import Node
+
+
+async def test_it_becomes_available_with_two_replicas(deployed: Deployed) -> None:
+    pods = [await deployed.client.get(f"{PODS}/{name}") for name in await deployed.pods()]
+    assert [is_ready(pod) for pod in pods] == [True, True]
+    assert [restarts(pod) for pod in pods] == [0, 0]
+
+
+async def test_applied_again_it_changes_nothing(node: Node, deployed: Deployed) -> None:
+    """kubectl sends a budget's selector anew whatever it is, and says `configured`; the server finds it the same."""
+    pods = await deployed.pods()
+    budget = await deployed.client.get(BUDGET)
+    again = apply(node)
+    assert again.stderr == ""
+    said = [line for line in again.stdout.splitlines() if not line.endswith(" unchanged")]
+    assert said == ["poddisruptionbudget.policy/atmpl-controller configured"]
+    assert (await deployed.client.get(BUDGET))["metadata"] == budget["metadata"]
+    assert await deployed.pods() == pods
+
+
+async def test_it_runs_as_nobody_and_can_write_nothing(node: Node, deployed: Deployed) -> None:
+    pod = (await deployed.pods())[0]
+    seen = "import os; print(os.getuid(), bool(os.statvfs('/').f_flag & os.ST_RDONLY))"
+    said = node.kubectl("exec", pod, "--namespace=atmpl-system", "--", "python3", "-c", seen)
+    assert said.split() == ["65532", "True"]
+
+
+async def test_it_serves_a_request(deployed: Deployed) -> None:
+    await deployed.request("first")
+    await deployed.rendered("first")
