@@ -34,9 +34,10 @@ def protect(template: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
     if not suspects and "${" not in fixed:
         return
     values = {parameter["name"]: parameter["value"] for parameter in parameters if parameter.get("value")}
-    if not any(map(breaks_console, values.values())):
+    said = {*_REFERENCE.findall(fixed)}.union(*(_REFERENCE.findall(parameter["value"]) for parameter in suspects))
+    if said.isdisjoint(values) or not any(map(breaks_console, values.values())):
         return
-    risky = {name for name, value in values.items() if "$" in value or breaks_console(value)}
+    risky = {name for name in said & values.keys() if "$" in values[name] or breaks_console(values[name])}
     if not any(
         _may_break(text, values.keys(), risky) for text in (fixed, *(parameter["value"] for parameter in suspects))
     ):
