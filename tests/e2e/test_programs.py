@@ -1,6 +1,7 @@
 """Where the programs come from, with a Go that costs nothing."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -150,7 +151,7 @@ def test_a_long_build_shows_that_it_lives(go: Path, monkeypatch, capsys, tmp_pat
     gate.write_text("go on\n")
     finder.join(20)
     assert not finder.is_alive()
-    assert "still building: 0 s" in said
+    assert re.search(r"still building: \d+ s", said)
 
 
 def test_a_build_that_is_interrupted_takes_its_compiler_with_it(go: Path, monkeypatch, tmp_path: Path) -> None:
