@@ -34,7 +34,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("digest of the VM", ("digest_of (", "digest (atmpl")),
     ("request read from its stream", ("put (atmpl/kube/requests",)),
     ("VM read from its stream", ("put (atmpl/kube/vms",)),
-    ("watch lines, events", ("atmpl/kube/watch", "atmpl/kube/lines")),
+    ("watch lines, events", ("atmpl/kube/watch", "atmpl/kube/reading", "atmpl/kube/lines")),
     ("JSON of answers", ("json (atmpl/kube/answer", "status_of (")),
     ("HTTP: parse of answers", ("data_received (aiohttp",)),
     ("HTTP: request written", ("send (aiohttp/client_reqrep", "write_bytes (aiohttp", "_write (aiohttp")),
