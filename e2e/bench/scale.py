@@ -80,7 +80,7 @@ async def run(args: argparse.Namespace, say: Callable[[str], None]) -> Scale:
             reconciles.large.append(await reconcile(many, large, args.fresh, f"turn-{turn}"))
         for contestant in (small, large):
             await asyncio.to_thread(contestant.finish)
-        say("reading the list of all virtual machines, twice")
+        say("reading the list of all virtual machines, again and again")
         return Scale(
             when=datetime.now(UTC).isoformat(timespec="seconds"),
             machine=await machine(many.client),

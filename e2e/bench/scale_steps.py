@@ -94,7 +94,7 @@ async def size(stage: Stage) -> float:
 
 
 async def listed(stage: Stage) -> Listed:
-    """Have the stream of all virtual machines read twice, by a process that does nothing else."""
+    """Have the stream of all virtual machines read again and again, by a process that does nothing else."""
     command = [sys.executable, "-m", "e2e.bench.listed"]
     env = os.environ | await asyncio.to_thread(pod, stage.server)
     done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, check=False)
