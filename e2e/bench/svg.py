@@ -8,16 +8,17 @@ text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f
 .title { font-weight: 600; }
 .soft { fill: #59636e; font-size: 12px; }
 .rule { stroke: #d1d9e0; }
-.series0 { --c: #0969da; } .series1 { --c: #8c959f; } .series2 { --c: #1a7f8e; } .series3 { --c: #6f9ea4; }
-.series4 { --c: #9a6700; }
-.fill { fill: var(--c); } .pale { fill: var(--c); fill-opacity: 0.35; } .line { stroke: var(--c); stroke-width: 3; }
+.series0 { color: #0969da; } .series1 { color: #8c959f; } .series2 { color: #1a7f8e; } .series3 { color: #6f9ea4; }
+.series4 { color: #9a6700; }
+.fill { fill: currentColor; } .pale { fill: currentColor; fill-opacity: 0.35; }
+.line { stroke: currentColor; stroke-width: 3; }
 .dot { fill: #ffffff; stroke: #1f2328; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
   .soft { fill: #9198a1; }
   .rule { stroke: #3d444d; }
-  .series0 { --c: #4493f8; } .series1 { --c: #7d8590; } .series2 { --c: #39b0bd; } .series3 { --c: #5c868c; }
-  .series4 { --c: #d29922; }
+  .series0 { color: #4493f8; } .series1 { color: #7d8590; } .series2 { color: #39b0bd; } .series3 { color: #5c868c; }
+  .series4 { color: #d29922; }
   .dot { fill: #0d1117; stroke: #f0f6fc; }
 }
 """.strip()
