@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
-from e2e.bench.contestants import ATMPL, BARE
+from e2e.bench.contestants import ATMPL, BARE, KOPF
 from e2e.bench.results import Results, percentile
 from e2e.bench.targets import Target, targets
 
@@ -37,7 +37,10 @@ def report(results: Results) -> str:
 def summary(results: Results) -> str:
     """Return what was done and where."""
     machine = results.machine
-    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    there = {
+        name: version for name, version in machine.packages.items() if name != KOPF or KOPF in results.contestants()
+    }
+    packages = ", ".join(f"{name} {version}" for name, version in there.items())
     return (
         f"{results.requests:,} requests a drain, {results.repetitions} drains each in turn, {results.connections} "
         f"connections or workers, {results.vms:,} virtual machines; everything (API server, etcd with fsync, "
