@@ -29,7 +29,10 @@ Four promises hold all of it together. A template gives its VM back, or it is no
 label says, and what is not ours is never written over. A reconcile looks at what is, never at what happened, so it may
 be killed anywhere and begun again. And no value of a VM leaves by a log, a metric, an event or a status.
 
-README has the same as a picture, with a table of what to change where, and the way to add a format.
+README has the same as a picture, with a table of what to change where, and the way to add a format. What docstrings
+call the design is `design/atmpl.md` of the folder that README has under ATMPL_SHARED: section 1 is the request, 2 the
+template with its twelve rules, 3 the controller, 4 what people see, 5 who may do what. The code stands without it; each
+rule is said again where it is obeyed.
 """
 
 from typing import TYPE_CHECKING

@@ -59,7 +59,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m e2e.console_form", description=__doc__.splitlines()[0])
     parser.add_argument("file", metavar="FILE", help="an OpenShift Template, in YAML; - is standard input")
     name = parser.parse_args().file
-    print(page(yaml.safe_load(sys.stdin if name == "-" else Path(name).read_text())))
+    try:
+        template = yaml.safe_load(sys.stdin if name == "-" else Path(name).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        parser.error(str(error))
+    if not isinstance(template, dict) or template.get("kind") != "Template":
+        parser.error(f"{name} is no OpenShift Template; `atmpl render` makes one of a VirtualMachine")
+    print(page(template))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ SAID = re.compile(
     r"|File does not exists: .+"
     r"|oidc: [\w ,-]+"
 )
+NO_CONTEXT = re.compile(r"Invalid kube-config file\. Expected object with name ([^{}]+) in [^{}]*contexts list")
 
 
 def default_file() -> str:
@@ -94,9 +95,11 @@ class Kubeconfig(Kept):
 
     def _loader(self) -> "_Loader":
         """Read the files where they have changed, which for a large one takes seconds. Blocks."""
-        files = [Path(part) for part in self._file.split(os.pathsep) if Path(part).is_file()]
+        named = [Path(part) for part in self._file.split(os.pathsep) if part]
+        files = [path for path in named if path.is_file()]
         if not files:
-            raise AccessError("there is no such file: name one with --kubeconfig or the variable KUBECONFIG")
+            why = "this is no regular file" if any(path.exists() for path in named) else "there is no such file"
+            raise AccessError(f"{why}: name one with --kubeconfig or the variable KUBECONFIG")
         states = [_state(file) for file in files]
         if states != self._merged_of:
             for file in files:
@@ -207,5 +210,7 @@ def _said(error: Exception) -> str:
         return f"line {mark.line + 1}, column {mark.column + 1} is no YAML"
     if isinstance(error, OSError):
         return str(error)
+    if isinstance(error, ConfigException) and (context := NO_CONTEXT.match(str(error))):
+        return f"there is no context {context[1]} in it; `kubectl config get-contexts` lists those that are"
     known = SAID.match(str(error)) if isinstance(error, ConfigException) else None
     return known[0] if known else f"it is not complete ({type(error).__name__}): see `kubectl config view`"

@@ -1,6 +1,9 @@
 """A template's form in the OpenShift console reads top to bottom, and the page that shows it is that form."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import atmpl
 from e2e.console_form import page
@@ -60,3 +63,16 @@ def test_the_catalogue_shows_a_name_a_sentence_tags_and_what_its_users_must_know
 def test_a_default_is_shown_and_never_read_as_html() -> None:
     vm = a_vm({"hostname": '"><script>'})
     assert 'value="&quot;&gt;&lt;script&gt;"' in page(atmpl.render(vm).template)
+
+
+def test_what_is_no_template_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "vm.yaml").write_text("kind: VirtualMachine\n")
+    for name, said in (("vm.yaml", "vm.yaml is no OpenShift Template; "), ("none.yaml", "No such file or directory")):
+        ran = subprocess.run(
+            [sys.executable, "-m", "e2e.console_form", str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert said in ran.stderr.splitlines()[-1]

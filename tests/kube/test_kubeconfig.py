@@ -97,9 +97,19 @@ def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
     )
 
 
-def test_a_context_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AccessError, match=r"context there cannot be used: .*Expected object with name there in"):
+def test_where_it_is_no_file_that_can_be_read_again_that_is_said(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/null")):
+        with pytest.raises(AccessError, match=rf"kubeconfig {path}: this is no regular file: name one with"):
+            clock.run(kubeconfig(path).access())
+
+
+def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_path: Path) -> None:
+    with pytest.raises(AccessError) as error:
         clock.run(kubeconfig(write(tmp_path / "config"), "there").access())
+    assert str(error.value) == (
+        f"kubeconfig {tmp_path}/config, context there cannot be used: there is no context there in it; "
+        "`kubectl config get-contexts` lists those that are"
+    )
 
 
 # --- what changes

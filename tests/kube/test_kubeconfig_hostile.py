@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[str, str]] = {  # the file, and what is said of it
     ),
     "a context that is not there": (
         json.dumps(GOOD | {"current-context": "there"}),
-        "Invalid kube-config file. Expected object with name there in",
+        "there is no context there in it; `kubectl config get-contexts`",
     ),
     "more than fits": (f"# {TOKEN}\n" * (LARGEST // len(TOKEN)), f"is larger than {LARGEST:,} bytes"),
     "a few bytes that stand for gigabytes": (

@@ -167,7 +167,7 @@ def templated_leaves(template):
 
 
 @given(format=FORMAT, vm=strategies.vms, labels=strategies.labels)
-def test_labels_merge(format, vm, labels):
+def test_given_labels_come_beside_the_vms_own_which_win(format, vm, labels):
     template = render(vm, format, **PRESERVED)
     if template is None:
         return
