@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from atmpl.manager.metrics import Metrics
 from atmpl.manager.probes import Probes
 
 log = logging.getLogger("atmpl")
+
+LINGER = 1.0  # seconds after all is done; a thread that waits for a name server cannot be ended, and is waited for else
 
 # A template is thousands of dicts and lists that live for a moment and are in no cycle: with Python's own thresholds
 # (700, 10, 10) looking through them takes a tenth of what a request costs us beside its calls.
@@ -48,7 +51,7 @@ def serve(settings: Settings) -> int:
     gc.set_threshold(*COLLECT)
     logs.set_up(settings.log_format, settings.log_level)
     try:
-        return _run(_serve(settings))
+        return _run(_in_time(_serve(settings)))
     except Exception:  # Python would write its message too
         log.critical("died", exc_info=True)
         return 1
@@ -60,6 +63,15 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
     except ImportError:
         run = asyncio.run
     return int(run(work))
+
+
+async def _in_time(work: Coroutine[Any, Any, int]) -> int:
+    """Await `work`, and see to it that the process ends soon after, with the status that it returns."""
+    status = await work
+    end = threading.Timer(LINGER, os._exit, (status,))
+    end.daemon = True
+    end.start()
+    return status
 
 
 async def _serve(settings: Settings) -> int:

@@ -11,6 +11,19 @@ import pytest
 
 from e2e.program import Program
 
+# A controller whose name server does not answer.
+NO_NAMES = """
+import socket, sys, time
+from atmpl.cli import main
+
+def hang(*_, **__):
+    print('{"message": "asked", "level": "test"}', flush=True)
+    time.sleep(60)
+
+socket.getaddrinfo = hang
+sys.exit(main())
+"""
+
 
 def kubeconfig(folder: Path, script: str) -> Path:
     program = folder / "plugin"
@@ -20,7 +33,7 @@ def kubeconfig(folder: Path, script: str) -> Path:
     config = {
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me"}}],
-        "clusters": [{"name": "one", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "clusters": [{"name": "one", "cluster": {"server": "https://nowhere.test"}}],
         "users": [{"name": "me", "user": {"exec": plugin}}],
     }
     (folder / "config").write_text(json.dumps(config))
@@ -49,6 +62,19 @@ async def test_asked_to_end_it_waits_for_no_plugin_and_leaves_none_behind(
     assert "starting" not in said
     with pytest.raises(ProcessLookupError):
         os.kill(plugin, 0)
+
+
+async def test_asked_to_end_it_waits_for_no_name_server(tmp_path: Path) -> None:
+    token = "echo '" + json.dumps(
+        {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "t"}}
+    )
+    file = kubeconfig(tmp_path, f"{token}'")
+    process = Program([sys.executable, "-c", NO_NAMES, "controller", f"--kubeconfig={file}", "--bind=127.0.0.1:0"])
+    process.start()
+    await asyncio.to_thread(process.logged, lambda line: line["message"] == "asked")
+    process.send(signal.SIGTERM)
+    await asyncio.to_thread(process.logged, lambda line: line["message"] == "stopped")
+    assert await asyncio.to_thread(process.end) == 0  # else it would be killed, after 30 s
 
 
 async def test_without_a_way_to_a_cluster_it_says_why_and_ends(tmp_path: Path) -> None:
