@@ -1,0 +1,30 @@
+"""Whose credentials are used: what is named counts first, then the variable, then the pod, then the person's own file."""
+
+from pathlib import Path
+
+import pytest
+
+from atmpl.kube.credentials import credentials
+from atmpl.kube.incluster import InCluster
+from atmpl.kube.kubeconfig import Kubeconfig
+
+POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+CHOICES: dict[str, tuple[str | None, str | None, dict[str, str], type]] = {  # kubeconfig, context, environment, whose
+    "nothing": (None, None, {}, Kubeconfig),
+    "a pod": (None, None, POD, InCluster),
+    "a pod and an empty variable": (None, None, POD | {"KUBECONFIG": ""}, InCluster),
+    "a pod and a variable": (None, None, POD | {"KUBECONFIG": "/a"}, Kubeconfig),
+    "a pod and a file": ("/a", None, POD, Kubeconfig),
+    "a pod and a context": (None, "there", POD, Kubeconfig),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_what_is_named_counts_before_the_pod(choice: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kubeconfig, context, environment, whose = CHOICES[choice]
+    for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert type(credentials(kubeconfig, context)) is whose
