@@ -16,7 +16,7 @@ from e2e.controller import service_account
 from e2e.controlplane import BuildError, ControlPlane, KubectlError, ProcessError
 from e2e.controlplane.crds import install_crds
 from e2e.controlplane.env_file import env_file
-from e2e.demo.story import BEFORE_THE_CONTROLLER, LOOK_AROUND, WITH_THE_CONTROLLER, Step
+from e2e.demo.story import BEFORE_THE_CONTROLLER, LOOK_AROUND, WITH_THE_CONTROLLER, Step, typed
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent  # where this environment's `atmpl` is
@@ -126,7 +126,7 @@ def _keep(server: ControlPlane) -> None:
 def _say(what: str, command: str) -> None:
     """Head a step with its sentence and its command; a person's eye finds the next one by its weight."""
     bold, dim, plain = ("\033[1m", "\033[36m", "\033[0m") if _is_for_eyes() else ("", "", "")
-    print(f"\n{bold}{what}{plain}\n{dim}$ {command}{plain}", flush=True)
+    print(f"\n{bold}{what}{plain}\n{dim}{typed(command)}{plain}", flush=True)
 
 
 def _is_for_eyes() -> bool:

@@ -1,5 +1,6 @@
 """What the demo does: each step a sentence, and the command that a person would type for it in this checkout."""
 
+import re
 from typing import NamedTuple
 
 
@@ -7,7 +8,12 @@ class Step(NamedTuple):
     """A step of the demo; the command is bash's."""
 
     says: str
-    command: str
+    command: str  # of one or several lines; one that goes on with the line before it is indented
+
+
+def typed(command: str) -> str:
+    """Return a command as a terminal shows it: `$` before each line that begins something new."""
+    return re.sub(r"^(?=\S)", "$ ", command, flags=re.MULTILINE)
 
 
 # Asked for before anybody is there to answer: nothing is lost by that.

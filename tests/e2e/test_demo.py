@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.demo.story import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step
+from e2e.demo.story import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step, typed
 from tests.shared import SHARED, needs_shared
 
 CHECKOUT = Path(__file__).parents[2]
@@ -31,6 +31,7 @@ SEEN = (
     r"^\$ kubectl get template vmi-ephemeral-template -o yaml \\\n    \| atmpl process - -p REQUESTS_MEMORY=256Mi$",
     r"^ +memory: 256Mi$",
     r"^virtualmachine\.kubevirt\.io/vmi-ephemeral-\w{5} created$",
+    r"^\$ M=\.spec\S+\n\$ kubectl get vm -o custom-columns",  # two commands, and it shows
     r"^vmi-ephemeral +128Mi$",
     r"^vmi-ephemeral-\w{5} +256Mi$",
     r"^\$ kubectl patch vm vmi-ephemeral ",
@@ -121,7 +122,7 @@ def test_a_reader_that_leaves_early_causes_no_complaint_and_finds_nothing_left(t
 
 @pytest.mark.parametrize("step", BEFORE_THE_CONTROLLER + WITH_THE_CONTROLLER, ids=lambda step: step.says)
 def test_a_step_fits_80_columns(step: Step) -> None:
-    assert max(map(len, [step.says, *f"$ {step.command}".splitlines()])) <= 80
+    assert max(map(len, [step.says, *typed(step.command).splitlines()])) <= 80
 
 
 @needs_shared
