@@ -38,7 +38,10 @@ async def whose(meta: TemplateMeta, request: Request, cluster: Cluster) -> Whose
 
 
 async def is_current(request: Request, cluster: Cluster) -> bool:
-    """Return whether the request is still there and asks for the same: whoever has slept may believe so wrongly."""
+    """Return whether the request is still there and asks for the same: whoever has slept may believe so wrongly.
+
+    Raises ClusterError.
+    """
     try:
         return await cluster.is_current(request)
     except NotServedError as error:  # which tells nothing of the template's format

@@ -58,7 +58,10 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         timeout: aiohttp.ClientTimeout = CALL,
     ) -> Answer:
-        """Make one call. `query` is percent-encoded here; `path` is taken as it is, and names are legal in it."""
+        """Make one call. `query` is percent-encoded here; `path` is taken as it is, and names are legal in it.
+
+        Raises UnavailableError where there is no answer; one of any status is returned.
+        """
         access = await self._access()
         began = perf_counter()
         try:

@@ -14,6 +14,8 @@ class LineTooLongError(ValueError):
 async def lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     """Yield the lines that each piece completes, without their ends. Half a line at the end is no line.
 
+    Raises LineTooLongError for one of more than LINE_LIMIT bytes, and whatever `pieces` does.
+
     A list a piece, and not a line at a time: the first list of 100,000 VMs comes in a few hundred pieces.
     """
     begun: list[bytes] = []  # what has come of the line that is not complete

@@ -28,7 +28,10 @@ _CLASSES = {  # of a range only the first and the last character count
 
 
 def openshift(expression: str, random: Random) -> str:
-    """Return a text that OpenShift's generator could give. What it puts in may itself become part of an expression."""
+    """Return a text that OpenShift's generator could give. What it puts in may itself become part of an expression.
+
+    Raises ValueError, in the processor's own words.
+    """
     while found := _EXPRESSION.search(expression):
         ranges, length = found[1], min(_number(found[2]), _INT64)
         if not _WELL_FORMED.search(ranges):
@@ -65,7 +68,10 @@ _NATIVE_CLASSES = {
 
 
 def native(expression: str, random: Random) -> str:
-    """Return a text that KubeVirt's generator could give. What it puts in may itself become part of an expression."""
+    """Return a text that KubeVirt's generator could give. What it puts in may itself become part of an expression.
+
+    Raises ValueError, in the processor's own words.
+    """
     while found := _NATIVE_EXPRESSION.search(expression):
         spans = _NATIVE_RANGE.findall(found[1])
         if not spans:

@@ -1,3 +1,5 @@
+"""The console of OpenShift, which crashes on some texts, is shown every VM all the same."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Every real virtual machine of the corpus comes back from its template, in each format."""
+
 import pytest
 
 import atmpl

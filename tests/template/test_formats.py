@@ -1,3 +1,5 @@
+"""A format is one module and one line of the registry; what the two formats put together."""
+
 import pytest
 
 import atmpl

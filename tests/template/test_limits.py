@@ -1,3 +1,5 @@
+"""What no template can carry is refused by its path, and what is just within the limits is carried."""
+
 import inspect
 import math
 import re

@@ -1,3 +1,5 @@
+"""Text of the VM's own that looks like a reference stays what it is."""
+
 import pytest
 
 import atmpl

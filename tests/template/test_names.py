@@ -1,3 +1,5 @@
+"""A leaf's name is the design's, whatever stands in the path; no two leaves of a VM share one."""
+
 import re
 from hashlib import sha256
 

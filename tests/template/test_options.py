@@ -1,3 +1,5 @@
+"""Identity, data volumes and secrets: what each option makes of them, and what is warned of."""
+
 import random
 
 import pytest

@@ -1,3 +1,5 @@
+"""What a template says of its parameters is read alike in both formats, and named where it is wrong."""
+
 import pytest
 
 from atmpl.template import ProcessError

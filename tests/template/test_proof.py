@@ -1,3 +1,5 @@
+"""The proof finds what a template would not give back, and names its path."""
+
 from copy import deepcopy
 
 import pytest

@@ -1,3 +1,5 @@
+"""What stands on the template itself: what it was made of, and for whom."""
+
 import pytest
 
 import atmpl

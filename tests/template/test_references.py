@@ -1,3 +1,5 @@
+"""A value's form of reference and its text, and back."""
+
 import pytest
 
 from atmpl.template.references import form, holds_reference

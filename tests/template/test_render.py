@@ -1,3 +1,5 @@
+"""The design's worked example, and what holds of every render."""
+
 import os
 import subprocess
 import sys

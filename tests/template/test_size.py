@@ -1,3 +1,5 @@
+"""A template's size is what the cluster's store takes it for."""
+
 import orjson
 import pytest
 
