@@ -6,10 +6,11 @@ DESCRIPTION = """\
 Serve the template requests of a cluster until SIGTERM or Ctrl-C: each becomes a
 template of the virtual machine that it names.
 
-In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does. What
-it does stands in its log, on standard error; figures are at /metrics. SIGUSR1 has
-it log at level debug, and once more as before; SIGUSR2 has it write where each
-of its threads stands.
+In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does. The
+proxy before a server is the kubeconfig's proxy-url, else what HTTPS_PROXY and
+NO_PROXY say, in a pod too. What it does stands in its log, on standard error;
+figures are at /metrics. SIGUSR1 has it log at level debug, and once more as
+before; SIGUSR2 has it write where each of its threads stands.
 """
 
 EPILOG = """\
