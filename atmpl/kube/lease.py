@@ -118,21 +118,26 @@ class Lease:
                 async with asyncio.timeout(min(TRY, self._until - self._now())):
                     await self._renew()
             except MovedError as error:
-                if not await self._is_still_ours():
+                ours = await self._is_still_ours()
+                if ours is False:
                     self._trouble(f"another replica has it: {error}")
                     self._until = -1.0
                     return
-                pause = SOON if before == 0 else 0.0
+                if ours:
+                    pause = SOON if before == 0 else 0.0
             except (ClusterError, TimeoutError) as error:
                 self._trouble(str(error) or "no answer in time")
 
-    async def _is_still_ours(self) -> bool:
-        """Read again what a renewal found changed: it was ours where only the answer to the last one was lost."""
+    async def _is_still_ours(self) -> bool | None:
+        """Read again what a renewal found changed: it was ours where only the answer to the last one was lost.
+
+        None where that cannot be known: the deadline decides.
+        """
         try:
             async with asyncio.timeout(min(TRY, max(0.0, self._until - self._now()))):
                 record = await self._read()
         except (ClusterError, TimeoutError):
-            return True  # not known: the deadline decides
+            return None
         if record is None or record.holder != self._identity:
             return False
         self._seen, self._seen_at = record, self._now()

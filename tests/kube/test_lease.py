@@ -218,6 +218,17 @@ async def test_a_standby_says_once_who_holds_the_lease(caplog: pytest.LogCapture
 
 
 @virtual
+async def test_a_holder_that_can_neither_renew_nor_read_the_lease_does_not_press_the_server() -> None:
+    one = Replica(LeaseApi(), "one").start()
+    await until(lambda: one.leads, 1)
+    one.way.fates = [FATES["409"], unsent] * 1000
+    before = len(one.way.calls)
+    await asyncio.sleep(DEADLINE)
+    assert len(one.way.calls) - before <= 2 * DEADLINE / RETRY + 2
+    await one.kill()
+
+
+@virtual
 async def test_a_trouble_is_said_once_and_forgotten_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
     one = Replica(LeaseApi(), "one", *[FATES["403"]] * 20).start()
     await asyncio.sleep(20)
