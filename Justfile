@@ -25,7 +25,7 @@ test *ARGS: check
 demo *ARGS:
     python -m e2e.demo {{ARGS}}
 
-# the template layer's properties on 200,000 VMs, which takes hours; arguments go to pytest (`just fuzz -k console`)
+# the template layer's properties on 200,000 VMs: a quarter of an hour of one core; arguments go to pytest (`just fuzz -k console`)
 fuzz *ARGS:
     python -m pytest tests/template/test_properties.py tests/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}
 
