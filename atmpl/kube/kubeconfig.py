@@ -9,6 +9,7 @@ import re
 import ssl
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ TYPES: dict[str, tuple[Any, str]] = {  # fields of a cluster: "false" for false 
     "tls-server-name": (str | None, "a name"),
     "proxy-url": (str | None, "a URL"),
 }
+
+# Fields of a cluster that a plugin is told, where it wants to know them.
+TOLD = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
 
 # As much of the library's messages as is its own: behind it may stand a whole user of the file.
 SAID = re.compile(
@@ -179,12 +183,28 @@ class _Loader(KubeConfigLoader):
         """Ask the plugin; the library takes the answer for its own plugin's."""
         assert self._user is not None, "who has a plugin is there"
         folder = Path(self._get_base_path(self._user.path))
-        self.given = await self._plugin.credential(self._user["exec"].value, folder)
+        plugin = self._user["exec"].value
+        cluster = await self._for_plugin() if plugin.get("provideClusterInfo") is True else {}
+        self.given = await self._plugin.credential(plugin, folder, cluster)
         if self.given.token:
             self.token = f"Bearer {self.given.token}"
         if self.given.certificate:
             self.cert_file = self.key_file = None  # instead of the user's
         return True
+
+    async def _for_plugin(self) -> dict[str, Any]:
+        """Return what a plugin may be told of the cluster: `spec.cluster` of an ExecCredential."""
+        node: Any = self._cluster
+        cluster = node.value
+        told = {field: cluster[field] for field in TOLD if field in cluster}
+        authority = cluster.get("certificate-authority")
+        if authority and "certificate-authority-data" not in told:
+            file = Path(self._get_base_path(node.path)) / authority
+            told["certificate-authority-data"] = b64encode(await asyncio.to_thread(file.read_bytes)).decode()
+        for extension in cluster.get("extensions") or ():
+            if extension.get("name") == "client.authentication.k8s.io/exec":
+                told["config"] = extension.get("extension")
+        return told
 
 
 def _state(file: Path) -> tuple[object, ...]:

@@ -43,20 +43,23 @@ class Plugin:
         """Forget the credential: the server refused it."""
         self._kept = None
 
-    async def credential(self, config: Mapping[str, Any], folder: Path) -> Credential:
+    async def credential(
+        self, config: Mapping[str, Any], folder: Path, cluster: Mapping[str, Any] | None = None
+    ) -> Credential:
         """Return what the plugin gave or, where that is about to expire, gives now.
 
-        `config` is `users[].user.exec`; a command with a slash is looked for from the kubeconfig's `folder`. Raises
-        AccessError, which repeats nothing that the plugin said.
+        `config` is `users[].user.exec`; a command with a slash is looked for from the kubeconfig's `folder`; `cluster`
+        is what a plugin is told that wants to know what it is for. Raises AccessError, which repeats nothing that the
+        plugin said.
         """
         kept = self._kept if config == self._asked else None
         if kept is None or (kept.expires is not None and self._wall() >= kept.expires - EARLY):
-            self._kept = kept = _credential(await _run(config, folder), config)
+            self._kept = kept = _credential(await _run(config, folder, cluster or {}), config)
             self._asked = config
         return kept
 
 
-async def _run(config: Mapping[str, Any], folder: Path) -> bytes:
+async def _run(config: Mapping[str, Any], folder: Path, cluster: Mapping[str, Any]) -> bytes:
     """Run the program; return what it wrote."""
     command = config.get("command")
     args, env = config.get("args") or [], config.get("env") or []
@@ -64,7 +67,8 @@ async def _run(config: Mapping[str, Any], folder: Path) -> bytes:
         raise AccessError("users[].user.exec needs a command and an apiVersion")
     if not isinstance(args, list) or not isinstance(env, list):
         raise AccessError("args and env of users[].user.exec are not lists")
-    asked = {"apiVersion": config["apiVersion"], "kind": "ExecCredential", "spec": {"interactive": False}}
+    spec = {"interactive": False} | ({"cluster": cluster} if cluster else {})
+    asked = {"apiVersion": config["apiVersion"], "kind": "ExecCredential", "spec": spec}
     try:
         more = {str(item["name"]): str(item["value"]) for item in env}
         process = await asyncio.create_subprocess_exec(

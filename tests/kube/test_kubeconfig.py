@@ -176,6 +176,29 @@ async def test_a_plugin_that_fails_is_the_kubeconfigs(tmp_path: Path) -> None:
         await Kubeconfig(str(file)).access()
 
 
+async def test_a_plugin_is_told_of_the_cluster_where_it_wants_to_know(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(b"an authority")
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
+    cluster = {"server": "http://one.test", "certificate-authority": "ca.crt", "extensions": [{"name": "b"}, extension]}
+    for wants in (True, False):
+        user = plugin(tmp_path, token="t")
+        user["exec"]["provideClusterInfo"] = wants
+        (tmp_path / "plugin").write_text(
+            f'#!/bin/sh\nprintf %s "$KUBERNETES_EXEC_INFO" > {tmp_path}/told\n{(tmp_path / "plugin").read_text()}'
+        )
+        await Kubeconfig(str(write(tmp_path / "config", cluster=cluster, user=user))).access()
+        told = json.loads((tmp_path / "told").read_text())["spec"].get("cluster")
+        assert told == (
+            {
+                "server": "http://one.test",
+                "certificate-authority-data": base64.b64encode(b"an authority").decode(),
+                "config": {"audience": "a"},
+            }
+            if wants
+            else None
+        )
+
+
 # --- certificates
 
 
