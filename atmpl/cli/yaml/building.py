@@ -13,6 +13,7 @@ import yaml
 from atmpl.cli.yaml.scalars import Scalar, as_json, as_key, resolve
 
 MOST_LEVELS = 500  # of nesting; no Kubernetes object comes near
+TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
@@ -84,7 +85,7 @@ class Builder:
 
     def _start(self, event: yaml.CollectionStartEvent, value: dict[str, Any] | list[Any]) -> None:
         if len(self._open) == MOST_LEVELS:
-            raise MisplacedError(event, f"nested more than {MOST_LEVELS} levels deep")
+            raise MisplacedError(event, TOO_DEEP)
         frame = _Frame(value, event.anchor, self._count)
         self._count += 1
         if event.anchor is not None:

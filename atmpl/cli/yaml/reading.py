@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from atmpl.cli.yaml.building import Builder, MisplacedError
+from atmpl.cli.yaml.building import TOO_DEEP, Builder, MisplacedError
 
 _LOADER: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -23,6 +23,7 @@ _PLAINER = {  # what libyaml says: what a person can act on
     "did not find expected node content": "a value is missing here",
     "found unexpected end of stream": "what is opened here is never closed",
     "did not find expected ',' or ']'": "the list opened here lacks a `,` or its `]`",
+    "exceeded maximum nesting depth": TOO_DEEP,  # of libyaml 0.2.6: 1,000, where it reads ahead of us
     "did not find expected ',' or '}'": "the mapping opened here lacks a `,` or its `}`",
 }
 
