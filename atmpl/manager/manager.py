@@ -12,6 +12,7 @@ from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.connection import Connection
 from atmpl.kube.events import Events
 from atmpl.kube.lease import Lease
+from atmpl.kube.listing import Listing
 from atmpl.kube.paths import REQUESTS, VMS, templates
 from atmpl.kube.queue import WorkQueue
 from atmpl.kube.requests import Requests
@@ -136,16 +137,18 @@ class Manager:
 
     def _templates(self, format: Format) -> Templates:
         return Templates(
-            changed=lambda template: self._wake(self.requests.keeping(format, template)),
+            changed=lambda template: self._wake(self.requests.keeping(format, template), self.templates[format.name]),
             appeared=lambda: self._wake(self.requests.waiting_for(format)),
         )
 
     def _vm_changed(self, vm: Key) -> None:
-        self._wake(self.requests.with_source(vm))
+        self._wake(self.requests.with_source(vm), self.vms)
 
-    def _wake(self, keys: Iterable[Key]) -> None:
+    def _wake(self, keys: Iterable[Key], by: Listing | None = None) -> None:
+        """Have requests looked at: those that a first list wakes, or a whole API that appears, after fresh ones."""
+        backlog = by is None or not by.is_served
         for key in keys:
-            self.queue.add(key)
+            self.queue.add(key, backlog=backlog)
 
     def _figures(self) -> Iterable[StreamFigures]:
         for name, (sink, watch) in self._watches.items():

@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
+import msgspec
+import orjson
 from aiohttp import web
 
 from atmpl.controller.key import Key
+from atmpl.kube.connection import Connection
 from atmpl.kube.lease import DEADLINE, DURATION, Lease
 from atmpl.manager.manager import DRAIN, Manager
 from atmpl.manager.metrics import Metrics
+from atmpl.template import FORMATS
 from tests import clock
 from tests.clock import virtual
 from tests.kube.lease_api import LeaseApi, Way, unsent
-from tests.kube.scripted import Script, bookmark, connected, event
+from tests.kube.scripted import Anybody, Script, bookmark, connected, event
 from tests.kube.test_requests import request
 
 VM = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"
@@ -124,3 +129,51 @@ async def test_asked_to_stop_it_takes_nothing_more() -> None:
         it.manager.queue.add_after(Key("ns", "one"), 0.1)
         await it.task
         assert (len(it.server.read), len(it.manager.queue), it.manager.queue.delayed) == (1, 0, 0)
+
+
+async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
+    manager = Manager(
+        Connection(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
+    )
+    for name in ("old", "kept"):
+        manager.requests.put(a_request(name, refreshPolicy="OnChange"))
+    manager.requests.served(yes=True)
+    manager.vms.put(metadata("vm"))
+    manager.vms.served(yes=True)
+    for templates in manager.templates.values():
+        templates.put(metadata("kept"))
+        templates.served(yes=True)
+    manager.requests.put(a_request("fresh"))
+    assert [(await manager.queue.get()).name for _ in range(3)] == ["fresh", "old", "kept"]
+
+
+async def test_a_change_after_the_first_lists_is_fresh_and_an_api_that_appears_is_not() -> None:
+    manager = Manager(
+        Connection(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
+    )
+    format = FORMATS["openshift"]
+    for sink in (manager.requests, manager.vms):
+        sink.served(yes=True)
+    manager.templates[format.name].served(yes=False)
+    manager.requests.put(a_request("waits"))
+    assert (await manager.queue.get()).name == "waits"
+    manager.queue.done(Key("ns", "waits"))
+    manager.templates[format.name].served(yes=True)
+    manager.requests.put(a_request("follows", source={"vmName": "other"}))
+    assert (await manager.queue.get()).name == "follows"
+    manager.queue.done(Key("ns", "follows"))
+    manager.vms.put(metadata("other"))
+    assert [(await manager.queue.get()).name for _ in range(2)] == ["follows", "waits"]
+
+
+def a_request(name: str, **spec: Any) -> msgspec.Raw:
+    said = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {}}, **spec}
+    return msgspec.Raw(orjson.dumps({"metadata": _metadata(name), "spec": said}))
+
+
+def metadata(name: str) -> msgspec.Raw:
+    return msgspec.Raw(orjson.dumps({"metadata": _metadata(name)}))
+
+
+def _metadata(name: str) -> dict[str, Any]:
+    return {"name": name, "namespace": "ns", "uid": name, "resourceVersion": "1", "generation": 1}
