@@ -27,6 +27,10 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
+class TooMuchError(UnavailableError):
+    """An answer of more than BODY_LIMIT bytes: asked for less at a time, the server may be understood."""
+
+
 class Connection:
     """A connection to one API server, as one user. Use it as an async context manager.
 
@@ -159,7 +163,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         body += chunk
         if len(body) > BODY_LIMIT:
             response.close()
-            raise UnavailableError(f"an answer of more than {BODY_LIMIT:,} bytes")
+            raise TooMuchError(f"an answer of more than {BODY_LIMIT:,} bytes")
     return bytes(body)
 
 

@@ -23,7 +23,7 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer, status_of
 from atmpl.kube.backoff import full_jitter
-from atmpl.kube.connection import METADATA, METADATA_LIST, Connection
+from atmpl.kube.connection import METADATA, METADATA_LIST, Connection, TooMuchError
 from atmpl.kube.lines import LineTooLongError, lines
 from atmpl.kube.quoting import of_client
 from atmpl.kube.reading import GarbageError, Reading, after_refusal, read_page
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 SILENCE = 70.0  # seconds without a line before a peer counts as dead; bookmarks come once a minute
 SESSION = (300, 600)  # seconds: a watch's timeoutSeconds is drawn from here, so that they do not all end at once
-PAGE = 500  # objects a page of a list
+PAGE = 500  # objects a page of a list; fewer where they are too large to be taken together
 FIRST_WAIT, MOST_WAIT = 0.8, 30.0  # seconds of backoff
 SHORT = 1.0  # seconds: a watch that ends sooner has not done its work
 HEALTHY = 120.0  # seconds of an open watch after which earlier failures are forgotten
@@ -165,11 +165,17 @@ class Watch:
     async def _list_pages(self) -> State:
         lost, seen = Lost(paged=True), set[Key]()
         accept = METADATA_LIST if self._stream.metadata_only else "application/json"
-        query = self._stream.query(limit=str(PAGE))
-        version = ""
+        size, version = PAGE, ""
+        query = self._stream.query()
         while True:
+            query["limit"] = str(size)
             try:
                 answer = await self._connection.call("GET", self._stream.path, query=query, headers={"Accept": accept})
+            except TooMuchError as error:  # whoever may write requests may write large ones: all others are listed too
+                if size == 1:
+                    raise StreamError(str(error), lost) from None
+                size //= 2
+                continue
             except UnavailableError as error:
                 raise StreamError(str(error), lost) from None
             if not answer.ok:

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from aiohttp import web
 
+from atmpl.kube import connection
 from atmpl.kube.connection import METADATA, METADATA_LIST
 from atmpl.kube.stream import Stream
 from atmpl.kube.watch import Watch
@@ -128,6 +129,32 @@ async def test_a_server_that_learns_to_stream_lists_is_asked_again_at_the_next_l
     ran = await follow(status(422, "Invalid"), page([thing("a", 1)], "5"), stream(error_event(410, "Expired")), LISTED)
     assert ran.shelf.things == BOTH
     assert versions(ran.asked) == ["list", "page ", "5", "list", "5"]
+
+
+@virtual
+async def test_a_page_that_is_too_large_is_asked_for_again_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BODY_LIMIT", 1_000)
+    large = page([thing("a", 1, text="x" * 1_000)], "5")
+    ran = await follow(
+        status(422, "Invalid"), large, page([thing("a", 1)], "5", more="token"), large, page([thing("b", 2)], "5")
+    )
+    assert (ran.shelf.things, ran.watch.failures) == (BOTH, 0)
+    assert versions(ran.asked) == ["list", "page ", "page ", "page token", "page token", "5"]
+    assert [query["limit"] for query in ran.asked[1:-1]] == ["500", "250", "250", "125"]
+
+
+@virtual
+async def test_an_object_that_is_too_large_by_itself_is_not_asked_for_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "BODY_LIMIT", 1_000)
+    large = page([thing("a", 1, text="x" * 1_000)], "5")
+    ran = await follow(status(422, "Invalid"), *[large] * 9, page([thing("a", 1)], "5"), random=Most())
+    assert [query["limit"] for query in ran.asked[1:-1]] == [
+        *("500", "250", "125", "62", "31", "15", "7", "3", "1"),
+        "500",
+    ]
+    assert ran.waits == [0.8]
 
 
 @virtual
