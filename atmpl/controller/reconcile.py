@@ -11,6 +11,7 @@ from atmpl.controller.hindrance import LOOK_AGAIN, is_hindered, unavailable
 from atmpl.controller.outcome import Gone, Outcome, Reason, Refused, Released, Unchanged, Waiting
 from atmpl.controller.publish import Made, publish
 from atmpl.controller.request import Asked, Request
+from atmpl.controller.version import is_older
 from atmpl.template import Owner, RenderError, render
 
 
@@ -85,7 +86,7 @@ async def _make(request: Request, asked: Asked, cluster: Cluster) -> Outcome:
 async def _source(request: Request, asked: Asked, cluster: Cluster) -> dict[str, Any] | None:
     """Read the VM; never an older one than was rendered already, which a cache that lags might give."""
     found = await cluster.vm(asked.source)
-    if found is not None and vm.is_older(vm.source(found).version, request.told.source_version):
+    if found is not None and is_older(vm.source(found).version, request.told.source_version):
         found = await cluster.vm(asked.source, fresh=True)
     return found
 

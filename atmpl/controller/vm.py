@@ -44,8 +44,3 @@ def source(vm: dict[str, Any]) -> Source:
     """Return how a status names the VM."""
     metadata = vm["metadata"]
     return Source(metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"])
-
-
-def is_older(version: str, than: str) -> bool:
-    """Whether a resourceVersion is older than another. They are numbers, by promise since Kubernetes 1.35."""
-    return version.isdecimal() and than.isdecimal() and int(version) < int(than)

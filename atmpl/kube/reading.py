@@ -11,10 +11,10 @@ from collections.abc import Callable
 import msgspec
 
 from atmpl.controller.key import Key
+from atmpl.controller.version import is_older
 from atmpl.kube.answer import Answer, status_of
 from atmpl.kube.depth import shallow
 from atmpl.kube.stream import Lost, Seen, Sink, State, StreamError, Synced
-from atmpl.kube.version import is_older
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import orjson
 
 from atmpl.controller.key import Key
 from atmpl.controller.request import Request, read
+from atmpl.controller.version import is_older
 from atmpl.kube.listing import Listing
 from atmpl.kube.stream import Seen
-from atmpl.kube.version import is_older
 from atmpl.template import Format
 
 

@@ -62,18 +62,3 @@ def test_a_digest_of_metadata_alone_is_that_of_the_whole_vm() -> None:
 def test_a_status_names_a_vm_by_uid_generation_and_version() -> None:
     assert vm.source(VM) == Source("1", 3, "77")
     assert vm.source({"metadata": {"uid": "1", "resourceVersion": "77"}}) == Source("1", 0, "77")
-
-
-@pytest.mark.parametrize(
-    ("version", "than", "older"),
-    [
-        ("9", "10", True),
-        ("10", "9", False),
-        ("10", "10", False),
-        ("", "10", False),
-        ("10", "", False),
-        ("v9", "v10", False),
-    ],
-)
-def test_versions_are_compared_as_numbers_and_what_is_none_is_not_older(version: str, than: str, older: bool) -> None:
-    assert vm.is_older(version, than) == older

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.kube.version import is_older
+from atmpl.controller.version import is_older
 
 PAIRS: dict[str, tuple[str, str, bool]] = {
     "older": ("9", "10", True),
