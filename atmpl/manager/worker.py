@@ -100,10 +100,10 @@ class Worker:
         self._next(key, outcome)
         if isinstance(outcome, Waiting | Refused | Retry) and not is_spared(outcome, failures):
             self._events.bad(request, outcome.reason, outcome.message)
-        elif isinstance(outcome, Rendered):
+        elif isinstance(outcome, Rendered | SourceGone | Released):
             self._events.good(request)
-            if outcome.seconds:
-                self._metrics.render_seconds.observe(outcome.seconds)
+        if isinstance(outcome, Rendered) and outcome.seconds:
+            self._metrics.render_seconds.observe(outcome.seconds)
         level = logging.DEBUG if isinstance(outcome, Unchanged | Gone) else logging.INFO
         if log.isEnabledFor(level):
             log.log(level, label(outcome), extra=_about(request, outcome, took))

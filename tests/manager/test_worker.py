@@ -200,6 +200,8 @@ async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_wher
 
 TOLD: dict[str, tuple[list[Outcome], list[str]]] = {
     "good": ([RENDERED], ["good"]),
+    "let go": ([Released()], ["good"]),
+    "its source gone: the template stays, and so does Ready": ([SourceGone(Key(NAMESPACE, "vm"))], ["good"]),
     "waiting": ([Waiting(Reason.SOURCE_NOT_FOUND, "no VM")], ["bad: SourceNotFound: no VM"]),
     "refused": ([Refused(Reason.TOO_LARGE, "much")], ["bad: TooLarge: much"]),
     "failed": ([FAILED, RENDERED], ["bad: Failed: no answer", "good"]),
