@@ -8,7 +8,6 @@ or is worked on; this makes one of all that come within a second, or before the 
 from collections.abc import Callable
 from typing import assert_never
 
-from atmpl.controller.key import Key
 from atmpl.controller.outcome import (
     Gone,
     Moved,
@@ -28,31 +27,34 @@ FEW = 64  # requests: not worth a sweep
 
 
 class Pace:
-    """Knows of each request that was judged a moment ago when it may be judged again."""
+    """Knows of each request that was judged a moment ago when it may be judged again.
+
+    By its uid: one that is made anew under the same name does not wait for what was said about the other.
+    """
 
     def __init__(self, now: Callable[[], float], interval: float = INTERVAL) -> None:
         self._now = now
         self._interval = interval
-        self._until: dict[Key, float] = {}
+        self._until: dict[str, float] = {}  # by uid
         self._sweep_at = FEW  # at this size all that is past is forgotten: at most half of it is, on average
 
     def __len__(self) -> int:
         return len(self._until)
 
-    def judged(self, key: Key, outcome: Outcome) -> None:
+    def judged(self, uid: str, outcome: Outcome) -> None:
         """Take note of what a request has just been judged to be."""
         if not _costs(outcome):
             return
         after = outcome.after if isinstance(outcome, Retry) else None
-        self._until[key] = self._now() + max(self._interval, after or 0.0)
+        self._until[uid] = self._now() + max(self._interval, after or 0.0)
         if len(self._until) >= self._sweep_at:
             now = self._now()
-            self._until = {key: until for key, until in self._until.items() if until > now}
+            self._until = {uid: until for uid, until in self._until.items() if until > now}
             self._sweep_at = max(FEW, 2 * len(self._until))
 
-    def left(self, key: Key) -> float:
+    def left(self, uid: str) -> float:
         """Return for how many seconds a request is to be left alone; 0 where it need not be."""
-        return max(self._until.get(key, 0.0) - self._now(), 0.0)
+        return max(self._until.get(uid, 0.0) - self._now(), 0.0)
 
 
 def _costs(outcome: Outcome) -> bool:

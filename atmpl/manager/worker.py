@@ -85,7 +85,7 @@ class Worker:
             self._queue.drop(key)
         elif self._requests.defers(key):
             pass  # it comes again when the stream shows our last write
-        elif (left := self._pace.left(key)) > 0:
+        elif (left := self._pace.left(request.uid)) > 0:
             self._queue.add_after(key, left)
         else:
             await self._judge(key, request)
@@ -96,7 +96,7 @@ class Worker:
         outcome, verdict = await turn(request, self._cluster, self._utc(), failures=failures)
         took = perf_counter() - began
         self._metrics.reconciled(outcome, verdict, took)
-        self._pace.judged(key, outcome)
+        self._pace.judged(request.uid, outcome)
         self._next(key, outcome)
         if isinstance(outcome, Waiting | Refused | Retry) and not is_spared(outcome, failures):
             self._events.bad(request, outcome.reason, outcome.message)

@@ -21,7 +21,7 @@ from atmpl.controller.outcome import (
 from atmpl.manager.pace import Pace
 
 KEPT = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="d", written=True)
-A, B = Key("team-a", "a"), Key("team-a", "b")
+A, B = "uid-a", "uid-b"
 
 
 class Clock:
@@ -67,7 +67,7 @@ def test_few_requests_are_remembered_beside_those_of_the_last_second() -> None:
     clock = Clock()
     pace = Pace(clock, interval=1.0)
     for number in range(10_000):
-        pace.judged(Key("team-a", str(number)), KEPT)
+        pace.judged(str(number), KEPT)
         clock.time += 0.125
         assert len(pace) <= 64
 

@@ -101,8 +101,8 @@ def gone(office: Office) -> None:
     office.requests.drop(request("8", "request"))
 
 
-def request(version: str, name: str) -> msgspec.Raw:
-    return msgspec.Raw(orjson.dumps(a_request(name, metadata={"uid": "1", "resourceVersion": version})))
+def request(version: str, name: str, uid: str = "1") -> msgspec.Raw:
+    return msgspec.Raw(orjson.dumps(a_request(name, metadata={"uid": uid, "resourceVersion": version})))
 
 
 AGAIN: dict[str, tuple[Outcome, list[int]]] = {  # outcome: in which seconds of the first ten it is judged
@@ -196,6 +196,20 @@ async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_wher
             office.queue.add(KEY)
             await asyncio.sleep(0.1)
     assert [round(time) for time in office.judged] == [0, 1, 2, 3, 4]
+
+
+@clock.virtual
+async def test_a_request_made_again_does_not_wait_for_what_was_said_about_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office(monkeypatch, Retry(Reason.FAILED, "", 300.0), RENDERED)
+    async with office.open():
+        office.shown()
+        await asyncio.sleep(1)
+        gone(office)
+        office.requests.put(request("9", "request", uid="2"))
+        await asyncio.sleep(0.1)
+    assert [int(time) for time in office.judged] == [0, 1]
 
 
 TOLD: dict[str, tuple[list[Outcome], list[str]]] = {
