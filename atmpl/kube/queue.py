@@ -85,6 +85,11 @@ class WorkQueue(Generic[Item]):
             self.adds += 1
             self._wake_one()
 
+    def nudge(self, item: Item) -> None:
+        """Make `item` ready, unless it has failed and waits for its next try."""
+        if not (item in self._failures and item in self._due):
+            self.add(item)
+
     def add_after(self, item: Item, delay: float) -> None:
         """Make `item` ready in `delay` seconds, or at an earlier deadline that it has already."""
         if delay <= 0:

@@ -24,9 +24,12 @@ class Wake(Protocol):
 class Requests(Listing):
     """Every request of the cluster, and which VM and which template each of them looks at. A Sink."""
 
-    def __init__(self, wake: Wake, gone: Callable[[Key], None] = lambda _: None) -> None:
+    def __init__(
+        self, wake: Wake, gone: Callable[[Key], None] = lambda _: None, nudge: Callable[[Key], None] | None = None
+    ) -> None:
         super().__init__()
         self._wake = wake
+        self._nudge = nudge or wake  # for one that asks for what it did before, and says something else of it
         self._gone = gone  # told of a request that is deleted: nobody need look at it any more
         self._requests: dict[Key, Request] = {}
         self._by_source: dict[Key, set[Key]] = {}  # the requests that a change of this VM concerns; no finished one
@@ -72,8 +75,13 @@ class Requests(Listing):
             self._requests[key] = request
             self._index(request)
             news = not self._is_echo(request, before)
-            if self._has_come(request) or _needs_look(request, news=news):
-                self._wake(key, backlog=not self.is_served)
+            if self._has_come(request):
+                self._wake(key)
+            elif _needs_look(request, news=news):
+                if before is not None and _asks_the_same(before, request):
+                    self._nudge(key)
+                else:
+                    self._wake(key, backlog=not self.is_served)
         return Seen(key, request.version)
 
     def drop(self, data: msgspec.Raw) -> Seen:
@@ -158,6 +166,11 @@ def _needs_look(request: Request, *, news: bool) -> bool:
     if request.finished and request.asked:
         return request.asked.ttl is not None or request.told.generation != request.generation
     return news
+
+
+def _asks_the_same(before: Request, request: Request) -> bool:
+    """Whether no more has changed than labels or a status, another replica's say: no reason for an early try."""
+    return (before.uid, before.generation, before.deleting) == (request.uid, request.generation, request.deleting)
 
 
 def _discard(index: dict[Any, set[Key]], place: Any, key: Key) -> None:

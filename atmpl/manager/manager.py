@@ -45,7 +45,7 @@ class Manager:
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
-        self.requests = Requests(self.queue.add, self.queue.gone)
+        self.requests = Requests(self.queue.add, self.queue.gone, self.queue.nudge)
         self.vms = Vms(self._vm_changed)
         self.templates = {name: self._templates(format) for name, format in FORMATS.items()}
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)

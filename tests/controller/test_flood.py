@@ -13,7 +13,7 @@ from tests.controller.fates import FATES, Call, Fate
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
 from tests.controller.model import Event
 from tests.controller.objects import NAMESPACE, a_request, a_vm, reason, with_memory
-from tests.controller.telling import GOLDEN, VM, memory, rendered
+from tests.controller.telling import GOLDEN, REQUEST, VM, memory, rendered
 from tests.controller.world import Plan, World, nothing_happens
 
 HOUR = 3600.0
@@ -96,7 +96,44 @@ async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_
     assert world.writes["PATCH status"] <= 1
 
 
+@clock.virtual
+async def test_two_controllers_that_fail_each_in_their_own_words_do_not_wake_each_other() -> None:
+    fates = [FATES["500"], FATES["503"]]
+    tries: list[Call] = []
+
+    def plan(call: Call) -> Fate | None:
+        if call.word != "POST template":
+            return None
+        tries.append(call)
+        return fates[len(tries) % 2]
+
+    world = World(plan)
+    for _ in range(2):
+        world.start()
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    await world.settle(HOUR)
+    await world.stop()
+    assert {call.replica for call in tries} == {0, 1}
+    assert len(tries) <= 2 * 20
+
+
 # What changes all the time
+
+
+@clock.virtual
+async def test_a_request_that_is_labelled_all_the_time_is_judged_anew_a_few_times_and_then_backs_off() -> None:
+    world = World()
+    world.start()
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    async for number in ticks(10.0, each=0.0025):
+        world.server.edit(REQUESTS, REQUEST, {"metadata": {"labels": {"number": str(number)}}})
+    tries = [call.word for call in world.calls].count("PATCH status")
+    assert tries <= 1 + len(MOVED_WAITS) + 2 * 3  # after 1, 3 and 7 s, and at once where it was labelled meanwhile
+    await world.settle(20)
+    rendered(world)
+    await world.stop()
 
 
 @clock.virtual

@@ -419,3 +419,20 @@ async def test_closing_wakes_every_waiting_worker() -> None:
     await asyncio.sleep(0)
     keys.close()
     assert {type(end) for end in await asyncio.gather(*waiting, return_exceptions=True)} == {Closed}
+
+
+@virtual
+async def test_a_nudge_makes_a_key_ready_unless_it_has_failed_and_waits_for_its_next_try() -> None:
+    keys = queue()
+    keys.nudge("a")
+    assert await keys.get() == "a"
+    keys.nudge("a")
+    keys.retry("a")
+    keys.done("a")
+    assert await keys.get() == "a"  # nudged while it was worked on
+    keys.done("a")
+    keys.nudge("a")
+    assert len(keys) == 0
+    keys.forget("a")
+    keys.nudge("a")
+    assert len(keys) == 1

@@ -81,6 +81,20 @@ def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
     assert woken.since() == ["one later"]
 
 
+def test_a_request_that_asks_for_the_same_and_says_something_else_is_only_nudged() -> None:
+    woken, nudged = Woken(), Woken()
+    requests = Requests(woken, nudge=nudged)
+    requests.served(yes=True)
+    requests.put(raw(request(1)))
+    assert (woken.since(), nudged.since()) == (["one"], [])
+    requests.put(raw(request(2, said=status("Failed"))))
+    requests.put(raw(request(3, said=status("Failed"), metadata={"labels": {"a": "b"}})))
+    assert (woken.since(), nudged.since()) == ([], ["one", "one"])
+    requests.put(raw(request(4, generation=2)))
+    requests.put(raw(request(5, uid="new")))
+    assert (woken.since(), nudged.since()) == (["one", "one"], [])
+
+
 def test_a_relist_that_shows_nothing_new_wakes_nobody() -> None:
     objects = [request(number, f"r{number}", said=said) for number, said in enumerate([None, DONE, KEPT] * 3)]
     requests, woken = synced(*objects)
