@@ -103,7 +103,7 @@ class Reading:
             case "ADDED" | "MODIFIED", Synced():
                 self._advance(self._sink.put(event.object).version)
             case "DELETED", Lost():
-                self._seen.discard(self._sink.drop(event.object).key)
+                self._sink.drop(event.object)
             case "DELETED", Synced():
                 self._advance(self._sink.drop(event.object).version)
             case "BOOKMARK", state:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.controller.adopt import made_earlier, release
+from atmpl.controller.adopt import adopt, made_earlier, release
 from atmpl.controller.outcome import Rendered, Source, SourceGone
 from tests.controller.api import seen
 from tests.controller.kinds import Object
@@ -68,6 +68,16 @@ async def test_what_a_template_says_of_its_source_is_believed_in_bounds(town: To
     found = await made_earlier(request, asked_of(request), town.cluster)
     assert isinstance(found, Rendered)
     assert found.source == source
+
+
+async def test_what_was_adopted_is_said_to_be_of_the_vm_it_was_made_of_and_not_of_what_that_is_now(town: Town) -> None:
+    request = town.request()
+    there = town.stands(request)
+    uid = town.vm["metadata"]["uid"]
+    same, edited = Source(uid, 1, "77"), Source(uid, 2, "78")
+    for now, said in ((same, same), (edited, Source(uid, 1, "")), (Source("new", 1, "79"), Source(uid, 1, ""))):
+        found = await adopt(request, asked_of(request), there, town.cluster, source=now)
+        assert (found.source, found.published) == (said, published(there))
 
 
 # OnChange that becomes Once
