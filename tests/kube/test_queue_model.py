@@ -41,6 +41,10 @@ class Model:
         elif key not in self.fresh + self.backlog:
             (self.backlog if backlog else self.fresh).append(key)
 
+    def nudge(self, key: str) -> None:
+        if key not in self.failures or all(other != key for _, other in self.due):
+            self.add(key)
+
     def add_after(self, key: str, delay: float) -> None:
         if any(other == key and deadline <= self.now + delay for deadline, other in self.due):
             return
@@ -87,7 +91,7 @@ class Model:
 
 KEYS = st.sampled_from("abcd")
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(["add", "add to the backlog", "retry", "forget", "drop", "gone"]), KEYS),
+    st.tuples(st.sampled_from(["add", "add to the backlog", "nudge", "retry", "forget", "drop", "gone"]), KEYS),
     st.tuples(st.just("add after"), KEYS, st.integers(1, 20)),
     st.tuples(st.just("sleep"), st.sampled_from([0.5, 1, 2, 7, 300])),
     st.tuples(st.just("get")),
@@ -109,7 +113,7 @@ async def follow(steps: list[tuple]) -> None:
             case ("add after", key, delay):
                 queue.add_after(key, delay)
                 model.add_after(key, delay)
-            case ("retry" | "forget" | "drop" | "gone" as name, key):
+            case ("nudge" | "retry" | "forget" | "drop" | "gone" as name, key):
                 getattr(queue, name)(key)
                 getattr(model, name)(key)
             case ("sleep", seconds):
