@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -39,6 +39,7 @@ class Place:
 
     def __enter__(self) -> Self:
         _sweep()
+        self._before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # undone, as for Ctrl-C
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.cgroup = f"/{self.folder.name}"
         (self.folder / "owner").write_text(str(os.getpid()))
@@ -48,32 +49,21 @@ class Place:
 
     def __exit__(self, *_: object) -> None:
         _remove(self.folder)
+        signal.signal(signal.SIGTERM, self._before)
 
     def run(self, command: Sequence[str | Path], env: Mapping[str, str]) -> int:
         """Run a command inside, with our terminal; return its exit status. All inside is dead at the return."""
         variables = {**env, VARIABLE: str(self.folder), "TMPDIR": str(self.folder)}
-        dies = _dies_with_us()
-        with _ended_by_termination():
-            inside = subprocess.Popen([*UNSHARE, *command], env=variables, preexec_fn=dies)  # noqa: PLW1509 -- one thread
-            try:
-                return inside.wait()
-            except KeyboardInterrupt:  # Ctrl-C was heard inside too, and there is something to tell
-                with suppress(subprocess.TimeoutExpired):
-                    inside.wait(_PATIENCE)
-                return 130
-            finally:
-                inside.kill()
-                inside.wait()
-
-
-@contextmanager
-def _ended_by_termination() -> Iterator[None]:
-    """Have SIGTERM leave the context as an exception does, and so undo all."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        inside = subprocess.Popen([*UNSHARE, *command], env=variables, preexec_fn=_dies_with_us())  # noqa: PLW1509 -- one thread
+        try:
+            return inside.wait()
+        except KeyboardInterrupt:  # Ctrl-C was heard inside too, and there is something to tell
+            with suppress(subprocess.TimeoutExpired):
+                inside.wait(_PATIENCE)
+            return 130
+        finally:
+            inside.kill()
+            inside.wait()
 
 
 def _dies_with_us() -> Callable[[], None]:
