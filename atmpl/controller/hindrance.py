@@ -8,7 +8,9 @@ from atmpl.template.provenance import REQUEST
 
 LOOK_AGAIN = {  # seconds between two looks; each costs one read of metadata
     Reason.TARGET_CONFLICT: 60.0,
-    Reason.FORMAT_UNAVAILABLE: 300.0,  # the format's stream tells sooner, unless its news crosses with our verdict
+    # The format's stream tells sooner, unless its news crosses with our verdict, or the server holds a watch open on a
+    # definition that was taken back and came anew.
+    Reason.FORMAT_UNAVAILABLE: 60.0,
 }
 
 _REMEDY = (

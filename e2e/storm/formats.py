@@ -10,8 +10,8 @@ from e2e.storm.stage import Report, Stage
 NAMESPACE = "formats"
 DEFINITION = "templates.template.openshift.io"
 # Seconds: an API that is not served is looked for every 30. A server that takes a definition back and gets it anew at
-# once may hold a watch open that tells of nothing; then it is the request's own look that counts, every five minutes.
-PATIENCE = 330.0
+# once may hold a watch open that tells of nothing; then it is the request's own look that counts, every minute.
+PATIENCE = 100.0
 WELL = [(200, "ok\n")] * 2
 
 

@@ -222,10 +222,10 @@ async def test_on_change_that_has_become_once_lets_the_template_go_without_a_loo
 async def test_a_format_that_is_not_served_is_waited_for(street: Street) -> None:
     street.server.unserved.add(TEMPLATES)
     said = "This cluster does not serve template.openshift.io/v1 Template; the template is made as soon as it does"
-    assert await street.judge(street.request()) == Waiting(Reason.FORMAT_UNAVAILABLE, said, 300.0)
+    assert await street.judge(street.request()) == Waiting(Reason.FORMAT_UNAVAILABLE, said, 60.0)
 
 
-@pytest.mark.parametrize(("reason", "again"), [("TargetConflict", 60.0), ("FormatUnavailable", 300.0)])
+@pytest.mark.parametrize(("reason", "again"), [("TargetConflict", 60.0), ("FormatUnavailable", 60.0)])
 async def test_what_was_in_the_way_is_looked_at_by_one_read_and_nothing_is_rendered(
     street: Street, reason: str, again: float
 ) -> None:
