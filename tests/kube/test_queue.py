@@ -433,6 +433,11 @@ async def test_a_nudge_makes_a_key_ready_unless_it_has_failed_and_waits_for_its_
     keys.done("a")
     keys.nudge("a")
     assert len(keys) == 0
+    await asyncio.sleep(1)
+    assert await keys.get() == "a"  # its next try, and a nudge meanwhile is none too early
+    keys.nudge("a")
+    keys.done("a")
+    assert await ready(keys) == ["a"]
     keys.forget("a")
     keys.nudge("a")
     assert len(keys) == 1
