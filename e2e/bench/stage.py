@@ -10,7 +10,7 @@ from typing import TypeVar
 from e2e.bench import herd
 from e2e.bench.errors import FailedError
 from e2e.bench.objects import NAMESPACE, REQUESTS, TEMPLATES, VMS, Object, request, vm
-from e2e.controlplane import Client, ControlPlane
+from e2e.controlplane import ApiError, Client, ControlPlane
 from e2e.controlplane.crds import install_crds
 
 CONNECTIONS = 64  # over which we post
@@ -45,6 +45,20 @@ class Stage:
         self.vms += names
         if (found := await self.count(VMS)) != count:
             raise FailedError(f"{found} virtual machines instead of {count}")
+        await self._cached(VMS)
+
+    async def _cached(self, collection: str) -> None:
+        """Wait until the API server has read from etcd what was not written through it: no stream begins before."""
+        version = (await self.client.get(collection, limit=1))["metadata"]["resourceVersion"]
+        newest = {"resourceVersion": version, "resourceVersionMatch": "NotOlderThan"}
+        while True:
+            try:
+                await self.client.get(collection, limit=1, **newest)
+            except ApiError as error:
+                if error.status != 504:
+                    raise
+            else:
+                return
 
     async def stored_vms(self) -> list[Object]:
         """Return the virtual machines as they are stored."""
