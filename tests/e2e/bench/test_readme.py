@@ -8,16 +8,20 @@ import pytest
 from e2e.bench.__main__ import RESULTS
 from e2e.bench.plot import plot
 from e2e.bench.results import Results
+from e2e.bench.scale_results import Scale
+from e2e.bench.scale_table import scale_figures
 from e2e.bench.table import drains, latencies, summary, targets_table
-from e2e.bench.targets import targets
+from e2e.bench.targets import scale_targets, targets
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
 BENCH = msgspec.json.decode((RESULTS / "bench.json").read_bytes(), type=Results)
+SCALE = msgspec.json.decode((RESULTS / "scale.json").read_bytes(), type=Scale)
 SHOWN = {
     "where it was measured": summary(BENCH),
     "the drains": drains(BENCH),
     "the latencies": latencies(BENCH),
-    "the targets": targets_table(targets(BENCH)),
+    "the large cluster": scale_figures(SCALE),
+    "the targets": targets_table([*targets(BENCH), *scale_targets(SCALE)]),
     "the plot": "](e2e/bench/results/bench.svg)",
 }
 
