@@ -11,6 +11,19 @@ from e2e.node.deployed import Deployed, apply, vm
 from e2e.node.node import Node
 from e2e.node.place import VARIABLE
 
+FIGURES: dict[str, str] = {}  # what was measured, in the order of the tests
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, figure in FIGURES.items():
+        terminalreporter.write_line(f"{what}: {figure}")
+
+
+@pytest.fixture(scope="session")
+def figures() -> dict[str, str]:
+    """What a test measures, for the person: by what it is."""
+    return FIGURES
+
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:

@@ -9,6 +9,7 @@ import yaml
 
 from e2e.controlplane.client import Client, Object
 from e2e.node.node import Node
+from e2e.node.place import hierarchies
 
 CONFIG = Path(__file__).parents[2] / "config"
 NAMESPACE = "atmpl-system"
@@ -114,6 +115,18 @@ class Deployed:
 
 def _holder(lease: Object | None) -> str:
     return ((lease or {}).get("spec") or {}).get("holderIdentity") or ""
+
+
+def memory(pid: int) -> int:
+    """Return the bytes that the limit of a process's container counts now."""
+    for line in Path("/proc", str(pid), "cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers in {"memory", ""}:  # version 1, version 2
+            for hierarchy in hierarchies():
+                for name in ("memory.usage_in_bytes", "memory.current"):
+                    if (usage := hierarchy / group.lstrip("/") / name).exists():
+                        return int(usage.read_text())
+    raise LookupError(f"nothing counts the memory of process {pid}")
 
 
 def vm() -> Object:

@@ -1,13 +1,31 @@
 """All of config/default on a node, as the README has it applied."""
 
-from e2e.node.deployed import BUDGET, PODS, Deployed, apply, is_ready, restarts
+from datetime import datetime
+
+from e2e.controlplane.client import Object
+from e2e.node.deployed import BUDGET, DEPLOYMENT, PODS, Deployed, apply, is_ready, memory, restarts
 from e2e.node.node import Node
 
 
-async def test_it_becomes_available_with_two_replicas(deployed: Deployed) -> None:
+async def test_it_becomes_available_with_two_replicas(deployed: Deployed, figures: dict[str, str]) -> None:
     pods = [await deployed.client.get(f"{PODS}/{name}") for name in await deployed.pods()]
     assert [is_ready(pod) for pod in pods] == [True, True]
     assert [restarts(pod) for pod in pods] == [0, 0]
+    deployment = await deployed.client.get(DEPLOYMENT)
+    available = _since(deployment, "Available") - datetime.fromisoformat(deployment["metadata"]["creationTimestamp"])
+    figures["from `kubectl apply` to available"] = f"{available.total_seconds():.0f} s"
+    for pod in pods:
+        started = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+        ready = _since(pod, "Ready") - datetime.fromisoformat(started)
+        figures[f"from start to ready, {pod['metadata']['name']}"] = f"{ready.total_seconds():.0f} s"
+    used = [memory(await deployed.process(name)) for name in await deployed.pods()]
+    figures["a pod's memory at idle"] = f"{max(used) / 2**20:.0f} MiB"
+
+
+def _since(thing: Object, kind: str) -> datetime:
+    """Return when a condition became what it is."""
+    found = next(condition for condition in thing["status"]["conditions"] if condition["type"] == kind)
+    return datetime.fromisoformat(found["lastTransitionTime"])
 
 
 async def test_applied_again_it_changes_nothing(node: Node, deployed: Deployed) -> None:
