@@ -1,9 +1,16 @@
 """What config/README.md says to whoever runs the cluster is complete, and as the code has it."""
 
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
-from atmpl.controller.outcome import Reason, WarningReason
+import pytest
+
+from atmpl.controller.cluster import ClusterError, ForbiddenError, InvalidError, UnavailableError
+from atmpl.controller.outcome import Reason, Retry, WarningReason
+from atmpl.controller.turn import meaning
 from atmpl.template.warnings import MESSAGES
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -17,7 +24,15 @@ def rows(heading: str) -> list[str]:
 
 
 def test_every_reason_has_its_row() -> None:
-    assert rows("reason") == ["(none)", *Reason]
+    assert list(dict.fromkeys(rows("reason"))) == ["(none)", *Reason]  # some have one for each message
+
+
+@pytest.mark.parametrize("error", [ForbiddenError, UnavailableError, InvalidError])
+def test_what_a_failed_call_is_said_to_be_has_its_row(error: type[ClusterError]) -> None:
+    outcome = meaning(error("what the server says"))
+    assert isinstance(outcome, Retry)
+    opening = outcome.message.removesuffix(": what the server says")
+    assert f"\n| `{outcome.reason}` | `{opening}`: " in PAGE
 
 
 def test_every_warning_has_its_row() -> None:
@@ -37,3 +52,13 @@ def test_what_it_names_is_there() -> None:
 
 def test_its_commands_fit_a_terminal() -> None:
     assert [line for line in PAGE.splitlines() if line.startswith("    ") and len(line) > 80] == []
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here")
+def test_its_filter_of_the_log_passes_over_what_is_no_json() -> None:
+    [asked] = re.findall(r"^ +jq (-\w+) '(.+)'$", PAGE, re.MULTILINE)
+    lines = [json.dumps({"request": request, "message": "Rendered"}) for request in ("team-a/web", "team-b/db")]
+    log = "\n".join([lines[1], "Thread 0x00007f (most recent call first):", '  File "x.py", line 1 in f', "", lines[0]])
+    done = subprocess.run(["jq", *asked], input=log, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["request"] for line in done.stdout.splitlines()] == ["team-a/web"]
