@@ -1,10 +1,12 @@
 """The user's side of the API."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
-from e2e.controlplane import ApiError, Client
+from e2e.controlplane import ApiError, Client, Server
+from tests.leaks import sockets
 
 
 def config_map(namespace: str, **data: str) -> dict:
@@ -42,6 +44,17 @@ async def test_a_watch_yields_each_change(client: Client, namespace: str) -> Non
     only = {"fieldSelector": "metadata.name=one", "resourceVersion": since, "timeoutSeconds": 1}
     seen = [(event["type"], len(event["object"]["data"]["text"])) async for event in client.watch(path, **only)]
     assert seen == [("ADDED", 900_000), ("DELETED", 900_000)]
+
+
+async def test_a_watch_that_is_left_takes_its_connection_with_it_at_once(server: Server) -> None:
+    before = sockets()
+    async with server.client() as watcher:
+        async with aclosing(watcher.watch("/api/v1/namespaces")) as events:
+            async for _ in events:
+                break
+        for _ in range(2):  # turns of the loop, none of them long enough for the server's farewell
+            await asyncio.sleep(0)
+        assert sockets() <= before
 
 
 async def test_a_version_from_the_past_is_an_error_and_not_an_empty_watch(client: Client) -> None:
