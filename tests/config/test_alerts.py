@@ -1,5 +1,6 @@
 """What promtool is given to check: `just alerts` does it, which takes a promtool."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,12 @@ def test_an_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do(rule: dict[str
 
 def test_only_alerts_that_exist_are_tried() -> None:
     assert {case["alertname"] for case in CASES} == set(RULES)
+
+
+def test_where_an_alert_says_what_to_do_there_is_a_chapter_of_it() -> None:
+    page = (MONITORING.parent / "README.md").read_text()
+    named = re.findall(
+        r'config/README\.md, "([^"]+)"', " ".join(it["annotations"]["description"] for it in RULES.values())
+    )
+    assert named
+    assert [chapter for chapter in named if f"\n## {chapter}\n" not in page] == []
