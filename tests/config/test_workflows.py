@@ -21,7 +21,7 @@ OTHERWISE = (
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'",  # the README's
     'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"',
     "sudo apt-get update && sudo apt-get install --yes containernetworking-plugins iptables libseccomp-dev",
-    'docker login ghcr.io --username "$GITHUB_ACTOR" --password-stdin <<< "$TOKEN"',
+    'docker login "$REGISTRY" --username "$GITHUB_ACTOR" --password-stdin <<< "$TOKEN"',
     'gh release create "$GITHUB_REF_NAME" install.yaml --verify-tag --generate-notes',
 )
 MORE = {
