@@ -14,7 +14,11 @@ from e2e.controlplane.crds import install_crds
 from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
 from tests.access.rights import AUDIT_IT, forbidden
 
-MARKERS = {"server": "apiserver", "private_server": "private"}  # fixture: the marker of whoever uses it
+MARKERS = {
+    "server": "apiserver",
+    "undisturbed": "private",
+    "private_server": "private",
+}  # fixture: the marker of whoever uses it
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -76,6 +80,16 @@ def controller(server: Server) -> Iterator[Controller]:
     assert running.process.returncode == 0
     assert running.noise == []
     assert [line for line in running.lines if line["level"] in {"error", "critical"}] == []
+
+
+@pytest.fixture(scope="session")
+def undisturbed(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """One control plane a test run that has no controller, for whoever writes the controller's part themselves."""
+    with ExitStack() as stack:
+        with _clear_errors(request):
+            running = stack.enter_context(ControlPlane())
+            install_crds(running)
+        yield running
 
 
 @pytest.fixture

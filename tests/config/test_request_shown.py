@@ -23,6 +23,13 @@ spec:
   format: template.openshift.io/v1
 """
 
+
+@pytest.fixture(scope="module")
+def server(undisturbed: Server) -> Server:
+    """The statuses here are the tests' own: no controller is to write another one over them."""
+    return undisturbed
+
+
 STATUS: dict[str, Any] = {
     "observedGeneration": 1,
     "conditions": [

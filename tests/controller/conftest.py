@@ -1,6 +1,6 @@
 """The two API servers that each sentence of the contract must hold for; and how much is tried of what goes wrong."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from random import Random
 
 import orjson
@@ -8,19 +8,9 @@ import pytest
 
 from atmpl.kube.connection import Connection
 from atmpl.kube.kubeconfig import Kubeconfig
-from e2e.controlplane import ControlPlane, Server
-from e2e.controlplane.crds import install_crds
 from tests.controller.api import Api, InMemory, OnServer
 from tests.controller.kinds import Object
 from tests.controller.model import ApiServer
-
-
-@pytest.fixture(scope="session")
-def undisturbed() -> Iterator[Server]:
-    """A control plane without a controller: on the shared one somebody else's would answer our requests."""
-    with ControlPlane() as server:
-        install_crds(server)
-        yield server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
