@@ -6,6 +6,7 @@ from time import perf_counter
 
 from e2e.bench.calls import counted, require
 from e2e.bench.contestants import BareLoop, Follower
+from e2e.bench.drain import SETTLE
 from e2e.bench.objects import REQUESTS
 from e2e.bench.readiness import Readiness, watching
 from e2e.bench.record import record
@@ -41,6 +42,7 @@ async def latencies(
             Paced(contestant.name, load, load * ceiling, await _paced(stage, readiness, load, ceiling, count))
             for load in LOADS
         ]
+        await asyncio.sleep(SETTLE)  # the watcher may see a status before the controller has the answer to its write
         await asyncio.to_thread(contestant.finish)
     served = singles + len(LOADS) * count
     posts = Counter({("POST", "virtualmachinetemplaterequests", "201"): served})
