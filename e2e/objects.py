@@ -58,10 +58,20 @@ def request(name: str, source: str = "vm", *, keep: bool = False) -> Object:
     }
 
 
+def condition(found: Object | None, type: str = "Ready") -> Object:
+    """Return a condition of an object's status; an empty one where nobody has said so yet."""
+    conditions = ((found or {}).get("status") or {}).get("conditions") or []
+    return next((condition for condition in conditions if condition["type"] == type), {})
+
+
+def is_ready(found: Object | None) -> bool:
+    """Whether a request's template is there, or another object says that it is ready."""
+    return condition(found).get("status") == "True"
+
+
 def reason(found: Object | None) -> str:
     """Return why a request is Ready, or is not; nothing before anybody has said so."""
-    conditions = ((found or {}).get("status") or {}).get("conditions") or []
-    return next((str(condition["reason"]) for condition in conditions if condition["type"] == "Ready"), "")
+    return str(condition(found).get("reason", ""))
 
 
 def memory(template: Object | None) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 import atmpl
 from e2e.controlplane import Client
+from e2e.objects import is_ready
 
 VMS = "/apis/kubevirt.io/v1/namespaces/{}/virtualmachines"
 REQUESTS = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/{}/virtualmachinetemplaterequests"
@@ -48,12 +49,6 @@ def request(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"source": {"vmName": "vm"}, **spec},
     }
-
-
-def is_ready(found: dict[str, Any] | None) -> bool:
-    """Whether a request says that its template is there."""
-    conditions = (found or {}).get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 async def created(client: Client, instance: dict[str, Any], namespace: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import yaml
 from e2e.controlplane.client import Client, Object
 from e2e.node.node import Node
 from e2e.node.place import hierarchies
+from e2e.objects import is_ready
 
 CONFIG = Path(__file__).parents[2] / "config"
 NAMESPACE = "atmpl-system"
@@ -38,12 +39,6 @@ def is_available(deployment: Object | None) -> bool:
     status, wanted = deployment["status"], deployment["spec"]["replicas"]
     counted = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
     return status.get("observedGeneration") == deployment["metadata"]["generation"] and counted == [wanted] * 3
-
-
-def is_ready(thing: Object | None) -> bool:
-    """Whether a pod or a request says that it is ready."""
-    conditions = (thing or {}).get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def restarts(pod: Object | None) -> int:

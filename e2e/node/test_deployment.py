@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from e2e.controlplane.client import Object
-from e2e.node.deployed import BUDGET, DEPLOYMENT, PODS, Deployed, apply, is_ready, memory, restarts
+from e2e.node.deployed import BUDGET, DEPLOYMENT, PODS, Deployed, apply, memory, restarts
 from e2e.node.node import Node
+from e2e.objects import condition, is_ready
 
 
 async def test_it_becomes_available_with_two_replicas(deployed: Deployed, figures: dict[str, str]) -> None:
@@ -24,8 +25,7 @@ async def test_it_becomes_available_with_two_replicas(deployed: Deployed, figure
 
 def _since(thing: Object, kind: str) -> datetime:
     """Return when a condition became what it is."""
-    found = next(condition for condition in thing["status"]["conditions"] if condition["type"] == kind)
-    return datetime.fromisoformat(found["lastTransitionTime"])
+    return datetime.fromisoformat(condition(thing, kind)["lastTransitionTime"])
 
 
 async def test_applied_again_it_changes_nothing(node: Node, deployed: Deployed) -> None:

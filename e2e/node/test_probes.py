@@ -3,7 +3,8 @@
 import os
 import signal
 
-from e2e.node.deployed import PATIENCE, PODS, Deployed, is_ready, restarts
+from e2e.node.deployed import PATIENCE, PODS, Deployed, restarts
+from e2e.objects import is_ready
 
 ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/atmpl-controller"
 

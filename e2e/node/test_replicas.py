@@ -6,8 +6,9 @@ from itertools import count
 import pytest
 
 from e2e.controlplane.client import ApiError, Object
-from e2e.node.deployed import BUDGET, PATIENCE, PODS, REQUESTS, TEMPLATES, Deployed, is_ready
+from e2e.node.deployed import BUDGET, PATIENCE, PODS, REQUESTS, TEMPLATES, Deployed
 from e2e.node.node import Node
+from e2e.objects import is_ready
 
 _BETWEEN = 0.1  # seconds between two requests of the stream
 

@@ -10,7 +10,8 @@ import pytest
 
 from e2e.controller import Controller, service_account
 from e2e.controlplane import ControlPlane
-from tests.manager.objects import REQUESTS, TEMPLATES, VMS, is_ready, request, request_path, vm
+from e2e.objects import is_ready
+from tests.manager.objects import REQUESTS, TEMPLATES, VMS, request, request_path, vm
 
 pytestmark = pytest.mark.private
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from e2e.controlplane import ApiError, Client, Server
+from e2e.objects import is_ready, reason
 from tests.cli.typed import Came, typed
-from tests.manager.objects import is_ready, reason, request_path, template_path, vm
+from tests.manager.objects import request_path, template_path, vm
 
 pytestmark = pytest.mark.usefixtures("controller")
 

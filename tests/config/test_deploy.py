@@ -15,7 +15,8 @@ import yaml
 
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.controlplane import ApiError, Client, ControlPlane, Server, programs
-from tests.manager.objects import is_ready, request, request_path, template_path, vm
+from e2e.objects import is_ready
+from tests.manager.objects import request, request_path, template_path, vm
 
 pytestmark = pytest.mark.private
 

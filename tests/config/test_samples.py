@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from e2e.controlplane import Client, Server
-from tests.manager.objects import NATIVE_TEMPLATES, TEMPLATES, is_ready, reason, request_path
+from e2e.objects import is_ready, reason
+from tests.manager.objects import NATIVE_TEMPLATES, TEMPLATES, request_path
 
 SAMPLES = Path(__file__).parents[2] / "config" / "samples"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.yaml") if path.stem not in {"kustomization", "vm"})

@@ -63,14 +63,3 @@ def a_template(name: str = "golden", *, namespace: str = NAMESPACE, native: bool
 def key_of(obj: Object) -> Key:
     """Where an object is."""
     return Key(obj["metadata"]["namespace"], obj["metadata"]["name"])
-
-
-def condition(found: Object, type: str = "Ready") -> Object:
-    """A condition of a request's status; empty where it is not there."""
-    conditions = found.get("status", {}).get("conditions", [])
-    return next((condition for condition in conditions if condition["type"] == type), {})
-
-
-def reason(found: Object) -> str:
-    """Why a request is ready, or is not."""
-    return str(condition(found).get("reason", ""))

@@ -1,8 +1,9 @@
 """Two requests for one name: one gets it, and the other waits for it without a touch."""
 
 from atmpl.template.provenance import REQUEST_UID
+from e2e.objects import condition, reason
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
-from tests.controller.objects import a_request, a_vm, condition, key_of, reason, with_memory
+from tests.controller.objects import a_request, a_vm, key_of, with_memory
 from tests.controller.telling import GOLDEN, REQUEST, RIVAL, VM, Story, calm, memory
 from tests.controller.world import World
 

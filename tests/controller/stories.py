@@ -2,6 +2,7 @@
 
 from atmpl.template.provenance import REFRESH, REQUEST_UID
 from atmpl.template.provenance import REQUEST as REQUEST_NAME
+from e2e.objects import condition, reason
 from tests.controller.admission import binding, policy
 from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, VMS, Object
 from tests.controller.objects import (
@@ -9,8 +10,6 @@ from tests.controller.objects import (
     a_request,
     a_template,
     a_vm,
-    condition,
-    reason,
     with_memory,
 )
 from tests.controller.telling import GOLDEN, REQUEST, VM, Story, calm, memory, rendered

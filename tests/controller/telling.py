@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from atmpl.controller.key import Key
 from atmpl.template.provenance import REQUEST_UID
+from e2e.objects import condition, reason
 from tests.controller.kinds import REQUESTS, VMS, Object
-from tests.controller.objects import NAMESPACE, condition, key_of, reason
+from tests.controller.objects import NAMESPACE, key_of
 from tests.controller.world import CALM, World
 
 VM, REQUEST, RIVAL, GOLDEN = (Key(NAMESPACE, name) for name in ("vm", "request", "rival", "golden"))

@@ -8,11 +8,12 @@ import pytest
 
 from atmpl.controller.key import Key
 from atmpl.kube.queue import MOVED_WAITS
+from e2e.objects import reason
 from tests import clock
 from tests.controller.fates import FATES, Call, Fate
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
 from tests.controller.model import Event
-from tests.controller.objects import NAMESPACE, a_request, a_vm, reason, with_memory
+from tests.controller.objects import NAMESPACE, a_request, a_vm, with_memory
 from tests.controller.telling import GOLDEN, REQUEST, VM, memory, rendered
 from tests.controller.world import Plan, World, nothing_happens
 

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import pytest
 
+from e2e.objects import reason
 from tests import clock
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
 from tests.controller.model import ApiServer
-from tests.controller.objects import a_request, a_vm, key_of, reason
+from tests.controller.objects import a_request, a_vm, key_of
 from tests.controller.world import Replica, World
 
 MANY, VMS_OF_THEM = 1_000, 50

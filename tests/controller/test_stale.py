@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from atmpl.controller.key import Key
+from e2e.objects import condition, reason
 from tests import clock
 from tests.controller.fates import Call
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Resource
 from tests.controller.model import Event
-from tests.controller.objects import a_request, a_vm, condition, reason, with_memory
+from tests.controller.objects import a_request, a_vm, with_memory
 from tests.controller.rivals import RIVALS
 from tests.controller.stories import STORIES
 from tests.controller.telling import GOLDEN, REQUEST, VM, Story, memory, rendered, silence

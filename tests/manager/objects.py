@@ -53,22 +53,6 @@ def template_path(namespace: str, name: str = "request") -> str:
     return f"{TEMPLATES}/namespaces/{namespace}/templates/{name}"
 
 
-def condition(found: Object | None, type: str = "Ready") -> Object:
-    """A condition of a request's status; empty where it is not there."""
-    conditions = ((found or {}).get("status") or {}).get("conditions") or []
-    return next((condition for condition in conditions if condition["type"] == type), {})
-
-
-def is_ready(found: Object | None) -> bool:
-    """Whether a request's template is there."""
-    return condition(found).get("status") == "True"
-
-
-def reason(found: Object | None) -> str:
-    """Why a request is ready, or is not."""
-    return str(condition(found).get("reason", ""))
-
-
 def defaults(template: Object) -> dict[str, str]:
     """The parameters of a template and their values."""
     return {parameter["name"]: parameter.get("value", "") for parameter in template["parameters"]}

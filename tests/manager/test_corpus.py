@@ -9,7 +9,8 @@ import yaml
 
 import atmpl
 from e2e.controlplane import ApiError, Client
-from tests.manager.objects import NATIVE_TEMPLATES, Object, is_ready, reason, request, request_path, template_path
+from e2e.objects import is_ready, reason
+from tests.manager.objects import NATIVE_TEMPLATES, Object, request, request_path, template_path
 from tests.shared import corpus, needs_shared
 
 pytestmark = [needs_shared, pytest.mark.usefixtures("controller")]

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from e2e.controlplane import Client
-from tests.manager.objects import condition, is_ready, reason, request, request_path, vm
+from e2e.objects import condition, is_ready, reason
+from tests.manager.objects import request, request_path, vm
 
 
 @pytest.mark.usefixtures("controller")

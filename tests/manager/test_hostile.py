@@ -9,18 +9,8 @@ import pytest
 
 import atmpl
 from e2e.controlplane import ApiError, Client, ControlPlane, Server
-from tests.manager.objects import (
-    NATIVE_TEMPLATES,
-    Object,
-    condition,
-    is_ready,
-    reason,
-    request,
-    request_path,
-    template_path,
-    vm,
-    vm_path,
-)
+from e2e.objects import condition, is_ready, reason
+from tests.manager.objects import NATIVE_TEMPLATES, Object, request, request_path, template_path, vm, vm_path
 
 pytestmark = pytest.mark.usefixtures("controller")
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from e2e.controlplane import ApiError, Client
-from tests.manager.objects import Object, condition, is_ready, reason, request, request_path, template_path, vm
+from e2e.objects import condition, is_ready, reason
+from tests.manager.objects import Object, request, request_path, template_path, vm
 
 pytestmark = pytest.mark.usefixtures("controller")
 

@@ -10,18 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 import atmpl
 from e2e.controller import Controller
 from e2e.controlplane import Client, Server
-from tests.manager.objects import (
-    Object,
-    condition,
-    defaults,
-    is_ready,
-    reason,
-    request,
-    request_path,
-    template_path,
-    vm,
-    vm_path,
-)
+from e2e.objects import condition, is_ready, reason
+from tests.manager.objects import Object, defaults, request, request_path, template_path, vm, vm_path
 
 pytestmark = pytest.mark.usefixtures("controller")
 

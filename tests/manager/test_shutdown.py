@@ -11,8 +11,9 @@ import pytest
 
 from e2e.controller import Controller
 from e2e.controlplane import Client, ControlPlane
+from e2e.objects import condition, is_ready
 from e2e.storm.wire import Wire
-from tests.manager.objects import condition, is_ready, request, request_path, vm
+from tests.manager.objects import request, request_path, vm
 
 pytestmark = pytest.mark.private
 

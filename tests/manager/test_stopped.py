@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from e2e.controller import Controller, service_account
 from e2e.controlplane import Client, ControlPlane
+from e2e.objects import is_ready
 from e2e.storm.figures import figures, settled
-from tests.manager.objects import is_ready, request, request_path, vm, vm_path
+from tests.manager.objects import request, request_path, vm, vm_path
 
 ASLEEP = 30.0  # seconds: twice the lease's duration
 NAMES = [f"request-{number}" for number in range(20)]
