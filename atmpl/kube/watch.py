@@ -21,7 +21,7 @@ import aiohttp
 
 from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.key import Key
-from atmpl.kube.answer import Answer, status_of
+from atmpl.kube.answer import Answer, Status, status_of
 from atmpl.kube.backoff import full_jitter
 from atmpl.kube.connection import METADATA, METADATA_LIST, Connection, TooMuchError
 from atmpl.kube.lines import LineTooLongError, lines
@@ -151,10 +151,7 @@ class Watch:
             self._absent = ""
 
     def _refused(self, state: State, answer: Answer) -> State:
-        status = status_of(answer)
-        why = status.message or f"status {answer.status}"
-        if answer.status == 404:
-            raise NotServed(why, Lost())
+        status, why = _read_refusal(answer)
         if answer.status in {400, 422}:
             if isinstance(state, Lost):
                 log.info("the server streams no lists; reading them in pages", extra={"stream": self._stream.path})
@@ -179,10 +176,7 @@ class Watch:
             except UnavailableError as error:
                 raise StreamError(str(error), lost) from None
             if not answer.ok:
-                status = status_of(answer)
-                why = status.message or f"status {answer.status}"
-                if answer.status == 404:
-                    raise NotServed(why, Lost())
+                status, why = _read_refusal(answer)
                 raise StreamError(why, lost, status.retry_after)
             try:
                 first, more = read_page(answer.body, self._sink, seen)
@@ -199,6 +193,15 @@ class Watch:
     def _listed(self) -> None:
         self.lists += 1
         self._sink.served(yes=True)
+
+
+def _read_refusal(answer: Answer) -> tuple[Status, str]:
+    """Return what the server said, and that in words. Raises NotServed where it has no such API."""
+    status = status_of(answer)
+    why = status.message or f"status {answer.status}"
+    if answer.status == 404:
+        raise NotServed(why, Lost())
+    return status, why
 
 
 def _doubted(state: State, before: State) -> State:
