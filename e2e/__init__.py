@@ -2,7 +2,7 @@
 
 - `controlplane/` is a real API server on this machine, with which nearly everything here begins; `objects` is what is
   posted to it, `controller` is atmpl beside it as a process of its own, `program` any such process, and `blocking`
-  finds what would block its event loop.
+  finds what would block its event loop. `fixtures` are the tests' way to whichever cluster they run on.
 - `demo/` shows a newcomer what atmpl does: `just demo`. `console_form` shows a template as OpenShift's console would.
 - `chaos` kills everything at random, `storm/` does what clusters do to controllers: `just chaos`, `just storm`.
 - `bench/` says how fast it is, beside others: `just bench`, `just scale`, `just profile`.

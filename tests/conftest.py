@@ -1,7 +1,7 @@
 """The one way to a real API server: `server` for nearly everything, `private_server` for those who hurt it."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -9,9 +9,10 @@ import pytest
 
 from e2e.blocking import refused
 from e2e.controller import Controller, service_account
-from e2e.controlplane import BuildError, Client, ControlPlane, ProcessError, Server
+from e2e.controlplane import BuildError, ControlPlane, ProcessError, Server
 from e2e.controlplane.crds import install_crds
 from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
+from e2e.fixtures import client, namespace  # noqa: F401 - on `server`, for every test
 from tests.access.rights import AUDIT_IT, forbidden
 
 MARKERS = {
@@ -90,22 +91,6 @@ def undisturbed(request: pytest.FixtureRequest) -> Iterator[Server]:
             running = stack.enter_context(ControlPlane())
             install_crds(running)
         yield running
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[Client]:
-    """The administrator at the API."""
-    async with server.client() as administrator:
-        yield administrator
-
-
-@pytest.fixture
-async def namespace(client: Client) -> AsyncIterator[str]:
-    """A fresh namespace a test; its end is begun, not awaited."""
-    made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
-    name = made["metadata"]["name"]
-    yield name
-    await client.delete(f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture
