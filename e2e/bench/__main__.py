@@ -8,12 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-import msgspec
-
-from e2e.bench import contestants
+from e2e.bench import contestants, ending
 from e2e.bench.contestants import BareLoop, Contestant, Follower
 from e2e.bench.drain import drain, idle
-from e2e.bench.errors import FAILURES
 from e2e.bench.latency import bare_single, latencies
 from e2e.bench.machine import machine
 from e2e.bench.peer_build import peer_program
@@ -29,19 +26,7 @@ RESULTS = Path(__file__).parent / "results"
 def main(argv: Sequence[str] | None = None) -> int:
     """Do as the arguments say; return the exit status."""
     args = options(argv)
-    try:
-        results = asyncio.run(run(args, say))
-    except FAILURES as error:
-        sys.exit(f"nothing to report: {error}")
-    text = report(results)
-    print(text)
-    if args.output:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "bench.json").write_bytes(msgspec.json.format(msgspec.json.encode(results)))
-        (args.output / "bench.md").write_text(text)
-        (args.output / "bench.svg").write_text(plot(results))
-        print(f"written to {args.output}")
-    return 0
+    return ending.report(run(args, say), args.output, "bench", md=report, svg=plot)
 
 
 def options(argv: Sequence[str] | None = None) -> argparse.Namespace:

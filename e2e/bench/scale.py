@@ -8,11 +8,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
-from e2e.bench import contestants
+from e2e.bench import contestants, ending
 from e2e.bench.drain import drain
-from e2e.bench.errors import FAILURES
 from e2e.bench.machine import machine
 from e2e.bench.scale_results import Reconciles, Scale
 from e2e.bench.scale_steps import churn, listed, quiet, reconcile, size, start
@@ -24,18 +21,7 @@ from e2e.controlplane.build import say
 def main(argv: Sequence[str] | None = None) -> int:
     """Do as the arguments say; return the exit status."""
     args = options(argv)
-    try:
-        found = asyncio.run(run(args, say))
-    except FAILURES as error:
-        sys.exit(f"nothing to report: {error}")
-    text = scale_report(found)
-    print(text)
-    if args.output:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "scale.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-        (args.output / "scale.md").write_text(text)
-        print(f"written to {args.output}")
-    return 0
+    return ending.report(run(args, say), args.output, "scale", md=scale_report)
 
 
 def options(argv: Sequence[str] | None = None) -> argparse.Namespace:

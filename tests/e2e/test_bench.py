@@ -10,6 +10,8 @@ from e2e.bench.calls import require
 from e2e.bench.contestants import ATMPL, BARE, PEER, Follower
 from e2e.bench.errors import FailedError
 from e2e.bench.peer_build import cached
+from e2e.bench.plot import plot
+from e2e.bench.table import report
 from e2e.program import Program
 
 SMALL = ["--requests=20", "--repetitions=1", "--vms=3", "--singles=3", "--paced=5"]
@@ -27,13 +29,17 @@ async def test_a_small_run_has_every_figure() -> None:
         assert found.cpu > 0
         assert found.server_cpu > 0
         assert found.peak > 10
-    assert {single.contestant for single in results.singles} == set(results.contestants())
+    assert {(single.contestant, len(single.created)) for single in results.singles} == {
+        (name, 3) for name in results.contestants()
+    }
     assert [(paced.load, len(paced.latencies)) for paced in results.paced if paced.contestant == ATMPL] == [
         (0.2, 5),
         (0.5, 5),
         (0.8, 5),
     ]
     assert results.machine.kubernetes.startswith("v1.")
+    assert "| calls a request " in report(results)
+    assert "20 requests drained by bare loop, atmpl" in plot(results)
 
 
 async def test_a_contestant_that_complains_spoils_the_run() -> None:
