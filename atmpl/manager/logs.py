@@ -16,17 +16,25 @@ import orjson
 
 log = logging.getLogger("atmpl")
 
+GATHER = 0.05  # seconds that a line of level info waits for others
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SILENT = ("kubernetes_asyncio",)  # logs tokens that it renews, and what plugins say; all that matters it raises too
 
 
 def set_up(format: Literal["json", "text"], level: str, stream: TextIO = sys.stderr) -> None:
     """Send everything that is logged to `stream`, a line a record."""
-    handler = logging.StreamHandler(stream)
+    handler = Gathered(stream)
     handler.setFormatter(JsonLines() if format == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def flush() -> None:
+    """Write what has been gathered: for who ends the process without Python's own end."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -38,6 +46,47 @@ def unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def fields(record: logging.LogRecord) -> dict[str, object]:
     """Return what was handed to the logger as `extra`."""
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+class Gathered(logging.StreamHandler[TextIO]):
+    """Writes the lines of level info that come within a moment together: to write one costs more than to make it.
+
+    Any other line is written at once, after all that came before it, and so is one from where no event loop runs.
+    `flush` writes what has been gathered; `logging.shutdown` calls it at the end of the process.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record's line."""
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            if record.levelno != logging.INFO or (loop := _running_loop()) is None:
+                self.flush()
+            elif len(self._lines) == 1:
+                loop.call_later(GATHER, self.flush)
+        except Exception:  # noqa: BLE001 - as logging has it: a line that cannot be written harms nobody
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        self.acquire()
+        try:
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
+        finally:
+            self.release()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class _Lines(logging.Formatter):

@@ -68,6 +68,7 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 async def _in_time(work: Coroutine[Any, Any, int]) -> int:
     """Await `work`, and see to it that the process ends soon after, with the status that it returns."""
     status = await work
+    logs.flush()
     end = threading.Timer(LINGER, os._exit, (status,))
     end.daemon = True
     end.start()
@@ -131,6 +132,7 @@ def _on_signals(stop: asyncio.Event) -> None:
 
     def asked_to_stop(number: signal.Signals) -> None:
         if stop.is_set():
+            logs.flush()
             os._exit(128 + number)
         stop.set()
 

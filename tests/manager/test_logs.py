@@ -75,6 +75,49 @@ def test_a_text_line_is_one_line_whatever_is_in_its_fields() -> None:
     assert stream.getvalue().count("\n") == 1
 
 
+class _Writes(io.StringIO):
+    """Where each write is known, and the next one can be awaited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+        self.next = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        self.all.append(text)
+        self.next.set()
+        return len(text)
+
+
+async def test_lines_of_a_moment_are_written_together() -> None:
+    stream = _Writes()
+    logs.set_up("json", "debug", stream)
+    for number in range(3):
+        logging.getLogger("atmpl").info("Rendered", extra={"number": number})
+    assert not stream.all
+    await asyncio.wait_for(stream.next.wait(), 10)
+    (text,) = stream.all
+    assert [json.loads(line)["number"] for line in text.splitlines()] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.WARNING])
+async def test_a_line_of_another_level_is_written_at_once_and_all_before_it(level: int) -> None:
+    stream = _Writes()
+    logs.set_up("json", "debug", stream)
+    logging.getLogger("atmpl").info("one")
+    logging.getLogger("atmpl").log(level, "two")
+    (text,) = stream.all
+    assert [json.loads(line)["message"] for line in text.splitlines()] == ["one", "two"]
+
+
+async def test_what_is_gathered_can_be_had_written() -> None:
+    stream = _Writes()
+    logs.set_up("json", "info", stream)
+    logging.getLogger("atmpl").info("one")
+    logs.flush()
+    assert len(stream.all) == 1
+
+
 async def test_what_the_event_loop_complains_of_shows_neither_exception_nor_arguments(written: io.StringIO) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(logs.unexpected)
