@@ -31,7 +31,9 @@ from atmpl.kube.stream import Lost, NotServed, Sink, State, Stream, StreamError,
 
 log = logging.getLogger(__name__)
 
-SILENCE = 70.0  # seconds without a line before a peer counts as dead; bookmarks come once a minute
+# Seconds without a line before a peer counts as dead. Bookmarks come once a minute where etcd reports its progress
+# (--watch-progress-notify-interval, 5 s by kubeadm); elsewhere a quiet stream's first may take two, and it is reopened.
+SILENCE = 70.0
 SESSION = (300, 600)  # seconds: a watch's timeoutSeconds is drawn from here, so that they do not all end at once
 PAGE = 500  # objects a page of a list; fewer where they are too large to be taken together
 FIRST_WAIT, MOST_WAIT = 0.8, 30.0  # seconds of backoff

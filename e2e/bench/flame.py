@@ -26,7 +26,7 @@ RATE = 400  # samples a second
 # (what is done, parts of `function (file:line)`; a stack has to hold one of them)
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("import", ("importlib",)),
-    ("log", ("info (logging",)),
+    ("log", ("(logging/", "manager/logs")),
     ("metrics", ("prometheus_client",)),
     ("prove", ("prove (",)),
     ("render", ("render (atmpl/template",)),
@@ -43,14 +43,21 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("HTTP: the rest of aiohttp", ("aiohttp/",)),
     ("TLS", ("asyncio/sslproto",)),
     ("sockets", ("asyncio/selector_events", "selectors")),
-    ("queue and worker", ("atmpl/",)),
+    ("the rest of atmpl", ("atmpl/",)),
     ("event loop", ("asyncio/",)),
 )
+
+WAITING = ("_worker (concurrent/futures/thread", "EpollSelector.select (")  # the innermost frame: for work, for sockets
 
 
 def part_of(stack: str) -> str:
     """Return what a sample's stack (frames joined by `;`, the outermost first) was doing."""
     return next((part for part, words in PARTS if any(word in stack for word in words)), "else")
+
+
+def busy(folded: Iterable[str]) -> list[str]:
+    """Return the stacks of what works. Where it cannot see it, py-spy takes a thread for busy that waits."""
+    return [line for line in folded if not line.rpartition(";")[2].startswith(WAITING)]
 
 
 def shares(folded: Iterable[str]) -> Counter[str]:
@@ -97,7 +104,7 @@ async def _profile(args: argparse.Namespace) -> tuple[float, list[str]]:
         await cluster.post_vms(args.vms)
         atmpl = _Profiled(contestants.atmpl(cluster.server, args.workers), raw)
         found = await drain(cluster, atmpl, args.requests)
-    return found.cpu, raw.read_text().splitlines()
+    return found.cpu, busy(raw.read_text().splitlines())
 
 
 class _Profiled(Follower):

@@ -156,6 +156,7 @@ class ControlPlane(Server):
             "--initial-advertise-peer-urls=http://127.0.0.1:2380",
             "--initial-cluster=atmpl=http://127.0.0.1:2380",
             "--quota-backend-bytes=8589934592",
+            "--watch-progress-notify-interval=5s",  # as kubeadm; else a quiet watch hears nothing for 2 minutes
             "--log-level=warn",
             *([] if fsync else ["--unsafe-no-fsync"]),
         ]

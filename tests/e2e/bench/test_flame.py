@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from e2e.bench.flame import part_of, shares
+from e2e.bench.flame import busy, part_of, shares
 from e2e.bench.flame_graph import flame_graph, tree
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -22,6 +22,10 @@ STACKS = {
     "a render is a render": ("turn (atmpl/controller/turn.py:1);render (atmpl/template/render.py:5)", "render"),
     "decryption below a watch is the watch's": ("take (atmpl/kube/watch.py:1);x (ssl.py:2)", "watch lines, events"),
     "what aiohttp does elsewhere is the rest of it": ("a (aiohttp/client.py:1)", "HTTP: the rest of aiohttp"),
+    "a line of the log is written by the log": (
+        "turn (atmpl/manager/worker.py:1);Logger.log (logging/__init__.py:5);emit (atmpl/manager/logs.py:3)",
+        "log",
+    ),
     "the unknown is something else": ("b (nowhere.py:1)", "else"),
 }
 
@@ -30,6 +34,14 @@ STACKS = {
 def test_a_sample_belongs_to_what_is_done(sentence: str) -> None:
     stack, part = STACKS[sentence]
     assert part_of(stack) == part
+
+
+def test_what_waits_for_work_or_for_sockets_is_no_work() -> None:
+    waiting = [
+        "_worker (concurrent/futures/thread.py:81) 30",
+        "main (run.py:1);EpollSelector.select (selectors.py:468) 10",
+    ]
+    assert busy([FOLDED[0], *waiting, FOLDED[2]]) == [FOLDED[0], FOLDED[2]]
 
 
 def test_shares_count_samples_and_not_stacks() -> None:
