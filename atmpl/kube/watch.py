@@ -23,7 +23,7 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.key import Key
 from atmpl.kube.answer import Answer, Status, status_of
 from atmpl.kube.backoff import full_jitter
-from atmpl.kube.connection import METADATA, METADATA_LIST, Connection, TooMuchError
+from atmpl.kube.connection import METADATA, METADATA_LIST, Connection, TooMuchError, gather
 from atmpl.kube.lines import LineTooLongError, lines
 from atmpl.kube.quoting import of_client
 from atmpl.kube.reading import GarbageError, Reading, after_refusal, read_page
@@ -133,6 +133,8 @@ class Watch:
                 self._opened()
                 async for batch in lines(response.content.iter_any()):
                     await reading.take(batch)
+                    if self._stream.metadata_only:  # a VM's or a template's news may come 10 ms late, a request's not
+                        await gather(response)
         except UnavailableError as error:
             raise StreamError(str(error), reading.state) from None
         except (GarbageError, LineTooLongError) as error:

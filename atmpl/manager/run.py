@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from atmpl.kube.access import Access, AccessError, Credentials
 from atmpl.kube.connection import Connection
@@ -22,6 +22,8 @@ from atmpl.manager import debug, logs
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.manager.probes import Probes
+
+T = TypeVar("T")
 
 log = logging.getLogger("atmpl")
 
@@ -49,21 +51,22 @@ class Settings:
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. A second signal ends the process at once."""
-    gc.set_threshold(*COLLECT)
     logs.set_up(settings.log_format, settings.log_level)
     try:
-        return _run(_in_time(_serve(settings)))
+        return run(_in_time(_serve(settings)))
     except Exception:  # Python would write its message too
         log.critical("died", exc_info=True)
         return 1
 
 
-def _run(work: Coroutine[Any, Any, int]) -> int:
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run an event loop as the controller's: uvloop's where there is one, and with its thresholds of collection."""
+    gc.set_threshold(*COLLECT)
     try:
-        from uvloop import run  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
+        import uvloop  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
     except ImportError:
-        run = asyncio.run
-    return int(run(work))
+        return asyncio.run(work)
+    return uvloop.run(work)  # type: ignore[no-any-return]
 
 
 async def _in_time(work: Coroutine[Any, Any, int]) -> int:

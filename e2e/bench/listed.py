@@ -19,6 +19,7 @@ from atmpl.kube.paths import VMS
 from atmpl.kube.stream import Stream
 from atmpl.kube.vms import Vms
 from atmpl.kube.watch import Watch
+from atmpl.manager.run import run
 from e2e.bench.usage import usage
 
 
@@ -68,4 +69,4 @@ async def _list(connection: Connection, store: _Store) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(_main())))
+    sys.stdout.buffer.write(msgspec.json.encode(run(_main())))

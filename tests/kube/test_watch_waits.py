@@ -4,11 +4,12 @@ import asyncio
 import logging
 from random import Random
 
+import msgspec
 import pytest
 from aiohttp import web
 
-from atmpl.kube.connection import Connection
-from atmpl.kube.stream import Stream
+from atmpl.kube.connection import GATHER, Connection
+from atmpl.kube.stream import Seen, Stream
 from atmpl.kube.watch import Watch
 from tests import clock
 from tests.clock import virtual
@@ -19,11 +20,13 @@ from tests.kube.scripted import (
     bookmark,
     connected,
     error_event,
+    event,
     serving,
     silent,
     slowly,
     status,
     stream,
+    thing,
 )
 from tests.kube.shelf import BOTH, LISTED, Most, Shelf, follow, until_over, versions
 
@@ -194,3 +197,31 @@ async def test_an_api_that_goes_takes_its_objects_with_it() -> None:
     ran = await follow(LISTED, status(404))
     assert ran.shelf.things == {}
     assert ran.shelf.told == ["synced", "not served"]
+
+
+class _Times(Shelf):
+    """A shelf that writes down when it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: list[float] = []
+
+    def put(self, data: msgspec.Raw) -> Seen:
+        self.at.append(clock.now())
+        return super().put(data)
+
+
+@pytest.mark.parametrize("metadata_only", [True, False])
+@virtual
+async def test_news_of_metadata_are_read_together_and_requests_as_they_come(metadata_only: bool) -> None:
+    shelf = _Times()
+    script = Script(
+        LISTED, slowly(*((0.001, event("ADDED", thing(f"news-{number}", number))) for number in range(6, 10)))
+    )
+    async with connected(script) as connection:
+        await until_over(
+            Watch(Stream("/things", metadata_only=metadata_only), connection, shelf, random=Most()), script
+        )
+    first, *others = shelf.at[-4:]
+    after = [round(at - first, 4) for at in others]
+    assert after == ([GATHER] * 3 if metadata_only else [0.001, 0.002, 0.003])
