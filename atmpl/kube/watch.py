@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # (--watch-progress-notify-interval, 5 s by kubeadm); elsewhere a quiet stream's first may take two, and it is reopened.
 SILENCE = 70.0
 SESSION = (300, 600)  # seconds: a watch's timeoutSeconds is drawn from here, so that they do not all end at once
+MANY = 100  # lines that come together without being waited for
 PAGE = 500  # objects a page of a list; fewer where they are too large to be taken together
 FIRST_WAIT, MOST_WAIT = 0.8, 30.0  # seconds of backoff
 SHORT = 1.0  # seconds: a watch that ends sooner has not done its work
@@ -133,7 +134,8 @@ class Watch:
                 self._opened()
                 async for batch in lines(response.content.iter_any()):
                     await reading.take(batch)
-                    if self._stream.metadata_only:  # a VM's or a template's news may come 10 ms late, a request's not
+                    # A VM's or a template's news may come 10 ms late, a request's not; many lines are together already.
+                    if self._stream.metadata_only and len(batch) < MANY:
                         await gather(response)
         except UnavailableError as error:
             raise StreamError(str(error), reading.state) from None

@@ -71,13 +71,15 @@ class Gathered(logging.StreamHandler[TextIO]):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Write what has been gathered."""
+        """Write what has been gathered. Never fails: who ends the process by it goes on where nobody reads the log."""
         self.acquire()
         try:
             lines, self._lines = self._lines, []
             if lines:
                 self.stream.write("".join(lines))
             super().flush()
+        except (OSError, ValueError):  # a pipe without a reader, a full disk, a stream that is closed
+            pass
         finally:
             self.release()
 

@@ -118,6 +118,16 @@ async def test_what_is_gathered_can_be_had_written() -> None:
     assert len(stream.all) == 1
 
 
+async def test_a_log_that_nobody_reads_keeps_nobody_from_ending() -> None:
+    class Broken(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    logs.set_up("json", "info", Broken())
+    logging.getLogger("atmpl").info("one")
+    logs.flush()
+
+
 async def test_what_the_event_loop_complains_of_shows_neither_exception_nor_arguments(written: io.StringIO) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(logs.unexpected)
