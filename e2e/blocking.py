@@ -16,6 +16,8 @@ from blockbuster import BlockingError, blockbuster_ctx
 MAY = {
     # log lines go to standard error, as everybody's do; whoever does not read them stops us, and is to
     ("logging/__init__.py", "emit"),
+    # while nothing is ready to run: the wait of the event loop itself
+    ("atmpl/manager/gathering.py", "select"),
     # at the start, before anybody waits for the loop: dear imports, and who we are
     ("atmpl/kube/credentials.py", "credentials"),
     ("atmpl/kube/incluster.py", "own_namespace"),

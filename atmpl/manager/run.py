@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
+from selectors import BaseSelector
 from typing import Any, Literal, TypeVar
 
 from atmpl.kube.access import Access, AccessError, Credentials
@@ -19,6 +20,7 @@ from atmpl.kube.credentials import credentials
 from atmpl.kube.incluster import own_namespace
 from atmpl.kube.lease import Lease
 from atmpl.manager import debug, logs
+from atmpl.manager.gathering import Gathering
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.manager.probes import Probes
@@ -52,20 +54,25 @@ class Settings:
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. A second signal ends the process at once."""
     logs.set_up(settings.log_format, settings.log_level)
+    gathering = Gathering()
     try:
-        return run(_in_time(_serve(settings)))
+        return run(_in_time(_serve(settings, gathering)), gathering)
     except Exception:  # Python would write its message too
         log.critical("died", exc_info=True)
         return 1
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run an event loop as the controller's: uvloop's where there is one, and with its thresholds of collection."""
+def run(work: Coroutine[Any, Any, T], selector: BaseSelector | None = None) -> T:
+    """Run an event loop as the controller's: with its thresholds of collection, and uvloop's where there is one.
+
+    uvloop has its own wait in C, and no use for `selector`.
+    """
     gc.set_threshold(*COLLECT)
     try:
         import uvloop  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
     except ImportError:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+            return runner.run(work)
     return uvloop.run(work)  # type: ignore[no-any-return]
 
 
@@ -79,7 +86,7 @@ async def _in_time(work: Coroutine[Any, Any, int]) -> int:
     return status
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, gathering: Gathering) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     debug.listen(settings.log_level)
@@ -105,6 +112,7 @@ async def _serve(settings: Settings) -> int:
             where = settings.lease_namespace or own_namespace()
             lease = Lease(apart, where, identity, random=random)
         manager = Manager(connection, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
+        gathering.in_hand = lambda: manager.queue.busy
         probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
         try:
             await stack.enter_async_context(probes)

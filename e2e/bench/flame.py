@@ -47,7 +47,8 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("event loop", ("asyncio/",)),
 )
 
-WAITING = ("_worker (concurrent/futures/thread", "EpollSelector.select (")  # the innermost frame: for work, for sockets
+# The innermost frame: for work, for sockets, for answers to gather.
+WAITING = ("_worker (concurrent/futures/thread", "EpollSelector.select (", "Gathering.select (")
 
 
 def part_of(stack: str) -> str:

@@ -8,15 +8,12 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "config" / "image"
 
-EXTRAS = ("fast",)  # of ours that the image has
-
 
 def wanted() -> dict[str, list[str]]:
     """Return the requirements of pyproject.toml by the name of the file that pins them."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = project["project"]["optional-dependencies"]
     return {
-        "requirements.txt": [*project["project"]["dependencies"], *(line for name in EXTRAS for line in extras[name])],
+        "requirements.txt": project["project"]["dependencies"],
         "build.txt": project["build-system"]["requires"],
     }
 

@@ -40,6 +40,7 @@ def test_what_waits_for_work_or_for_sockets_is_no_work() -> None:
     waiting = [
         "_worker (concurrent/futures/thread.py:81) 30",
         "main (run.py:1);EpollSelector.select (selectors.py:468) 10",
+        "main (run.py:1);Gathering.select (atmpl/manager/gathering.py:39) 5",
     ]
     assert busy([FOLDED[0], *waiting, FOLDED[2]]) == [FOLDED[0], FOLDED[2]]
 
