@@ -4,21 +4,21 @@ Needs py-spy (`pip install py-spy`), which looks into the process from outside; 
 """
 
 import argparse
-import asyncio
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from e2e.bench import contestants
+from e2e.bench import contestants, ending
 from e2e.bench.contestants import Follower
 from e2e.bench.drain import drain
-from e2e.bench.errors import FAILURES
 from e2e.bench.flame_graph import flame_graph
+from e2e.bench.profile_table import Profile, profile_report
 from e2e.bench.stage import stage
-from e2e.bench.table import markdown
 
 RATE = 400  # samples a second
 
@@ -71,41 +71,33 @@ def shares(folded: Iterable[str]) -> Counter[str]:
 
 
 def main() -> int:
-    """Profile a drain; write the flame graph and print the table."""
+    """Profile a drain; print the table, and write it, its figures and the flame graph."""
     parser = argparse.ArgumentParser(prog="just profile", description=__doc__)
     parser.add_argument("--requests", type=int, default=2000, metavar="N", help="requests drained (2000)")
     parser.add_argument("--vms", type=int, default=1000, metavar="N", help="virtual machines (1000)")
     parser.add_argument("--workers", type=int, default=64, metavar="N", help="atmpl's workers (64)")
-    parser.add_argument("--output", type=Path, default=Path(), metavar="FOLDER", help="where the pictures go (here)")
+    parser.add_argument(
+        "--output", type=Path, default=Path(), metavar="FOLDER", help="where flame graph, table and figures go (here)"
+    )
     args = parser.parse_args()
     if not shutil.which("py-spy"):
         sys.exit("there is no py-spy: pip install py-spy")
-    try:
-        cpu, folded = asyncio.run(_profile(args))
-    except FAILURES as error:
-        sys.exit(f"nothing to report: {error}")
-    graph = args.output / "atmpl.svg"
-    graph.write_text(flame_graph(folded, f"{args.requests:,} requests drained by atmpl"))
-    counted = shares(folded)
-    total = counted.total()
-    rows = [
-        [part, f"{number / total:.1%}", f"{number / total * cpu * 1000:.0f} us"]
-        for part, number in counted.most_common()
-    ]
-    print(f"{cpu:.2f} ms of CPU a request, start and end included:\n")
-    print(markdown(["what is done", "share", "a request"], rows))
-    print(f"\nthe flame graph: {graph}")
-    return 0
+    return ending.report(_profile(args), args.output, "profile", md=profile_report)
 
 
-async def _profile(args: argparse.Namespace) -> tuple[float, list[str]]:
+async def _profile(args: argparse.Namespace) -> Profile:
+    """Drain, write the flame graph, and return the rest. Raises FailedError."""
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "folded"
+        async with stage() as cluster:
+            await cluster.post_vms(args.vms)
+            atmpl = _Profiled(contestants.atmpl(cluster.server, args.workers), raw)
+            found = await drain(cluster, atmpl, args.requests)
+        folded = busy(raw.read_text().splitlines())
     args.output.mkdir(parents=True, exist_ok=True)
-    raw = args.output / "atmpl.folded"
-    async with stage() as cluster:
-        await cluster.post_vms(args.vms)
-        atmpl = _Profiled(contestants.atmpl(cluster.server, args.workers), raw)
-        found = await drain(cluster, atmpl, args.requests)
-    return found.cpu, busy(raw.read_text().splitlines())
+    (args.output / "profile.svg").write_text(flame_graph(folded, f"{args.requests:,} requests drained by atmpl"))
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return Profile(when, args.requests, args.vms, args.workers, found.cpu, shares(folded))
 
 
 class _Profiled(Follower):

@@ -6,6 +6,7 @@ import pytest
 
 from e2e.bench.flame import busy, part_of, shares
 from e2e.bench.flame_graph import flame_graph, tree
+from e2e.bench.profile_table import Profile, profile_report, profile_table
 
 SVG = "{http://www.w3.org/2000/svg}"
 FOLDED = [
@@ -68,3 +69,12 @@ def test_a_flame_is_as_wide_as_its_share_and_stands_on_what_calls_it() -> None:
     assert widest[0] == pytest.approx(1600, abs=1)
     assert third[0] == pytest.approx(480, abs=1)
     assert widest[1] - third[1] == 18.0
+
+
+def test_the_table_gives_each_part_its_share_of_the_cpu_the_dearest_first() -> None:
+    profile = Profile("2026-01-01T00:00:00Z", 2000, 1000, 64, 1.5, {"prove": 40, "else": 60})
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in profile_table(profile).splitlines()]
+    assert cells[2:] == [["else", "60.0%", "900 us"], ["prove", "40.0%", "600 us"]]
+    assert profile_report(profile).startswith(
+        "2,000 requests drained among 1,000 virtual machines by 64 workers: 1.50 ms"
+    )
