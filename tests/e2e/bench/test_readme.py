@@ -7,6 +7,7 @@ import pytest
 
 from e2e.bench.__main__ import RESULTS
 from e2e.bench.plot import plot
+from e2e.bench.profile_table import Profile, profile_table
 from e2e.bench.results import Results
 from e2e.bench.scale_results import Scale
 from e2e.bench.scale_table import scale_figures
@@ -16,6 +17,7 @@ from e2e.bench.targets import scale_targets, targets
 README = (Path(__file__).parents[3] / "README.md").read_text()
 BENCH = msgspec.json.decode((RESULTS / "bench.json").read_bytes(), type=Results)
 SCALE = msgspec.json.decode((RESULTS / "scale.json").read_bytes(), type=Scale)
+PROFILE = msgspec.json.decode((RESULTS / "profile.json").read_bytes(), type=Profile)
 SHOWN = {
     "where it was measured": summary(BENCH),
     "the drains": drains(BENCH),
@@ -23,6 +25,8 @@ SHOWN = {
     "the large cluster": scale_figures(SCALE),
     "the targets": targets_table([*targets(BENCH), *scale_targets(SCALE)]),
     "the plot": "](e2e/bench/results/bench.svg)",
+    "the profile": profile_table(PROFILE),
+    "the flame graph": "](e2e/bench/results/profile.svg)",
 }
 
 
