@@ -1,5 +1,7 @@
 """Who gets to ask for templates by the roles that a cluster has already, on the real API server."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -36,6 +38,18 @@ async def may(client: Client, user: str, verb: str, resource: str) -> bool:
     return bool((await client.create(review))["status"]["allowed"])
 
 
+async def allowed(client: Client, user: str, resource: str) -> set[str]:
+    return {verb for verb in READ | WRITE if await may(client, user, verb, resource)}
+
+
+async def in_force(client: Client, role: str) -> None:
+    """Wait until the server goes by the role and its binding: it learns of both by its own watches."""
+    with suppress(TimeoutError):  # what it lacks then is for the test to say
+        async with asyncio.timeout(30):
+            while not ROLES[role][REQUESTS] <= await allowed(client, f"the-{role}", REQUESTS):
+                pass
+
+
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_namespaces_own_roles_reach_its_requests(role: str, admin: Client) -> None:
     aggregated = f"/apis/{RBAC}/v1/clusterroles/{role}"
@@ -48,9 +62,9 @@ async def test_a_namespaces_own_roles_reach_its_requests(role: str, admin: Clien
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": f"the-{role}"}],
     }
     await admin.create(binding)
+    await in_force(admin, role)
     for resource, verbs in ROLES[role].items():
-        allowed = {verb for verb in READ | WRITE if await may(admin, f"the-{role}", verb, resource)}
-        assert allowed == verbs
+        assert await allowed(admin, f"the-{role}", resource) == verbs
 
 
 async def test_nobody_else_does(admin: Client) -> None:
