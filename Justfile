@@ -47,7 +47,6 @@ bench-template *ARGS:
 
 # how fast, beside a bare loop and the same controller in Go (`--help`: sizes, `--kopf`, `--output`)
 bench *ARGS:
-    python -m e2e.bench.template
     python -m e2e.bench {{ARGS}}
 
 # atmpl among 100,000 virtual machines and 10,000 requests (`--help`: sizes, `--output`)

@@ -47,9 +47,14 @@ class Reconciles(msgspec.Struct, frozen=True):
     large: list[float]
 
     @property
+    def ratios(self) -> list[float]:
+        """The ratios of neighbours."""
+        return [large / small for small, large in zip(self.small, self.large, strict=True)]
+
+    @property
     def ratio(self) -> float:
-        """Return the median of the ratios of neighbours."""
-        return median(large / small for small, large in zip(self.small, self.large, strict=True))
+        """Their median."""
+        return median(self.ratios)
 
 
 class Scale(msgspec.Struct, frozen=True):

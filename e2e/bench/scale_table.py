@@ -43,6 +43,8 @@ def scale_figures(scale: Scale) -> str:
         [f"CPU of a request that comes, among {scale.few:,}", f"{median(scale.reconciles.small):.2f} ms"],
         [f"CPU of a request that comes, {among}", f"{median(scale.reconciles.large):.2f} ms"],
     ]
+    ratios = sorted(scale.reconciles.ratios)
+    rows.append([f"that, to that; least-most of {len(ratios)} turns", f"{ratios[0]:.2f}-{ratios[-1]:.2f}"])
     return markdown(["atmpl", "found"], rows)
 
 

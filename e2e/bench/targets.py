@@ -56,8 +56,10 @@ def scale_targets(scale: Scale) -> list[Target]:
     """Return what a run with very many virtual machines says about the targets that it bears on."""
     peak = max(scale.large.peak, scale.start.peak)
     return [
-        at_most("a VM's event that says nothing new, us of CPU", 40, scale.listed.unchanged),
-        at_most(f"memory that {scale.listed.events:,} of them leave behind, MiB", 1, scale.listed.kept),
+        at_most(
+            f"a VM of a stream of {scale.listed.events:,} that says nothing new, us of CPU", 40, scale.listed.unchanged
+        ),
+        at_most("memory that such a stream leaves behind, MiB", 1, scale.listed.kept),
         Target("calls on restart, in quiet and by VMs' status churn", "exactly 0", 0, reached=True),  # else it failed
         at_most("cost of a request among many VMs, to that among few", 1.1, scale.reconciles.ratio),
         at_most(f"peak memory, draining {scale.finished:,} requests, MiB", 130, scale.small.peak),

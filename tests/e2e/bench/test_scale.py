@@ -25,6 +25,7 @@ def test_figures_stand_with_their_units() -> None:
     assert rows["CPU of a quiet hour, from 180 s"] == "2.0 s"
     assert rows["CPU of a VM in a list that says nothing new"] == "30 us"
     assert rows["CPU of a request that comes, among 1,000"] == "1.00 ms"
+    assert rows["that, to that; least-most of 3 turns"] == "1.00-1.20"
 
 
 def test_what_was_measured_and_where_is_said() -> None:
@@ -38,8 +39,8 @@ def test_what_was_measured_and_where_is_said() -> None:
 def test_each_target_is_held_against_its_figure() -> None:
     found = {target.what: (target.found, target.reached) for target in scale_targets(scale())}
     assert found == {
-        "a VM's event that says nothing new, us of CPU": (30, True),
-        "memory that 100,000 of them leave behind, MiB": (0.2, True),
+        "a VM of a stream of 100,000 that says nothing new, us of CPU": (30, True),
+        "memory that such a stream leaves behind, MiB": (0.2, True),
         "calls on restart, in quiet and by VMs' status churn": (0, True),
         "cost of a request among many VMs, to that among few": (1.05, True),
         "peak memory, draining 10,000 requests, MiB": (120, True),
@@ -47,7 +48,7 @@ def test_each_target_is_held_against_its_figure() -> None:
     }
     worse = msgspec.structs.replace(scale(), listed=scale().listed._replace(unchanged=40.1))
     assert [target.what for target in scale_targets(worse) if not target.reached] == [
-        "a VM's event that says nothing new, us of CPU"
+        "a VM of a stream of 100,000 that says nothing new, us of CPU"
     ]
 
 
