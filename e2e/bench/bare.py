@@ -3,7 +3,7 @@
 `python -m e2e.bench.bare FILE`: FILE is a Work. Says `ready`, starts at a line on standard input, says `done` with the
 seconds that each request's calls took, and ends by SIGTERM. Answers are read and not decoded. There is no watch, no
 queue and no log. What decides over the speed of a connection is as atmpl has it: aiohttp, keep-alive, the same
-buffers, uvloop where it is installed.
+buffers, uvloop where it is installed. It looks at each answer as it comes, where atmpl lets those of a crowd gather.
 """
 
 import asyncio

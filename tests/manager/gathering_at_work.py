@@ -1,12 +1,15 @@
 """`atmpl`, which says each time it lets answers gather; already where one key is in hand."""
 
 import sys
+import time
 
 from atmpl.cli import main
 from atmpl.manager import gathering
 
 
 class Telling:
+    monotonic = staticmethod(time.monotonic)
+
     def sleep(self, seconds: float) -> None:
         sys.stderr.write('{"message": "gathering", "level": "test"}\n')
 

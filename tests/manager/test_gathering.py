@@ -1,6 +1,9 @@
 """The event loop's wait, where much is in hand."""
 
+import asyncio
+import os
 import selectors
+import signal
 import socket
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from atmpl.manager import gathering
-from atmpl.manager.gathering import CROWD, MANY, NAP, Gathering
+from atmpl.manager.gathering import AWAKE, CROWD, MANY, NAP, Gathering
 from e2e.controller import Controller
 from e2e.controlplane import Client, ControlPlane
 from e2e.objects import is_ready
@@ -28,6 +31,8 @@ class Pairs:
         self.pairs = [socket.socketpair() for _ in range(count)]
         self.then: list[int] = []
         self.naps: list[float] = []
+        self.now = 100.0
+        self.overrun = 0.0  # how much longer a nap takes than it should
         for number, (ours, _) in enumerate(self.pairs):
             selector.register(ours, selectors.EVENT_READ, number)
 
@@ -37,7 +42,11 @@ class Pairs:
 
     def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
+        self.now += seconds + self.overrun
         self.answer(*self.then)
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -83,15 +92,21 @@ def test_before_anything_is_known_of_a_crowd_it_waits_as_any(selector: Gathering
     assert pairs.naps == []
 
 
-def test_many_answers_wait_for_no_more(selector: Gathering, pairs: Pairs) -> None:
-    selector.in_hand = lambda: CROWD
-    pairs.answer(*range(MANY))
-    assert len(found(selector)) == MANY
-    assert pairs.naps == []
+@pytest.mark.parametrize(
+    ("in_hand", "answers", "naps"),
+    [(100, MANY, 0), (100, MANY - 1, 1), (CROWD, CROWD // 2, 0), (CROWD, CROWD // 2 - 1, 1)],
+)
+def test_many_answers_wait_for_no_more_nor_does_half_a_crowd(
+    selector: Gathering, pairs: Pairs, in_hand: int, answers: int, naps: int
+) -> None:
+    selector.in_hand = lambda: in_hand
+    pairs.answer(*range(answers))
+    assert len(found(selector)) == answers
+    assert len(pairs.naps) == naps
 
 
-@pytest.mark.parametrize("timeout", [-1, 0, NAP])
-def test_no_work_and_no_timer_waits_for_a_crowd(selector: Gathering, pairs: Pairs, timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [-1, 0])
+def test_work_that_is_ready_waits_for_no_crowd(selector: Gathering, pairs: Pairs, timeout: float) -> None:
     selector.in_hand = lambda: CROWD
     pairs.answer(0)
     pairs.then = [1]
@@ -99,13 +114,57 @@ def test_no_work_and_no_timer_waits_for_a_crowd(selector: Gathering, pairs: Pair
     assert pairs.naps == []
 
 
-def test_the_nap_counts_as_waiting(selector: Gathering, pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nap_ends_with_the_first_timer(selector: Gathering, pairs: Pairs) -> None:
+    """Streams' own timers are as short as a nap: they are to shorten it, not to prevent it."""
+    selector.in_hand = lambda: CROWD
+    pairs.answer(0)
+    pairs.then = [1]
+    assert found(selector, NAP / 2) == {0, 1}
+    assert pairs.naps == [NAP / 2]
+
+
+@pytest.mark.parametrize("overrun", [0.0, NAP, 5 * NAP])
+def test_the_nap_counts_as_waiting_for_as_long_as_it_took(
+    selector: Gathering, pairs: Pairs, monkeypatch: pytest.MonkeyPatch, overrun: float
+) -> None:
     waited = []
     monkeypatch.setattr(selectors.DefaultSelector, "select", lambda self, timeout=None: waited.append(timeout) or [])
+    pairs.overrun = overrun
     selector.in_hand = lambda: CROWD
     selector.select(3 * NAP)
     selector.select(None)
-    assert waited == [0, pytest.approx(2 * NAP), 0, None]
+    assert waited == [0, 0, pytest.approx(max(0, 2 * NAP - overrun)), 0, 0, None]
+
+
+def test_a_server_that_answers_half_of_a_crowd_within_a_nap_is_waited_for_no_more(
+    selector: Gathering, pairs: Pairs
+) -> None:
+    selector.in_hand = lambda: CROWD
+    pairs.answer(0)
+    pairs.then = [*range(1, CROWD // 2)]
+    assert len(found(selector)) == CROWD // 2
+    for pair, _ in pairs.pairs[: CROWD // 2]:
+        pair.recv(10)
+    pairs.answer(0)
+    assert found(selector) == {0}
+    assert pairs.naps == [NAP]
+    pairs.now += AWAKE
+    assert len(found(selector)) == CROWD // 2  # it is tried anew: servers become slow
+    assert pairs.naps == [NAP, NAP]
+
+
+def test_a_thread_and_a_signal_are_heard_through_naps() -> None:
+    async def work(selector: Gathering) -> None:
+        selector.in_hand = lambda: CROWD
+        loop = asyncio.get_running_loop()
+        signalled = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, signalled.set)
+        await asyncio.to_thread(os.kill, os.getpid(), signal.SIGUSR1)
+        await signalled.wait()
+
+    selector = Gathering()
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        runner.run(asyncio.wait_for(work(selector), 20))
 
 
 @pytest.mark.private
