@@ -67,9 +67,15 @@ async def _make(request: Request, asked: Asked, cluster: Cluster) -> Outcome:
         return _without("This cluster serves no VirtualMachine: install KubeVirt")
     if found is None:
         return _without(f"There is no VirtualMachine {asked.source}")
+    proved = _proved(found, request, asked)
+    del found  # for the reason that Made gives
+    return proved if isinstance(proved, Refused) else await publish(request, asked, proved, cluster)
+
+
+def _proved(found: dict[str, Any], request: Request, asked: Asked) -> Made | Refused:
     began = perf_counter()
     try:
-        made = render(
+        rendered = render(
             found,
             format=asked.format,
             name=asked.template,
@@ -79,8 +85,7 @@ async def _make(request: Request, asked: Asked, cluster: Cluster) -> Outcome:
         )
     except RenderError as error:
         return Refused(Reason.INVALID_SOURCE, f"VM {asked.source} cannot be made a template: {error}")
-    proved = Made(made, vm.source(found), vm.digest_of(found), perf_counter() - began)
-    return await publish(request, asked, proved, cluster)
+    return Made.of(found, rendered, asked, perf_counter() - began)
 
 
 async def _source(request: Request, asked: Asked, cluster: Cluster) -> dict[str, Any] | None:

@@ -24,22 +24,34 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
     What stays literal is carried by `literals` where it must be; references to the data volumes named in `unique` get
     their suffix. Raises RenderError for what is no JSON.
     """
-    leaves: list[Leaf] = []
-    room = LONGEST
+    walk = _Walk(literals, unique)
+    return walk.mapping(spec, (), 0), walk.leaves
 
-    def mapping(source: dict[str, Any], path: Path, size: int) -> dict[str, Any]:
-        nonlocal room
-        room -= len(source) * size
-        if room < 0 or len(path) >= _DEEPEST:
+
+class _Walk:
+    """One walk over a spec. No closures that call each other: they would be a cycle, and hold the template by it."""
+
+    __slots__ = ("leaves", "literals", "room", "unique")
+
+    def __init__(self, literals: Literals, unique: frozenset[str]) -> None:
+        self.literals = literals
+        self.unique = unique
+        self.leaves: list[Leaf] = []
+        self.room = LONGEST  # characters left for paths
+
+    def mapping(self, source: dict[str, Any], path: Path, size: int) -> dict[str, Any]:
+        self.room -= len(source) * size
+        if self.room < 0 or len(path) >= _DEEPEST:
             raise _too_much(source, path)
+        literals, unique, leaves = self.literals, self.unique, self.leaves
         copy: dict[str, Any] = {}
         for key, value in source.items():
             kind = type(value)
             hole = literals.key(key, source) if "${" in key else key
             if kind is dict:
-                copy[hole] = mapping(value, (*path, key), size + len(key) + 1)
+                copy[hole] = self.mapping(value, (*path, key), size + len(key) + 1)
             elif kind is list:
-                copy[hole] = sequence(value, (*path, key), size + len(key) + 1)
+                copy[hole] = self.sequence(value, (*path, key), size + len(key) + 1)
             elif unique and kind is str and value in unique and is_reference(path, key):
                 copy[hole] = value + SUFFIXED
             elif key == NAME and kind is str:
@@ -51,26 +63,24 @@ def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tu
                 copy[hole] = literals.copy(value, (*SPEC, *path, key))
         return copy
 
-    def sequence(source: list[Any], path: Path, size: int) -> list[Any]:
-        nonlocal room
-        room -= len(source) * size
-        if room < 0 or len(path) >= _DEEPEST:
+    def sequence(self, source: list[Any], path: Path, size: int) -> list[Any]:
+        self.room -= len(source) * size
+        if self.room < 0 or len(path) >= _DEEPEST:
             raise _too_much(source, path)
+        leaves = self.leaves
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)
             if kind is dict:
-                copy.append(mapping(value, (*path, index), size + 1))
+                copy.append(self.mapping(value, (*path, index), size + 1))
             elif kind is list:
-                copy.append(sequence(value, (*path, index), size + 1))
+                copy.append(self.sequence(value, (*path, index), size + 1))
             elif kind in _SURE or (kind is float and isfinite(value)):
                 copy.append(None)
                 leaves.append(((*path, index), value, copy, index))
             else:
-                copy.append(literals.copy(value, (*SPEC, *path, index)))
+                copy.append(self.literals.copy(value, (*SPEC, *path, index)))
         return copy
-
-    return mapping(spec, (), 0), leaves
 
 
 def _too_much(source: dict[str, Any] | list[Any], path: Path) -> RenderError:

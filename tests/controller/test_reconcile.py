@@ -1,5 +1,6 @@
 """The story of a request, step by step: what each step finds, and which calls it costs."""
 
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +13,10 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.outcome import Gone, Outcome, Reason, Refused, Released, Rendered, SourceGone, Unchanged, Waiting
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
-from tests.controller.api import seen, version
+from atmpl.kube.answer import Answer
+from tests.controller.api import Api, InMemory, seen, version
 from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
-from tests.controller.objects import a_template, with_memory
+from tests.controller.objects import NAMESPACE, a_template, with_memory
 from tests.controller.town import IN_STEP, READY, Town, published
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
@@ -106,6 +108,25 @@ async def test_a_fresh_request_costs_the_read_of_its_vm_and_the_template(street:
     assert (found.source, found.published) == (vm.source(street.vm), published(street.template))
     assert found.seconds > 0
     assert street.connection.calls == ["GET vm", "POST template"]
+
+
+async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_but_for_bytes(street: Street) -> None:
+    class Slow(InMemory):
+        async def call(self, method: str, path: str, **what: Any) -> Answer:
+            if method == "POST":
+                kept.append(instances() - before)
+            return await super().call(method, path, **what)
+
+    def instances() -> int:
+        """How many VirtualMachineInstanceSpecs there are, in VMs or in templates."""
+        return sum(type(each) is dict and "domain" in each for each in gc.get_objects())
+
+    kept: list[int] = []
+    request = street.request()
+    cluster = Api(Slow(street.server), NAMESPACE).cluster
+    before = instances()
+    assert isinstance(await reconcile(request, cluster, SINCE), Rendered)
+    assert kept == [0]
 
 
 async def test_without_its_vm_it_waits(street: Street) -> None:

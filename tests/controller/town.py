@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from atmpl.controller import vm
+import orjson
+
 from atmpl.controller.outcome import Outcome, Published
 from atmpl.controller.publish import Made, publish
 from atmpl.controller.request import Asked, Request
@@ -51,11 +52,11 @@ class Town:
         asked = asked_of(request)
         owner = Owner(NAMESPACE, request.key.name, request.uid, asked.keep_in_step)
         found = render(self.vm | size, format=FORMAT, name="golden", namespace=NAMESPACE, owner=owner)
-        return Made(found, vm.source(self.vm), vm.digest_of(self.vm), 0.25)
+        return Made.of(self.vm, found, asked, 0.25)
 
     def stands(self, of: Request, **metadata: Any) -> Object:
         """Let a template stand that was made for a request, and return it."""
-        made = self.made(of).render.template
+        made = orjson.loads(self.made(of).body)
         kept = made["metadata"] | metadata
         return self.server.create(made | {"metadata": kept})
 
