@@ -57,6 +57,10 @@ scale *ARGS:
 profile *ARGS:
     python -m e2e.bench.flame {{ARGS}}
 
+# where the API server's CPU goes meanwhile, as a table (needs Go)
+server-profile *ARGS:
+    python -m e2e.bench.server_profile {{ARGS}}
+
 # build the image, with docker, podman or buildah (`--output FILE` writes it as an archive)
 image *ARGS:
     hadolint Dockerfile

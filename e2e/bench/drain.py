@@ -1,6 +1,7 @@
 """The first race: requests that are there already are served as fast as can be."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from time import perf_counter
 
 from e2e.bench.calls import counted, require
@@ -29,14 +30,16 @@ async def idle(stage: Stage, contestant: Follower) -> Idle:
     return Idle(contestant.name, start, used.cpu, used.resident)
 
 
-async def drain(stage: Stage, contestant: Contestant, count: int) -> Drain:
-    """Have `count` requests served. Raises FailedError unless each is, by exactly its three calls."""
+async def drain(
+    stage: Stage, contestant: Contestant, count: int, *, beside: AbstractAsyncContextManager[None] | None = None
+) -> Drain:
+    """Have `count` requests served, within `beside`. Raises FailedError unless each is, by exactly its three calls."""
     await stage.clear()
     requests = await stage.post_requests(count)
     if isinstance(contestant, BareLoop):
         contestant.prepare(await record(await stage.stored_vms(), requests))
     before = await counted(stage.client)
-    async with watching(stage.client) as readiness, first_template(stage.client) as first:
+    async with watching(stage.client) as readiness, first_template(stage.client) as first, beside or nullcontext():
         began = perf_counter()
         await asyncio.to_thread(contestant.begin)
         times = await readiness.all(count, timeout=60 + count / 10)

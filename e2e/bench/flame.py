@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +22,10 @@ from e2e.bench.stage import stage
 
 RATE = 400  # samples a second
 
-# A sample belongs to the first of these whose words occur in its stack, outermost frame to innermost.
-# (what is done, parts of `function (file:line)`; a stack has to hold one of them)
-PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+Part = tuple[str, tuple[str, ...]]  # what is done, and parts of frames: a stack has to hold one of them
+
+# A sample belongs to the first of these whose words occur in its stack. A frame is `function (file:line)`.
+PARTS: tuple[Part, ...] = (
     ("import", ("importlib",)),
     ("log", ("(logging/", "manager/logs")),
     ("metrics", ("prometheus_client",)),
@@ -51,9 +52,9 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 WAITING = ("_worker (concurrent/futures/thread", "EpollSelector.select (", "Gathering.select (")
 
 
-def part_of(stack: str) -> str:
+def part_of(stack: str, parts: Sequence[Part] = PARTS) -> str:
     """Return what a sample's stack (frames joined by `;`, the outermost first) was doing."""
-    return next((part for part, words in PARTS if any(word in stack for word in words)), "else")
+    return next((part for part, words in parts if any(word in stack for word in words)), "else")
 
 
 def busy(folded: Iterable[str]) -> list[str]:
@@ -61,12 +62,12 @@ def busy(folded: Iterable[str]) -> list[str]:
     return [line for line in folded if not line.rpartition(";")[2].startswith(WAITING)]
 
 
-def shares(folded: Iterable[str]) -> Counter[str]:
+def shares(folded: Iterable[str], parts: Sequence[Part] = PARTS) -> Counter[str]:
     """Count samples by what was done; a line is a stack, a space and its number of samples."""
     counted: Counter[str] = Counter()
     for line in folded:
         stack, _, number = line.rpartition(" ")
-        counted[part_of(stack)] += int(number)
+        counted[part_of(stack, parts)] += int(number)
     return counted
 
 

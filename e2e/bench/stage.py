@@ -91,9 +91,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, fsync: bool = True) -> AsyncIterator[Stage]:
-    """Start the cluster, with nothing on it; it is gone at the end."""
-    flags = [f"--delete-collection-workers={DELETERS}"]
+async def stage(*, fsync: bool = True, flags: Iterable[str] = ()) -> AsyncIterator[Stage]:
+    """Start the cluster, with nothing on it; it is gone at the end. `flags` are added to kube-apiserver's."""
+    flags = [f"--delete-collection-workers={DELETERS}", *flags]
     server = await asyncio.to_thread(ControlPlane, fsync=fsync, controllers=(), apiserver_flags=flags)
     try:
         await asyncio.to_thread(install_crds, server)
