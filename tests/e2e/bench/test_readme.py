@@ -7,7 +7,7 @@ import pytest
 
 from e2e.bench.__main__ import RESULTS
 from e2e.bench.plot import plot
-from e2e.bench.profile_table import Profile, profile_table
+from e2e.bench.profile_table import Profile, ServerProfile, profile_table, server_profile_table
 from e2e.bench.results import Results
 from e2e.bench.scale_results import Scale
 from e2e.bench.scale_table import scale_figures
@@ -18,6 +18,7 @@ README = (Path(__file__).parents[3] / "README.md").read_text()
 BENCH = msgspec.json.decode((RESULTS / "bench.json").read_bytes(), type=Results)
 SCALE = msgspec.json.decode((RESULTS / "scale.json").read_bytes(), type=Scale)
 PROFILE = msgspec.json.decode((RESULTS / "profile.json").read_bytes(), type=Profile)
+SERVER_PROFILE = msgspec.json.decode((RESULTS / "server-profile.json").read_bytes(), type=ServerProfile)
 SHOWN = {
     "where it was measured": summary(BENCH),
     "the drains": drains(BENCH),
@@ -26,6 +27,7 @@ SHOWN = {
     "the targets": targets_table([*targets(BENCH), *scale_targets(SCALE)]),
     "the plot": "](e2e/bench/results/bench.svg)",
     "the profile": profile_table(PROFILE),
+    "the API server's profile": server_profile_table(SERVER_PROFILE),
     "the flame graph": "](e2e/bench/results/profile.svg)",
 }
 
