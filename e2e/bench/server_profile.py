@@ -112,9 +112,14 @@ async def _looking(server: Server, profile: Path, seconds: int) -> AsyncIterator
     with profile.open("wb") as file:
         program, env = server.kubectl_program, server.env()
         kubectl = await asyncio.create_subprocess_exec(program, "get", "--raw", path, stdout=file, env=env)
-    yield
-    if await kubectl.wait():
-        raise FailedError(f"kubectl get --raw {path} failed")
+    try:
+        yield
+        if await kubectl.wait():
+            raise FailedError(f"kubectl get --raw {path} failed")
+    finally:
+        if kubectl.returncode is None:
+            kubectl.kill()
+            await kubectl.wait()
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_one_bad_document_does_not_stop_the_others(found):
         Document("f, document 1", {"a": 1}),
         Unreadable("f, document 2, line 4", "the key b stands here a second time"),
         Document("f, document 3", {"c": 3}),
-        Unreadable("f, document 4, line 9", "a value is missing here"),
+        Unreadable("f, document 4, line 9", "a value is missing here, or what ends a { or [ above"),
     ]
 
 

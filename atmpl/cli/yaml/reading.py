@@ -16,11 +16,11 @@ _LOADER: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLo
 
 _PLAINER = {  # what libyaml says: what a person can act on
     "found character that cannot start any token": "no tab, @ or ` can begin this; indent with spaces, quote the text",
-    "mapping values are not allowed in this context": "a second `: ` in one line; put quotes around the text",
+    "mapping values are not allowed in this context": "two `: ` in a line (quote the text), or an indent too deep",
     "could not find expected ':'": "a key without its `:`",
     "did not find expected key": "this line is indented neither as a key nor as what goes with the line above",
     "did not find expected <document start>": "another document begins here without a --- before it",
-    "did not find expected node content": "a value is missing here",
+    "did not find expected node content": "a value is missing here, or what ends a { or [ above",
     "found unexpected end of stream": "what is opened here is never closed",
     "did not find expected ',' or ']'": "the list opened here lacks a `,` or its `]`",
     "exceeded maximum nesting depth": TOO_DEEP,  # of libyaml 0.2.6: 1,000, where it reads ahead of us

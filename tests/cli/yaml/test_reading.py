@@ -111,6 +111,7 @@ def test_json_is_yaml():
     assert one('{"a": ["\\u00e9", 1.5, null, true, {}]}') == {"a": ["é", 1.5, None, True, {}]}
 
 
+TWO_COLONS = "two `: ` in a line (quote the text), or an indent too deep"
 REFUSED = {
     "a key given twice": ("a: 1\nb: 2\na: 3", 3, "the key a stands here a second time"),
     "a key given twice in two spellings": ("1: a\n'1': b", 2, "the key 1 stands here a second time"),
@@ -128,7 +129,9 @@ REFUSED = {
     "a boolean tagged as a number": ("a: !!int yes", 1, "`yes` is no !!int"),
     "no base64 after !!binary": ("a: !!binary aG", 1, "the text after !!binary is no base64"),
     "a tab for indentation": ("a:\n\tb: 1", 2, "no tab, @ or ` can begin this; indent with spaces, quote the text"),
-    "a second colon": ("a: 1\nb: c: d", 2, "a second `: ` in one line; put quotes around the text"),
+    "a second colon": ("a: 1\nb: c: d", 2, TWO_COLONS),
+    "an indentation too deep": ("a: 1\n  b: 2", 2, TWO_COLONS),
+    "an end within a mapping": ("a: {b: 1,\n", 2, "a value is missing here, or what ends a { or [ above"),
     "a quote never closed": ("a: 1\nb: 'c\nd: 2", 2, "what is opened here is never closed"),
     "a list never closed": ("a: 1\nb: [c\nd: 2", 2, "the list opened here lacks a `,` or its `]`"),
     "a control character": ("a: 1\nb: \x01", 2, "the character U+0001 has no place in YAML"),
