@@ -122,7 +122,8 @@ async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_
 
         Only of this one: the garbage of other tests may be collected at any time.
         """
-        return sum(type(each) is dict and "test/only-here" in each.get("nodeSelector", ()) for each in gc.get_objects())
+        found = (each.get("nodeSelector") for each in gc.get_objects() if type(each) is dict)
+        return sum(type(selector) is dict and "test/only-here" in selector for selector in found)
 
     kept: list[int] = []
     street.server.edit(VMS, street.api.vm, {"spec": {"template": {"spec": {"nodeSelector": {"test/only-here": "a"}}}}})
