@@ -24,16 +24,19 @@ class LeaseApi:
     def __init__(self) -> None:
         self.spec: dict[str, Any] | None = None  # None: there is no lease
         self._version = 0
-        self._managers: dict[str, str] = {}  # who has applied
+        self._owners: dict[str, str] = {}  # of each field of the spec, the manager who changed it last
         self.history: list[str] = []  # holder after each write
 
-    def write(self, spec: dict[str, Any] | None) -> None:
+    def write(self, spec: dict[str, Any] | None, manager: str = "person") -> None:
         """Write it, as whoever may."""
+        old = self.spec or {}
+        self._owners = {
+            field: self._owners[field] if field in old and old[field] == value else manager
+            for field, value in (spec or {}).items()
+        }
         self._version += 1
         self.spec = spec
         self.history.append((spec or {}).get("holderIdentity") or "")
-        if spec is None:
-            self._managers.clear()
 
     def edit(self, **fields: Any) -> None:
         """Edit it as a person does; a field that is None goes."""
@@ -45,17 +48,17 @@ class LeaseApi:
         """Do what an API server does."""
         sent = orjson.loads(body) if body else {}
         if method == "PATCH" and "apply" in headers["Content-Type"]:
-            manager = query["fieldManager"]
-            if self.spec is not None and self._managers and manager not in self._managers:
-                return said(409, "Conflict", "conflicts with another manager")
-            self._managers[manager] = ""
-            self.write(sent["spec"])
+            old, manager = self.spec or {}, query["fieldManager"]
+            for field, value in sent["spec"].items():
+                if field in old and old[field] != value and self._owners[field] != manager:
+                    return said(409, "Conflict", f"conflict with {self._owners[field]}: .spec.{field}")
+            self.write(old | sent["spec"], manager)
         elif self.spec is None:
             return said(404, "NotFound", "not found", details={"kind": "leases"})
         elif method == "PATCH":
             if sent["metadata"]["resourceVersion"] != str(self._version):
                 return said(409, "Conflict", "the object has been modified")
-            self.write(self.spec | sent["spec"])
+            self.write(self.spec | sent["spec"], query["fieldManager"])
         metadata = {"name": "atmpl-controller", "resourceVersion": str(self._version)}
         return Answer(200, orjson.dumps({"metadata": metadata, "spec": self.spec}))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atmpl.kube.lease import DURATION, RETRY
@@ -66,6 +66,9 @@ SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
 
 @settings(max_examples=30, deadline=None)
 @given(ways=st.tuples(WAYS, WAYS), schedule=SCHEDULES, rates=st.tuples(st.floats(0.98, 1.02), st.floats(0.98, 1.02)))
+@example(  # what an apply would have to overwrite is another's
+    ways=([], [FATES["404"], slow(1.5, 0.0)]), schedule=[(1.0, ("stop", 0, 1.0))], rates=(1.0, 1.0)
+)
 def test_two_never_lead_at_one_moment(
     ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
 ) -> None:

@@ -1,4 +1,4 @@
-"""`atmpl`, which says each time it lets answers gather; already where one key is in hand."""
+"""`atmpl`, which says each time that it thinks of letting answers gather; already where one key is in hand."""
 
 import sys
 import time
@@ -8,10 +8,14 @@ from atmpl.manager import gathering
 
 
 class Telling:
-    monotonic = staticmethod(time.monotonic)
+    """The module `time`, as far as it is used there: asked for the time where a crowd is in hand, and only there."""
 
-    def sleep(self, seconds: float) -> None:
+    sleep = staticmethod(time.sleep)
+
+    @staticmethod
+    def monotonic() -> float:
         sys.stderr.write('{"message": "gathering", "level": "test"}\n')
+        return time.monotonic()
 
 
 gathering.CROWD = 1

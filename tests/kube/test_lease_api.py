@@ -1,0 +1,96 @@
+"""The lease in memory is what the API server's is: the same stories, told to both."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from atmpl.kube.lease import NAME
+from e2e.controlplane import ApiError, Client
+from e2e.controlplane.client import PATCHES
+from tests.kube.lease_api import LeaseApi
+
+Body = dict[str, Any]
+Step = tuple[str, str, str, int]  # manager, patch, holder, answer
+
+
+STORIES: dict[str, list[Step]] = {
+    "of two that find no lease one makes it": [("a", "apply", "one", 200), ("b", "apply", "two", 409)],
+    "who makes it again meets nobody": [("a", "apply", "one", 200), ("a", "apply", "one", 200)],
+    "what is not there is not renewed": [("a", "merge", "one", 404)],
+    "a lease that was renewed is nobody's to make": [
+        ("a", "apply", "one", 200),
+        ("c", "merge", "one", 200),
+        ("b", "apply", "two", 409),
+        ("a", "apply", "one", 409),
+    ],
+    "nor is one that was let go, and then taken": [
+        ("a", "apply", "one", 200),
+        ("c", "merge", "", 200),
+        ("b", "apply", "two", 409),
+        ("c", "merge", "three", 200),
+        ("b", "apply", "two", 409),
+    ],
+    "in an emptied one nothing is anybody's": [
+        ("a", "apply", "one", 200),
+        ("c", "empty", "", 200),
+        ("b", "apply", "two", 200),
+        ("a", "apply", "one", 409),
+    ],
+    "a lease that was deleted can be made": [
+        ("a", "apply", "one", 200),
+        ("c", "delete", "", 200),
+        ("b", "apply", "two", 200),
+        ("c", "merge", "two", 200),
+    ],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_a_lease_in_memory_answers_as_the_api_server_does(story: str, client: Client, namespace: str) -> None:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
+    api = LeaseApi()
+    for number, (manager, patch, holder, code) in enumerate(STORIES[story]):
+        spec = {
+            "holderIdentity": holder,
+            "leaseDurationSeconds": 15,
+            "renewTime": f"2030-01-01T00:00:0{number}.000000Z",  # never the same
+        }
+        assert _in_memory(api, manager, patch, spec) == code
+        assert await _on_the_server(client, path, manager, patch, spec) == code
+        there = await client.get(path) if code != 404 and patch != "delete" else {}
+        assert there.get("spec") == api.spec
+
+
+def _in_memory(api: LeaseApi, manager: str, patch: str, spec: Body) -> int:
+    if patch in {"empty", "delete"}:
+        api.write({} if patch == "empty" else None)
+        return 200
+    read = api.handle("GET", {}, {}, None)
+    version = read.json()["metadata"]["resourceVersion"] if read.ok else "1"
+    body = orjson.dumps({"metadata": {"resourceVersion": version}, "spec": spec})
+    return api.handle("PATCH", {"fieldManager": manager}, {"Content-Type": PATCHES[patch]}, body).status
+
+
+async def _on_the_server(client: Client, path: str, manager: str, patch: str, spec: Body) -> int:
+    try:
+        match patch:
+            case "delete":
+                await client.delete(path)
+            case "empty":
+                await client.patch(path, {"spec": None})
+            case "merge":
+                version = (await client.get(path))["metadata"]["resourceVersion"]
+                body = {"metadata": {"resourceVersion": version}, "spec": spec}
+                await client.patch(path, body, fieldManager=manager)
+            case "apply":
+                lease = {
+                    "apiVersion": "coordination.k8s.io/v1",
+                    "kind": "Lease",
+                    "metadata": {"name": NAME},
+                    "spec": spec,
+                }
+                await client.patch(path, lease, "apply", fieldManager=manager, force="false")
+    except ApiError as error:
+        return error.status
+    return 200
