@@ -59,6 +59,15 @@ def name(text: str) -> str:
     return text
 
 
+def vm(text: str) -> str:
+    """Return a virtual machine's name. Raises argparse's error."""
+    if "/" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name; write --vm {text.rpartition('/')[2]}, and its namespace behind --vm-namespace"
+        )
+    return name(text)
+
+
 def namespace(text: str) -> str:
     """Return a namespace's name. Raises argparse's error."""
     if len(text) > 63 or "." in text:

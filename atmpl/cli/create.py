@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument(
         "--vm",
-        type=choices.name,
+        type=choices.vm,
         required=True,
         metavar="NAME",
         help="the virtual machine; it may come into being later",

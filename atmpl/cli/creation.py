@@ -188,6 +188,7 @@ class Creation:
         elsewhere = args.vm_namespace if args.vm_namespace != args.namespace else None
         return text.format(
             vm=args.vm,
+            there=f" in namespace {elsewhere}" if elsewhere else "",
             vms=f" -n {elsewhere}" if elsewhere else "",
             request=args.name,
             template=args.name,

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--template", type=choices.name, metavar="NAME", help="the template on the cluster")
     parser.add_argument(
         "--vm",
-        type=choices.name,
+        type=choices.vm,
         metavar="NAME",
         help="the virtual machine on the cluster (default: the one that the template says it was made of)",
     )

@@ -92,7 +92,8 @@ class Parser(argparse.ArgumentParser):
             first = next(iter(self._words), "-")
             if name.startswith("--") and not first.startswith("-"):
                 return f"; did you mean {name} {first}?"
-            return self._choices(name)
+            unknown = (word for word in map(_option, self._words) if word and word not in self._option_string_actions)
+            return next((meant for word in unknown if (meant := nearest(word, [name]))), self._choices(name))
         return self._choices(about.removeprefix("argument ")) if names == "expected one argument" else ""
 
     def _choices(self, name: str) -> str:
@@ -109,6 +110,11 @@ def top_parser(commands: Mapping[str, str]) -> tuple[Parser, dict[str, Parser]]:
     top.add_argument("--version", action="version", version=f"atmpl {atmpl.__version__}")
     slot = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     return top, {name: slot.add_parser(name, help=help) for name, help in commands.items()}
+
+
+def _option(word: str) -> str:
+    """Return the long option that a word of the line begins with, or nothing."""
+    return word.partition("=")[0] if word.startswith("--") else ""
 
 
 def _typed() -> str:

@@ -1,8 +1,9 @@
 """What a request's reasons mean to the person who waits for it: a sentence, a remedy, what to type. Design section 1.
 
-In all of these, {vm} is the virtual machine's name and {vms} the option that leads kubectl to its namespace, {request}
-and {template} are names, {kind} is the template's kind and {api} its API, {other} the other word of `--format`. A
-command is kubectl's, with the options that were typed; one that begins with `kubectl` is the administrator's.
+In all of these, {vm} is the virtual machine's name, {there} says its namespace where that is another one, {vms} is the
+option that leads kubectl there, {request} and {template} are names, {kind} is the template's kind and {api} its API,
+{other} the other word of `--format`. A command is kubectl's, with the options that were typed; one that begins with
+`kubectl` is the administrator's.
 """
 
 from typing import Final, NamedTuple
@@ -29,8 +30,9 @@ ADVICE: Final[dict[Reason, Advice]] = {
         ),
     ),
     Reason.SOURCE_NOT_FOUND: Advice(
-        "there is no virtual machine {vm}",
-        "The request waits for it, and goes on by itself. Is that its name? See which there are:",
+        "there is no virtual machine {vm}{there}",
+        "The request waits for it, and goes on by itself. See which there are; one of another namespace needs "
+        "--vm-namespace too:",
         ("get vm{vms}",),
     ),
     Reason.TARGET_CONFLICT: Advice(

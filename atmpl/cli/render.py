@@ -10,6 +10,9 @@ from atmpl.cli.choices import add_choices, in_options
 from atmpl.cli.documents import Document, Unreadable, documents
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.outputs import Output, add_output
+from atmpl.template import FORMATS
+
+ALREADY = "this is a template already; `atmpl process` makes virtual machines of it"
 
 DESCRIPTION = """\
 Turn KubeVirt virtual machines into templates. Needs no cluster.
@@ -75,6 +78,11 @@ def run(args: argparse.Namespace) -> int:
     return 1 if rendering.refused else 0
 
 
+def _is_template(value: Any) -> bool:
+    kinds = {(format.api_version, format.kind) for format in FORMATS.values()}
+    return isinstance(value, dict) and (value.get("apiVersion"), value.get("kind")) in kinds
+
+
 class _Rendering:
     """One run: what was asked, and what has been said so far."""
 
@@ -104,7 +112,7 @@ class _Rendering:
         try:
             rendered = atmpl.render(each.value, **self._options)
         except atmpl.RenderError as error:
-            self.refuse(f"{each.where}: {error}")
+            self.refuse(f"{each.where}: {ALREADY if _is_template(each.value) else error}")
             return
         self.rendered += 1
         self._named = each.where

@@ -188,3 +188,10 @@ def test_every_option_of_a_request_is_an_option_here():
     add_arguments(parser := argparse.ArgumentParser())
     args = parser.parse_args(["--vm", "web"])
     assert [ours for ours, _ in OPTIONS.values() if not hasattr(args, ours)] == []
+
+
+def test_a_virtual_machine_that_is_missed_is_missed_where_it_was_looked_for(monkeypatch):
+    followed(monkeypatch, State(CREATED, Reason.SOURCE_NOT_FOUND), State(CREATED, gone=True))
+    came = typed("create", "--vm", "web", "--vm-namespace", "team-b")
+    assert "there is no virtual machine web in namespace team-b (SourceNotFound)\n" in came.err
+    assert "    kubectl get vm -n team-b\n" in came.err

@@ -11,6 +11,14 @@ MEANT = {
         ["create", "web"],
         "the following arguments are required: --vm; did you mean --vm web?",
     ),
+    "the virtual machine behind a misspelt option": (
+        ["create", "--vmm=web"],
+        "the following arguments are required: --vm; did you mean --vm?",
+    ),
+    "the virtual machine with its namespace": (
+        ["create", "--vm", "team-a/web"],
+        "argument --vm: 'team-a/web' is no name; write --vm web, and its namespace behind --vm-namespace",
+    ),
     "no virtual machine at all": (["create", "-n", "a"], "the following arguments are required: --vm"),
     "a file named as kubectl has it": (
         ["render", "-f", "vm.yaml"],

@@ -14,7 +14,13 @@ def test_no_reason_is_that_nobody_has_answered():
 
 def test_a_sentence_fits_the_line_of_a_terminal_beside_the_spinner():
     spinner = len("⠋ 59 s  waiting: ")
-    names = {"vm": "fedora-1", "kind": "template", "template": "fedora-1-template", "api": "template.openshift.io/v1"}
+    names = {
+        "vm": "fedora-1",
+        "there": "",
+        "kind": "template",
+        "template": "fedora-1-template",
+        "api": "template.openshift.io/v1",
+    }
     waiting = ("", Reason.SOURCE_NOT_FOUND, Reason.TARGET_CONFLICT, Reason.FORMAT_UNAVAILABLE, Reason.FORBIDDEN)
     texts = {reason: advice(reason).sentence.format(**names) for reason in waiting}
     assert {reason: text for reason, text in texts.items() if spinner + len(text) > 95} == {}

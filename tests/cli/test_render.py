@@ -173,6 +173,14 @@ def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
     )
 
 
+@pytest.mark.parametrize("format", ["openshift", "native"])
+def test_a_template_is_sent_to_where_templates_go(format):
+    template = typed("render", "--format", format, "-o", "json", stdin=json.dumps(vm())).out
+    came = typed("render", stdin=template)
+    assert (came.status, came.out) == (1, "")
+    assert "this is a template already; `atmpl process` makes virtual machines of it\n" in came.err
+
+
 def test_an_error_in_a_virtual_machine_names_its_path():
     broken = vm()
     broken["metadata"]["labels"] = {"app": 1}
