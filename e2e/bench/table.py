@@ -46,7 +46,8 @@ def summary(results: Results) -> str:
         f"connections or workers, {results.vms:,} virtual machines; everything (API server, etcd with fsync, "
         f"who is measured, a watcher) on {machine.cores} cores of {machine.processor}, {machine.memory} GiB, "
         f"{machine.kernel}; Kubernetes {machine.kubernetes}, Python {machine.python}, {packages}; virtual machines "
-        f"by {machine.definition} definition. Medians; ratios are medians of the ratios of neighbouring drains."
+        f"by {machine.definition} definition. Medians, but the highest peak memory; ratios are medians of "
+        "the ratios of neighbouring drains."
     )
 
 
