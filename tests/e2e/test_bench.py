@@ -26,8 +26,7 @@ async def test_a_small_run_has_every_figure() -> None:
     for found in results.drains:
         assert found.calls == 3
         assert found.rate > 0
-        assert found.cpu > 0
-        assert found.server_cpu > 0
+        assert found.server_cpu > 0  # that of who serves twenty drowns in what its starts differ by
         assert found.peak > 10
     assert {(single.contestant, len(single.created)) for single in results.singles} == {
         (name, 3) for name in results.contestants()
