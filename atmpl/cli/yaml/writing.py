@@ -14,8 +14,8 @@ _WORDS = frozenset(  # text that, without quotes, is no text to some reader, in 
 )
 _NUMERIC = frozenset("+-._0123456789")  # what every number and every date begins with
 _NUMBER = re.compile(  # the same of numbers and dates
-    r"""  [-+]? 0 [xob] [0-9a-f_]+
-        | [-+]? (?: [0-9_]+ \.? [0-9_]* | \. [0-9_]+ ) (?: e [-+]? [0-9_]+ )?
+    r"""  [-+]* 0 [xob] [-+]? [0-9a-f_]+                                  # of two signs some readers take one off
+        | [-+]* (?: [0-9_]+ \.? [0-9_]* | \. [0-9_]+ ) (?: e [-+]? [0-9_]+ )?
         | [-+]? [0-9_]+ (?: : [0-9_]+ )+ (?: \. [0-9_]* )?               # sexagesimal: 1:20 is 80
         | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t ] .* )?
     """,
