@@ -32,6 +32,7 @@ RETRY = 2.0  # seconds between two renewals, or two tries to get it
 SOON = 0.1  # seconds until the next renewal where somebody edits the lease all the time
 TRY = 3.0  # seconds that one renewal, or one try, may take: a connection that hangs is not to use up the deadline
 RELEASED = 1  # leaseDurationSeconds of a lease that its holder let go; 0 is not legal
+NEVER = "1970-01-01T00:00:00.000000Z"  # its acquireTime, by which it is known: no person's edits come to that by chance
 LONGEST = 300.0  # seconds that are waited for a lease, whatever stands in it
 MOST_TRANSITIONS = 2**31 - 1
 IDENTITY_LIMIT = 100  # characters; it is part of a field manager's name, which may have 128
@@ -53,11 +54,12 @@ class _Record(NamedTuple):
     holder: str  # nobody where empty
     duration: float  # seconds
     transitions: int
+    is_released: bool = False
 
     @property
     def must_rest(self) -> float:
         """For how many seconds it must not change before it is anybody's."""
-        if not self.holder and self.duration == RELEASED:
+        if self.is_released:
             return 0.0
         return min(max(self.duration, DURATION), LONGEST)
 
@@ -166,7 +168,12 @@ class Lease:
             pass  # it ends by itself
 
     async def _let_go(self, record: _Record) -> None:
-        spec = {"holderIdentity": "", "leaseDurationSeconds": RELEASED, "renewTime": self._time()}
+        spec = {
+            "holderIdentity": "",
+            "leaseDurationSeconds": RELEASED,
+            "acquireTime": NEVER,
+            "renewTime": self._time(),
+        }
         answer = await self._patch(record.version, spec)
         if not answer.ok:
             raise error_of(answer)
@@ -280,4 +287,5 @@ def _record(answer: Answer) -> _Record:
         holder=holder if isinstance(holder, str) else "",
         duration=float(duration) if isinstance(duration, int) and duration > 0 else float(DURATION),
         transitions=transitions if isinstance(transitions, int) else 0,
+        is_released=not holder and spec.get("acquireTime") == NEVER,
     )

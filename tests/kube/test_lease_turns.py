@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from atmpl.kube.lease import DURATION, RETRY
+from atmpl.kube.lease import DURATION, NEVER, RETRY
 from tests import clock
 from tests.clock import virtual
 from tests.kube.lease_api import FATES, Fate, LeaseApi, lost, said, slow, unsent, well
@@ -69,12 +69,15 @@ SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
 @example(  # what an apply would have to overwrite is another's
     ways=([], [FATES["404"], slow(1.5, 0.0)]), schedule=[(1.0, ("stop", 0, 1.0))], rates=(1.0, 1.0)
 )
+@example(  # what a person makes of it looks like a lease that was let go, but for its acquireTime
+    ways=([], []), schedule=[(1.0, ("edit", "a short duration")), (0.5, ("edit", "no holder"))], rates=(1.0, 1.0)
+)
 def test_two_never_lead_at_one_moment(
     ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
 ) -> None:
     async def test() -> None:
         api = LeaseApi()
-        api.write({"holderIdentity": "", "leaseDurationSeconds": 1})
+        api.write({"holderIdentity": "", "acquireTime": NEVER})
         replicas = watched(
             Replica(api, "one", *ways[0], rate=rates[0]), Replica(api, "two", *ways[1], started_at=YEARS, rate=rates[1])
         )
