@@ -53,6 +53,7 @@ class ServerProfile(msgspec.Struct, frozen=True):
     requests: int
     vms: int
     connections: int
+    seconds: int  # of each drain that were looked at, the first ones
     drains: list[ServerDrain]
 
 
@@ -77,5 +78,6 @@ def server_profile_report(profile: ServerProfile) -> str:
     """Return the table below what it is of."""
     return (
         f"{profile.requests:,} requests drained among {profile.vms:,} virtual machines over {profile.connections} "
-        f"connections, while the API server looked at itself\n\n{server_profile_table(profile)}"
+        f"connections, in the first {profile.seconds} s of which the API server looked at itself\n\n"
+        f"{server_profile_table(profile)}"
     )

@@ -35,7 +35,7 @@ PARTS: tuple[Part, ...] = (
     ("status: patched", ("handlers.(*patcher).applyPatch", "handlers.(*jsonPatcher)", "handlers.(*mergePatcher)")),
     ("status: written to etcd", ("etcd3.(*store).GuaranteedUpdate",)),
     ("status: the rest", ("PatchResource", "handlers.(*patcher)")),
-    ("VM: read from etcd", ("etcd3.(*store).Get",)),
+    ("VM: read from etcd", ("etcd3.(*store).Get;",)),
     ("VM: the rest", ("GetResource",)),
     ("events: sent to who watches", ("handlers.(*WatchServer)", "storage/cacher.")),
     ("calls: who asks, and may they", ("endpoints/filters.", "server/filters.", "util/flowcontrol")),
@@ -74,7 +74,7 @@ def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=2000, metavar="N", help="requests a drain (2000)")
     parser.add_argument("--vms", type=int, default=1000, metavar="N", help="virtual machines (1000)")
     parser.add_argument("--connections", type=int, default=64, metavar="N", help="connections, or workers (64)")
-    parser.add_argument("--seconds", type=int, default=8, metavar="N", help="how long each is looked at (8)")
+    parser.add_argument("--seconds", type=int, default=8, metavar="N", help="of each drain that are looked at (8)")
     parser.add_argument("--without-peer", action="store_true", help="leave the Go peer out")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="also write the table and its figures there")
     return parser.parse_args(argv)
@@ -92,7 +92,7 @@ async def run(args: argparse.Namespace) -> ServerProfile:
             everyone.append(contestants.peer(cluster.server, args.connections, program))
         drains = [await _profiled(cluster, contestant, args.requests, args.seconds) for contestant in everyone]
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return ServerProfile(when, args.requests, args.vms, args.connections, drains)
+    return ServerProfile(when, args.requests, args.vms, args.connections, args.seconds, drains)
 
 
 async def _profiled(cluster: Stage, contestant: Contestant, count: int, seconds: int) -> ServerDrain:
@@ -102,7 +102,10 @@ async def _profiled(cluster: Stage, contestant: Contestant, count: int, seconds:
     read = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     if read.returncode:
         raise FailedError(f"`go tool pprof` failed: {read.stderr.strip()}")
-    return ServerDrain(found.contestant, found.server_cpu, shares(folded(read.stdout), PARTS))
+    samples = shares(folded(read.stdout), PARTS)
+    if not samples:
+        raise FailedError("the profile holds no sample: look for longer, with --seconds")
+    return ServerDrain(found.contestant, found.server_cpu, samples)
 
 
 @asynccontextmanager

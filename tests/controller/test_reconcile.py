@@ -126,7 +126,8 @@ async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_
         return sum(type(selector) is dict and "test/only-here" in selector for selector in found)
 
     kept: list[int] = []
-    street.server.edit(VMS, street.api.vm, {"spec": {"template": {"spec": {"nodeSelector": {"test/only-here": "a"}}}}})
+    instance = {"hostname": "h", "nodeSelector": {"test/only-here": "a"}}
+    street.server.edit(VMS, street.api.vm, {"spec": {"template": {"spec": instance}}})
     request = street.request()
     cluster = Api(Slow(street.server), NAMESPACE).cluster
     before = instances()
