@@ -194,6 +194,17 @@ async def test_a_renewal_counts_from_when_it_began_and_not_from_when_it_was_answ
 
 
 @virtual
+async def test_a_slow_clock_does_not_make_a_holder_spin_at_its_deadline() -> None:
+    one = Replica(LeaseApi(), "one", rate=0.98).start()
+    await until(lambda: one.leads, 1)
+    calls = len(one.way.calls)
+    one.way.fates = [unsent] * 100
+    await until(lambda: bool(one.lost), DEADLINE / 0.98 + 1)
+    assert len(one.way.calls) - calls <= DEADLINE / RETRY + 4
+    await one.kill()
+
+
+@virtual
 async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
