@@ -30,11 +30,9 @@ DURATION = 15  # seconds without a renewal after which the lease is anybody's
 DEADLINE = 10.0  # seconds from one renewal within which the next must be written
 RETRY = 2.0  # seconds between two renewals, or two tries to get it
 SOON = 0.1  # seconds until the next renewal where somebody edits the lease all the time
-TICK = (
-    0.001  # seconds that are slept at least before the deadline: a slow clock comes ever nearer to it, and never there
-)
+TICK = 0.001  # seconds of the shortest sleep before the deadline: a slow clock would come ever nearer, and never there
 TRY = 3.0  # seconds that one renewal, or one try, may take: a connection that hangs is not to use up the deadline
-RELEASED = 1  # leaseDurationSeconds of a lease that its holder let go; 0 is not legal
+RELEASED = 1  # leaseDurationSeconds of a lease that its holder let go, by which older versions know it; 0 is not legal
 NEVER = "1970-01-01T00:00:00.000000Z"  # its acquireTime, by which it is known: no person's edits come to that by chance
 LONGEST = 300.0  # seconds that are waited for a lease, whatever stands in it
 MOST_TRANSITIONS = 2**31 - 1

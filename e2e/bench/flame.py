@@ -7,8 +7,7 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +16,13 @@ from e2e.bench import contestants, ending
 from e2e.bench.contestants import Follower
 from e2e.bench.drain import drain
 from e2e.bench.flame_graph import flame_graph
+from e2e.bench.parts import Part, shares
 from e2e.bench.profile_table import Profile, profile_report
 from e2e.bench.stage import stage
 
 RATE = 400  # samples a second
 
-Part = tuple[str, tuple[str, ...]]  # what is done, and parts of frames: a stack has to hold one of them
-
-# A sample belongs to the first of these whose words occur in its stack. A frame is `function (file:line)`.
+# What comes first, counts: what is done within a part stands before it. A frame is `function (file:line)`.
 PARTS: tuple[Part, ...] = (
     ("import", ("importlib",)),
     ("log", ("(logging/", "manager/logs")),
@@ -52,23 +50,9 @@ PARTS: tuple[Part, ...] = (
 WAITING = ("_worker (concurrent/futures/thread", "EpollSelector.select (", "Gathering.select (")
 
 
-def part_of(stack: str, parts: Sequence[Part] = PARTS) -> str:
-    """Return what a sample's stack (frames joined by `;`, the outermost first) was doing."""
-    return next((part for part, words in parts if any(word in stack for word in words)), "else")
-
-
 def busy(folded: Iterable[str]) -> list[str]:
     """Return the stacks of what works. Where it cannot see it, py-spy takes a thread for busy that waits."""
     return [line for line in folded if not line.rpartition(";")[2].startswith(WAITING)]
-
-
-def shares(folded: Iterable[str], parts: Sequence[Part] = PARTS) -> Counter[str]:
-    """Count samples by what was done; a line is a stack, a space and its number of samples."""
-    counted: Counter[str] = Counter()
-    for line in folded:
-        stack, _, number = line.rpartition(" ")
-        counted[part_of(stack, parts)] += int(number)
-    return counted
 
 
 def main() -> int:
@@ -98,7 +82,7 @@ async def _profile(args: argparse.Namespace) -> Profile:
     args.output.mkdir(parents=True, exist_ok=True)
     (args.output / "profile.svg").write_text(flame_graph(folded, f"{args.requests:,} requests drained by atmpl"))
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return Profile(when, args.requests, args.vms, args.workers, found.cpu, shares(folded))
+    return Profile(when, args.requests, args.vms, args.workers, found.cpu, shares(folded, PARTS))
 
 
 class _Profiled(Follower):

@@ -17,13 +17,13 @@ from e2e.bench import contestants, ending
 from e2e.bench.contestants import BareLoop, Contestant
 from e2e.bench.drain import drain
 from e2e.bench.errors import FailedError
-from e2e.bench.flame import Part, shares
+from e2e.bench.parts import Part, shares
 from e2e.bench.peer_build import peer_program
 from e2e.bench.profile_table import ServerDrain, ServerProfile, server_profile_report
 from e2e.bench.stage import Stage, stage
 from e2e.controlplane import Server
 
-# A sample belongs to the first of these whose words occur in its stack. What a call does comes before the call.
+# What comes first, counts: what a call does stands before the call.
 PARTS: tuple[Part, ...] = (
     ("garbage collection", ("runtime.gcBgMarkWorker", "runtime.gcAssist", "runtime.bgsweep", "runtime.bgscavenge")),
     ("etcd's events: decoded", ("etcd3.(*watchChan)",)),
@@ -45,7 +45,7 @@ PARTS: tuple[Part, ...] = (
 
 
 def folded(traces: str) -> Iterator[str]:
-    """Yield the stacks of `go tool pprof -traces -unit=ms`, each as flame's: `outermost;...;innermost milliseconds`.
+    """Yield the stacks of `go tool pprof -traces -unit=ms` as py-spy has them: `outermost;...;innermost milliseconds`.
 
     A trace begins below a rule of dashes; its first line with a number holds the innermost frame.
     """

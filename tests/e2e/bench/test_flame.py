@@ -4,8 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from e2e.bench.flame import busy, part_of, shares
+from e2e.bench.flame import PARTS, busy
 from e2e.bench.flame_graph import flame_graph, tree
+from e2e.bench.parts import part_of, shares
 from e2e.bench.profile_table import Profile, profile_report, profile_table
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -34,7 +35,7 @@ STACKS = {
 @pytest.mark.parametrize("sentence", STACKS)
 def test_a_sample_belongs_to_what_is_done(sentence: str) -> None:
     stack, part = STACKS[sentence]
-    assert part_of(stack) == part
+    assert part_of(stack, PARTS) == part
 
 
 def test_what_waits_for_work_or_for_sockets_is_no_work() -> None:
@@ -47,7 +48,7 @@ def test_what_waits_for_work_or_for_sockets_is_no_work() -> None:
 
 
 def test_shares_count_samples_and_not_stacks() -> None:
-    assert shares(FOLDED) == {"prove": 40, "else": 60}
+    assert shares(FOLDED, PARTS) == {"prove": 40, "else": 60}
 
 
 def test_a_frame_holds_its_own_samples_and_those_of_all_that_it_calls() -> None:

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from e2e.bench.flame import part_of
+from e2e.bench.parts import part_of
 from e2e.bench.profile_table import ServerDrain, ServerProfile, server_profile_table
 from e2e.bench.server_profile import PARTS, folded, options, run
 
