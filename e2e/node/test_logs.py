@@ -9,7 +9,7 @@ import pytest
 from e2e.node.deployed import CONFIG, Deployed
 from e2e.node.node import Node
 
-CHAPTER = (CONFIG / "README.md").read_text().partition("\n## Watch it\n")[2].partition("\n## ")[0]
+CHAPTER = (CONFIG / "README.md").read_text().partition("\n## Monitoring\n")[2].partition("\n## ")[0]
 
 
 def typed(node: Node, first: str) -> str:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
-from e2e.controlplane import ApiError, Client, ControlPlane, Server, programs
+from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.objects import is_ready
 from tests.manager.objects import request, request_path, template_path, vm
 
@@ -162,49 +161,3 @@ async def test_gone_the_templates_stay_and_back_again_it_serves(server: Server, 
     with Controller(server.service_account(NAMESPACE, ACCOUNT), "--leader-elect"):
         await admin.create(request("default", "another"))
         await admin.until(request_path("default", "another"), is_ready)
-
-
-@pytest.fixture(scope="module")
-def built() -> dict[str, list[dict[str, Any]]]:
-    """What the kustomizations make that a person applies; `default` is made of all the others."""
-    kubectl = programs.find("kubectl")["kubectl"]
-    made = {}
-    for name in ("default", "monitoring", "samples"):
-        done = subprocess.run([kubectl, "kustomize", CONFIG / name], capture_output=True, text=True, check=True)
-        assert done.stderr == ""
-        made[name] = list(yaml.safe_load_all(done.stdout))
-    return made
-
-
-def test_every_folder_is_in_the_whole_or_for_those_who_want_it(built: dict[str, list[dict[str, Any]]]) -> None:
-    parts = yaml.safe_load((DEFAULT / "kustomization.yaml").read_text())["resources"]
-    folders = {path.parent.name for path in CONFIG.glob("*/kustomization.yaml")}
-    assert {part.removeprefix("../") for part in parts} | built.keys() == folders
-    assert [it["kind"] for it in built["monitoring"]] == ["ConfigMap", "PrometheusRule", "ServiceMonitor"]
-    assert {it["metadata"]["namespace"] for it in built["monitoring"]} == {NAMESPACE}
-    assert json.loads(built["monitoring"][0]["data"]["dashboard.json"])["title"] == "atmpl"
-
-
-def test_the_monitor_finds_the_service_and_the_service_the_pods(built: dict[str, list[dict[str, Any]]]) -> None:
-    one = {it["kind"]: it for folder in ("monitoring", "default") for it in built[folder]}
-    pods = one["Deployment"]["spec"]["template"]
-    service, monitor = one["Service"], one["ServiceMonitor"]
-    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    assert [port["port"] for port in monitor["spec"]["endpoints"]] == [
-        port["name"] for port in service["spec"]["ports"]
-    ]
-    assert service["spec"]["selector"].items() <= pods["metadata"]["labels"].items()
-    [port] = pods["spec"]["containers"][0]["ports"]
-    assert port["name"] == service["spec"]["ports"][0]["targetPort"] == "metrics"
-
-
-def test_nothing_goes_in_or_out_but_to_the_api_server_dns_and_from_prometheus(
-    built: dict[str, list[dict[str, Any]]],
-) -> None:
-    policies = {it["metadata"]["name"]: it["spec"] for it in built["default"] if it["kind"] == "NetworkPolicy"}
-    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    ours = policies["atmpl-controller"]
-    assert [[port["port"] for port in rule["ports"]] for rule in ours["ingress"]] == [["metrics"]]
-    assert ours["ingress"][0]["from"] == [{"namespaceSelector": {"matchLabels": {"metrics": "enabled"}}}]
-    ports = {port["port"]: "to" in rule for rule in ours["egress"] for port in rule["ports"]}
-    assert ports == {443: False, 6443: False, 53: True, 5353: True}  # those of DNS go to its own namespaces alone

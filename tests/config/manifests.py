@@ -1,0 +1,41 @@
+"""The objects that each way of installation applies."""
+
+import subprocess
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from e2e.controlplane import programs
+
+Object = dict[str, Any]
+
+CONFIG = Path(__file__).parents[2] / "config"
+DOCUMENTS = {  # a cluster administrator applies these; the other folders are parts of them
+    "default": "two replicas",
+    "single-node": "one replica and no disruption budget",
+    "monitoring": "for the Prometheus operator",
+    "samples": "requests",
+}
+INSTALLATIONS = ["default", "single-node"]
+
+
+def render(folder: Path | str) -> list[Object]:
+    """Return the objects of a kustomization, named by its folder below config/ or by a path."""
+    return deepcopy(_render(folder))
+
+
+@cache
+def _render(folder: Path | str) -> list[Object]:
+    kubectl = programs.find("kubectl")["kubectl"]
+    done = subprocess.run([kubectl, "kustomize", CONFIG / folder], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def one(objects: list[Object], kind: str, name: str | None = None) -> Object:
+    """Return the only object of this kind, and name."""
+    [found] = [it for it in objects if it["kind"] == kind and name in {None, it["metadata"]["name"]}]
+    return found
