@@ -1,0 +1,141 @@
+"""A cluster administrator types the commands of config/README.md, on a real API server."""
+
+import asyncio
+import json
+import re
+import subprocess
+import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.controller import ACCOUNT, NAMESPACE, Controller
+from e2e.controlplane import ApiError, Client, ControlPlane, Server
+from e2e.controlplane.crds import install_crds
+from tests.config.manifests import CONFIG, one, render
+
+pytestmark = pytest.mark.private
+
+PAGE = (CONFIG / "README.md").read_text()
+CHECKOUT = CONFIG.parent
+STAND_INS = Path(install_crds.__code__.co_filename).parent
+VMS = STAND_INS / "virtualmachines.kubevirt.io.yaml"
+NATIVE = STAND_INS / "virtualmachinetemplates.template.kubevirt.io.yaml"
+OPENSHIFT = STAND_INS / "templates.template.openshift.io.yaml"
+
+
+def block(first: str) -> str:
+    """Return the indented block of commands that begins so."""
+    [found] = [it for it in re.findall(r"(?:^    .*\n)+", PAGE, re.MULTILINE) if it.lstrip().startswith(first)]
+    return textwrap.dedent(found)
+
+
+def type_in(server: Server, commands: str) -> str:
+    """Run commands of the page in the checkout; return what they print."""
+    done = subprocess.run(
+        ["bash", "-o", "errexit", "-c", commands],
+        cwd=CHECKOUT,
+        env=server.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ControlPlane]:
+    """A cluster with KubeVirt's template API and without OpenShift's."""
+    with ControlPlane() as running:
+        for definition in (VMS, NATIVE):
+            running.kubectl("apply", "--server-side", "--filename", definition)
+        type_in(running, "kubectl apply -k config/single-node")
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        yield running
+
+
+async def test_check_uses_the_format_that_is_served(server: ControlPlane) -> None:
+    check = block("format=native")
+    account = await asyncio.to_thread(server.service_account, NAMESPACE, ACCOUNT)
+    with Controller(account, "--leader-elect"):
+        printed = await asyncio.to_thread(type_in, server, check)
+        assert "virtualmachinetemplaterequest.ssp.kubevirt.io/native condition met" in printed
+        await asyncio.to_thread(server.kubectl, "apply", "--server-side", "--filename", OPENSHIFT)
+        await asyncio.to_thread(server.kubectl, "wait", "--for=condition=Established", "crd", "--all")
+        async with server.client() as admin:
+            await served(admin, "/apis/template.openshift.io/v1")
+        printed = await asyncio.to_thread(type_in, server, check)
+        assert "virtualmachinetemplaterequest.ssp.kubevirt.io/openshift condition met" in printed
+
+
+async def served(client: Client, path: str) -> None:
+    """Wait until the server has a path; discovery follows `Established` by a moment."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(ApiError):
+                await client.get(path)
+                return
+            await asyncio.sleep(0.05)
+
+
+# What a kube-apiserver writes for itself, except that on loopback it writes none
+ENDPOINTS = {
+    "apiVersion": "discovery.k8s.io/v1",
+    "kind": "EndpointSlice",
+    "metadata": {"name": "api", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+    "addressType": "IPv4",
+    "endpoints": [{"addresses": ["192.0.2.10"]}, {"addresses": ["192.0.2.11"]}],
+    "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+}
+
+
+def test_api_server_addresses_are_printed(server: ControlPlane) -> None:
+    server.kubectl("create", "--filename=-", input=ENDPOINTS)
+    printed = type_in(server, block("kubectl -n default get endpointslices"))
+    assert printed.split() == ["ADDRESS", "PORT", "[192.0.2.10],[192.0.2.11]", "6443"]
+
+
+def test_pull_secret_is_created_in_the_namespace(server: ControlPlane) -> None:
+    type_in(server, block("kubectl -n atmpl-system create secret"))
+    secret = json.loads(server.kubectl("get", "secret", "registry", "-n", NAMESPACE, "-o", "json"))
+    assert secret["type"] == "kubernetes.io/dockerconfigjson"
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The objects of the kustomization that the page shows."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "config").symlink_to(CONFIG)
+    (folder / "site").mkdir()
+    [kustomization] = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (folder / "site" / "kustomization.yaml").write_text(kustomization)
+    return render(folder / "site")
+
+
+def test_adapted_installation_has_every_change(adapted: list[dict[str, Any]]) -> None:
+    spec = one(adapted, "Deployment")["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    assert container["image"] == f"registry.example.com/atmpl@sha256:{'0' * 64}"
+    assert container["resources"]["limits"] == {"cpu": "1", "memory": "384Mi"}
+    account = one(adapted, "ServiceAccount")
+    assert account["imagePullSecrets"] == [{"name": "registry"}]
+    assert spec["serviceAccountName"] == account["metadata"]["name"]
+    policy = one(adapted, "NetworkPolicy", "atmpl-controller")["spec"]
+    [monitoring] = policy["ingress"][0]["from"][0]["namespaceSelector"]["matchExpressions"]
+    assert monitoring["values"][-1] == "observability"
+    api_server, dns = policy["egress"]
+    assert api_server["ports"][-1] == {"port": 9443, "protocol": "TCP"}
+    assert api_server["to"] == [{"ipBlock": {"cidr": "192.0.2.10/32"}}]
+    assert "ipBlock" not in yaml.safe_dump(dns)
+
+
+def test_adapted_installation_is_accepted(server: ControlPlane, adapted: list[dict[str, Any]]) -> None:
+    text = yaml.safe_dump_all(adapted)
+    printed = server.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=text)
+    assert len(printed.splitlines()) == len(adapted)
