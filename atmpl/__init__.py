@@ -35,25 +35,8 @@ template with its twelve rules, 3 the controller, 4 what people see, 5 who may d
 rule is said again where it is obeyed.
 """
 
-from typing import TYPE_CHECKING
-
+from atmpl.api import process, render
+from atmpl.template import ProcessError, Render, RenderError, RenderWarning
 from atmpl.version import __version__
-
-if TYPE_CHECKING:
-    from atmpl.template import ProcessError, Render, RenderError, RenderWarning
-    from atmpl.template.library import process, render
-else:
-
-    def __getattr__(name: str) -> object:
-        """Import the public names with the first of them: the commands start behind this page, and may not all do."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from atmpl import template  # noqa: PLC0415
-        from atmpl.template import library  # noqa: PLC0415
-
-        found = getattr(library if name in ("process", "render") else template, name)
-        globals()[name] = found  # so that it is asked for once
-        return found
-
 
 __all__ = ["ProcessError", "Render", "RenderError", "RenderWarning", "__version__", "process", "render"]

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import atmpl
-from tests.shared import SHARED, needs_shared
+from tests.shared_data import SHARED, needs_shared
 
 SECTIONS = {
     1: "The request",

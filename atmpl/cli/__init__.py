@@ -50,14 +50,14 @@ class Entry(NamedTuple):
     name: str
     help: str
     module: str
-    trouble: int = 1  # exit status of a CommandError; 1 means something else to diff
+    consecutive_failures: int = 1  # exit status of a CommandError; 1 means something else to diff
 
 
 COMMANDS = (
     Entry("render", "turn virtual machines into templates; needs no cluster", "atmpl.cli.render"),
     Entry("process", "turn a template into its objects; needs no cluster", "atmpl.cli.process"),
     Entry("create", "ask a cluster for a template of one of its virtual machines", "atmpl.cli.create"),
-    Entry("diff", "show what has changed between a template and its machine", "atmpl.cli.diff", trouble=2),
+    Entry("diff", "show what has changed between a template and its machine", "atmpl.cli.diff", consecutive_failures=2),
     Entry("controller", "serve the template requests of a cluster", "atmpl.cli.controller"),
     Entry("completion", "print what a shell needs to complete all this with Tab", "atmpl.cli.completion"),
 )
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         terminal.error(str(error))
         entry = _entry(words)
-        return entry.trouble if entry else 1
+        return entry.consecutive_failures if entry else 1
     except BrokenPipeError:
         terminal.forget()
         return CUT_OFF

@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from atmpl.cli import choices
-from atmpl.cli.cluster import Api, explained, opened, template, vm
+from atmpl.cli import options
+from atmpl.cli.client import ClusterClient, explained, opened, template, vm
 from atmpl.cli.errors import CommandError
-from atmpl.controller.cluster import ClusterError, NotServedError
+from atmpl.controller.cluster import APINotFoundError, ClusterError
 from atmpl.template import FORMATS
-from atmpl.template.provenance import PROVENANCE
+from atmpl.template.template_metadata import PROVENANCE
 
 NO_KUBEVIRT = "the cluster has no virtual machines; have its administrator install KubeVirt"
 
@@ -31,14 +31,14 @@ async def read(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]
         return found, machine, (f"{kind}/{args.template} in {api.namespace}", f"virtualmachine/{name} in {namespace}")
 
 
-async def _template(api: Api, args: argparse.Namespace) -> dict[str, Any]:
+async def _template(api: ClusterClient, args: argparse.Namespace) -> dict[str, Any]:
     """Return the template of that name, of the format that was named or of any."""
     formats = [FORMATS[args.format]] if args.format else list(FORMATS.values())
     served = False
     for format in formats:
         try:
             found = await api.read(template(format, api.namespace, args.template))
-        except NotServedError:
+        except APINotFoundError:
             continue
         except ClusterError as error:
             doing = f"get the {format.kind} {args.template}"
@@ -59,7 +59,7 @@ def _source(found: dict[str, Any], args: argparse.Namespace, namespace: str) -> 
     said = (found["metadata"].get("annotations") or {}).get(f"{PROVENANCE}source")
     try:
         where, _, name = str(said).partition("/")
-        return args.vm_namespace or choices.namespace(where), choices.name(name)
+        return args.vm_namespace or options.namespace(where), options.name(name)
     except argparse.ArgumentTypeError:
         raise CommandError(
             f"the template {args.template} does not say what it was made of; name it with --vm"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from atmpl.cli import choices, flags
+from atmpl.cli import flags, options
 from atmpl.cli.durations import seconds
 from atmpl.cli.errors import UsageError
 
@@ -57,18 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument(
         "--vm",
-        type=choices.vm,
+        type=options.vm,
         required=True,
         metavar="NAME",
         help="the virtual machine; it may come into being later",
     )
     parser.add_argument(
         "--vm-namespace",
-        type=choices.namespace,
+        type=options.namespace,
         metavar="NAMESPACE",
         help="its namespace (default: the one that the template goes to)",
     )
-    choices.add_choices(parser)
+    options.add_choices(parser)
     parser.add_argument(
         "--refresh",
         choices=("Once", "OnChange"),
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ttl is not None and args.refresh == "OnChange":
         raise UsageError("--ttl goes with --refresh Once: a request that keeps its template in step is never finished")
     if args.name is None:
-        args.name = choices.checked(f"{args.vm}-template", "--name")
+        args.name = options.checked(f"{args.vm}-template", "--name")
     from atmpl.cli.creation import Creation  # noqa: PLC0415 - help and completion must not pay for a cluster's side
 
     return Creation(args).run()

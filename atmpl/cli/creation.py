@@ -7,16 +7,16 @@ from contextlib import aclosing
 from typing import Any
 
 from atmpl.cli import flags, terminal
-from atmpl.cli.choices import in_options
-from atmpl.cli.cluster import Api, explained, opened, requests, template
+from atmpl.cli.client import ClusterClient, explained, opened, requests, template
 from atmpl.cli.errors import CommandError
-from atmpl.cli.follow import State, follow, state
-from atmpl.cli.outputs import Output
+from atmpl.cli.options import in_options
+from atmpl.cli.output import Output
 from atmpl.cli.reasons import Advice, advice
 from atmpl.cli.spinner import Spinner
-from atmpl.controller.cluster import ClusterError, InvalidError, TakenError
+from atmpl.cli.wait import State, follow, state
+from atmpl.controller.cluster import AlreadyExistsError, ClusterError, InvalidError
 from atmpl.controller.request import OPTIONS
-from atmpl.template import FORMATS, Options
+from atmpl.template import FORMATS, RenderOptions
 
 REFUSED, NOT_IN_TIME = 1, 3  # exit statuses; `atmpl create --help` has them all
 GROUP = "ssp.kubevirt.io"
@@ -35,7 +35,7 @@ def request(args: argparse.Namespace, namespace: str | None) -> dict[str, Any]:
     if args.ttl is not None:
         spec["ttlSecondsAfterFinished"] = int(args.ttl)
     typed = {field: getattr(args, ours) for field, (ours, _) in OPTIONS.items()}
-    default = {field: getattr(Options(), ours) for field, (ours, _) in OPTIONS.items()}
+    default = {field: getattr(RenderOptions(), ours) for field, (ours, _) in OPTIONS.items()}
     if options := {field: value for field, value in typed.items() if value != default[field]}:
         spec["options"] = options
     metadata = {"name": args.name} | ({"namespace": namespace} if namespace else {})
@@ -77,7 +77,7 @@ class Creation:
             terminal.note(f"{self._named} created")
             return await self._wait(api, created)
 
-    async def _post(self, api: Api) -> dict[str, Any]:
+    async def _post(self, api: ClusterClient) -> dict[str, Any]:
         query = {
             "fieldValidation": "Strict",
             "fieldManager": "atmpl-create",
@@ -86,7 +86,7 @@ class Creation:
             query["dryRun"] = "All"
         try:
             return await api.create(requests(api.namespace), request(self._args, api.namespace), query)
-        except TakenError:
+        except AlreadyExistsError:
             raise CommandError(
                 f"there is a request {self._args.name} already: choose another --name; or see what has become of it, "
                 f"with {self._kubectl('get vmtreq {request}')}, and make room by deleting it and its template, with "
@@ -101,7 +101,7 @@ class Creation:
             doing = f"create the request {self._args.name}"
             raise explained(error, doing, unserved=INSTALL, api=api, namespace=api.namespace) from None
 
-    async def _wait(self, api: Api, created: dict[str, Any]) -> int:
+    async def _wait(self, api: ClusterClient, created: dict[str, Any]) -> int:
         last = state(created)
         try:
             async with (
@@ -129,7 +129,7 @@ class Creation:
         self._explain(last, terminal.error)
         return REFUSED
 
-    async def _ready(self, api: Api, last: State) -> int:
+    async def _ready(self, api: ClusterClient, last: State) -> int:
         """Tell of a template that is there."""
         status = last.found["status"]
         for warning in status.get("warnings") or ():
@@ -145,7 +145,7 @@ class Creation:
             self._advise(advice(last.reason))
         return 0
 
-    async def _template(self, api: Api) -> dict[str, Any]:
+    async def _template(self, api: ClusterClient) -> dict[str, Any]:
         try:
             found = await api.read(template(self._format, api.namespace, self._args.name))
         except ClusterError as error:

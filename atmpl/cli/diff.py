@@ -5,7 +5,7 @@ import sys
 from typing import Any, NamedTuple
 
 import atmpl
-from atmpl.cli import choices, drift, flags, inputs, terminal
+from atmpl.cli import drift, flags, manifests, options, terminal
 from atmpl.cli.documents import Document, documents
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.template import FORMATS
@@ -64,15 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="without a cluster: the template and the virtual machine; - is standard input",
     )
-    parser.add_argument("--template", type=choices.name, metavar="NAME", help="the template on the cluster")
+    parser.add_argument("--template", type=options.name, metavar="NAME", help="the template on the cluster")
     parser.add_argument(
         "--vm",
-        type=choices.vm,
+        type=options.vm,
         metavar="NAME",
         help="the virtual machine on the cluster (default: the one that the template says it was made of)",
     )
     parser.add_argument(
-        "--vm-namespace", type=choices.namespace, metavar="NAMESPACE", help="its namespace (default: the template's)"
+        "--vm-namespace", type=options.namespace, metavar="NAMESPACE", help="its namespace (default: the template's)"
     )
     parser.add_argument(
         "--format", choices=list(FORMATS), help="which kind of template it is (default: whichever has that name)"
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.files and len(args.files) != 2:
         files = f"two files, the template and the virtual machine, not {len(args.files)}"
         raise UsageError(f"name {files}; or a --template on the cluster")
-    if args.files == [inputs.STDIN] * 2:
+    if args.files == [manifests.STDIN] * 2:
         raise UsageError("standard input cannot be both of them; name a file for one")
     template, vm, names = _from_files(args.files) if args.files else _from_cluster(args)
     try:
@@ -127,7 +127,7 @@ def _from_files(files: list[str]) -> Pair:
 def _only(path: str) -> Document:
     found = documents(path)
     if len(found) != 1:
-        raise CommandError(f"{inputs.shown(path)}: there are {len(found)} objects in it; give one")
+        raise CommandError(f"{manifests.shown(path)}: there are {len(found)} objects in it; give one")
     [each] = found
     if not isinstance(each, Document):
         raise CommandError(f"{each.where}: {each.why}")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from atmpl.cli import inputs
+from atmpl.cli import manifests
 from atmpl.cli.yaml import NotYamlError, read
 
 _MARKER = re.compile(r"^(?:(?=---(?:\s|\Z))|\.\.\.(?=\s|\Z).*\n?)", re.MULTILINE)  # its end is where to cut
@@ -36,8 +36,8 @@ def documents(path: str) -> list[Document | Unreadable]:
 
     Lists are taken apart, and empty documents left out, as kubectl does. Raises CommandError where there is no text.
     """
-    source = inputs.shown(path)
-    found = list(_found(inputs.text(path)))
+    source = manifests.shown(path)
+    found = list(_found(manifests.text(path)))
     several = len(found) > 1
     out: list[Document | Unreadable] = []
     for number, each in enumerate(found, 1):

@@ -3,7 +3,7 @@
 import argparse
 import shlex
 
-from atmpl.cli import choices
+from atmpl.cli import options
 from atmpl.cli.errors import UsageError
 
 
@@ -11,7 +11,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which cluster, which namespace and as whom. They mean what they mean to kubectl."""
     group = parser.add_argument_group("options that are kubectl's")
     group.add_argument(
-        "-n", "--namespace", type=choices.namespace, help="namespace to work in (default: the context's)"
+        "-n", "--namespace", type=options.namespace, help="namespace to work in (default: the context's)"
     )
     group.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
     group.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")

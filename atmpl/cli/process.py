@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import atmpl
-from atmpl.cli import inputs, terminal, values
+from atmpl.cli import manifests, terminal, values
 from atmpl.cli.documents import Unreadable, documents
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.outputs import Output, add_output
+from atmpl.cli.output import Output, add_output
 from atmpl.cli.table import table
 from atmpl.template import FORMATS
 from atmpl.template.parameters import Parameter, parameters
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the objects of the template, or its parameters."""
-    if args.file == args.params_file == inputs.STDIN:
+    if args.file == args.params_file == manifests.STDIN:
         raise UsageError(
             "standard input cannot be both the template and the --params-file; name a file for one of them"
         )
@@ -109,7 +109,7 @@ def _template(path: str) -> tuple[str, dict[str, Any]]:
         if isinstance(each, Unreadable):
             raise CommandError(f"{each.where}: {each.why}")
     if len(found) > 1:
-        raise CommandError(f"{inputs.shown(path)}: there are {len(found)} objects in it; give one template")
+        raise CommandError(f"{manifests.shown(path)}: there are {len(found)} objects in it; give one template")
     where, template = found[0]
     kinds = [each.kind for each in FORMATS.values()]
     kind = template.get("kind") if isinstance(template, dict) else None
@@ -158,7 +158,7 @@ def _refused(sentences: Iterable[str], advice: str = "") -> int:
 
 def _complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> dict[str, str]:
     """Return what may follow `-p`, with its meaning: `NAME=` of each parameter; its value, where the name is typed."""
-    if parsed_args.file in (None, inputs.STDIN):
+    if parsed_args.file in (None, manifests.STDIN):
         return {}
     try:
         declared = parameters(_template(parsed_args.file)[1])

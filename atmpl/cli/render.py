@@ -5,11 +5,11 @@ import sys
 from typing import Any
 
 import atmpl
-from atmpl.cli import inputs, terminal
-from atmpl.cli.choices import add_choices, in_options
+from atmpl.cli import manifests, terminal
 from atmpl.cli.documents import Document, Unreadable, documents
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.outputs import Output, add_output
+from atmpl.cli.options import add_choices, in_options
+from atmpl.cli.output import Output, add_output
 from atmpl.template import FORMATS
 
 ALREADY = "this is a template already; `atmpl process` makes virtual machines of it"
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Render all that was named; 1 where something could not be."""
     if not args.files and sys.stdin.isatty():
         raise UsageError("name a file with a virtual machine, or - for standard input")
-    files = args.files or [inputs.STDIN]
+    files = args.files or [manifests.STDIN]
     rendering = _Rendering(args)
     for done, path in enumerate(files):
         if len(files) > 1:

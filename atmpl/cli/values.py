@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from atmpl.cli import inputs
+from atmpl.cli import manifests
 from atmpl.cli.errors import CommandError
 from atmpl.cli.nearest import nearest
 from atmpl.template.parameters import Parameter
@@ -35,9 +35,9 @@ def from_file(path: str) -> dict[str, Assigned]:
 
     A value is taken as it stands, quotes included; of one name the last line counts. Raises CommandError.
     """
-    source = inputs.shown(path)
+    source = manifests.shown(path)
     values = {}
-    for number, line in enumerate(inputs.text(path).splitlines(), 1):
+    for number, line in enumerate(manifests.text(path).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         where = f"{source}, line {number}"

@@ -3,18 +3,18 @@
 from typing import Any
 
 from atmpl.controller.cluster import Cluster, TemplateMeta
-from atmpl.controller.outcome import Moved, Outcome, Published, Rendered, Source, SourceGone, source_gone
-from atmpl.controller.ownership import is_ours, meta_of
-from atmpl.controller.patch import release_patch
-from atmpl.controller.request import Asked, Request
-from atmpl.controller.vm import UNSEEN
+from atmpl.controller.outcome import Conflict, Outcome, Published, Rendered, Source, SourceGone, source_gone
+from atmpl.controller.ownership import is_owned, meta_of
+from atmpl.controller.request import Request, RequestSpec
+from atmpl.controller.template_patch import release_patch
+from atmpl.controller.vm_digest import NO_SOURCE_DIGEST
 from atmpl.template import RenderWarning
-from atmpl.template.provenance import REFRESH, SOURCE_GENERATION, SOURCE_UID
+from atmpl.template.template_metadata import REFRESH, SOURCE_GENERATION, SOURCE_UID
 
 
 async def adopt(
     request: Request,
-    asked: Asked,
+    spec: RequestSpec,
     there: dict[str, Any],
     cluster: Cluster,
     *,
@@ -27,48 +27,48 @@ async def adopt(
     """
     meta = meta_of(there)
     published = Published(meta.uid, meta.version)
-    if REFRESH in meta.labels and not asked.keep_in_step:
-        published = await cluster.patch_template(asked.format, request.template_key(asked), release_patch(meta))
+    if REFRESH in meta.labels and not spec.refresh_on_change:
+        published = await cluster.patch_template(spec.format, request.template_key(spec), release_patch(meta))
     of = _provenance(meta)
     if source and (source.uid, source.generation) == (of.uid, of.generation):
         of = source
     return Rendered(
         source=of,
         published=published,
-        parameters=len(asked.format.parameters(there)),
-        warnings=(source_gone(asked.source),) if asked.keep_in_step else warnings,
-        digest=UNSEEN if asked.keep_in_step else "",
+        parameters=len(spec.format.parameters(there)),
+        warnings=(source_gone(spec.source),) if spec.refresh_on_change else warnings,
+        digest=NO_SOURCE_DIGEST if spec.refresh_on_change else "",
         written=False,
     )
 
 
-async def made_earlier(request: Request, asked: Asked, cluster: Cluster) -> Outcome | None:
+async def find_existing_template(request: Request, spec: RequestSpec, cluster: Cluster) -> Outcome | None:
     """Return what stands from earlier, where the VM gives nothing any more; None where no template of ours does.
 
     An earlier try may have written the template and not come to say so before the VM was deleted or spoiled.
     """
-    key = request.template_key(asked)
-    meta = await cluster.template_meta(asked.format, key)
-    if meta is None or not is_ours(meta, request):
+    key = request.template_key(spec)
+    meta = await cluster.template_meta(spec.format, key)
+    if meta is None or not is_owned(meta, request):
         return None
-    if asked.keep_in_step and request.told.digest:
-        return SourceGone(asked.source)
-    there = await cluster.template(asked.format, key)
-    if there is None or not is_ours(meta_of(there), request):
-        return Moved("template")
-    return await adopt(request, asked, there, cluster)
+    if spec.refresh_on_change and request.status.digest:
+        return SourceGone(spec.source)
+    there = await cluster.template(spec.format, key)
+    if there is None or not is_owned(meta_of(there), request):
+        return Conflict("template")
+    return await adopt(request, spec, there, cluster)
 
 
-async def release(request: Request, asked: Asked, cluster: Cluster) -> bool:
+async def release(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
     """OnChange became Once: take the label off that has the template kept in step, and nothing else.
 
     Return whether that settles the request; not so where no template of ours is there, and none is said to be.
     """
-    key = request.template_key(asked)
-    meta = await cluster.template_meta(asked.format, key)
-    ours = meta is not None and is_ours(meta, request)
+    key = request.template_key(spec)
+    meta = await cluster.template_meta(spec.format, key)
+    ours = meta is not None and is_owned(meta, request)
     if meta is not None and ours and REFRESH in meta.labels:
-        await cluster.patch_template(asked.format, key, release_patch(meta))
+        await cluster.patch_template(spec.format, key, release_patch(meta))
     return ours or request.rendered
 
 

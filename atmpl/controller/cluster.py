@@ -6,7 +6,7 @@ What a stream has shown is read at once (`vm_digest`, `template_version`); what 
 
 from typing import Any, NamedTuple, Protocol
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
 from atmpl.controller.request import Request
 from atmpl.template import Format
@@ -45,19 +45,19 @@ class ForbiddenError(ClusterError):
     """The controller may not do this."""
 
 
-class TerminatingError(ClusterError):
+class NamespaceTerminatingError(ClusterError):
     """The namespace is being deleted, or is gone: nothing can be made in it any more."""
 
 
-class NotServedError(ClusterError):
+class APINotFoundError(ClusterError):
     """The cluster does not serve this API."""
 
 
-class TakenError(ClusterError):
+class AlreadyExistsError(ClusterError):
     """An object of that name is there already."""
 
 
-class MovedError(ClusterError):
+class ConflictError(ClusterError):
     """The object is not the one that was judged: changed, deleted, or made again."""
 
 
@@ -65,20 +65,20 @@ class InvalidError(ClusterError):
     """The server refused the object itself."""
 
 
-class OversizeError(ClusterError):
+class TooLargeError(ClusterError):
     """The object is more than the server can store."""
 
 
 class Cluster(Protocol):
     """A cluster, as the controller needs it. Every awaited verb raises ClusterError, and nothing else."""
 
-    def vm_digest(self, source: Key) -> str | None:
+    def vm_digest(self, source: ObjectKey) -> str | None:
         """Return the digest (see `controller.vm`) of the VM that the stream shows; None where it shows none."""
 
-    def template_version(self, format: Format, key: Key) -> str | None:
+    def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a template kept in step, as the stream shows it; None where it shows none."""
 
-    async def vm(self, source: Key, *, fresh: bool = False) -> dict[str, Any] | None:
+    async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
         """Read the VM: as the stream showed it, or later; the newest where `fresh`.
 
         None only when a read that no cache can have answered says so.
@@ -87,13 +87,13 @@ class Cluster(Protocol):
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
         """Write a new template, `body` being its JSON."""
 
-    async def template_meta(self, format: Format, key: Key) -> TemplateMeta | None:
+    async def template_meta(self, format: Format, key: ObjectKey) -> TemplateMeta | None:
         """Read a template's metadata; None where there is no such template."""
 
-    async def template(self, format: Format, key: Key) -> dict[str, Any] | None:
+    async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
         """Read a whole template; None where there is no such template."""
 
-    async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
+    async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
         """Apply a JSON patch to a template. A `test` that fails is a MovedError."""
 
     async def is_current(self, request: Request) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.template import RenderWarning
 
 
@@ -28,7 +28,7 @@ class WarningReason(StrEnum):
     SOURCE_GONE = "SourceGone"
 
 
-def source_gone(vm: Key) -> RenderWarning:
+def source_gone(vm: ObjectKey) -> RenderWarning:
     """Return the warning that a VM is deleted and its template, kept in step until then, is not."""
     message = (
         f"VM {vm} is deleted; the template stays as it was last rendered. "
@@ -71,16 +71,16 @@ class Rendered:
 class SourceGone:
     """OnChange, and the VM was deleted: the template stays as it is."""
 
-    vm: Key
+    vm: ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
+class Detached:
     """OnChange became Once: the template is its user's now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Blocked:
     """Nothing to do until the cluster changes; `again` is when to look without being woken, in seconds."""
 
     reason: Reason
@@ -89,7 +89,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """No retry will help: until the VM changes, or ever."""
 
     reason: Reason
@@ -106,21 +106,21 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Conflict:
     """Something that was judged has changed meanwhile: judge anew at once."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unchanged:
+class UpToDate:
     """Everything is as it should be; `again` is when the TTL ends, in seconds."""
 
     again: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class RequestGone:
     """The request is deleted or on its way out, or its namespace is: left alone; `again` is when to look, in seconds.
 
     A namespace may be long about its end, and an API server that has just started may take a new one for an old one.
@@ -129,23 +129,23 @@ class Gone:
     again: float | None = None
 
 
-Outcome = Rendered | SourceGone | Released | Waiting | Refused | Retry | Moved | Unchanged | Gone
+Outcome = Rendered | SourceGone | Detached | Blocked | Rejected | Retry | Conflict | UpToDate | RequestGone
 
 
-SPARED = 3  # times in a row that a server may ask to be left alone before anything is written about it
+QUIET_RETRIES = 3  # times in a row that a server may ask to be left alone before anything is written about it
 
 
-def is_spared(outcome: Outcome, failures: int) -> bool:
+def should_suppress_status(outcome: Outcome, failures: int) -> bool:
     """Whether nothing is written of an outcome yet: the server asked to be left alone, which is no news for long.
 
     A status and an event more for each request is what keeps an overloaded server so. `failures`: of this request,
     in a row, before this outcome.
     """
-    return isinstance(outcome, Retry) and outcome.after is not None and failures < SPARED
+    return isinstance(outcome, Retry) and outcome.after is not None and failures < QUIET_RETRIES
 
 
 def label(outcome: Outcome) -> str:
     """Return the outcome's word in logs and metrics: its reason where it has one."""
-    if isinstance(outcome, Waiting | Refused | Retry):
+    if isinstance(outcome, Blocked | Rejected | Retry):
         return str(outcome.reason)
     return type(outcome).__name__

@@ -3,38 +3,38 @@
 from enum import Enum, auto
 from typing import Any
 
-from atmpl.controller.cluster import Cluster, NotServedError, TemplateMeta, UnavailableError
+from atmpl.controller.cluster import APINotFoundError, Cluster, TemplateMeta, UnavailableError
 from atmpl.controller.request import Request
-from atmpl.template.provenance import REQUEST, REQUEST_UID
+from atmpl.template.template_metadata import REQUEST, REQUEST_UID
 
 
-class Whose(Enum):
+class Ownership(Enum):
     """To whom a template of the wanted name belongs."""
 
-    OURS = auto()
-    STRAY = auto()  # names this request, and no living one has its uid: left by a race
-    EARLIER = auto()  # made for a request of the same name that is no more
-    FOREIGN = auto()
+    OWNED = auto()
+    ORPHANED = auto()  # names this request, and no living one has its uid: left by a race
+    PREVIOUS_REQUEST = auto()  # made for a request of the same name that is no more
+    UNOWNED = auto()
 
 
-def is_ours(meta: TemplateMeta, request: Request) -> bool:
+def is_owned(meta: TemplateMeta, request: Request) -> bool:
     """Whether a template bears the request's uid."""
     return meta.labels.get(REQUEST_UID) == request.uid
 
 
-async def whose(meta: TemplateMeta, request: Request, cluster: Cluster) -> Whose:
+async def classify_ownership(meta: TemplateMeta, request: Request, cluster: Cluster) -> Ownership:
     """Judge a template by its labels, its provenance and its age.
 
     A stale replica sees a template of the request's successor just as it would see a stray: so the cluster is asked
     whether this request is still there before anything of that kind is taken over.
     """
-    if is_ours(meta, request):
-        return Whose.OURS
+    if is_owned(meta, request):
+        return Ownership.OWNED
     if REQUEST_UID not in meta.labels or meta.annotations.get(REQUEST) != str(request.key):
-        return Whose.FOREIGN
+        return Ownership.UNOWNED
     if meta.created < request.created:
-        return Whose.EARLIER
-    return Whose.STRAY if await is_current(request, cluster) else Whose.FOREIGN
+        return Ownership.PREVIOUS_REQUEST
+    return Ownership.ORPHANED if await is_current(request, cluster) else Ownership.UNOWNED
 
 
 async def is_current(request: Request, cluster: Cluster) -> bool:
@@ -44,7 +44,7 @@ async def is_current(request: Request, cluster: Cluster) -> bool:
     """
     try:
         return await cluster.is_current(request)
-    except NotServedError as error:  # which tells nothing of the template's format
+    except APINotFoundError as error:  # which tells nothing of the template's format
         raise UnavailableError(f"requests are not served: {error}") from None
 
 

@@ -11,18 +11,18 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Reason
-from atmpl.controller.told import Told, told_by
-from atmpl.template import FORMATS, Format, Options
+from atmpl.controller.request_status import RequestStatus, parse_status
+from atmpl.template import FORMATS, Format, RenderOptions
 
 TARGETS: dict[str, Format] = {format.target: format for format in FORMATS.values()}
 API_VERSIONS: dict[str, Format] = {format.api_version: format for format in FORMATS.values()}
 
 OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {  # field of spec.options: our word for it, and what it may say
-    "identity": ("identity", get_args(Options.__annotations__["identity"])),
-    "dataVolumes": ("data_volumes", get_args(Options.__annotations__["data_volumes"])),
-    "secrets": ("secrets", get_args(Options.__annotations__["secrets"])),
+    "identity": ("identity", get_args(RenderOptions.__annotations__["identity"])),
+    "dataVolumes": ("data_volumes", get_args(RenderOptions.__annotations__["data_volumes"])),
+    "secrets": ("secrets", get_args(RenderOptions.__annotations__["secrets"])),
 }
 CANONICAL = {"source", "target"}
 FLAT = {"vmName", "templateName", "format"}
@@ -34,14 +34,14 @@ NAMESPACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 MOST_SECONDS = 2**31 - 1  # of a TTL, as the CRD has it
 
 
-class Asked(NamedTuple):
+class RequestSpec(NamedTuple):
     """A request's spec, in its canonical form."""
 
-    source: Key
+    source: ObjectKey
     format: Format
     template: str  # the template's name; it stands in the request's namespace
-    options: Options
-    keep_in_step: bool  # refreshPolicy: OnChange
+    options: RenderOptions
+    refresh_on_change: bool  # refreshPolicy: OnChange
     ttl: int | None  # seconds from success to the request's deletion; None keeps it
 
 
@@ -53,42 +53,42 @@ class UnsupportedError(ValueError):
 class Request:
     """A request as a stream showed it: what is asked, and what its status says so far."""
 
-    key: Key
+    key: ObjectKey
     uid: str
     version: str  # resourceVersion
     generation: int
     created: str  # RFC 3339, seconds
     deleting: bool
-    asked: Asked | None  # None where `unsupported` says why
+    spec: RequestSpec | None  # None where `unsupported` says why
     unsupported: str
-    status: bytes  # the status as JSON, kept encoded: most requests are finished and never looked at again
-    told: Told
+    raw_status: bytes  # the status as JSON, kept encoded: most requests are finished and never looked at again
+    status: RequestStatus
 
     @property
     def rendered(self) -> bool:
         """Whether the status says that the template is published."""
-        return self.told.ready and self.told.reason == Reason.RENDERED
+        return self.status.ready and self.status.reason == Reason.RENDERED
 
     @property
     def done(self) -> bool:
         """Whether the template is its user's: published under Once, or about to be let go. Nothing takes that back."""
-        return self.rendered and self.asked is not None and not self.asked.keep_in_step
+        return self.rendered and self.spec is not None and not self.spec.refresh_on_change
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do but to wait for the TTL."""
-        return self.done and not self.told.digest
+        return self.done and not self.status.digest
 
     @property
-    def needs_access(self) -> bool:
+    def needs_authorization(self) -> bool:
         """Whether its author's right to read the source is yet to be judged: the source is in another namespace."""
-        if self.asked is None or self.deleting or self.done:
+        if self.spec is None or self.deleting or self.done:
             return False
-        return self.asked.source.namespace != self.key.namespace and not self.told.authorized
+        return self.spec.source.namespace != self.key.namespace and not self.status.authorized
 
-    def template_key(self, asked: Asked) -> Key:
+    def template_key(self, spec: RequestSpec) -> ObjectKey:
         """Return where the template goes: the request's namespace."""
-        return Key(self.key.namespace, asked.template)
+        return ObjectKey(self.key.namespace, spec.template)
 
 
 class _Metadata(msgspec.Struct):
@@ -121,13 +121,13 @@ def read(data: bytes | msgspec.Raw) -> Request:
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from None
     meta = found.metadata
-    key = Key(meta.namespace, meta.name)
-    asked, unsupported = None, ""
+    key = ObjectKey(meta.namespace, meta.name)
+    spec, unsupported = None, ""
     try:
-        asked = canonical(found.spec, key)
+        spec = canonical(found.spec, key)
     except UnsupportedError as error:
         unsupported = str(error)
-    status = bytes(found.status)
+    raw_status = bytes(found.status)
     return Request(
         key=key,
         uid=meta.uid,
@@ -135,14 +135,14 @@ def read(data: bytes | msgspec.Raw) -> Request:
         generation=meta.generation,
         created=meta.creationTimestamp,
         deleting=meta.deletionTimestamp is not None,
-        asked=asked,
+        spec=spec,
         unsupported=unsupported,
-        status=status,
-        told=told_by(status),
+        raw_status=raw_status,
+        status=parse_status(raw_status),
     )
 
 
-def canonical(spec: Any, key: Key) -> Asked:
+def canonical(spec: Any, key: ObjectKey) -> RequestSpec:
     """Return what `spec` asks for, whichever of its two forms it is written in. Raises UnsupportedError."""
     said = _object(spec, "spec", SPEC)
     if not said.keys() & CANONICAL:
@@ -159,17 +159,17 @@ def canonical(spec: Any, key: Key) -> Asked:
         raise UnsupportedError(
             f"spec.ttlSecondsAfterFinished is {ttl!r:.80}: write a whole number of seconds, 0 or more"
         )
-    return Asked(
+    return RequestSpec(
         source=source,
         format=format,
         template=template,
         options=_options(said.get("options", {})),
-        keep_in_step=policy == "OnChange",
+        refresh_on_change=policy == "OnChange",
         ttl=None if policy == "OnChange" else ttl,
     )
 
 
-def _from_source_and_target(spec: dict[str, Any], key: Key) -> tuple[Key, Format, str]:
+def _from_source_and_target(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
     if not spec.keys() >= CANONICAL:
         raise UnsupportedError("spec.source and spec.target go together: write both")
     source = _object(spec["source"], "spec.source", {"vmName", "vmNamespace"})
@@ -179,20 +179,20 @@ def _from_source_and_target(spec: dict[str, Any], key: Key) -> tuple[Key, Format
         raise UnsupportedError(f"spec.target holds {held}: write exactly one of {', '.join(sorted(TARGETS))}")
     [(field, named)] = target.items()
     where = f"spec.target.{field}"
-    vm = Key(
+    vm = ObjectKey(
         _name(source, "vmNamespace", "spec.source", key.namespace, NAMESPACE),
         _name(source, "vmName", "spec.source", None),
     )
     return vm, TARGETS[field], _name(_object(named, where, {"name"}), "name", where, key.name)
 
 
-def _from_flat_form(spec: dict[str, Any], key: Key) -> tuple[Key, Format, str]:
+def _from_flat_form(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
     word = spec.get("format", "template.openshift.io/v1")
     format = API_VERSIONS.get(word) if isinstance(word, str) else None
     if format is None:
         raise UnsupportedError(f"spec.format is {word!r:.80}: write one of {', '.join(sorted(API_VERSIONS))}")
     return (
-        Key(key.namespace, _name(spec, "vmName", "spec", None)),
+        ObjectKey(key.namespace, _name(spec, "vmName", "spec", None)),
         format,
         _name(spec, "templateName", "spec", key.name),
     )
@@ -221,11 +221,11 @@ def _name(holder: dict[str, Any], field: str, path: str, default: str | None, le
     return value
 
 
-def _options(options: Any) -> Options:
+def _options(options: Any) -> RenderOptions:
     chosen: dict[str, Any] = {}
     for field, value in _object(options, "spec.options", OPTIONS.keys()).items():
         ours, words = OPTIONS[field]
         if value not in words:
             raise UnsupportedError(f"spec.options.{field} is {value!r:.80}: write {' or '.join(words)}")
         chosen[ours] = value
-    return Options(**chosen)
+    return RenderOptions(**chosen)

@@ -9,21 +9,21 @@ from typing import Any, NamedTuple, assert_never
 import orjson
 
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Outcome,
     Reason,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     SourceGone,
-    Unchanged,
-    Waiting,
+    UpToDate,
     WarningReason,
     source_gone,
 )
-from atmpl.controller.request import Asked, Request
+from atmpl.controller.request import Request, RequestSpec
 from atmpl.template import RenderWarning
 
 MESSAGE_LIMIT = 1024  # characters of a message or a path; longer ones end in an ellipsis. The CRD's limit
@@ -45,20 +45,20 @@ def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized
         case SourceGone():
             new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], *_warnings((source_gone(outcome.vm),))]}
             said = _Ready(Reason.RENDERED, _made(request, new))
-        case Released():
+        case Detached():
             new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
             said = _Ready(Reason.RENDERED, _made(request, new), finished="rendered" in old)
-        case Waiting() | Refused() | Retry() if request.done:
+        case Blocked() | Rejected() | Retry() if request.done:
             return None  # the template is its user's: that a deletion or a release failed does not take it back
-        case Waiting() | Refused():
+        case Blocked() | Rejected():
             new = _without_source_gone(old)
-            said = _Ready(outcome.reason, outcome.message, stalled=isinstance(outcome, Refused))
+            said = _Ready(outcome.reason, outcome.message, stalled=isinstance(outcome, Rejected))
         case Retry():
             new = dict(old)
             said = _Ready(outcome.reason, outcome.message)
-        case Unchanged():
+        case UpToDate():
             return _of_this_generation(request, old)
-        case Moved() | Gone():
+        case Conflict() | RequestGone():
             return None
         case _:
             assert_never(outcome)
@@ -69,7 +69,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized
 
 def _old(request: Request) -> Status:
     try:
-        old = orjson.loads(request.status)
+        old = orjson.loads(request.raw_status)
     except orjson.JSONDecodeError:
         return {}
     return old if isinstance(old, dict) else {}
@@ -77,7 +77,7 @@ def _old(request: Request) -> Status:
 
 def _of_this_generation(request: Request, old: Status) -> Status | None:
     """Return the old status as one that speaks of the newest generation: `kubectl wait` looks at the condition's."""
-    if request.asked is None or not old or request.told.generation == request.generation:
+    if request.spec is None or not old or request.status.generation == request.generation:
         return None
     conditions = [
         condition if condition.get("type") == "Authorized" else condition | {"observedGeneration": request.generation}
@@ -87,7 +87,7 @@ def _of_this_generation(request: Request, old: Status) -> Status | None:
 
 
 def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -> Status:
-    asked = _asked(request)
+    spec = _asked(request)
     new = old | {
         "source": {
             "uid": outcome.source.uid,
@@ -95,9 +95,9 @@ def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -
             "resourceVersion": outcome.source.version,
         },
         "templateRef": {
-            "apiVersion": asked.format.api_version,
-            "kind": asked.format.kind,
-            "name": asked.template,
+            "apiVersion": spec.format.api_version,
+            "kind": spec.format.kind,
+            "name": spec.template,
             "uid": outcome.published.uid,
         },
         "parameters": outcome.parameters,
@@ -139,17 +139,17 @@ def _objects(value: Any) -> list[Status]:
 
 
 def _made(request: Request, new: Status) -> str:
-    asked = _asked(request)
+    spec = _asked(request)
     kept = ""
-    if asked.keep_in_step:
+    if spec.refresh_on_change:
         gone = len(_others(new)) < len(_objects(new.get("warnings")))
         kept = ", which is deleted (SourceGone): it stays as it is" if gone else ", and kept in step with it"
-    return f"{asked.format.kind} {request.template_key(asked)} is made from VM {asked.source}{kept}"
+    return f"{spec.format.kind} {request.template_key(spec)} is made from VM {spec.source}{kept}"
 
 
-def _asked(request: Request) -> Asked:
-    assert request.asked is not None, "only a request that asks for something can be rendered"
-    return request.asked
+def _asked(request: Request) -> RequestSpec:
+    assert request.spec is not None, "only a request that asks for something can be rendered"
+    return request.spec
 
 
 class _Ready(NamedTuple):

@@ -5,17 +5,17 @@ from typing import Any
 
 import orjson
 
-from atmpl.controller.cluster import MovedError, NotServedError, PolicyObjects, TemplateMeta, UnavailableError
-from atmpl.controller.key import Key
+from atmpl.controller.admission_policy import NAME as POLICY
+from atmpl.controller.cluster import APINotFoundError, ConflictError, PolicyObjects, TemplateMeta, UnavailableError
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
-from atmpl.controller.policy import NAME as POLICY
 from atmpl.controller.request import Request
-from atmpl.kube.answer import Answer, error_of
-from atmpl.kube.connection import METADATA, Connection
-from atmpl.kube.paths import REQUESTS, VMS, templates
-from atmpl.kube.requests import Requests
-from atmpl.kube.templates import Templates
-from atmpl.kube.vms import Vms
+from atmpl.kube.client import METADATA, KubeClient
+from atmpl.kube.resources import REQUESTS, VMS, templates
+from atmpl.kube.response import Response, error_from
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stores.templates import TemplateStore
+from atmpl.kube.stores.vms import VMStore
 from atmpl.template import Format
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -31,22 +31,24 @@ READ_METADATA = {"Accept": METADATA}
 class KubeCluster:
     """A Cluster over HTTP."""
 
-    def __init__(self, connection: Connection, requests: Requests, vms: Vms, kept: dict[str, Templates]) -> None:
+    def __init__(
+        self, connection: KubeClient, requests: RequestStore, vms: VMStore, kept: dict[str, TemplateStore]
+    ) -> None:
         self._connection = connection
         self._requests = requests
         self._vms = vms
         self._kept = kept  # by the format's name
 
-    def vm_digest(self, source: Key) -> str | None:
+    def vm_digest(self, source: ObjectKey) -> str | None:
         """Return the digest of the VM that the stream shows."""
         seen = self._vms.get(source)
         return seen.digest if seen else None
 
-    def template_version(self, format: Format, key: Key) -> str | None:
+    def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a template kept in step."""
         return self._kept[format.name].version(key)
 
-    async def vm(self, source: Key, *, fresh: bool = False) -> dict[str, Any] | None:
+    async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
         """Read a VM: from the server's watch cache, at the version that its event named; else from its store."""
         path = VMS.of(source)
         seen = self._vms.get(source)
@@ -62,7 +64,7 @@ class KubeCluster:
         path = templates(format).within(namespace)
         return _published(await self._connection.call("POST", path, body=body, headers=WRITE), body)
 
-    async def template_meta(self, format: Format, key: Key) -> TemplateMeta | None:
+    async def template_meta(self, format: Format, key: ObjectKey) -> TemplateMeta | None:
         """Read a template's metadata."""
         found = _found(await self._connection.call("GET", templates(format).of(key), headers=READ_METADATA))
         if found is None:
@@ -76,11 +78,11 @@ class KubeCluster:
             annotations=meta.get("annotations") or {},
         )
 
-    async def template(self, format: Format, key: Key) -> dict[str, Any] | None:
+    async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
         """Read a whole template."""
         return _found(await self._connection.call("GET", templates(format).of(key), headers=READ))
 
-    async def patch_template(self, format: Format, key: Key, patch: list[dict[str, Any]]) -> Published:
+    async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
         """Patch a template."""
         body = orjson.dumps(patch)
         return _published(
@@ -102,7 +104,7 @@ class KubeCluster:
         answers = await asyncio.gather(*calls, return_exceptions=True)  # neither is left behind where the other fails
         try:
             policy, binding = (_found(_raised(answer)) for answer in answers)
-        except NotServedError:
+        except APINotFoundError:
             if not await self._knows_no_policies():
                 raise
             return PolicyObjects(None, None)
@@ -141,15 +143,15 @@ class KubeCluster:
         }
         answer = await self._connection.call("DELETE", REQUESTS.of(request.key), body=orjson.dumps(body), headers=WRITE)
         if not answer.ok:
-            raise error_of(answer)
+            raise error_from(answer)
         answer.json()  # a page that a proxy answered with is no deletion
 
 
-def _found(answer: Answer) -> dict[str, Any] | None:
+def _found(answer: Response) -> dict[str, Any] | None:
     """Return the object that was read, with the metadata every object has; None where there is none."""
     if not answer.ok:
-        error = error_of(answer)
-        if answer.status == 404 and isinstance(error, MovedError):
+        error = error_from(answer)
+        if answer.status == 404 and isinstance(error, ConflictError):
             return None
         raise error
     found = answer.json()
@@ -157,15 +159,15 @@ def _found(answer: Answer) -> dict[str, Any] | None:
     return found
 
 
-def _raised(answer: Answer | BaseException) -> Answer:
+def _raised(answer: Response | BaseException) -> Response:
     if isinstance(answer, BaseException):
         raise answer
     return answer
 
 
-def _published(answer: Answer, sent: bytes = b"") -> Published:
+def _published(answer: Response, sent: bytes = b"") -> Published:
     if not answer.ok:
-        raise error_of(answer, sent)
+        raise error_from(answer, sent)
     metadata = _metadata(answer.json(), "uid", "resourceVersion")
     return Published(metadata["uid"], metadata["resourceVersion"])
 

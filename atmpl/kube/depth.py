@@ -7,12 +7,12 @@ decoders here give up near 1,000. Nothing that is looked at stands anywhere near
 import re
 from typing import Final
 
-DEEPEST: Final = 500  # levels that stay: more than any template may have, so that a VM which is too deep still is
+MAX_DEPTH: Final = 500  # levels that stay: more than any template may have, so that a VM which is too deep still is
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-def shallow(text: bytes) -> bytes:
+def prune_deep_json(text: bytes) -> bytes:
     """Return a JSON text with `null` for each object and list that stands inside DEEPEST others. Linear, and slow."""
     kept: list[bytes] = []
     level = start = 0
@@ -20,12 +20,12 @@ def shallow(text: bytes) -> bytes:
         match text[token.start()]:
             case 0x5B | 0x7B:  # [ {
                 level += 1
-                if level == DEEPEST + 1:
+                if level == MAX_DEPTH + 1:
                     kept += (text[start : token.start()], b"null")
             case 0x5D | 0x7D:  # ] }
                 level -= 1
-                if level == DEEPEST:
+                if level == MAX_DEPTH:
                     start = token.end()
-    if level <= DEEPEST:  # else it is no JSON: left for the decoder to say
+    if level <= MAX_DEPTH:  # else it is no JSON: left for the decoder to say
         kept.append(text[start:])
     return b"".join(kept)

@@ -5,26 +5,26 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 
 
-class Seen(NamedTuple):
+class ObjectVersion(NamedTuple):
     """Of what object an event told, and of what version."""
 
-    key: Key
+    key: ObjectKey
     version: str  # resourceVersion
 
 
-class Sink(Protocol):
+class Store(Protocol):
     """Where a stream's objects go. Called from the event loop, never concurrently; must not block."""
 
-    def put(self, data: msgspec.Raw) -> Seen:
+    def put(self, data: msgspec.Raw) -> ObjectVersion:
         """Take the object's newest state. Raises msgspec.DecodeError where it is none."""
 
-    def drop(self, data: msgspec.Raw) -> Seen:
+    def drop(self, data: msgspec.Raw) -> ObjectVersion:
         """Forget an object: it was deleted; `data` is its last state. Raises msgspec.DecodeError where it is none."""
 
-    def keep_only(self, keys: set[Key]) -> None:
+    def retain_only(self, keys: set[ObjectKey]) -> None:
         """Forget every object that a complete list did not name."""
 
     def served(self, yes: bool) -> None:
@@ -32,7 +32,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class WatchTarget:
     """What is watched."""
 
     path: str  # /apis/kubevirt.io/v1/virtualmachines
@@ -45,7 +45,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class NeedsList:
     """Nothing is known: list. `paged` where the last try to have the list streamed came to nothing."""
 
     paged: bool = False
@@ -59,7 +59,7 @@ class Synced:
     doubted: bool = False
 
 
-State = Lost | Synced
+State = NeedsList | Synced
 
 
 class StreamError(Exception):

@@ -24,7 +24,7 @@ _SILENT = ("kubernetes_asyncio",)  # logs tokens that it renews, and what plugin
 
 def set_up(format: Literal["json", "text"], level: str, stream: TextIO = sys.stderr) -> None:
     """Send everything that is logged to `stream`, a line a record."""
-    handler = Gathered(stream)
+    handler = BufferedHandler(stream)
     handler.setFormatter(JsonLines() if format == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _SILENT:
@@ -48,7 +48,7 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
-class Gathered(logging.StreamHandler[TextIO]):
+class BufferedHandler(logging.StreamHandler[TextIO]):
     """Writes the lines of level info that come within a moment together: to write one costs more than to make it.
 
     Any other line is written at once, after all that came before it, and so is one from where no event loop runs.

@@ -7,27 +7,27 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.client import KubeClient
 from atmpl.kube.cluster import KubeCluster
-from atmpl.kube.connection import Connection
-from atmpl.kube.events import Events
-from atmpl.kube.lease import Lease
-from atmpl.kube.listing import Listing
-from atmpl.kube.paths import REQUESTS, VMS, templates
-from atmpl.kube.queue import WorkQueue
-from atmpl.kube.requests import Requests
-from atmpl.kube.stream import Stream
-from atmpl.kube.templates import Templates
-from atmpl.kube.vms import Vms
-from atmpl.kube.watch import Watch
+from atmpl.kube.event_recorder import EventRecorder
+from atmpl.kube.leader_election import LeaderElector
+from atmpl.kube.reflector import Reflector
+from atmpl.kube.resources import REQUESTS, VMS, templates
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stores.store import BaseStore
+from atmpl.kube.stores.templates import TemplateStore
+from atmpl.kube.stores.vms import VMStore
+from atmpl.kube.stream import WatchTarget
+from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector, StreamFigures
 from atmpl.manager.worker import Worker
 from atmpl.template import FORMATS, Format
-from atmpl.template.provenance import REFRESH
+from atmpl.template.template_metadata import REFRESH
 
 log = logging.getLogger("atmpl")
 
-DRAIN = 3.0  # seconds that work in hand has to finish after SIGTERM; a call that hangs is given up then
+SHUTDOWN_GRACE = 3.0  # seconds that work in hand has to finish after SIGTERM; a call that hangs is given up then
 
 
 class Manager:
@@ -35,27 +35,27 @@ class Manager:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: KubeClient,
         metrics: Metrics,
         *,
         workers: int,
         random: Random,
         identity: str,
-        lease: Lease | None = None,
+        lease: LeaderElector | None = None,
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.queue: WorkQueue[Key] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
-        self.requests = Requests(self.queue.add, self.queue.gone, self.queue.nudge)
-        self.vms = Vms(self._vm_changed)
+        self.queue: WorkQueue[ObjectKey] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
+        self.requests = RequestStore(self.queue.add, self.queue.gone, self.queue.add_unless_backing_off)
+        self.vms = VMStore(self._vm_changed)
         self.templates = {name: self._templates(format) for name, format in FORMATS.items()}
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
         self._workers = workers
-        self._events = Events(connection, identity)
+        self._events = EventRecorder(connection, identity)
         self._worker = Worker(self.queue, self.requests, self.cluster, metrics, self._events, utc=utc)
         self._lease = lease
         self._team: set[asyncio.Task[None]] = set()  # the workers, while we lead
         self._watches = {
-            stream.path.rpartition("/")[2]: (sink, Watch(stream, connection, sink, random=random))
+            stream.path.rpartition("/")[2]: (sink, Reflector(stream, connection, sink, random=random))
             for stream, sink in self._streams()
         }
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +83,7 @@ class Manager:
         log.info("stopping", extra={"in_hand": self.queue.busy, "left": len(self.queue)})
         self.queue.close()
         if self._team:
-            await asyncio.wait(self._team, timeout=DRAIN)
+            await asyncio.wait(self._team, timeout=SHUTDOWN_GRACE)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -128,23 +128,25 @@ class Manager:
             self._dead.append(task.get_name())
             log.critical("task died", exc_info=error, extra={"task": task.get_name()})
 
-    def _streams(self) -> Iterable[tuple[Stream, Requests | Vms | Templates]]:
-        yield Stream(REQUESTS.path), self.requests
-        yield Stream(VMS.path, metadata_only=True), self.vms
+    def _streams(self) -> Iterable[tuple[WatchTarget, RequestStore | VMStore | TemplateStore]]:
+        yield WatchTarget(REQUESTS.path), self.requests
+        yield WatchTarget(VMS.path, metadata_only=True), self.vms
         for format in FORMATS.values():
             path = templates(format).path
-            yield Stream(path, metadata_only=True, selector=f"{REFRESH}=OnChange"), self.templates[format.name]
+            yield WatchTarget(path, metadata_only=True, selector=f"{REFRESH}=OnChange"), self.templates[format.name]
 
-    def _templates(self, format: Format) -> Templates:
-        return Templates(
-            changed=lambda template: self._wake(self.requests.keeping(format, template), self.templates[format.name]),
-            appeared=lambda: self._wake(self.requests.waiting_for(format)),
+    def _templates(self, format: Format) -> TemplateStore:
+        return TemplateStore(
+            changed=lambda template: self._wake(
+                self.requests.by_template(format, template), self.templates[format.name]
+            ),
+            appeared=lambda: self._wake(self.requests.by_format(format)),
         )
 
-    def _vm_changed(self, vm: Key) -> None:
-        self._wake(self.requests.with_source(vm), self.vms)
+    def _vm_changed(self, vm: ObjectKey) -> None:
+        self._wake(self.requests.by_source(vm), self.vms)
 
-    def _wake(self, keys: Iterable[Key], by: Listing | None = None) -> None:
+    def _wake(self, keys: Iterable[ObjectKey], by: BaseStore | None = None) -> None:
         """Have requests looked at: those that a first list wakes, or a whole API that appears, after fresh ones."""
         backlog = by is None or not by.is_served
         for key in keys:
@@ -152,4 +154,4 @@ class Manager:
 
     def _figures(self) -> Iterable[StreamFigures]:
         for name, (sink, watch) in self._watches.items():
-            yield StreamFigures(name, len(sink), bool(sink.is_served), watch.lists, watch.trouble)
+            yield StreamFigures(name, len(sink), bool(sink.is_served), watch.lists, watch.consecutive_failures)

@@ -12,23 +12,23 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from atmpl.controller.access import Verdict
-from atmpl.controller.key import Key
+from atmpl.controller.authorization import PolicyCheck
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Outcome,
     Reason,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     SourceGone,
-    Unchanged,
-    Waiting,
+    UpToDate,
     label,
 )
-from atmpl.kube.queue import WorkQueue
+from atmpl.kube.workqueue import WorkQueue
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 RENDER_BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
@@ -75,7 +75,7 @@ class Metrics:
             self._results.labels(CONTROLLER, result)
         for outcome in OUTCOMES:
             self._outcomes.labels(outcome)
-        for verdict in Verdict:
+        for verdict in PolicyCheck:
             self._verdicts.labels(verdict.word)
         self.render_seconds = Histogram(
             "atmpl_render_time_seconds",
@@ -99,7 +99,7 @@ class Metrics:
         ):
             Gauge(name, text, registry=self.registry).set_function(true)
 
-    def reconciled(self, outcome: Outcome, verdict: Verdict | None, seconds: float) -> None:
+    def reconciled(self, outcome: Outcome, verdict: PolicyCheck | None, seconds: float) -> None:
         """Count a reconcile."""
         self._results.labels(CONTROLLER, _result(outcome)).inc()
         self._outcomes.labels(label(outcome)).inc()
@@ -112,11 +112,11 @@ def _result(outcome: Outcome) -> str:
     match outcome:
         case Retry():
             return "error"
-        case Moved():
+        case Conflict():
             return "requeue"
-        case Waiting(again=float()) | Unchanged(again=float()):
+        case Blocked(again=float()) | UpToDate(again=float()):
             return "requeue_after"
-        case Rendered() | SourceGone() | Released() | Waiting() | Refused() | Unchanged() | Gone():
+        case Rendered() | SourceGone() | Detached() | Blocked() | Rejected() | UpToDate() | RequestGone():
             return "success"
         case _:
             assert_never(outcome)
@@ -125,7 +125,7 @@ def _result(outcome: Outcome) -> str:
 class QueueCollector(Collector):
     """client-go's figures of a work queue."""
 
-    def __init__(self, queue: WorkQueue[Key], workers: int) -> None:
+    def __init__(self, queue: WorkQueue[ObjectKey], workers: int) -> None:
         self._queue = queue
         self._workers = workers
 

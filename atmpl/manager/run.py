@@ -14,11 +14,11 @@ from random import Random
 from selectors import BaseSelector
 from typing import Any, Literal, TypeVar
 
-from atmpl.kube.access import Access, AccessError, Credentials
-from atmpl.kube.connection import Connection
-from atmpl.kube.credentials import credentials
-from atmpl.kube.incluster import own_namespace
-from atmpl.kube.lease import Lease
+from atmpl.kube.auth.credentials import credentials
+from atmpl.kube.auth.endpoint import APIEndpoint, Credentials, CredentialsError
+from atmpl.kube.auth.in_cluster import own_namespace
+from atmpl.kube.client import KubeClient
+from atmpl.kube.leader_election import LeaderElector
 from atmpl.manager import debug, logs
 from atmpl.manager.gathering import Gathering
 from atmpl.manager.manager import Manager
@@ -29,11 +29,13 @@ T = TypeVar("T")
 
 log = logging.getLogger("atmpl")
 
-LINGER = 1.0  # seconds after all is done; a thread that waits for a name server cannot be ended, and is waited for else
+EXIT_TIMEOUT = (
+    1.0  # seconds after all is done; a thread that waits for a name server cannot be ended, and is waited for else
+)
 
 # A template is hundreds of dicts and lists that live for a moment and are in no cycle. With Python's own thresholds
 # (700, 10, 10) looking through them takes a tenth of what rendering a VM of 10 kB takes (measured).
-COLLECT = (50_000, 20, 50)
+GC_THRESHOLDS = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def run(work: Coroutine[Any, Any, T], selector: BaseSelector | None = None) -> T
 
     uvloop has its own wait in C, and no use for `selector`.
     """
-    gc.set_threshold(*COLLECT)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         import uvloop  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
     except ImportError:
@@ -79,7 +81,7 @@ async def _in_time(work: Coroutine[Any, Any, int]) -> int:
     """Await `work`, and see to it that the process ends soon after, with the status that it returns."""
     status = await work
     logs.flush()
-    end = threading.Timer(LINGER, os._exit, (status,))
+    end = threading.Timer(EXIT_TIMEOUT, os._exit, (status,))
     end.daemon = True
     end.start()
     return status
@@ -93,7 +95,7 @@ async def _serve(settings: Settings, gathering: Gathering) -> int:
     try:
         found = credentials(settings.kubeconfig, settings.context)
         access = await _access(found, stop)
-    except AccessError as error:
+    except CredentialsError as error:
         log.error("no way to a cluster", extra={"why": str(error)})  # noqa: TRY400 - the message says it all
         return 1
     if access is None:
@@ -102,14 +104,14 @@ async def _serve(settings: Settings, gathering: Gathering) -> int:
     log.info("starting", extra={"server": access.address, "workers": settings.workers})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(Connection(found))
+        connection = await stack.enter_async_context(KubeClient(found))
         identity = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         random = Random()  # noqa: S311 - jitter only
         lease = None
         if settings.leader_elect:
-            apart = await stack.enter_async_context(Connection(found))  # renewals wait for nobody's calls
+            apart = await stack.enter_async_context(KubeClient(found))  # renewals wait for nobody's calls
             where = settings.lease_namespace or own_namespace()
-            lease = Lease(apart, where, identity, random=random)
+            lease = LeaderElector(apart, where, identity, random=random)
         manager = Manager(connection, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
         gathering.in_hand = lambda: manager.queue.busy
         probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
@@ -124,7 +126,7 @@ async def _serve(settings: Settings, gathering: Gathering) -> int:
     return 0
 
 
-async def _access(found: Credentials, stop: asyncio.Event) -> Access | None:
+async def _access(found: Credentials, stop: asyncio.Event) -> APIEndpoint | None:
     """Return the access; None where we are to stop before it is known, as a plugin may take a minute.
 
     Raises AccessError.

@@ -8,28 +8,28 @@ from time import perf_counter
 from typing import assert_never
 
 from atmpl.controller.cluster import Cluster
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Outcome,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     SourceGone,
-    Unchanged,
-    Waiting,
-    is_spared,
+    UpToDate,
     label,
+    should_suppress_status,
 )
 from atmpl.controller.request import Request
 from atmpl.controller.turn import turn
-from atmpl.kube.events import Events
-from atmpl.kube.queue import Closed, WorkQueue
-from atmpl.kube.requests import Requests
+from atmpl.kube.event_recorder import EventRecorder
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.workqueue import Closed, WorkQueue
 from atmpl.manager.metrics import Metrics
-from atmpl.manager.pace import Pace
+from atmpl.manager.rate_limit import RateLimiter
 
 log = logging.getLogger("atmpl")
 
@@ -41,11 +41,11 @@ class Worker:
 
     def __init__(
         self,
-        queue: WorkQueue[Key],
-        requests: Requests,
+        queue: WorkQueue[ObjectKey],
+        requests: RequestStore,
         cluster: Cluster,
         metrics: Metrics,
-        events: Events,
+        events: EventRecorder,
         *,
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -55,7 +55,7 @@ class Worker:
         self._metrics = metrics
         self._events = events
         self._utc = utc
-        self._pace = Pace(asyncio.get_running_loop().time)
+        self._pace = RateLimiter(asyncio.get_running_loop().time)
 
     async def run(self, may_work: Callable[[], bool]) -> None:
         """Work until the queue is closed, and only while `may_work`: a process may sleep between two of its steps."""
@@ -78,19 +78,19 @@ class Worker:
             finally:
                 self._queue.done(key)
 
-    async def _turn(self, key: Key) -> None:
+    async def _turn(self, key: ObjectKey) -> None:
         """Have a request judged, unless it is gone, or to be left alone for now."""
         request = self._requests.get(key)
         if request is None:
             self._queue.drop(key)
-        elif self._requests.defers(key):
+        elif self._requests.awaits_own_write(key):
             pass  # it comes again when the stream shows our last write
         elif (left := self._pace.left(request.uid)) > 0:
             self._queue.add_after(key, left)
         else:
             await self._judge(key, request)
 
-    async def _judge(self, key: Key, request: Request) -> None:
+    async def _judge(self, key: ObjectKey, request: Request) -> None:
         began = perf_counter()
         failures = self._queue.failures(key)
         outcome, verdict = await turn(request, self._cluster, self._utc(), failures=failures)
@@ -98,27 +98,27 @@ class Worker:
         self._metrics.reconciled(outcome, verdict, took)
         self._pace.judged(request.uid, outcome)
         self._next(key, outcome)
-        if isinstance(outcome, Waiting | Refused | Retry) and not is_spared(outcome, failures):
+        if isinstance(outcome, Blocked | Rejected | Retry) and not should_suppress_status(outcome, failures):
             self._events.bad(request, outcome.reason, outcome.message)
-        elif isinstance(outcome, Rendered | SourceGone | Released):
+        elif isinstance(outcome, Rendered | SourceGone | Detached):
             self._events.good(request)
         if isinstance(outcome, Rendered) and outcome.seconds:
             self._metrics.render_seconds.observe(outcome.seconds)
-        level = logging.DEBUG if isinstance(outcome, Unchanged | Gone) else logging.INFO
+        level = logging.DEBUG if isinstance(outcome, UpToDate | RequestGone) else logging.INFO
         if log.isEnabledFor(level):
             log.log(level, label(outcome), extra=_about(request, outcome, took))
 
-    def _next(self, key: Key, outcome: Outcome) -> None:
+    def _next(self, key: ObjectKey, outcome: Outcome) -> None:
         """Say to the queue what is to become of the key."""
         match outcome:
             case Retry(after=after):
                 self._queue.retry(key, after)
-            case Moved():
+            case Conflict():
                 self._queue.moved(key)
-            case Waiting(again=float(again)) | Unchanged(again=float(again)) | Gone(again=float(again)):
+            case Blocked(again=float(again)) | UpToDate(again=float(again)) | RequestGone(again=float(again)):
                 self._queue.forget(key)
                 self._queue.add_after(key, again)
-            case Rendered() | SourceGone() | Released() | Waiting() | Refused() | Unchanged() | Gone():
+            case Rendered() | SourceGone() | Detached() | Blocked() | Rejected() | UpToDate() | RequestGone():
                 self._queue.forget(key)
             case _:
                 assert_never(outcome)
@@ -126,8 +126,8 @@ class Worker:
 
 def _about(request: Request, outcome: Outcome, took: float) -> dict[str, object]:
     about: dict[str, object] = {"request": str(request.key), "ms": round(took * 1000, 1)}
-    if request.asked:
-        about |= {"vm": str(request.asked.source), "template": str(request.template_key(request.asked))}
-    if isinstance(outcome, Waiting | Refused | Retry):
+    if request.spec:
+        about |= {"vm": str(request.spec.source), "template": str(request.template_key(request.spec))}
+    if isinstance(outcome, Blocked | Rejected | Retry):
         about["why"] = outcome.message
     return about

@@ -26,10 +26,20 @@ A format is one module in `formats` and one line in its registry: `assemble` put
 a cluster makes of one (`process` has what the processors share, `parameters`, `generators` and `gojson` their parts).
 """
 
-from atmpl.template.asked import Options, Owner
 from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats import FORMATS, Format
+from atmpl.template.options import RenderOptions, TemplateOwner
 from atmpl.template.render import Render, render
-from atmpl.template.warnings import RenderWarning
+from atmpl.template.render_warnings import RenderWarning
 
-__all__ = ["FORMATS", "Format", "Options", "Owner", "ProcessError", "Render", "RenderError", "RenderWarning", "render"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "ProcessError",
+    "Render",
+    "RenderError",
+    "RenderOptions",
+    "RenderWarning",
+    "TemplateOwner",
+    "render",
+]

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from atmpl.template.errors import RenderError
+from atmpl.template.json_path import dotted
 from atmpl.template.leaves import SUFFIXED
-from atmpl.template.paths import dotted
 from atmpl.template.references import holds_reference
 
 FIELD: Final = "dataVolumeTemplates"  # of a VM's spec

@@ -4,9 +4,9 @@ from math import isfinite
 from typing import Any, Final, TypeAlias
 
 from atmpl.template.errors import RenderError
-from atmpl.template.limits import DEEPEST, LONGEST, refusal
-from atmpl.template.literals import Literals
-from atmpl.template.paths import SPEC, Path, dotted
+from atmpl.template.json_path import SPEC, Path, dotted
+from atmpl.template.literal_parameters import Literals
+from atmpl.template.validation import LONGEST, MAX_DEPTH, refusal
 
 Leaf: TypeAlias = tuple[Path, Any, Any, str | int]
 """(path below `spec.template.spec`, the VM's value, the container in the copy, the key there)."""
@@ -15,7 +15,7 @@ NAME: Final = "name"  # a leaf with exactly this key is no parameter: names tie 
 SUFFIXED: Final = "-${SUFFIX}"
 
 _SURE: Final = frozenset((str, bool, int))  # scalars that are JSON whatever their value; floats may be none
-_DEEPEST: Final = DEEPEST - len(SPEC)
+_DEEPEST: Final = MAX_DEPTH - len(SPEC)
 
 
 def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tuple[dict[str, Any], list[Leaf]]:

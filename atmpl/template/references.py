@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from atmpl.template import gojson
+from atmpl.template import go_json
 from atmpl.template.errors import ProcessError
 
 Scalar: TypeAlias = str | bool | int | float
@@ -40,7 +40,7 @@ def form(value: Scalar) -> Form | None:
         return False, value  # type: ignore[return-value]
     if kind is bool:
         return True, "true" if value else "false"
-    if not -_EXACT <= value <= _EXACT and (kind is int or gojson.number(value) != value):  # type: ignore[operator, arg-type]
+    if not -_EXACT <= value <= _EXACT and (kind is int or go_json.number(value) != value):  # type: ignore[operator, arg-type]
         return None
     return True, repr(value)
 
@@ -68,7 +68,7 @@ def holds_reference(text: str) -> bool:
 def is_json(text: str) -> bool:
     """Return whether the processor may take `text` for JSON. In doubt yes: a JSON string of it is always right."""
     try:
-        gojson.decode(text)
+        go_json.decode(text)
     except ProcessError:  # more levels than can be told here
         return True
     except ValueError:

@@ -3,21 +3,28 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from atmpl.template import data_volumes, provenance
-from atmpl.template.asked import Options, Owner
-from atmpl.template.console import protect
+from atmpl.template import data_volumes, template_metadata
+from atmpl.template.console_escape import protect
 from atmpl.template.errors import RenderError
 from atmpl.template.formats.format import Draft, Format
+from atmpl.template.json_path import SPEC, Path, dotted
 from atmpl.template.leaves import part
-from atmpl.template.limits import refuse
-from atmpl.template.literals import Literals
-from atmpl.template.names import assign
-from atmpl.template.paths import SPEC, Path, dotted
-from atmpl.template.proof import prove
+from atmpl.template.literal_parameters import Literals
+from atmpl.template.options import RenderOptions, TemplateOwner
+from atmpl.template.parameter_names import assign
 from atmpl.template.references import form
+from atmpl.template.render_warnings import (
+    INLINE_SECRET,
+    LITERAL_NUMBER,
+    SHARED_DATA_VOLUMES,
+    RenderWarning,
+    shown,
+    warning,
+)
+from atmpl.template.round_trip import verify_round_trip
 from atmpl.template.rules import IDENTITY, REVISIONS, SECRETS, TREATED, shape
-from atmpl.template.source import Source, read
-from atmpl.template.warnings import INLINE_SECRET, LITERAL_NUMBER, SHARED_DATA_VOLUMES, RenderWarning, shown, warning
+from atmpl.template.source_vm import Source, read
+from atmpl.template.validation import refuse
 
 
 class Render(NamedTuple):
@@ -33,8 +40,8 @@ def render(
     format: Format,
     name: str,
     namespace: str | None = None,
-    options: Options = Options(),
-    owner: Owner | None = None,
+    options: RenderOptions = RenderOptions(),
+    owner: TemplateOwner | None = None,
 ) -> Render:
     """Return the proved template of `vm`; `vm` is not changed. Raises RenderError, and nothing else."""
     try:
@@ -44,16 +51,22 @@ def render(
 
 
 def _render(
-    vm: dict[str, Any], *, format: Format, name: str, namespace: str | None, options: Options, owner: Owner | None
+    vm: dict[str, Any],
+    *,
+    format: Format,
+    name: str,
+    namespace: str | None,
+    options: RenderOptions,
+    owner: TemplateOwner | None,
 ) -> Render:
     refuse(vm)
     source = read(vm)
-    writer = _Writer(source, options)
+    writer = _TemplateBuilder(source, options)
     draft = Draft(
         name=name,
         namespace=namespace,
-        labels=provenance.labels(source, owner),
-        annotations=provenance.annotations(source, name, owner),
+        labels=template_metadata.labels(source, owner),
+        annotations=template_metadata.annotations(source, name, owner),
         vm=writer.vm(),
         vm_labels=source.labels,
         parameters=writer.parameters,
@@ -63,14 +76,14 @@ def _render(
     )
     template = format.assemble(draft)
     protect(template, format.parameters(template))
-    prove(template, format, source, options, writer.withheld)
+    verify_round_trip(template, format, source, options, writer.withheld)
     return Render(template, tuple(writer.warnings))
 
 
-class _Writer:
+class _TemplateBuilder:
     """Writes the templated VM, and collects what it needs beside it."""
 
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: Source, options: RenderOptions) -> None:
         self.source = source
         self.options = options
         self.unique = data_volumes.names(source.spec) if options.data_volumes == "Unique" else frozenset[str]()

@@ -3,7 +3,7 @@
 import re
 from typing import Final, TypeAlias
 
-from atmpl.template.paths import Path
+from atmpl.template.json_path import Path
 
 Shape: TypeAlias = tuple[str | type[int], ...]
 

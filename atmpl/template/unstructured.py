@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from atmpl.template.process import PART
+from atmpl.template.substitution import PART
 
 
 def identity(item: dict[str, Any]) -> tuple[str, str]:

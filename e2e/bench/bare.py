@@ -55,16 +55,16 @@ async def _work(work: Work) -> None:
         await over.wait()
 
 
-Made = tuple[str, URL, dict[str, str], bytes | None]
+RenderedTemplate = tuple[str, URL, dict[str, str], bytes | None]
 
 
-def _made(work: Work, call: Call) -> Made:
+def _made(work: Work, call: Call) -> RenderedTemplate:
     url = URL(f"{work.server}{call.path}", encoded=True)
     return call.method, url, {"Authorization": f"Bearer {work.token}", **call.headers}, call.body
 
 
 async def _loop(
-    session: aiohttp.ClientSession, tls: ssl.SSLContext, left: Iterator[list[Made]], seconds: list[float]
+    session: aiohttp.ClientSession, tls: ssl.SSLContext, left: Iterator[list[RenderedTemplate]], seconds: list[float]
 ) -> None:
     """Take the next request as long as there are any."""
     for calls in left:

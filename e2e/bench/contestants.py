@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from atmpl.kube.connection import KEEP_ALIVE, READ_BUFFER
+from atmpl.kube.client import KEEP_ALIVE, READ_BUFFER
 from e2e.bench.errors import FailedError
 from e2e.bench.kubeconfig import access
 from e2e.bench.objects import NAMESPACE

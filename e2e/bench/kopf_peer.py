@@ -17,7 +17,7 @@ import aiohttp
 import kopf
 import orjson
 
-from atmpl.template import FORMATS, Owner, render
+from atmpl.template import FORMATS, TemplateOwner, render
 from e2e.bench.kubeconfig import Access, current
 from e2e.bench.objects import REQUESTS, TEMPLATES, VMS, Object
 
@@ -80,7 +80,7 @@ async def _serve(session: aiohttp.ClientSession, request: kopf.Body) -> None:
     metadata, source = request["metadata"], request["spec"]["source"]["vmName"]
     # kopf keeps no other objects, so there is no version to name; any that the watch cache has will do here.
     vm = await _call(session, "GET", f"{VMS}/{source}?resourceVersion=0", None, {})
-    owner = Owner(metadata["namespace"], metadata["name"], metadata["uid"], keep_in_step=False)
+    owner = TemplateOwner(metadata["namespace"], metadata["name"], metadata["uid"], refresh_on_change=False)
     format = FORMATS["openshift"]
     made = render(vm, format=format, name=metadata["name"], namespace=metadata["namespace"], owner=owner)
     template = await _call(session, "POST", TEMPLATES, made.template, {"Content-Type": "application/json"})

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from atmpl.kube.connection import Connection
-from atmpl.kube.incluster import InCluster
-from atmpl.kube.paths import VMS
-from atmpl.kube.stream import Stream
-from atmpl.kube.vms import Vms
-from atmpl.kube.watch import Watch
+from atmpl.kube.auth.in_cluster import InCluster
+from atmpl.kube.client import KubeClient
+from atmpl.kube.reflector import Reflector
+from atmpl.kube.resources import VMS
+from atmpl.kube.stores.vms import VMStore
+from atmpl.kube.stream import WatchTarget
 from atmpl.manager.run import run
 from e2e.bench.usage import usage
 
@@ -32,7 +32,7 @@ class Listed(NamedTuple):
     kept: float  # MiB that the third list added; the second one's room for the list's names stays with Python
 
 
-class _Store(Vms):
+class _Store(VMStore):
     """atmpl's store of VMs, which says when a list is complete."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class _Store(Vms):
 
 async def _main() -> Listed:
     store = _Store()
-    async with Connection(InCluster()) as connection:
+    async with KubeClient(InCluster()) as connection:
         fresh = await _list(connection, store)
         unchanged = await _list(connection, store)
         before = usage(os.getpid()).resident
@@ -55,10 +55,10 @@ async def _main() -> Listed:
     return Listed(len(store), fresh / len(store) * 1e6, unchanged / len(store) * 1e6, kept)
 
 
-async def _list(connection: Connection, store: _Store) -> float:
+async def _list(connection: KubeClient, store: _Store) -> float:
     """Read the list of all VMs; return the CPU that it took, in seconds."""
     store.listed.clear()
-    watch = Watch(Stream(VMS.path, metadata_only=True), connection, store, random=Random(0))
+    watch = Reflector(WatchTarget(VMS.path, metadata_only=True), connection, store, random=Random(0))
     began = process_time()
     task = asyncio.create_task(watch.run())
     await store.listed.wait()

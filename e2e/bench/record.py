@@ -12,15 +12,15 @@ from random import Random
 import msgspec
 import orjson
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.turn import turn
-from atmpl.kube.answer import Answer
+from atmpl.kube.client import CALL, KubeClient
 from atmpl.kube.cluster import KubeCluster
-from atmpl.kube.connection import CALL, Connection
-from atmpl.kube.queue import WorkQueue
-from atmpl.kube.requests import Requests
-from atmpl.kube.templates import Templates
-from atmpl.kube.vms import Vms
+from atmpl.kube.response import Response
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stores.templates import TemplateStore
+from atmpl.kube.stores.vms import VMStore
+from atmpl.kube.workqueue import WorkQueue
 from atmpl.template import FORMATS
 from e2e.bench.objects import Object
 from e2e.bench.work import Call
@@ -30,17 +30,17 @@ async def record(vms: Iterable[Object], requests: Iterable[Object]) -> list[list
     """Return each request's calls, in order. `vms` and `requests` are as the server stores them."""
     stored = {f"/{vm['metadata']['namespace']}/{vm['metadata']['name']}": orjson.dumps(vm) for vm in vms}
     wire = _Recorder(stored)
-    queue: WorkQueue[Key] = WorkQueue(random=Random(0))
-    known = Requests(queue.add)
-    seen = Vms(lambda _: None)
-    templates = {name: Templates(changed=lambda _: None, appeared=lambda: None) for name in FORMATS}
+    queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(0))
+    known = RequestStore(queue.add)
+    seen = VMStore(lambda _: None)
+    templates = {name: TemplateStore(changed=lambda _: None, appeared=lambda: None) for name in FORMATS}
     cluster = KubeCluster(wire, known, seen, templates)
     for body in stored.values():
         seen.put(msgspec.Raw(body))
     recorded = []
     for request in requests:
         known.put(msgspec.Raw(orjson.dumps(request)))
-        key = Key(request["metadata"]["namespace"], request["metadata"]["name"])
+        key = ObjectKey(request["metadata"]["namespace"], request["metadata"]["name"])
         found = known.get(key)
         assert found is not None
         await turn(found, cluster, datetime.now(UTC))
@@ -49,7 +49,7 @@ async def record(vms: Iterable[Object], requests: Iterable[Object]) -> list[list
     return recorded
 
 
-class _Recorder(Connection):
+class _Recorder(KubeClient):
     """A connection that writes down what it is asked to call."""
 
     def __init__(self, vms: Mapping[str, bytes]) -> None:
@@ -70,12 +70,12 @@ class _Recorder(Connection):
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: object = CALL,
-    ) -> Answer:
+    ) -> Response:
         del timeout
         whole = f"{path}?{'&'.join(f'{key}={value}' for key, value in query.items())}" if query else path
         self._recorded.append(Call(method, whole, dict(headers or {}), body))
         if method == "GET":
             namespace, name = path.split("/")[-3::2]
-            return Answer(200, self._vms[f"/{namespace}/{name}"])
+            return Response(200, self._vms[f"/{namespace}/{name}"])
         metadata = {"uid": "00000000-0000-4000-8000-000000000000", "resourceVersion": "1"}
-        return Answer(201 if method == "POST" else 200, orjson.dumps({"metadata": metadata}))
+        return Response(201 if method == "POST" else 200, orjson.dumps({"metadata": metadata}))

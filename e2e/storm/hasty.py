@@ -5,10 +5,10 @@ import sys
 from atmpl.cli import main
 from atmpl.controller import hindrance
 from atmpl.controller.outcome import Reason
-from atmpl.kube import watch
+from atmpl.kube import reflector
 
-watch.FIRST_WAIT, watch.MOST_WAIT = 0.05, 0.2
-watch.UNSERVED_WAIT = 1.0
+reflector.FIRST_WAIT, reflector.MOST_WAIT = 0.05, 0.2
+reflector.UNSERVED_WAIT = 1.0
 hindrance.LOOK_AGAIN[Reason.FORMAT_UNAVAILABLE] = 5.0
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from atmpl.controller.policy import NAME
+from atmpl.controller.admission_policy import NAME
 from e2e.controlplane import ApiError, Client
 
 CONFIG = Path(__file__).parents[2] / "config" / "policy"

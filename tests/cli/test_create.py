@@ -13,7 +13,7 @@ import yaml
 
 from e2e.controlplane import ApiError, Client, Server
 from e2e.objects import is_ready, reason
-from tests.cli.typed import Came, typed
+from tests.cli.cli_runner import Came, typed
 from tests.manager.objects import request_path, template_path, vm
 
 pytestmark = pytest.mark.usefixtures("controller")

@@ -8,12 +8,12 @@ import yaml
 from aiohttp import web
 
 from atmpl.cli import creation
-from atmpl.cli.cluster import Api
-from atmpl.cli.follow import State
+from atmpl.cli.client import ClusterClient
 from atmpl.cli.reasons import ADVICE
+from atmpl.cli.wait import State
 from atmpl.controller.outcome import Reason
-from tests.cli.typed import typed
-from tests.kube.scripted import Script, connected, status
+from tests.cli.cli_runner import typed
+from tests.kube.scripted_server import Script, connected, status
 
 CREATED = {"metadata": {"name": "web-template", "namespace": "team-a", "uid": "1", "resourceVersion": "5"}}
 
@@ -24,7 +24,7 @@ def answered(monkeypatch, *acts):
     @asynccontextmanager
     async def opened(_):
         async with connected(Script(*acts)) as connection:
-            yield Api(connection, "team-a", "https://cluster:6443")
+            yield ClusterClient(connection, "team-a", "https://cluster:6443")
 
     monkeypatch.setattr(creation, "opened", opened)
 

@@ -9,11 +9,11 @@ import yaml
 
 import atmpl
 from atmpl.cli import comparands, terminal
-from atmpl.cli.cluster import Api
+from atmpl.cli.client import ClusterClient
 from e2e.controlplane import Client, Server
+from tests.cli.cli_runner import typed
 from tests.cli.test_drift import VM, changed
-from tests.cli.typed import typed
-from tests.kube.scripted import Script, connected, status
+from tests.kube.scripted_server import Script, connected, status
 from tests.manager.objects import template_path, vm
 
 LATER = changed(VM, ("domain", "cpu", "cores"), 4)
@@ -114,7 +114,7 @@ def test_a_cluster_without_any_templates_is_no_place_where_one_is_missing(monkey
     @asynccontextmanager
     async def opened(_):
         async with connected(Script(status(404), status(404))) as connection:
-            yield Api(connection, "team-a", "https://cluster:6443")
+            yield ClusterClient(connection, "team-a", "https://cluster:6443")
 
     monkeypatch.setattr(comparands, "opened", opened)
     assert typed("diff", "--template", "web") == (

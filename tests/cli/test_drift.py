@@ -9,7 +9,7 @@ import pytest
 import atmpl
 from atmpl.cli.drift import NoMachineError, lines, texts
 from atmpl.template import FORMATS
-from tests.shared import needs_shared
+from tests.shared_data import needs_shared
 from tests.template.vms import a_vm, real_vms
 
 OPTIONS = [

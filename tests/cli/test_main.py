@@ -12,8 +12,8 @@ import atmpl
 from atmpl import __main__ as entry
 from atmpl import cli
 from atmpl.cli.errors import CommandError, UsageError
+from tests.cli.cli_runner import typed
 from tests.cli.test_render import VM
-from tests.cli.typed import typed
 
 
 @pytest.fixture

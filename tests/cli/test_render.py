@@ -7,8 +7,8 @@ import yaml
 
 import atmpl
 from atmpl.cli import terminal
-from tests.cli.typed import typed
-from tests.shared import corpus, needs_shared
+from tests.cli.cli_runner import typed
+from tests.shared_data import corpus, needs_shared
 
 VM = """\
 apiVersion: kubevirt.io/v1
@@ -215,8 +215,8 @@ def test_options_reach_the_template():
 
 
 def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
-    from atmpl.cli.choices import INSTEAD
-    from atmpl.template.warnings import MESSAGES
+    from atmpl.cli.options import INSTEAD
+    from atmpl.template.render_warnings import MESSAGES
 
     said = "".join(MESSAGES.values())
     assert [advice for advice in INSTEAD if advice not in said] == []

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.test_render import VM
 
 CLUSTER = {"aiohttp", "asyncio", "ssl", "kubernetes_asyncio", "prometheus_client", "logging"}
-OURS = {"atmpl.controller", "atmpl.kube", "atmpl.manager"}
+OWNED = {"atmpl.controller", "atmpl.kube", "atmpl.manager"}
 
 PROGRAM = """
 import sys
@@ -45,4 +45,4 @@ def test_the_clusters_side_is_not_imported(case):
     imported = set(ran.stderr.splitlines()[-1].split())
     assert "atmpl.cli" in imported  # it is the list of modules
     assert not imported & CLUSTER
-    assert not {name for name in imported if name.startswith(tuple(OURS))}
+    assert not {name for name in imported if name.startswith(tuple(OWNED))}

@@ -11,7 +11,7 @@ import pytest
 from atmpl.controller.cluster import ClusterError, ForbiddenError, InvalidError, UnavailableError
 from atmpl.controller.outcome import Reason, Retry, WarningReason
 from atmpl.controller.turn import meaning
-from atmpl.template.warnings import MESSAGES
+from atmpl.template.render_warnings import MESSAGES
 
 CONFIG = Path(__file__).parents[2] / "config"
 PAGE = (CONFIG / "README.md").read_text()

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from atmpl.controller.policy import NAME, SPEC
+from atmpl.controller.admission_policy import NAME, SPEC
 
 CREATED = "2026-11-24T05:00:20Z"  # of the request, in every case but those about it
 

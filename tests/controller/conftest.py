@@ -6,11 +6,11 @@ from random import Random
 import orjson
 import pytest
 
-from atmpl.kube.connection import Connection
-from atmpl.kube.kubeconfig import Kubeconfig
-from tests.controller.api import Api, InMemory, OnServer
-from tests.controller.kinds import Object
-from tests.controller.model import ApiServer
+from atmpl.kube.auth.kubeconfig import Kubeconfig
+from atmpl.kube.client import KubeClient
+from tests.controller.api_under_test import ClusterClient, InMemory, OnServer
+from tests.controller.fake_apiserver import ApiServer
+from tests.controller.resources import Object
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,21 +24,21 @@ def every(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.private)])
-async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
+async def api(request: pytest.FixtureRequest) -> AsyncIterator[ClusterClient]:
     if request.param == "memory":
         server = ApiServer()
         server.terminating.add("dying")
         server.missing.add("nowhere")
-        yield Api(InMemory(server), "team-a")
+        yield ClusterClient(InMemory(server), "team-a")
         return
     real = request.getfixturevalue("undisturbed")
-    async with Connection(Kubeconfig(str(real.kubeconfig))) as connection:
+    async with KubeClient(Kubeconfig(str(real.kubeconfig))) as connection:
         namespace = f"contract-{Random().getrandbits(40):x}"
         for name in (namespace, "dying"):
             headers = {"Content-Type": "application/json"}
             await connection.call("POST", "/api/v1/namespaces", body=orjson.dumps(_namespace(name)), headers=headers)
         await connection.call("DELETE", "/api/v1/namespaces/dying")
-        yield Api(OnServer(connection, namespace), namespace)
+        yield ClusterClient(OnServer(connection, namespace), namespace)
         await connection.call("DELETE", f"/api/v1/namespaces/{namespace}")
 
 

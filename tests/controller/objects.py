@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from atmpl.controller.key import Key
-from tests.controller.kinds import NATIVE, REQUESTS, TEMPLATES, VMS, Object
+from atmpl.controller.objects import ObjectKey
+from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
 
 NAMESPACE = "team-a"
 
@@ -60,6 +60,6 @@ def a_template(name: str = "golden", *, namespace: str = NAMESPACE, native: bool
     }
 
 
-def key_of(obj: Object) -> Key:
+def key_of(obj: Object) -> ObjectKey:
     """Where an object is."""
-    return Key(obj["metadata"]["namespace"], obj["metadata"]["name"])
+    return ObjectKey(obj["metadata"]["namespace"], obj["metadata"]["name"])

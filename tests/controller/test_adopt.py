@@ -2,12 +2,12 @@
 
 import pytest
 
-from atmpl.controller.adopt import adopt, made_earlier, release
+from atmpl.controller.adopt import adopt, find_existing_template, release
 from atmpl.controller.outcome import Rendered, Source, SourceGone
-from tests.controller.api import seen
-from tests.controller.kinds import Object
+from tests.controller.api_under_test import seen
+from tests.controller.fixtures import IN_STEP, REFRESH, UID, Town, asked_of, published
 from tests.controller.objects import a_request, a_template
-from tests.controller.town import IN_STEP, REFRESH, UID, Town, asked_of, published
+from tests.controller.resources import Object
 
 
 @pytest.fixture
@@ -20,15 +20,15 @@ def town() -> Town:
 
 async def test_where_nothing_of_ours_stands_nothing_was_made(town: Town) -> None:
     request = town.request()
-    assert await made_earlier(request, asked_of(request), town.cluster) is None
+    assert await find_existing_template(request, asked_of(request), town.cluster) is None
     town.server.create(a_template())
-    assert await made_earlier(request, asked_of(request), town.cluster) is None
+    assert await find_existing_template(request, asked_of(request), town.cluster) is None
 
 
 async def test_once_what_was_made_earlier_is_adopted_without_its_vm(town: Town) -> None:
     request = town.request()
     before = town.stands(request)
-    found = await made_earlier(request, asked_of(request), town.cluster)
+    found = await find_existing_template(request, asked_of(request), town.cluster)
     source = Source(town.vm["metadata"]["uid"], 1, "")
     assert found == Rendered(source, published(before), 2, (), digest="", written=False)
 
@@ -36,7 +36,7 @@ async def test_once_what_was_made_earlier_is_adopted_without_its_vm(town: Town) 
 async def test_in_step_what_was_made_earlier_and_never_said_is_adopted_with_a_warning(town: Town) -> None:
     request = town.request(refreshPolicy="OnChange")
     before = town.stands(request)
-    found = await made_earlier(request, asked_of(request), town.cluster)
+    found = await find_existing_template(request, asked_of(request), town.cluster)
     assert isinstance(found, Rendered)
     assert (found.published, found.digest) == (published(before), "unseen")
     assert [warning.reason for warning in found.warnings] == ["SourceGone"]
@@ -45,7 +45,7 @@ async def test_in_step_what_was_made_earlier_and_never_said_is_adopted_with_a_wa
 async def test_in_step_what_was_said_already_stands_without_its_vm(town: Town) -> None:
     request = town.request(IN_STEP, refreshPolicy="OnChange")
     town.stands(request)
-    assert await made_earlier(request, asked_of(request), town.cluster) == SourceGone(town.api.vm)
+    assert await find_existing_template(request, asked_of(request), town.cluster) == SourceGone(town.api.vm)
 
 
 LIES: dict[str, tuple[Object, Source]] = {  # annotations of a template of ours: the source that is believed
@@ -65,7 +65,7 @@ async def test_what_a_template_says_of_its_source_is_believed_in_bounds(town: To
     request = town.request()
     annotations = {f"ssp.kubevirt.io/{key}": value for key, value in said.items()}
     town.server.create(a_template(labels={UID: request.uid}, annotations=annotations))
-    found = await made_earlier(request, asked_of(request), town.cluster)
+    found = await find_existing_template(request, asked_of(request), town.cluster)
     assert isinstance(found, Rendered)
     assert found.source == source
 

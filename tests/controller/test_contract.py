@@ -10,31 +10,31 @@ import orjson
 import pytest
 
 from atmpl.controller.cluster import (
-    NotServedError,
+    APINotFoundError,
 )
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.template import FORMATS
-from tests.controller.api import Api, Told, version
-from tests.controller.kinds import SERVED, TEMPLATES, VMS, Object, Place
-from tests.controller.model import JSON_PATCH
+from tests.controller.api_under_test import ClusterClient, RequestStatus, version
+from tests.controller.fake_apiserver import JSON_PATCH
 from tests.controller.objects import a_template, a_vm, with_memory
+from tests.controller.resources import SERVED, TEMPLATES, VMS, Object, Place
 
 FORMAT = FORMATS["openshift"]
 
 
-def body(api: Api, **more: Any) -> bytes:
+def body(api: ClusterClient, **more: Any) -> bytes:
     return orjson.dumps(a_template(namespace=api.namespace) | more)
 
 
 # Reads
 
 
-async def test_a_vm_is_read_as_it_is_stored(api: Api) -> None:
+async def test_a_vm_is_read_as_it_is_stored(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     assert await api.cluster.vm(api.vm) == made
 
 
-async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: Api) -> None:
+async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: ClusterClient) -> None:
     assert await api.cluster.vm(api.vm) is None
     made = await api.create(a_vm(namespace=api.namespace))
     api.vms.put(msgspec.Raw(orjson.dumps(made)))
@@ -42,7 +42,7 @@ async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: Api
     assert await api.cluster.vm(api.vm) is None
 
 
-async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: Api) -> None:
+async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: ClusterClient) -> None:
     first = await api.create(a_vm(namespace=api.namespace))
     api.vms.put(msgspec.Raw(orjson.dumps(first)))
     second = await api.edit(VMS, api.vm, with_memory("1Gi"))
@@ -51,7 +51,7 @@ async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: Api) -> None
     assert await api.cluster.vm(api.vm) == second
 
 
-async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: Api) -> None:
+async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     ahead = made | {"metadata": made["metadata"] | {"resourceVersion": "999999999"}}
     api.vms.put(msgspec.Raw(orjson.dumps(ahead)))
@@ -59,7 +59,7 @@ async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: Api
     assert await api.cluster.vm(api.vm, fresh=True) == made
 
 
-async def test_a_template_is_read_whole_or_its_metadata_alone(api: Api) -> None:
+async def test_a_template_is_read_whole_or_its_metadata_alone(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}, annotations={"c": "d"}))
     assert await api.cluster.template(FORMAT, api.template) == made
     meta = await api.cluster.template_meta(FORMAT, api.template)
@@ -69,12 +69,12 @@ async def test_a_template_is_read_whole_or_its_metadata_alone(api: Api) -> None:
     assert meta.annotations == {"c": "d"}
 
 
-async def test_a_template_that_is_not_there_is_none(api: Api) -> None:
+async def test_a_template_that_is_not_there_is_none(api: ClusterClient) -> None:
     assert await api.cluster.template(FORMAT, api.template) is None
     assert await api.cluster.template_meta(FORMAT, api.template) is None
 
 
-async def test_a_format_that_is_not_served_says_so(api: Api) -> None:
+async def test_a_format_that_is_not_served_says_so(api: ClusterClient) -> None:
     unserved = replace(FORMAT, api_version="template.example/v1")
     for call in (
         api.cluster.template(unserved, api.template),
@@ -82,14 +82,14 @@ async def test_a_format_that_is_not_served_says_so(api: Api) -> None:
         api.cluster.create_template(unserved, api.namespace, body(api)),
         api.cluster.patch_template(unserved, api.template, []),
     ):
-        with pytest.raises(NotServedError):
+        with pytest.raises(APINotFoundError):
             await call
 
 
 # Versions and generations
 
 
-async def test_a_generation_counts_changes_of_the_spec_alone(api: Api) -> None:
+async def test_a_generation_counts_changes_of_the_spec_alone(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     assert made["metadata"]["generation"] == 1
     labelled = await api.edit(VMS, api.vm, {"metadata": {"labels": {"a": "b"}}})
@@ -101,7 +101,7 @@ async def test_a_generation_counts_changes_of_the_spec_alone(api: Api) -> None:
     assert grown["status"] == {"printableStatus": "Running"}
 
 
-async def test_a_status_is_no_part_of_the_object_and_the_object_no_part_of_the_status(api: Api) -> None:
+async def test_a_status_is_no_part_of_the_object_and_the_object_no_part_of_the_status(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace) | {"status": {"printableStatus": "Lies"}})
     assert "status" not in made
     same = await api.edit(VMS, api.vm, {"status": {"printableStatus": "Lies"}})
@@ -112,7 +112,7 @@ async def test_a_status_is_no_part_of_the_object_and_the_object_no_part_of_the_s
     assert (other["spec"], other["status"]) == (made["spec"], {"printableStatus": "Up"})
 
 
-async def test_versions_are_numbers_that_grow_and_uids_never_come_again(api: Api) -> None:
+async def test_versions_are_numbers_that_grow_and_uids_never_come_again(api: ClusterClient) -> None:
     first = await api.create(a_vm(namespace=api.namespace))
     await api.delete(VMS, api.vm)
     second = await api.create(a_vm(namespace=api.namespace))
@@ -120,7 +120,7 @@ async def test_versions_are_numbers_that_grow_and_uids_never_come_again(api: Api
     assert first["metadata"]["uid"] != second["metadata"]["uid"]
 
 
-async def test_a_version_that_was_judged_is_demanded_by_replacing_it(api: Api) -> None:
+async def test_a_version_that_was_judged_is_demanded_by_replacing_it(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     await api.edit(VMS, api.vm, {"metadata": {"labels": {"a": "b"}}})
     patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version(made)}]
@@ -131,10 +131,10 @@ async def test_a_version_that_was_judged_is_demanded_by_replacing_it(api: Api) -
 # Streams
 
 
-async def test_a_stream_by_label_shows_what_comes_to_match_and_what_does_so_no_more(api: Api) -> None:
+async def test_a_stream_by_label_shows_what_comes_to_match_and_what_does_so_no_more(api: ClusterClient) -> None:
     labels: list[Object] = [{"kept": "yes"}, {"more": "1"}, {"kept": None}, {"kept": "again"}]
     made = await api.create(a_template(namespace=api.namespace))
-    told: list[Told] = []
+    told: list[RequestStatus] = []
     for change in labels:
         edited = await api.edit(TEMPLATES, api.template, {"metadata": {"labels": change}})
         told.append(("put", version(edited), edited["metadata"]["labels"]))
@@ -149,8 +149,8 @@ async def test_a_stream_by_label_shows_what_comes_to_match_and_what_does_so_no_m
     assert other == ("put", version(last), {"kept": "yes"})
 
 
-async def test_what_a_version_of_a_group_serves_is_listed(api: Api) -> None:
-    answer = await api.get(SERVED, Key("kubevirt.io", "v1"))
+async def test_what_a_version_of_a_group_serves_is_listed(api: ClusterClient) -> None:
+    answer = await api.get(SERVED, ObjectKey("kubevirt.io", "v1"))
     assert answer is not None
     assert answer["kind"] == "APIResourceList"
     assert "virtualmachines" in [each["name"] for each in answer["resources"]]

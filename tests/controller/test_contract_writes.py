@@ -9,16 +9,16 @@ import orjson
 import pytest
 
 from atmpl.controller.cluster import (
+    AlreadyExistsError,
+    ConflictError,
     InvalidError,
-    MovedError,
-    OversizeError,
-    TakenError,
-    TerminatingError,
+    NamespaceTerminatingError,
+    TooLargeError,
 )
 from atmpl.template import FORMATS
-from tests.controller.api import Api, seen, version
-from tests.controller.kinds import REQUESTS, TEMPLATES, Object
+from tests.controller.api_under_test import ClusterClient, seen, version
 from tests.controller.objects import a_request, a_template
+from tests.controller.resources import REQUESTS, TEMPLATES, Object
 
 FORMAT = FORMATS["openshift"]
 READY = {
@@ -30,14 +30,14 @@ READY = {
 }
 
 
-def body(api: Api, **more: Any) -> bytes:
+def body(api: ClusterClient, **more: Any) -> bytes:
     return orjson.dumps(a_template(namespace=api.namespace) | more)
 
 
 # New templates
 
 
-async def test_a_new_template_is_stored_as_it_is_posted(api: Api) -> None:
+async def test_a_new_template_is_stored_as_it_is_posted(api: ClusterClient) -> None:
     objects = [{"kind": "Any", "whole": 2.0, "null": None, "large": 1e21, "yes": True, "deep": [[{}]]}]
     published = await api.cluster.create_template(FORMAT, api.namespace, body(api, objects=objects))
     there = await api.get(TEMPLATES, api.template)
@@ -46,23 +46,23 @@ async def test_a_new_template_is_stored_as_it_is_posted(api: Api) -> None:
     assert (there["metadata"]["uid"], version(there)) == (published.uid, published.version)
 
 
-async def test_a_name_is_taken_once(api: Api) -> None:
+async def test_a_name_is_taken_once(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace))
-    with pytest.raises(TakenError):
+    with pytest.raises(AlreadyExistsError):
         await api.cluster.create_template(FORMAT, api.namespace, body(api, objects=[{"kind": "Other"}]))
     assert await api.get(TEMPLATES, api.template) == made
 
 
 @pytest.mark.parametrize("namespace", ["dying", "nowhere"])
-async def test_nothing_is_made_in_a_namespace_that_is_going_or_gone(api: Api, namespace: str) -> None:
-    with pytest.raises(TerminatingError):
+async def test_nothing_is_made_in_a_namespace_that_is_going_or_gone(api: ClusterClient, namespace: str) -> None:
+    with pytest.raises(NamespaceTerminatingError):
         await api.cluster.create_template(FORMAT, namespace, orjson.dumps(a_template(namespace=namespace)))
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")
 @pytest.mark.parametrize("size", [1_600_000, 3_200_000], ids=["for etcd", "for the API server"])
-async def test_a_template_may_be_too_large(api: Api, size: int) -> None:
-    with pytest.raises(OversizeError):
+async def test_a_template_may_be_too_large(api: ClusterClient, size: int) -> None:
+    with pytest.raises(TooLargeError):
         await api.cluster.create_template(FORMAT, api.namespace, body(api, objects=[{"kind": "x" * size}]))
     assert await api.cluster.template(FORMAT, api.template) is None
 
@@ -80,7 +80,7 @@ def guard(uid: str, version: str) -> list[Object]:
 LABEL = {"op": "add", "path": "/metadata/labels", "value": {"a~b/c": "d"}}
 
 
-async def test_a_patch_of_the_template_that_was_judged_is_applied_and_gives_its_version(api: Api) -> None:
+async def test_a_patch_of_the_template_that_was_judged_is_applied_and_gives_its_version(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace))
     patch = [*guard(made["metadata"]["uid"], version(made)), {**LABEL, "value": {"a": "b"}}]
     published = await api.cluster.patch_template(FORMAT, api.template, patch)
@@ -95,34 +95,34 @@ async def test_a_patch_of_the_template_that_was_judged_is_applied_and_gives_its_
     ("uid", "at"), [("another", None), (None, "0")], ids=["another of the same name", "an older version"]
 )
 async def test_a_patch_of_a_template_that_is_another_by_now_moves_nothing(
-    api: Api, uid: str | None, at: str | None
+    api: ClusterClient, uid: str | None, at: str | None
 ) -> None:
     made = await api.create(a_template(namespace=api.namespace))
     patch = [*guard(uid or made["metadata"]["uid"], at or version(made)), {**LABEL, "value": {"a": "b"}}]
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.patch_template(FORMAT, api.template, patch)
     assert await api.get(TEMPLATES, api.template) == made
 
 
-async def test_a_patch_of_a_template_that_is_gone_says_moved(api: Api) -> None:
-    with pytest.raises(MovedError):
+async def test_a_patch_of_a_template_that_is_gone_says_moved(api: ClusterClient) -> None:
+    with pytest.raises(ConflictError):
         await api.cluster.patch_template(FORMAT, api.template, guard("1", "1"))
 
 
-async def test_a_patch_that_removes_what_is_not_there_says_moved(api: Api) -> None:
+async def test_a_patch_that_removes_what_is_not_there_says_moved(api: ClusterClient) -> None:
     await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.patch_template(FORMAT, api.template, [{"op": "remove", "path": "/metadata/labels/c"}])
 
 
-async def test_a_patch_that_changes_nothing_leaves_the_version(api: Api) -> None:
+async def test_a_patch_that_changes_nothing_leaves_the_version(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
     same = [{"op": "add", "path": "/metadata/labels/a", "value": "b"}]
     published = await api.cluster.patch_template(FORMAT, api.template, same)
     assert published.version == version(made)
 
 
-async def test_slashes_and_tildes_of_a_key_are_escaped_in_a_patch(api: Api) -> None:
+async def test_slashes_and_tildes_of_a_key_are_escaped_in_a_patch(api: ClusterClient) -> None:
     await api.create(a_template(namespace=api.namespace, annotations={"a.b/c": "d"}))
     patch = [{"op": "replace", "path": "/metadata/annotations/a.b~1c", "value": "e"}]
     await api.cluster.patch_template(FORMAT, api.template, patch)
@@ -134,7 +134,7 @@ async def test_slashes_and_tildes_of_a_key_are_escaped_in_a_patch(api: Api) -> N
 # Status
 
 
-async def test_a_status_is_written_and_counts_no_generation(api: Api) -> None:
+async def test_a_status_is_written_and_counts_no_generation(api: ClusterClient) -> None:
     request = await api.a_request()
     status = {"observedGeneration": 1, "conditions": [READY]}
     await api.cluster.write_status(request, status)
@@ -145,7 +145,7 @@ async def test_a_status_is_written_and_counts_no_generation(api: Api) -> None:
     assert version(there) != request.version
 
 
-async def test_a_status_that_is_there_already_leaves_the_version(api: Api) -> None:
+async def test_a_status_that_is_there_already_leaves_the_version(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.write_status(request, {"conditions": [READY]})
     there = await api.get(REQUESTS, api.request)
@@ -154,7 +154,7 @@ async def test_a_status_that_is_there_already_leaves_the_version(api: Api) -> No
     assert await api.get(REQUESTS, api.request) == there
 
 
-async def test_a_status_is_replaced_whole(api: Api) -> None:
+async def test_a_status_is_replaced_whole(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.write_status(request, {"conditions": [READY], "parameters": 3})
     there = await api.get(REQUESTS, api.request)
@@ -165,21 +165,21 @@ async def test_a_status_is_replaced_whole(api: Api) -> None:
     assert now["status"] == {"conditions": [READY]}
 
 
-async def test_a_status_of_a_request_that_moved_on_is_not_written(api: Api) -> None:
+async def test_a_status_of_a_request_that_moved_on_is_not_written(api: ClusterClient) -> None:
     request = await api.a_request()
     edited = await api.edit(REQUESTS, api.request, {"spec": {"ttlSecondsAfterFinished": 5}})
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.write_status(request, {"conditions": [READY]})
     assert await api.get(REQUESTS, api.request) == edited
 
 
-async def test_a_status_of_a_request_that_is_gone_or_made_again_is_not_written(api: Api) -> None:
+async def test_a_status_of_a_request_that_is_gone_or_made_again_is_not_written(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.delete(REQUESTS, api.request)
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.write_status(request, {"conditions": [READY]})
     await api.a_request()
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.write_status(request, {"conditions": [READY]})
     there = await api.get(REQUESTS, api.request)
     assert there is not None
@@ -195,13 +195,13 @@ async def test_a_status_of_a_request_that_is_gone_or_made_again_is_not_written(a
     ],
     ids=["half a condition", "a long message", "many warnings"],
 )
-async def test_a_status_that_breaks_the_schema_is_a_bug_of_ours(api: Api, status: Object) -> None:
+async def test_a_status_that_breaks_the_schema_is_a_bug_of_ours(api: ClusterClient, status: Object) -> None:
     request = await api.a_request()
     with pytest.raises(InvalidError):
         await api.cluster.write_status(request, status)
 
 
-async def test_a_message_of_1024_characters_is_stored_whichever_they_are(api: Api) -> None:
+async def test_a_message_of_1024_characters_is_stored_whichever_they_are(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.write_status(request, {"conditions": [READY | {"message": "ж…" * 512}]})
 
@@ -209,7 +209,7 @@ async def test_a_message_of_1024_characters_is_stored_whichever_they_are(api: Ap
 # Requests
 
 
-async def test_a_request_is_current_until_it_is_deleted(api: Api) -> None:
+async def test_a_request_is_current_until_it_is_deleted(api: ClusterClient) -> None:
     request = await api.a_request()
     assert await api.cluster.is_current(request)
     await api.delete(REQUESTS, api.request)
@@ -219,7 +219,7 @@ async def test_a_request_is_current_until_it_is_deleted(api: Api) -> None:
     assert await api.cluster.is_current(again)
 
 
-async def test_a_request_that_is_on_its_way_out_is_current_no_more(api: Api) -> None:
+async def test_a_request_that_is_on_its_way_out_is_current_no_more(api: ClusterClient) -> None:
     request = await api.a_request(finalizers=["atmpl.example/wait"])
     await api.delete(REQUESTS, api.request)
     there = await api.get(REQUESTS, api.request)
@@ -230,7 +230,7 @@ async def test_a_request_that_is_on_its_way_out_is_current_no_more(api: Api) -> 
     assert await api.get(REQUESTS, api.request) is None
 
 
-async def test_a_request_that_asks_for_something_else_is_current_no_more(api: Api) -> None:
+async def test_a_request_that_asks_for_something_else_is_current_no_more(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.edit(REQUESTS, api.request, {"metadata": {"labels": {"a": "b"}}})
     assert await api.cluster.is_current(request)
@@ -238,27 +238,27 @@ async def test_a_request_that_asks_for_something_else_is_current_no_more(api: Ap
     assert not await api.cluster.is_current(request)
 
 
-async def test_the_request_that_was_judged_is_deleted(api: Api) -> None:
+async def test_the_request_that_was_judged_is_deleted(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.delete_request(request)
     assert await api.get(REQUESTS, api.request) is None
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.delete_request(request)
 
 
-async def test_a_request_that_moved_on_or_was_made_again_is_not_deleted(api: Api) -> None:
+async def test_a_request_that_moved_on_or_was_made_again_is_not_deleted(api: ClusterClient) -> None:
     request = await api.a_request()
     edited = await api.edit(REQUESTS, api.request, {"spec": {"ttlSecondsAfterFinished": 5}})
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.delete_request(request)
     assert await api.get(REQUESTS, api.request) == edited
     await api.delete(REQUESTS, api.request)
     again = await api.create(a_request(namespace=api.namespace))
-    with pytest.raises(MovedError):
+    with pytest.raises(ConflictError):
         await api.cluster.delete_request(replace(request, version=version(again)))
     assert await api.get(REQUESTS, api.request) == again
 
 
-async def test_a_request_has_its_defaults(api: Api) -> None:
+async def test_a_request_has_its_defaults(api: ClusterClient) -> None:
     made = await api.create(a_request(namespace=api.namespace))
     assert made["spec"]["refreshPolicy"] == "Once"

@@ -10,12 +10,12 @@ from random import Random
 
 import pytest
 
-from tests import clock
-from tests.controller.fates import DIFFERENT, FATES, Call, Fate
-from tests.controller.rivals import RIVALS
-from tests.controller.stories import STORIES
-from tests.controller.telling import Story
-from tests.controller.world import World
+from tests import virtual_clock
+from tests.controller.faults import DIFFERENT, FATES, Call, Fate
+from tests.controller.scenario import Story
+from tests.controller.scenarios import STORIES
+from tests.controller.scenarios_conflict import RIVALS
+from tests.controller.simulation import World
 
 ALL = STORIES | RIVALS
 ALIKE = {"the flat form", "the native format", "OnChange, the native format"}  # to another story, call by call
@@ -56,7 +56,7 @@ def compared(story: Story, world: World, smooth: World, *fates: Fate) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.003, 2.0], ids=["events first", "answers first", "events late"])
 @pytest.mark.parametrize("name", ALL)
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_story_with_one_mishap_ends_as_without(name: str, delay: float, every: bool) -> None:
     story, failures = ALL[name], []
     smooth = await told(story, delay=delay)
@@ -71,7 +71,7 @@ async def test_a_story_with_one_mishap_ends_as_without(name: str, delay: float, 
 
 
 @pytest.mark.parametrize("name", sorted(ALL.keys() - ALIKE))
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_story_with_two_mishaps_ends_as_without(name: str, every: bool) -> None:
     story, failures = ALL[name], []
     smooth = await told(story)
@@ -96,7 +96,7 @@ LASTING = {"plain 404", SPOILS}
 
 
 @pytest.mark.parametrize("seed", range(4))
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_story_with_up_to_four_mishaps_and_two_controllers_ends_as_without(seed: int, every: bool) -> None:
     random = Random(seed)
     for _ in range(2_000 if every else 50):
@@ -128,7 +128,7 @@ TOLD = {
 }
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_fresh_request_costs_two_writes_and_one_more_for_a_mishap_that_is_told() -> None:
     story = STORIES["Once"]
     smooth = await told(story)
@@ -140,7 +140,7 @@ async def test_a_fresh_request_costs_two_writes_and_one_more_for_a_mishap_that_i
             assert world.writes == {"POST template": 1, "PATCH status": 1 + more}, f"{call.word}: {fate.name}"
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_server_that_says_when_to_come_again_is_left_alone_until_then() -> None:
     story = STORIES["Once"]
     for number in range(3):
@@ -148,7 +148,7 @@ async def test_a_server_that_says_when_to_come_again_is_left_alone_until_then() 
         world = World(lambda call, number=number: FATES["429"] if call.number == number else None)
 
         async def note(_: Call, times: list[float] = times) -> None:
-            times.append(clock.now())
+            times.append(virtual_clock.now())
 
         world.before = note
         world.start()

@@ -6,20 +6,20 @@ from itertools import pairwise
 
 import pytest
 
-from atmpl.controller.key import Key
-from atmpl.kube.queue import MOVED_WAITS
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.workqueue import MOVED_WAITS
 from e2e.objects import reason
-from tests import clock
-from tests.controller.fates import FATES, Call, Fate
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
-from tests.controller.model import Event
+from tests import virtual_clock
+from tests.controller.fake_apiserver import Event
+from tests.controller.faults import FATES, Call, Fate
 from tests.controller.objects import NAMESPACE, a_request, a_vm, with_memory
-from tests.controller.telling import GOLDEN, REQUEST, VM, memory, rendered
-from tests.controller.world import Plan, World, nothing_happens
+from tests.controller.resources import REQUESTS, TEMPLATES, VMS
+from tests.controller.scenario import GOLDEN, REQUEST, VM, memory, rendered
+from tests.controller.simulation import Plan, World, nothing_happens
 
 HOUR = 3600.0
 MANY = 1_000
-POISONED = Key(NAMESPACE, "poisoned")
+POISONED = ObjectKey(NAMESPACE, "poisoned")
 
 
 def always(word: str, fate: Fate, name: str = "vm") -> Plan:
@@ -49,10 +49,10 @@ async def seconds_for_many(plan: Plan) -> float:
 
     def on(event: Event) -> None:
         if event.place.resource is REQUESTS and event.after and reason(event.after) == "Rendered":
-            ready.append(clock.now())
+            ready.append(virtual_clock.now())
 
     world.server.listeners.append(on)
-    began = clock.now()
+    began = virtual_clock.now()
     for number in range(MANY):
         world.server.create(a_request(f"request{number}", target=f"template{number}"))
     async for _ in ticks(2.0):
@@ -64,13 +64,13 @@ async def seconds_for_many(plan: Plan) -> float:
 
 @pytest.fixture(scope="module")
 def seconds_without() -> float:
-    return clock.run(seconds_for_many(nothing_happens))
+    return virtual_clock.run(seconds_for_many(nothing_happens))
 
 
 @pytest.mark.parametrize("fate", ["500", "timeout"])
 def test_one_poisoned_vm_among_a_thousand_good_ones_does_not_slow_them(fate: str, seconds_without: float) -> None:
     poison = always("GET vm", FATES[fate], "poison")
-    assert clock.run(seconds_for_many(poison)) <= 1.05 * seconds_without
+    assert virtual_clock.run(seconds_for_many(poison)) <= 1.05 * seconds_without
 
 
 # One that fails for ever
@@ -83,7 +83,7 @@ WORDS = {"the read of the VM": "GET vm", "the template": "POST template", "the s
 
 @pytest.mark.parametrize("what", WORDS)
 @pytest.mark.parametrize("name", ENDLESS)
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_hour(name: str, what: str) -> None:
     world = World(always(WORDS[what], FATES[name]))
     world.start()
@@ -97,7 +97,7 @@ async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_
     assert world.writes["PATCH status"] <= 1
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_two_controllers_that_fail_each_in_their_own_words_do_not_wake_each_other() -> None:
     fates = [FATES["500"], FATES["503"]]
     tries: list[Call] = []
@@ -122,7 +122,7 @@ async def test_two_controllers_that_fail_each_in_their_own_words_do_not_wake_eac
 # What changes all the time
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_that_is_labelled_all_the_time_is_judged_anew_a_few_times_and_then_backs_off() -> None:
     world = World()
     world.start()
@@ -137,7 +137,7 @@ async def test_a_request_that_is_labelled_all_the_time_is_judged_anew_a_few_time
     await world.stop()
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_vm_that_is_edited_a_hundred_times_a_second_is_rendered_once_a_second_and_ends_at_the_last_edit() -> (
     None
 ):
@@ -158,7 +158,7 @@ async def test_a_vm_that_is_edited_a_hundred_times_a_second_is_rendered_once_a_s
     await world.stop()
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_template_that_is_spoiled_a_hundred_times_a_second_is_repaired_once_a_second_and_ends_well() -> None:
     world = World()
     world.start()
@@ -173,7 +173,7 @@ async def test_a_template_that_is_spoiled_a_hundred_times_a_second_is_repaired_o
     await world.stop()
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_that_waits_for_its_vm_does_not_wait_a_second_longer() -> None:
     world = World()
     world.start()
@@ -186,13 +186,13 @@ async def test_a_request_that_waits_for_its_vm_does_not_wait_a_second_longer() -
     await world.stop()
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_server_that_asks_to_be_left_alone_is_left_alone_whoever_wakes_the_request() -> None:
     times: list[float] = []
     world = World(lambda call: FATES["429"] if call.word == "GET vm" else None)
 
     async def note(_: Call) -> None:
-        times.append(clock.now())
+        times.append(virtual_clock.now())
 
     world.before = note
     world.start()

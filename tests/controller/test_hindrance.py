@@ -2,11 +2,11 @@
 
 import pytest
 
-from atmpl.controller.cluster import NotServedError
-from atmpl.controller.hindrance import is_hindered
-from tests.controller.kinds import TEMPLATES, Object
+from atmpl.controller.cluster import APINotFoundError
+from atmpl.controller.hindrance import is_still_blocked
+from tests.controller.fixtures import READY, Town, asked_of
 from tests.controller.objects import a_template
-from tests.controller.town import READY, Town, asked_of
+from tests.controller.resources import TEMPLATES, Object
 
 
 @pytest.fixture
@@ -42,18 +42,18 @@ async def test_whether_what_was_in_the_way_still_is_costs_one_read_at_most(town:
         town.server.create(a_template())
     if not served:
         town.server.unserved.add(TEMPLATES)
-    assert await is_hindered(request, asked_of(request), town.cluster) == hindered
+    assert await is_still_blocked(request, asked_of(request), town.cluster) == hindered
     assert town.connection.calls == calls
 
 
 async def test_a_name_that_has_become_ours_hinders_no_more(town: Town) -> None:
     request = town.request(told("TargetConflict"))
     town.stands(request)
-    assert not await is_hindered(request, asked_of(request), town.cluster)
+    assert not await is_still_blocked(request, asked_of(request), town.cluster)
 
 
 async def test_a_conflict_whose_format_is_served_no_more_is_for_the_story_to_tell(town: Town) -> None:
     request = town.request(told("TargetConflict"))
     town.server.unserved.add(TEMPLATES)
-    with pytest.raises(NotServedError):
-        await is_hindered(request, asked_of(request), town.cluster)
+    with pytest.raises(APINotFoundError):
+        await is_still_blocked(request, asked_of(request), town.cluster)

@@ -5,18 +5,18 @@ from typing import Any
 import orjson
 import pytest
 
-from atmpl.controller.cluster import NotServedError, UnavailableError
-from atmpl.controller.ownership import Whose, is_ours, meta_of, whose
+from atmpl.controller.cluster import APINotFoundError, UnavailableError
+from atmpl.controller.ownership import Ownership, classify_ownership, is_owned, meta_of
 from atmpl.controller.request import Request, read
 from tests.controller.objects import a_request, a_template
 
 CREATED = "2024-01-02T03:04:05Z"
-OURS, ANOTHERS = "1-1", "2-2"
+OWNED, ANOTHERS = "1-1", "2-2"
 UID, NAME = "ssp.kubevirt.io/request-uid", "ssp.kubevirt.io/request"
 
 
 def the_request() -> Request:
-    metadata = {"uid": OURS, "resourceVersion": "7", "creationTimestamp": CREATED}
+    metadata = {"uid": OWNED, "resourceVersion": "7", "creationTimestamp": CREATED}
     return read(orjson.dumps(a_request(metadata=metadata)))
 
 
@@ -25,41 +25,41 @@ def there(labels: Any = None, annotations: Any = None, created: str = CREATED) -
     return a_template(labels=labels, annotations=annotations, **server)
 
 
-class Asked:
+class RequestSpec:
     """A cluster that says of every request whether it is current, and counts how often it is asked."""
 
     def __init__(self, answer: bool | Exception) -> None:
         self._answer = answer
-        self.asked = 0
+        self.spec = 0
 
     async def is_current(self, _: Request) -> bool:
-        self.asked += 1
+        self.spec += 1
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
 
 
 NAMED = {NAME: "team-a/request"}
-CASES: dict[str, tuple[dict[str, Any], bool, Whose]] = {  # template, whether the request is current: whose
-    "it bears our uid": (there({UID: OURS}), False, Whose.OURS),
-    "it bears our uid, whatever its provenance says": (there({UID: OURS}, {NAME: "team-b/x"}), False, Whose.OURS),
-    "it bears our uid, and is older": (there({UID: OURS}, created="2024-01-02T03:04:04Z"), False, Whose.OURS),
-    "it bears nothing": (there(), True, Whose.FOREIGN),
-    "it bears our name alone, which anybody may write": (there(annotations=NAMED), True, Whose.FOREIGN),
-    "it bears another's uid and name": (there({UID: ANOTHERS}, {NAME: "team-a/other"}), True, Whose.FOREIGN),
-    "it bears another's uid and no name": (there({UID: ANOTHERS}), True, Whose.FOREIGN),
+CASES: dict[str, tuple[dict[str, Any], bool, Ownership]] = {  # template, whether the request is current: whose
+    "it bears our uid": (there({UID: OWNED}), False, Ownership.OWNED),
+    "it bears our uid, whatever its provenance says": (there({UID: OWNED}, {NAME: "team-b/x"}), False, Ownership.OWNED),
+    "it bears our uid, and is older": (there({UID: OWNED}, created="2024-01-02T03:04:04Z"), False, Ownership.OWNED),
+    "it bears nothing": (there(), True, Ownership.UNOWNED),
+    "it bears our name alone, which anybody may write": (there(annotations=NAMED), True, Ownership.UNOWNED),
+    "it bears another's uid and name": (there({UID: ANOTHERS}, {NAME: "team-a/other"}), True, Ownership.UNOWNED),
+    "it bears another's uid and no name": (there({UID: ANOTHERS}), True, Ownership.UNOWNED),
     "it bears our name and the uid of one that was, and is as old as we are": (
         there({UID: ANOTHERS}, NAMED),
         True,
-        Whose.STRAY,
+        Ownership.ORPHANED,
     ),
-    "the same, but younger": (there({UID: ANOTHERS}, NAMED, "2024-01-02T03:05:00Z"), True, Whose.STRAY),
+    "the same, but younger": (there({UID: ANOTHERS}, NAMED, "2024-01-02T03:05:00Z"), True, Ownership.ORPHANED),
     "the same, but older: its request had it before": (
         there({UID: ANOTHERS}, NAMED, "2024-01-02T03:04:04Z"),
         True,
-        Whose.EARLIER,
+        Ownership.PREVIOUS_REQUEST,
     ),
-    "the same, but it is we who are no more": (there({UID: ANOTHERS}, NAMED), False, Whose.FOREIGN),
+    "the same, but it is we who are no more": (there({UID: ANOTHERS}, NAMED), False, Ownership.UNOWNED),
 }
 
 ASKED = {  # a call is made only before anything of another's would be taken
@@ -72,17 +72,19 @@ ASKED = {  # a call is made only before anything of another's would be taken
 @pytest.mark.parametrize("sentence", CASES)
 async def test_whose_a_template_is(sentence: str) -> None:
     template, current, expected = CASES[sentence]
-    cluster = Asked(current)
-    assert await whose(meta_of(template), the_request(), cluster) is expected
-    assert cluster.asked == (1 if sentence in ASKED else 0)
+    cluster = RequestSpec(current)
+    assert await classify_ownership(meta_of(template), the_request(), cluster) is expected
+    assert cluster.spec == (1 if sentence in ASKED else 0)
 
 
 async def test_a_cluster_that_serves_no_requests_tells_nothing_of_a_template() -> None:
     with pytest.raises(UnavailableError, match="requests are not served"):
-        await whose(meta_of(there({UID: ANOTHERS}, NAMED)), the_request(), Asked(NotServedError("404")))
+        await classify_ownership(
+            meta_of(there({UID: ANOTHERS}, NAMED)), the_request(), RequestSpec(APINotFoundError("404"))
+        )
 
 
 def test_a_template_without_labels_and_annotations_is_nobodys() -> None:
     meta = meta_of(there())
     assert (meta.uid, meta.version, meta.created, meta.labels, meta.annotations) == ("t", "9", CREATED, {}, {})
-    assert not is_ours(meta, the_request())
+    assert not is_owned(meta, the_request())

@@ -3,10 +3,10 @@
 import orjson
 import pytest
 
-from atmpl.controller.key import Key
-from atmpl.kube.reading import Reading, read_page
-from atmpl.kube.requests import Requests
-from atmpl.kube.stream import Lost
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stream import NeedsList
+from atmpl.kube.watch_events import WatchDecoder, read_page
 from tests.controller.objects import NAMESPACE, a_request
 
 # Each level near the decoders' limit: one of them gives up where another, a few frames less deep, has not.
@@ -28,8 +28,8 @@ FIELDS = {"spec.target": False, "metadata.managedFields": True}  # where it is d
 @pytest.mark.parametrize("field", FIELDS)
 async def test_a_deep_request_in_a_stream_is_taken_and_so_is_the_next(field: str) -> None:
     for levels in LEVELS:
-        store = Requests(lambda key, *, backlog=False: None)
-        reading = Reading(store, Lost(), lambda: None)
+        store = RequestStore(lambda key, *, backlog=False: None)
+        reading = WatchDecoder(store, NeedsList(), lambda: None)
         next_one = orjson.dumps(a_request("next", metadata={"uid": "2", "resourceVersion": "8"}))
         await reading.take([b'{"type":"ADDED","object":%s}' % obj for obj in (deep(levels, field), next_one)])
         taken(store, served=FIELDS[field])
@@ -38,7 +38,7 @@ async def test_a_deep_request_in_a_stream_is_taken_and_so_is_the_next(field: str
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_deep_request_in_a_list_is_taken_and_so_is_the_next(field: str) -> None:
     for levels in LEVELS:
-        store, seen = Requests(lambda key, *, backlog=False: None), set[Key]()
+        store, seen = RequestStore(lambda key, *, backlog=False: None), set[ObjectKey]()
         next_one = orjson.dumps(a_request("next", metadata={"uid": "2", "resourceVersion": "8"}))
         page = b'{"metadata":{"resourceVersion":"9"},"items":[%s,%s]}' % (deep(levels, field), next_one)
         assert read_page(page, store, seen) == ("9", "")
@@ -46,8 +46,8 @@ def test_a_deep_request_in_a_list_is_taken_and_so_is_the_next(field: str) -> Non
         taken(store, served=FIELDS[field])
 
 
-def taken(store: Requests, *, served: bool) -> None:
-    found, other = store.get(Key(NAMESPACE, "request")), store.get(Key(NAMESPACE, "next"))
+def taken(store: RequestStore, *, served: bool) -> None:
+    found, other = store.get(ObjectKey(NAMESPACE, "request")), store.get(ObjectKey(NAMESPACE, "next"))
     assert found is not None
     assert other is not None
-    assert (found.asked is not None) == served
+    assert (found.spec is not None) == served

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from atmpl.controller import vm
-from atmpl.controller.outcome import Moved, Reason, Refused, Rendered, Source, Waiting
+from atmpl.controller import vm_digest
+from atmpl.controller.outcome import Blocked, Conflict, Reason, Rejected, Rendered, Source
 from atmpl.controller.publish import publish
-from atmpl.kube.answer import Answer
-from tests.controller.answers import status
-from tests.controller.api import Api, InMemory, version
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
+from atmpl.kube.response import Response
+from tests.controller.api_under_test import ClusterClient, InMemory, version
+from tests.controller.fixtures import IN_STEP, NAME, REFRESH, UID, Town, asked_of, published
 from tests.controller.objects import NAMESPACE, a_template, with_memory
-from tests.controller.town import IN_STEP, NAME, REFRESH, UID, Town, asked_of, published
+from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Object
+from tests.controller.responses import status
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ async def test_a_template_of_a_free_name_is_written_by_one_call(town: Town) -> N
 async def test_one_kept_in_step_says_of_which_vm_it_was_made(town: Town) -> None:
     found = await town.publish(town.request(refreshPolicy="OnChange"))
     assert isinstance(found, Rendered)
-    assert found.digest == vm.digest_of(town.vm)
+    assert found.digest == vm_digest.vm_digest_of(town.vm)
 
 
 async def test_a_template_that_would_not_fit_is_refused_without_a_call(town: Town) -> None:
     request = town.request()
     large = town.made(request, spec=town.vm["spec"] | {"note": "<" * 174_763})  # of which each takes six bytes
     found = await town.publish(request, large)
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert found.reason is Reason.TOO_LARGE
     assert "and may take 1,048,576: make the VM smaller" in found.message
     assert town.connection.calls == []
@@ -57,7 +57,7 @@ async def test_a_template_that_would_not_fit_is_refused_without_a_call(town: Tow
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_a_template_that_the_server_cannot_store_is_refused_in_its_words(town: Town, method: str) -> None:
     class Full(InMemory):
-        async def call(self, method_: str, path: str, **what: Any) -> Answer:
+        async def call(self, method_: str, path: str, **what: Any) -> Response:
             if method_ == method:
                 return status(500, None, "etcdserver: request is too large")
             return await super().call(method_, path, **what)
@@ -66,10 +66,10 @@ async def test_a_template_that_the_server_cannot_store_is_refused_in_its_words(t
     if method == "PATCH":
         town.stands(request)
         town.vm = town.server.edit(VMS, town.api.vm, with_memory("256Mi"))
-    cluster = Api(Full(town.server), NAMESPACE).cluster
+    cluster = ClusterClient(Full(town.server), NAMESPACE).cluster
     found = await publish(request, asked_of(request), town.made(request), cluster)
     said = "The API server cannot store the template: etcdserver: request is too large"
-    assert found == Refused(Reason.TOO_LARGE, said)
+    assert found == Rejected(Reason.TOO_LARGE, said)
 
 
 # Something of that name is there
@@ -95,7 +95,7 @@ async def test_once_what_is_ours_and_of_this_very_vm_says_so_in_full(town: Town)
     town.stands(request)
     found = await town.publish(request)
     assert isinstance(found, Rendered)
-    assert found.source == vm.source(town.vm)
+    assert found.source == vm_digest.source(town.vm)
 
 
 async def test_once_what_is_ours_from_when_it_was_kept_in_step_is_let_go(town: Town) -> None:
@@ -150,7 +150,7 @@ async def test_in_step_a_label_that_is_gone_stays_so_where_the_request_has_becom
     request = town.request(refreshPolicy="OnChange")
     before = town.stands(request, labels={UID: request.uid})
     town.server.edit(REQUESTS, town.api.request, {"spec": {"refreshPolicy": "Once"}})
-    assert await town.publish(request) == Moved("request")
+    assert await town.publish(request) == Conflict("request")
     assert town.template == before
 
 
@@ -187,7 +187,7 @@ async def test_what_is_not_ours_is_left_alone_and_looked_at_once_a_minute(
     metadata, said = IN_THE_WAY[sentence]
     before = town.server.create(a_template(**metadata))
     found = await town.publish(town.request(refreshPolicy=policy))
-    assert found == Waiting(Reason.TARGET_CONFLICT, said + REMEDY, 60.0)
+    assert found == Blocked(Reason.TARGET_CONFLICT, said + REMEDY, 60.0)
     assert town.template == before
 
 
@@ -199,7 +199,7 @@ async def test_what_an_earlier_request_of_this_name_made_is_left_alone_with_a_wo
     said = (
         f"Template team-a/golden was made by an earlier request of this name, at {created(before)}; it is left alone."
     )
-    assert found == Waiting(Reason.TARGET_CONFLICT, said + REMEDY, 60.0)
+    assert found == Blocked(Reason.TARGET_CONFLICT, said + REMEDY, 60.0)
     assert town.template == before
 
 
@@ -209,16 +209,16 @@ def created(obj: Object) -> str:
 
 async def test_a_name_that_was_taken_and_is_free_again_is_judged_anew(town: Town) -> None:
     class Fleeting(InMemory):
-        async def call(self, method: str, path: str, **what: Any) -> Answer:
+        async def call(self, method: str, path: str, **what: Any) -> Response:
             answer = await super().call(method, path, **what)
             if method == "POST":
                 town.server.delete(TEMPLATES, town.api.template)
             return answer
 
     town.server.create(a_template())
-    cluster = Api(Fleeting(town.server), NAMESPACE).cluster
+    cluster = ClusterClient(Fleeting(town.server), NAMESPACE).cluster
     request = town.request()
-    assert await publish(request, asked_of(request), town.made(request), cluster) == Moved("template")
+    assert await publish(request, asked_of(request), town.made(request), cluster) == Conflict("template")
 
 
 def memory(town: Town) -> str:

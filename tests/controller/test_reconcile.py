@@ -8,16 +8,26 @@ import msgspec
 import orjson
 import pytest
 
-from atmpl.controller import vm
+from atmpl.controller import vm_digest
 from atmpl.controller.cluster import UnavailableError
-from atmpl.controller.outcome import Gone, Outcome, Reason, Refused, Released, Rendered, SourceGone, Unchanged, Waiting
+from atmpl.controller.outcome import (
+    Blocked,
+    Detached,
+    Outcome,
+    Reason,
+    Rejected,
+    Rendered,
+    RequestGone,
+    SourceGone,
+    UpToDate,
+)
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
-from atmpl.kube.answer import Answer
-from tests.controller.api import Api, InMemory, seen, version
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Object
+from atmpl.kube.response import Response
+from tests.controller.api_under_test import ClusterClient, InMemory, seen, version
+from tests.controller.fixtures import IN_STEP, READY, Town, published
 from tests.controller.objects import NAMESPACE, a_template, with_memory
-from tests.controller.town import IN_STEP, READY, Town, published
+from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Object
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
 DONE: Object = {"conditions": [READY], "templateRef": {"uid": "1"}}
@@ -45,10 +55,10 @@ class Street(Town):
         self.stands(first)
         self.shown()
         self.template_shown()
-        said = {"digest": vm.digest_of(self.vm), "templateResourceVersion": version(self.template)}
-        return self.status_of(IN_STEP | {"rendered": said})
+        said = {"digest": vm_digest.vm_digest_of(self.vm), "templateResourceVersion": version(self.template)}
+        return self.status_from(IN_STEP | {"rendered": said})
 
-    def status_of(self, status: Object) -> Request:
+    def status_from(self, status: Object) -> Request:
         return seen(self.server.edit(REQUESTS, self.api.request, {"status": status}, status=True))
 
 
@@ -64,16 +74,16 @@ async def test_a_request_on_its_way_out_is_left_alone(street: Street) -> None:
     street.request()
     street.server.edit(REQUESTS, street.api.request, {"metadata": {"finalizers": ["atmpl.example/wait"]}})
     street.server.delete(REQUESTS, street.api.request)
-    assert await street.judge(street.status_of({})) == Gone()
+    assert await street.judge(street.status_from({})) == RequestGone()
     assert street.connection.calls == []
 
 
 TTLS: dict[str, tuple[Object, float, Outcome, list[str]]] = {  # spec, seconds since success: outcome, calls
-    "no TTL": ({}, 1e9, Unchanged(), []),
-    "a TTL that runs": ({"ttlSecondsAfterFinished": 60}, 59.0, Unchanged(again=1.0), []),
-    "a TTL that ends now": ({"ttlSecondsAfterFinished": 60}, 60.0, Gone(), ["DELETE request"]),
-    "a TTL that ended long ago": ({"ttlSecondsAfterFinished": 60}, 1e6, Gone(), ["DELETE request"]),
-    "a TTL of nothing": ({"ttlSecondsAfterFinished": 0}, 0.0, Gone(), ["DELETE request"]),
+    "no TTL": ({}, 1e9, UpToDate(), []),
+    "a TTL that runs": ({"ttlSecondsAfterFinished": 60}, 59.0, UpToDate(again=1.0), []),
+    "a TTL that ends now": ({"ttlSecondsAfterFinished": 60}, 60.0, RequestGone(), ["DELETE request"]),
+    "a TTL that ended long ago": ({"ttlSecondsAfterFinished": 60}, 1e6, RequestGone(), ["DELETE request"]),
+    "a TTL of nothing": ({"ttlSecondsAfterFinished": 0}, 0.0, RequestGone(), ["DELETE request"]),
 }
 
 
@@ -86,16 +96,16 @@ async def test_a_finished_request_costs_nothing_until_its_ttl_has_passed(street:
 
 
 async def test_in_step_nothing_is_called(street: Street) -> None:
-    assert await street.judge(street.in_step()) == Unchanged()
+    assert await street.judge(street.in_step()) == UpToDate()
     assert street.connection.calls == []
 
 
 async def test_a_spec_of_another_version_is_refused_and_what_that_version_finished_stays(street: Street) -> None:
     fresh = street.request(refreshPolicy="Weekly")
     found = await street.judge(fresh)
-    assert found == Refused(Reason.UNSUPPORTED, "spec.refreshPolicy is 'Weekly': write Once or OnChange")
-    assert await street.judge(street.status_of(DONE)) == Unchanged()
-    assert isinstance(await street.judge(street.status_of(IN_STEP)), Refused)
+    assert found == Rejected(Reason.UNSUPPORTED, "spec.refreshPolicy is 'Weekly': write Once or OnChange")
+    assert await street.judge(street.status_from(DONE)) == UpToDate()
+    assert isinstance(await street.judge(street.status_from(IN_STEP)), Rejected)
     assert street.connection.calls == []
 
 
@@ -105,14 +115,14 @@ async def test_a_spec_of_another_version_is_refused_and_what_that_version_finish
 async def test_a_fresh_request_costs_the_read_of_its_vm_and_the_template(street: Street) -> None:
     found = await street.judge(street.request())
     assert isinstance(found, Rendered)
-    assert (found.source, found.published) == (vm.source(street.vm), published(street.template))
+    assert (found.source, found.published) == (vm_digest.source(street.vm), published(street.template))
     assert found.seconds > 0
     assert street.connection.calls == ["GET vm", "POST template"]
 
 
 async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_but_for_bytes(street: Street) -> None:
     class Slow(InMemory):
-        async def call(self, method: str, path: str, **what: Any) -> Answer:
+        async def call(self, method: str, path: str, **what: Any) -> Response:
             if method == "POST":
                 kept.append(instances() - before)
             return await super().call(method, path, **what)
@@ -129,7 +139,7 @@ async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_
     instance = {"hostname": "h", "nodeSelector": {"test/only-here": "a"}}
     street.server.edit(VMS, street.api.vm, {"spec": {"template": {"spec": instance}}})
     request = street.request()
-    cluster = Api(Slow(street.server), NAMESPACE).cluster
+    cluster = ClusterClient(Slow(street.server), NAMESPACE).cluster
     before = instances()
     assert before > 0
     assert isinstance(await reconcile(request, cluster, SINCE), Rendered)
@@ -139,14 +149,14 @@ async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_
 async def test_without_its_vm_it_waits(street: Street) -> None:
     street.server.delete(VMS, street.api.vm)
     said = "There is no VirtualMachine team-a/vm; the template is made as soon as there is one"
-    assert await street.judge(street.request()) == Waiting(Reason.SOURCE_NOT_FOUND, said)
+    assert await street.judge(street.request()) == Blocked(Reason.SOURCE_NOT_FOUND, said)
     assert street.connection.calls == ["GET vm", "GET template"]
 
 
 async def test_without_kubevirt_it_waits(street: Street) -> None:
     street.server.unserved.add(VMS)
     said = "This cluster serves no VirtualMachine: install KubeVirt; the template is made as soon as there is one"
-    assert await street.judge(street.request()) == Waiting(Reason.SOURCE_NOT_FOUND, said)
+    assert await street.judge(street.request()) == Blocked(Reason.SOURCE_NOT_FOUND, said)
 
 
 async def test_a_vm_that_was_there_a_moment_ago_is_not_believed_to_be_served_no_more(street: Street) -> None:
@@ -159,7 +169,7 @@ async def test_a_vm_that_was_there_a_moment_ago_is_not_believed_to_be_served_no_
 async def test_a_vm_that_cannot_be_rendered_is_refused_with_the_path(street: Street) -> None:
     street.server.edit(VMS, street.api.vm, {"spec": {"template": None}})
     found = await street.judge(street.request())
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert found.reason is Reason.INVALID_SOURCE
     assert found.message.startswith("VM team-a/vm cannot be made a template: spec.template")
 
@@ -194,7 +204,7 @@ async def test_what_was_made_before_its_vm_was_spoiled_stands_only_under_once(st
     street.stands(request)
     street.server.edit(VMS, street.api.vm, {"spec": {"template": None}})
     found = await street.judge(request)
-    assert isinstance(found, Rendered if policy == "Once" else Refused)
+    assert isinstance(found, Rendered if policy == "Once" else Rejected)
 
 
 async def test_in_step_with_a_vm_that_is_gone_says_so_once(street: Street) -> None:
@@ -203,7 +213,7 @@ async def test_in_step_with_a_vm_that_is_gone_says_so_once(street: Street) -> No
     street.api.vms.drop(msgspec.Raw(orjson.dumps({"metadata": street.vm["metadata"]})))
     assert await street.judge(request) == SourceGone(street.api.vm)
     gone = {"reason": "SourceGone", "message": "", "path": ""}
-    assert await street.judge(street.status_of({"warnings": [gone]})) == Unchanged()
+    assert await street.judge(street.status_from({"warnings": [gone]})) == UpToDate()
     assert street.connection.calls == []
 
 
@@ -240,7 +250,7 @@ async def test_a_template_that_is_deleted_comes_back(street: Street) -> None:
 async def test_on_change_that_has_become_once_lets_the_template_go_without_a_look_at_the_vm(street: Street) -> None:
     street.in_step()
     street.server.edit(REQUESTS, street.api.request, {"spec": {"refreshPolicy": "Once"}})
-    assert await street.judge(street.status_of({})) == Released()
+    assert await street.judge(street.status_from({})) == Detached()
     assert street.connection.calls == ["GET template", "PATCH template"]
 
 
@@ -250,7 +260,7 @@ async def test_on_change_that_has_become_once_lets_the_template_go_without_a_loo
 async def test_a_format_that_is_not_served_is_waited_for(street: Street) -> None:
     street.server.unserved.add(TEMPLATES)
     said = "This cluster does not serve template.openshift.io/v1 Template; the template is made as soon as it does"
-    assert await street.judge(street.request()) == Waiting(Reason.FORMAT_UNAVAILABLE, said, 60.0)
+    assert await street.judge(street.request()) == Blocked(Reason.FORMAT_UNAVAILABLE, said, 60.0)
 
 
 @pytest.mark.parametrize(("reason", "again"), [("TargetConflict", 60.0), ("FormatUnavailable", 60.0)])
@@ -262,5 +272,5 @@ async def test_what_was_in_the_way_is_looked_at_by_one_read_and_nothing_is_rende
     else:
         street.server.unserved.add(TEMPLATES)
     request = street.request({"conditions": [READY | {"status": "False", "reason": reason}]})
-    assert await street.judge(request) == Unchanged(again)
+    assert await street.judge(request) == UpToDate(again)
     assert street.connection.calls == ["GET template"]

@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atmpl.controller.key import Key
-from atmpl.controller.request import Asked, Request, UnsupportedError, canonical, read
-from atmpl.controller.told import Told
-from atmpl.template import FORMATS, Options
+from atmpl.controller.objects import ObjectKey
+from atmpl.controller.request import Request, RequestSpec, UnsupportedError, canonical, read
+from atmpl.controller.request_status import RequestStatus
+from atmpl.template import FORMATS, RenderOptions
 
 OPENSHIFT, NATIVE = FORMATS["openshift"], FORMATS["native"]
-KEY = Key("team-a", "request")
-ASKED = Asked(Key("team-a", "vm"), OPENSHIFT, "request", Options(), keep_in_step=False, ttl=None)
+KEY = ObjectKey("team-a", "request")
+ASKED = RequestSpec(ObjectKey("team-a", "vm"), OPENSHIFT, "request", RenderOptions(), refresh_on_change=False, ttl=None)
 FLAT = {"vmName": "vm"}
 BOTH = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {}}}
 
-GOOD: dict[str, tuple[dict[str, Any], Asked]] = {
+GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
     "source and target": (BOTH, ASKED),
     "a source elsewhere": (
         BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-b"}},
-        ASKED._replace(source=Key("team-b", "vm")),
+        ASKED._replace(source=ObjectKey("team-b", "vm")),
     ),
     "a named target": (
         BOTH | {"target": {"openshiftTemplate": {"name": "golden.v2"}}},
@@ -45,19 +45,22 @@ GOOD: dict[str, tuple[dict[str, Any], Asked]] = {
         ASKED._replace(format=NATIVE),
     ),
     "Once, said": (FLAT | {"refreshPolicy": "Once"}, ASKED),
-    "OnChange": (BOTH | {"refreshPolicy": "OnChange"}, ASKED._replace(keep_in_step=True)),
+    "OnChange": (BOTH | {"refreshPolicy": "OnChange"}, ASKED._replace(refresh_on_change=True)),
     "a TTL": (FLAT | {"ttlSecondsAfterFinished": 3600}, ASKED._replace(ttl=3600)),
     "a TTL of no time at all": (FLAT | {"ttlSecondsAfterFinished": 0}, ASKED._replace(ttl=0)),
     "a TTL of 68 years": (FLAT | {"ttlSecondsAfterFinished": 2147483647}, ASKED._replace(ttl=2147483647)),
     "a TTL that OnChange has no use for": (
         FLAT | {"ttlSecondsAfterFinished": 5, "refreshPolicy": "OnChange"},
-        ASKED._replace(keep_in_step=True),
+        ASKED._replace(refresh_on_change=True),
     ),
     "every option": (
         FLAT | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
-        ASKED._replace(options=Options("Preserve", "Unique", "Require")),
+        ASKED._replace(options=RenderOptions("Preserve", "Unique", "Require")),
     ),
-    "one option": (BOTH | {"options": {"secrets": "Require"}}, ASKED._replace(options=Options(secrets="Require"))),
+    "one option": (
+        BOTH | {"options": {"secrets": "Require"}},
+        ASKED._replace(options=RenderOptions(secrets="Require")),
+    ),
     "nulls, which say nothing": (
         FLAT
         | {"source": None, "target": None, "options": {"identity": None}, "refreshPolicy": None, "templateName": None},
@@ -68,7 +71,7 @@ GOOD: dict[str, tuple[dict[str, Any], Asked]] = {
             "source": {"vmName": "v" * 253, "vmNamespace": "n" * 63},
             "target": {"openshiftTemplate": {"name": "t" * 253}},
         },
-        ASKED._replace(source=Key("n" * 63, "v" * 253), template="t" * 253),
+        ASKED._replace(source=ObjectKey("n" * 63, "v" * 253), template="t" * 253),
     ),
 }
 
@@ -189,8 +192,8 @@ BAD: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("sentence", GOOD)
 def test_a_good_spec_becomes_canonical(sentence: str) -> None:
-    spec, asked = GOOD[sentence]
-    assert canonical(spec, KEY) == asked
+    spec, expected = GOOD[sentence]
+    assert canonical(spec, KEY) == expected
 
 
 @pytest.mark.parametrize("sentence", BAD)
@@ -218,12 +221,12 @@ def test_a_request_is_read_with_all_that_decides_about_it() -> None:
         generation=3,
         created="2024-01-02T03:04:05Z",
         deleting=False,
-        asked=ASKED,
+        spec=ASKED,
         unsupported="",
-        status=b"{}",
-        told=Told(),
+        raw_status=b"{}",
+        status=RequestStatus(),
     )
-    assert found.template_key(ASKED) == Key("team-a", "request")
+    assert found.template_key(ASKED) == ObjectKey("team-a", "request")
 
 
 def test_a_request_on_its_way_out_says_so() -> None:
@@ -232,10 +235,10 @@ def test_a_request_on_its_way_out_says_so() -> None:
 
 def test_an_unsupported_spec_is_read_with_its_reason() -> None:
     found = a_request(spec={"vmName": "VM"})
-    assert found.asked is None
+    assert found.spec is None
     assert found.unsupported.startswith("spec.vmName is 'VM'")
     assert not found.done
-    assert not found.needs_access
+    assert not found.needs_authorization
 
 
 SINCE = "2024-01-02T03:04:05Z"
@@ -264,12 +267,12 @@ ELSEWHERE = BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-b"}}
 
 
 def test_only_a_source_elsewhere_needs_access_and_only_until_it_is_judged_or_of_no_use() -> None:
-    assert a_request(spec=ELSEWHERE).needs_access
-    assert not a_request(spec=BOTH).needs_access
-    assert not a_request(spec=BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-a"}}).needs_access
-    assert not a_request(spec=ELSEWHERE, deletionTimestamp=SINCE).needs_access
-    assert not a_request(spec=ELSEWHERE, status={"conditions": [READY | {"type": "Authorized"}]}).needs_access
-    assert not a_request(spec=ELSEWHERE, status=DONE).needs_access, "a finished request reads no VM any more"
+    assert a_request(spec=ELSEWHERE).needs_authorization
+    assert not a_request(spec=BOTH).needs_authorization
+    assert not a_request(spec=BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-a"}}).needs_authorization
+    assert not a_request(spec=ELSEWHERE, deletionTimestamp=SINCE).needs_authorization
+    assert not a_request(spec=ELSEWHERE, status={"conditions": [READY | {"type": "Authorized"}]}).needs_authorization
+    assert not a_request(spec=ELSEWHERE, status=DONE).needs_authorization, "a finished request reads no VM any more"
 
 
 json = st.recursive(
@@ -300,7 +303,7 @@ def encoded(value: Any) -> bytes:
 @given(spec=specs | json, status=statuses | json)
 def test_any_spec_and_any_status_is_read_or_refused_with_a_sentence(spec: Any, status: Any) -> None:
     found = read(encoded({"metadata": METADATA, "spec": spec, "status": status}))
-    assert (found.asked is None) == bool(found.unsupported)
+    assert (found.spec is None) == bool(found.unsupported)
 
 
 @given(json)

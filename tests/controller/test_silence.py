@@ -5,11 +5,11 @@ from typing import NamedTuple
 import pytest
 
 from e2e.objects import reason
-from tests import clock
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS
-from tests.controller.model import ApiServer
+from tests import virtual_clock
+from tests.controller.fake_apiserver import ApiServer
 from tests.controller.objects import a_request, a_vm, key_of
-from tests.controller.world import Replica, World
+from tests.controller.resources import REQUESTS, TEMPLATES, VMS
+from tests.controller.simulation import Replica, World
 
 MANY, VMS_OF_THEM = 1_000, 50
 LISTS = 100
@@ -40,7 +40,7 @@ async def served(policy: str) -> Served:
 
 @pytest.fixture(scope="module", params=["Once", "OnChange"])
 def all_done(request: pytest.FixtureRequest) -> Served:
-    return clock.run(served(request.param))
+    return virtual_clock.run(served(request.param))
 
 
 def started(done: Served) -> tuple[World, Replica]:
@@ -57,7 +57,7 @@ def is_quiet(replica: Replica) -> bool:
     return queue.settled and queue.delayed == 0
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_controller_that_starts_where_all_is_done_makes_not_one_call(all_done: Served) -> None:
     world, replica = started(all_done)
     await world.settle()
@@ -66,7 +66,7 @@ async def test_a_controller_that_starts_where_all_is_done_makes_not_one_call(all
     await world.stop()
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_hundred_lists_of_a_thousand_finished_requests_wake_nobody(all_done: Served) -> None:
     world, replica = started(all_done)
     await world.settle(1)
@@ -82,7 +82,7 @@ async def test_a_hundred_lists_of_a_thousand_finished_requests_wake_nobody(all_d
     await world.stop()
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_streams_that_are_lost_again_and_again_while_others_write_cost_not_one_call(all_done: Served) -> None:
     """Between two lists (410) everything has another version: a VM's status churns, users label what is theirs."""
     world, replica = started(all_done)

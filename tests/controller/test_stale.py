@@ -5,17 +5,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from e2e.objects import condition, reason
-from tests import clock
-from tests.controller.fates import Call
-from tests.controller.kinds import REQUESTS, TEMPLATES, VMS, Resource
-from tests.controller.model import Event
+from tests import virtual_clock
+from tests.controller.fake_apiserver import Event
+from tests.controller.faults import Call
 from tests.controller.objects import a_request, a_vm, with_memory
-from tests.controller.rivals import RIVALS
-from tests.controller.stories import STORIES
-from tests.controller.telling import GOLDEN, REQUEST, VM, Story, memory, rendered, silence
-from tests.controller.world import World
+from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Resource
+from tests.controller.scenario import GOLDEN, REQUEST, VM, Story, memory, rendered, silence
+from tests.controller.scenarios import STORIES
+from tests.controller.scenarios_conflict import RIVALS
+from tests.controller.simulation import World
 
 ALL = STORIES | RIVALS
 RELIST = 40.0  # seconds between two lists, in a world whose streams leave events out
@@ -30,7 +30,7 @@ async def smooth(story: Story) -> World:
 
 @pytest.mark.parametrize("lag", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("name", ALL)
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_story_whose_events_lag_by_some_ends_as_without(name: str, lag: int) -> None:
     world = World(lag=lag)
     await ALL[name].told_in(world)
@@ -38,7 +38,7 @@ async def test_a_story_whose_events_lag_by_some_ends_as_without(name: str, lag: 
 
 
 @pytest.mark.parametrize("name", ALL)
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_story_of_which_an_event_is_never_told_is_put_right_by_the_next_list(name: str) -> None:
     story, failures = ALL[name], []
     for event in (await smooth(story)).server.events:
@@ -60,7 +60,7 @@ def _relist(world: World) -> None:
 
 # Of rivals, one that slept may have the name anew that a person has just freed: nothing but a lease can tell it so.
 @pytest.mark.parametrize("name", STORIES)
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_controller_that_slept_through_a_part_of_a_story_does_nothing_wrong(name: str) -> None:
     story, failures = STORIES[name], []
     last = (await smooth(story)).server.version
@@ -95,7 +95,7 @@ def _sleeps(world: World, asleep: int, awake: int) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_controller_that_wakes_when_all_is_over_writes_nothing(name: str) -> None:
     world = World()
     sleepers = [world.sleeper()]
@@ -114,7 +114,7 @@ async def test_a_controller_that_wakes_when_all_is_over_writes_nothing(name: str
 
 @pytest.mark.parametrize("delay", [0.0, 0.003, 2.0], ids=["events first", "answers first", "events late"])
 @pytest.mark.parametrize("name", ALL)
-@clock.virtual
+@virtual_clock.virtual
 async def test_two_controllers_at_once_by_mistake_end_a_story_as_one_does(name: str, delay: float) -> None:
     world = World(delay=delay)
     await ALL[name].told_in(world, controllers=2)
@@ -160,7 +160,7 @@ TOLD: dict[str, Callable[[World], Awaitable[None]]] = {
 PLACES = {"request": (REQUESTS, REQUEST), "VM": (VMS, VM), "template": (TEMPLATES, GOLDEN)}
 
 
-def made_again(world: World, resource: Resource, key: Key) -> None:
+def made_again(world: World, resource: Resource, key: ObjectKey) -> None:
     """Have a person delete an object and create it anew, as `kubectl replace --force` does."""
     there = world.server.get(resource, key)
     if there:
@@ -175,7 +175,7 @@ def made_again(world: World, resource: Resource, key: Key) -> None:
 
 @pytest.mark.parametrize("what", PLACES)
 @pytest.mark.parametrize("name", TOLD)
-@clock.virtual
+@virtual_clock.virtual
 async def test_an_object_that_is_made_again_at_any_step_is_never_taken_for_the_one_that_was(
     name: str, what: str
 ) -> None:
@@ -197,12 +197,12 @@ async def test_an_object_that_is_made_again_at_any_step_is_never_taken_for_the_o
             await again.settle(3000)
             where = f"{when} call {number}, {world.calls[number].word}"
             assert again.breaches == [], where
-            right(again, where, is_ours=what != "template")
+            right(again, where, is_owned=what != "template")
             await silence(again)
             await again.stop()
 
 
-def right(world: World, where: str, *, is_ours: bool) -> None:
+def right(world: World, where: str, *, is_owned: bool) -> None:
     """See that the request which is there now, if any, has been served, or is told why not."""
     found = world.server.get(REQUESTS, REQUEST)
     if found is None:
@@ -216,7 +216,7 @@ def right(world: World, where: str, *, is_ours: bool) -> None:
         instance = vm["spec"]["template"]["spec"]
         assert memory(rendered(world)) == instance["domain"]["resources"]["requests"]["memory"], where
         assert found["status"]["source"]["uid"] == vm["metadata"]["uid"], where
-    elif is_ours:
+    elif is_owned:
         rendered(world)
     else:  # it was finished when its template, which is its user's, was made again
         assert reason(found) == "Rendered", where

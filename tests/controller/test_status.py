@@ -9,28 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Outcome,
     Published,
     Reason,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     Source,
     SourceGone,
-    Unchanged,
-    Waiting,
+    UpToDate,
 )
 from atmpl.controller.request import Request, read
 from atmpl.controller.status import next_status
 from atmpl.template import RenderWarning
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC)
-EARLIER = "2024-01-02T03:04:05Z"
+PREVIOUS_REQUEST = "2024-01-02T03:04:05Z"
 ONCE: dict[str, Any] = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {"name": "golden"}}}
 ON_CHANGE = ONCE | {"refreshPolicy": "OnChange"}
 
@@ -54,7 +54,7 @@ def condition(type: str, status: str, reason: str, message: str, since: str, *, 
 MADE = "Template team-a/golden is made from VM team-a/vm"
 KEPT = f"{MADE}, and kept in step with it"
 STAYS = f"{MADE}, which is deleted (SourceGone): it stays as it is"
-NOT_FOUND = Waiting(Reason.SOURCE_NOT_FOUND, "There is no VM")
+NOT_FOUND = Blocked(Reason.SOURCE_NOT_FOUND, "There is no VM")
 SHARED = RenderWarning("SharedDataVolumes", "Every VM uses the same.", "spec.dataVolumeTemplates")
 RENDERED = Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, (SHARED,), digest="", written=True)
 
@@ -70,11 +70,11 @@ FRESH_READY = {
     "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z")],
 }
 READY = FRESH_READY | {
-    "lastRenderTime": EARLIER,
-    "conditions": [condition("Ready", "True", "Rendered", MADE, EARLIER)],
+    "lastRenderTime": PREVIOUS_REQUEST,
+    "conditions": [condition("Ready", "True", "Rendered", MADE, PREVIOUS_REQUEST)],
 }
 IN_STEP = READY | {
-    "conditions": [condition("Ready", "True", "Rendered", KEPT, EARLIER)],
+    "conditions": [condition("Ready", "True", "Rendered", KEPT, PREVIOUS_REQUEST)],
     "rendered": {"digest": "d1", "templateResourceVersion": "66"},
 }
 GONE = {
@@ -84,17 +84,17 @@ GONE = {
     "path": "",
 }
 IN_STEP_GONE = IN_STEP | {
-    "conditions": [condition("Ready", "True", "Rendered", STAYS, EARLIER)],
+    "conditions": [condition("Ready", "True", "Rendered", STAYS, PREVIOUS_REQUEST)],
     "warnings": [*IN_STEP["warnings"], GONE],
 }
 REFUSED = {
     "observedGeneration": 1,
     "conditions": [
-        condition("Ready", "False", "InvalidSource", "no", EARLIER),
-        condition("Stalled", "True", "InvalidSource", "no", EARLIER),
+        condition("Ready", "False", "InvalidSource", "no", PREVIOUS_REQUEST),
+        condition("Stalled", "True", "InvalidSource", "no", PREVIOUS_REQUEST),
     ],
 }
-FAILED = {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no answer", EARLIER)]}
+FAILED = {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no answer", PREVIOUS_REQUEST)]}
 
 
 def fresh(reason: str, message: str, *, stalled: bool = False) -> dict[str, Any]:
@@ -119,41 +119,41 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "no VM": (a_request(), NOT_FOUND, fresh("SourceNotFound", "There is no VM")),
     "a template in the way": (
         a_request(),
-        Waiting(Reason.TARGET_CONFLICT, "taken", 60.0),
+        Blocked(Reason.TARGET_CONFLICT, "taken", 60.0),
         fresh("TargetConflict", "taken"),
     ),
     "a format that is not served": (
         a_request(),
-        Waiting(Reason.FORMAT_UNAVAILABLE, "not served"),
+        Blocked(Reason.FORMAT_UNAVAILABLE, "not served"),
         fresh("FormatUnavailable", "not served"),
     ),
     "denied": (
         a_request(),
-        Refused(Reason.CROSS_NAMESPACE_DENIED, "may not"),
+        Rejected(Reason.CROSS_NAMESPACE_DENIED, "may not"),
         fresh("CrossNamespaceDenied", "may not", stalled=True),
     ),
     "an invalid VM": (
         a_request(),
-        Refused(Reason.INVALID_SOURCE, "spec: no"),
+        Rejected(Reason.INVALID_SOURCE, "spec: no"),
         fresh("InvalidSource", "spec: no", stalled=True),
     ),
-    "too large": (a_request(), Refused(Reason.TOO_LARGE, "much"), fresh("TooLarge", "much", stalled=True)),
+    "too large": (a_request(), Rejected(Reason.TOO_LARGE, "much"), fresh("TooLarge", "much", stalled=True)),
     "unsupported": (
         a_request(spec={"vmName": "VM"}),
-        Refused(Reason.UNSUPPORTED, "later"),
+        Rejected(Reason.UNSUPPORTED, "later"),
         fresh("Unsupported", "later", stalled=True),
     ),
     "forbidden": (a_request(), Retry(Reason.FORBIDDEN, "may not"), fresh("Forbidden", "may not")),
     "failed": (a_request(), Retry(Reason.FAILED, "no answer", 3.0), fresh("Failed", "no answer")),
-    "moved": (a_request(), Moved("template"), None),
-    "gone": (a_request(), Gone(60.0), None),
-    "unchanged, though nothing was ever said": (a_request(), Unchanged(), None),
+    "moved": (a_request(), Conflict("template"), None),
+    "gone": (a_request(), RequestGone(60.0), None),
+    "unchanged, though nothing was ever said": (a_request(), UpToDate(), None),
     # one that waits, was refused or failed
     "still no VM": (
         a_request(
             {
                 "observedGeneration": 1,
-                "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", EARLIER)],
+                "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", PREVIOUS_REQUEST)],
             }
         ),
         NOT_FOUND,
@@ -164,15 +164,15 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
         NOT_FOUND,
         {
             "observedGeneration": 1,
-            "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", EARLIER)],
+            "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", PREVIOUS_REQUEST)],
         },
     ),
     "failed again, with other words": (
         a_request(FAILED),
         Retry(Reason.FAILED, "no route"),
-        {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no route", EARLIER)]},
+        {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no route", PREVIOUS_REQUEST)]},
     ),
-    "refused, and refused again": (a_request(REFUSED), Refused(Reason.INVALID_SOURCE, "no"), None),
+    "refused, and refused again": (a_request(REFUSED), Rejected(Reason.INVALID_SOURCE, "no"), None),
     "refused, and then failed: retrying helps, so it is stalled no more": (
         a_request(REFUSED),
         Retry(Reason.FAILED, "no answer"),
@@ -209,17 +209,17 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     ),
     "in step, and the VM is deleted": (
         a_request(IN_STEP, spec=ON_CHANGE),
-        SourceGone(Key("team-a", "vm")),
+        SourceGone(ObjectKey("team-a", "vm")),
         IN_STEP_GONE,
     ),
     "the VM is still deleted": (
         a_request(IN_STEP_GONE, spec=ON_CHANGE),
-        SourceGone(Key("team-a", "vm")),
+        SourceGone(ObjectKey("team-a", "vm")),
         None,
     ),
     "the VM was deleted, and is there again, but no good": (
         a_request(IN_STEP | {"warnings": [GONE]}, spec=ON_CHANGE),
-        Refused(Reason.INVALID_SOURCE, "no"),
+        Rejected(Reason.INVALID_SOURCE, "no"),
         IN_STEP
         | {
             "warnings": [],
@@ -240,7 +240,7 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     ),
     "let go: finished from now on, which is what a TTL counts from": (
         a_request(IN_STEP | {"warnings": [SHARED._asdict(), GONE]}, generation=2),
-        Released(),
+        Detached(),
         READY
         | {
             "observedGeneration": 2,
@@ -249,7 +249,8 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     ),
     "rendered as Once, after it had failed under OnChange: there is nothing to let go": (
         a_request(
-            IN_STEP | {"conditions": [condition("Ready", "False", "Failed", "no answer", EARLIER)]}, generation=2
+            IN_STEP | {"conditions": [condition("Ready", "False", "Failed", "no answer", PREVIOUS_REQUEST)]},
+            generation=2,
         ),
         RENDERED,
         FRESH_READY
@@ -264,36 +265,41 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
         None,
     ),
     # one that is finished
-    "finished": (a_request(READY), Unchanged(60.0), None),
+    "finished": (a_request(READY), UpToDate(60.0), None),
     "a deletion that failed takes nothing back": (a_request(READY), Retry(Reason.FORBIDDEN, "may not"), None),
-    "nor does anything else": (a_request(READY), Refused(Reason.TOO_LARGE, "much"), None),
+    "nor does anything else": (a_request(READY), Rejected(Reason.TOO_LARGE, "much"), None),
     "nor that": (a_request(READY), NOT_FOUND, None),
     "another generation, with nothing to do": (
         a_request(
             READY
-            | {"conditions": [*READY["conditions"], condition("Authorized", "True", "PolicyInForce", "yes", EARLIER)]},
+            | {
+                "conditions": [
+                    *READY["conditions"],
+                    condition("Authorized", "True", "PolicyInForce", "yes", PREVIOUS_REQUEST),
+                ]
+            },
             generation=2,
         ),
-        Unchanged(60.0),
+        UpToDate(60.0),
         READY
         | {
             "observedGeneration": 2,
             "conditions": [
-                condition("Ready", "True", "Rendered", MADE, EARLIER, generation=2),
-                condition("Authorized", "True", "PolicyInForce", "yes", EARLIER),
+                condition("Ready", "True", "Rendered", MADE, PREVIOUS_REQUEST, generation=2),
+                condition("Authorized", "True", "PolicyInForce", "yes", PREVIOUS_REQUEST),
             ],
         },
     ),
     "another generation, which this version does not understand": (
         a_request(READY, spec={"vmName": "VM"}, generation=2),
-        Unchanged(),
+        UpToDate(),
         None,
     ),
     # fields of another version
     "what another version wrote stays": (
         a_request(FAILED | {"progress": 7}),
         Retry(Reason.FAILED, "no route"),
-        FAILED | {"progress": 7, "conditions": [condition("Ready", "False", "Failed", "no route", EARLIER)]},
+        FAILED | {"progress": 7, "conditions": [condition("Ready", "False", "Failed", "no route", PREVIOUS_REQUEST)]},
     ),
 }
 
@@ -310,10 +316,10 @@ WRITTEN = [case for case in CASES if CASES[case][2] is not None]
 @pytest.mark.parametrize("sentence", WRITTEN)
 def test_what_was_written_is_not_written_again(sentence: str) -> None:
     request, outcome, written = CASES[sentence]
-    spec = orjson.loads(orjson.dumps(ON_CHANGE if request.asked and request.asked.keep_in_step else ONCE))
+    spec = orjson.loads(orjson.dumps(ON_CHANGE if request.spec and request.spec.refresh_on_change else ONCE))
     again = a_request(
         orjson.loads(orjson.dumps(written)),
-        spec=spec if request.asked else {"vmName": "VM"},
+        spec=spec if request.spec else {"vmName": "VM"},
         generation=request.generation,
     )
     later = NOW.replace(year=2025)
@@ -336,7 +342,7 @@ def test_authorized_is_said_once_and_stays_as_it_was_said() -> None:
     ("length", "expected"), [(1024, "x" * 1024), (1025, "x" * 1023 + "…"), (9000, "x" * 1023 + "…")]
 )
 def test_a_message_ends_at_1024_characters(length: int, expected: str) -> None:
-    status = next_status(a_request(), Refused(Reason.INVALID_SOURCE, "x" * length), NOW)
+    status = next_status(a_request(), Rejected(Reason.INVALID_SOURCE, "x" * length), NOW)
     assert status is not None
     assert [each["message"] for each in status["conditions"]] == [expected, expected]
 
@@ -349,10 +355,10 @@ def test_warnings_end_at_100_and_their_texts_at_1024_characters() -> None:
     each = {"reason": "LiteralNumber", "message": "m" * 1023 + "…", "path": "p" * 1023 + "…"}
     last = each | {"message": "And 51 more. " + "m" * 1010 + "…"}
     assert status["warnings"] == [each] * 99 + [last]
-    gone = next_status(a_request(status, spec=ON_CHANGE), SourceGone(Key("team-a", "vm")), NOW)
+    gone = next_status(a_request(status, spec=ON_CHANGE), SourceGone(ObjectKey("team-a", "vm")), NOW)
     assert gone is not None
     assert [warning["reason"] for warning in gone["warnings"]] == ["LiteralNumber"] * 99 + ["SourceGone"]
-    assert next_status(a_request(gone, spec=ON_CHANGE), SourceGone(Key("team-a", "vm")), NOW) is None
+    assert next_status(a_request(gone, spec=ON_CHANGE), SourceGone(ObjectKey("team-a", "vm")), NOW) is None
 
 
 json = st.recursive(
@@ -370,12 +376,12 @@ statuses = json | st.fixed_dictionaries(
 outcomes = st.sampled_from(
     [
         RENDERED,
-        SourceGone(Key("a", "b")),
-        Released(),
+        SourceGone(ObjectKey("a", "b")),
+        Detached(),
         NOT_FOUND,
-        Refused(Reason.TOO_LARGE, "much"),
+        Rejected(Reason.TOO_LARGE, "much"),
         Retry(Reason.FAILED, "no"),
-        Unchanged(),
+        UpToDate(),
     ]
 )
 

@@ -6,20 +6,20 @@ from typing import Any
 import orjson
 import pytest
 
-from atmpl.controller.access import Verdict
+from atmpl.controller.authorization import PolicyCheck
 from atmpl.controller.cluster import (
+    AlreadyExistsError,
+    APINotFoundError,
     ClusterError,
+    ConflictError,
     ForbiddenError,
     InvalidError,
-    MovedError,
-    NotServedError,
-    OversizeError,
+    NamespaceTerminatingError,
     PolicyObjects,
-    TakenError,
-    TerminatingError,
+    TooLargeError,
     UnavailableError,
 )
-from atmpl.controller.outcome import Gone, Moved, Outcome, Reason, Refused, Retry, Unchanged, Waiting
+from atmpl.controller.outcome import Blocked, Conflict, Outcome, Reason, Rejected, RequestGone, Retry, UpToDate
 from atmpl.controller.request import Request, read
 from atmpl.controller.turn import meaning, turn
 from tests.controller import admission
@@ -38,16 +38,16 @@ MEANINGS: dict[str, tuple[ClusterError, Outcome]] = {
         ForbiddenError("cannot create"),
         Retry(Reason.FORBIDDEN, "The controller may not do this: cannot create"),
     ),
-    "a namespace on its way out": (TerminatingError("team-a"), Gone(180.0)),
-    "another object than was judged": (MovedError("modified"), Moved("modified")),
-    "a name that was taken meanwhile": (TakenError("exists"), Moved("exists")),
+    "a namespace on its way out": (NamespaceTerminatingError("team-a"), RequestGone(180.0)),
+    "another object than was judged": (ConflictError("modified"), Conflict("modified")),
+    "a name that was taken meanwhile": (AlreadyExistsError("exists"), Conflict("exists")),
     "an object that is refused": (InvalidError("no"), Retry(Reason.FAILED, "The API server refused: no")),
     "too much, for what is no template": (
-        OversizeError("large"),
+        TooLargeError("large"),
         Retry(Reason.FAILED, "The API server refused: large"),
     ),
     "an API not served, which is no template's": (
-        NotServedError("404"),
+        APINotFoundError("404"),
         Retry(Reason.FAILED, "The API server refused: 404"),
     ),
     "anything else": (ClusterError("?"), Retry(Reason.FAILED, "The API server refused: ?")),
@@ -63,7 +63,7 @@ def test_a_failed_call_has_one_meaning(sentence: str) -> None:
     assert meaning(error) == outcome
 
 
-def asked(**spec: Any) -> Request:
+def spec(**spec: Any) -> Request:
     posted = a_request(**spec)
     return read(orjson.dumps(posted | {"metadata": posted["metadata"] | {"uid": "1", "resourceVersion": "7"}}))
 
@@ -90,21 +90,21 @@ class Broken:
 
 async def test_an_error_of_our_own_is_written_down_by_its_type_alone_and_retried() -> None:
     cluster = Broken(reads=RuntimeError("hunter2"))
-    found = await turn(asked(), cluster, NOW)
+    found = await turn(spec(), cluster, NOW)
     message = "Internal error of the controller (RuntimeError); it is tried again"
     assert found.outcome == Retry(Reason.FAILED, message)
     assert cluster.written[0]["conditions"][0]["message"] == message
 
 
 async def test_an_error_of_our_own_over_the_status_is_retried() -> None:
-    found = await turn(asked(), Broken(writes=RuntimeError()), NOW)
+    found = await turn(spec(), Broken(writes=RuntimeError()), NOW)
     assert found.outcome == Retry(Reason.FAILED, "Internal error of the controller (RuntimeError); it is tried again")
 
 
 async def test_what_a_status_could_not_be_written_for_comes_again() -> None:
-    found = await turn(asked(), Broken(writes=MovedError("modified")), NOW)
-    assert found.outcome == Moved("modified")
-    found = await turn(asked(), Broken(writes=NotServedError("404")), NOW)
+    found = await turn(spec(), Broken(writes=ConflictError("modified")), NOW)
+    assert found.outcome == Conflict("modified")
+    found = await turn(spec(), Broken(writes=APINotFoundError("404")), NOW)
     assert found.outcome == Retry(Reason.FAILED, "The API server refused: 404")
 
 
@@ -113,14 +113,14 @@ async def test_a_server_that_asks_to_be_left_alone_is_not_told_so_before_it_has_
     failures: int, said: bool
 ) -> None:
     cluster = Broken(reads=UnavailableError("slow down", 7.0))
-    found = await turn(asked(), cluster, NOW, failures=failures)
+    found = await turn(spec(), cluster, NOW, failures=failures)
     assert found.outcome == Retry(Reason.FAILED, "The API server did not answer as it should: slow down", 7.0)
     assert bool(cluster.written) == said
 
 
 async def test_a_server_that_fails_without_a_word_of_when_to_come_again_is_told_of_at_once() -> None:
     cluster = Broken(reads=UnavailableError("reset"))
-    await turn(asked(), cluster, NOW)
+    await turn(spec(), cluster, NOW)
     assert cluster.written[0]["conditions"][0]["reason"] == "Failed"
 
 
@@ -155,8 +155,8 @@ def said(cluster: Broken, type: str) -> Any:
 async def test_a_source_elsewhere_is_denied_without_the_policy_and_its_vm_is_not_read() -> None:
     cluster = Elsewhere(None)
     found = await turn(elsewhere(), cluster, NOW)
-    assert isinstance(found.outcome, Refused)
-    assert found.verdict is Verdict.POLICY_ABSENT
+    assert isinstance(found.outcome, Rejected)
+    assert found.verdict is PolicyCheck.POLICY_ABSENT
     assert found.outcome.reason is Reason.CROSS_NAMESPACE_DENIED
     assert found.outcome.message.startswith(
         "VM team-b/vm is in another namespace, and it is not sure that you may read it"
@@ -167,21 +167,21 @@ async def test_a_source_elsewhere_is_denied_without_the_policy_and_its_vm_is_not
 async def test_a_source_elsewhere_that_the_policy_checked_is_read_and_that_is_written_down() -> None:
     cluster = Elsewhere(admission.policy())
     found = await turn(elsewhere(), cluster, NOW)
-    assert isinstance(found.outcome, Waiting)
+    assert isinstance(found.outcome, Blocked)
     assert (said(cluster, "Ready"), said(cluster, "Authorized")) == ("SourceNotFound", "PolicyInForce")
 
 
 async def test_what_was_authorized_once_is_not_judged_again() -> None:
     authorized = {"type": "Authorized", "status": "True", "reason": "PolicyInForce", "lastTransitionTime": SINCE}
     found = await turn(elsewhere({"conditions": [authorized]}), Elsewhere(None), NOW)
-    assert isinstance(found.outcome, Waiting)
+    assert isinstance(found.outcome, Blocked)
     assert found.verdict is None
 
 
 async def test_what_was_denied_once_stays_denied_whatever_the_policy_is_by_now() -> None:
     denied = {"type": "Ready", "status": "False", "reason": "CrossNamespaceDenied", "lastTransitionTime": SINCE}
     cluster = Elsewhere(admission.policy())
-    assert (await turn(elsewhere({"conditions": [denied]}), cluster, NOW)).outcome == Unchanged()
+    assert (await turn(elsewhere({"conditions": [denied]}), cluster, NOW)).outcome == UpToDate()
     assert cluster.written == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.controller.version import is_older
+from atmpl.controller.version import is_older_version
 
 PAIRS: dict[str, tuple[str, str, bool]] = {
     "older": ("9", "10", True),
@@ -18,4 +18,4 @@ PAIRS: dict[str, tuple[str, str, bool]] = {
 
 @pytest.mark.parametrize(("version", "than", "older"), PAIRS.values(), ids=PAIRS)
 def test_versions_are_numbers_and_of_others_nothing_is_said(version: str, than: str, older: bool) -> None:
-    assert is_older(version, than) is older
+    assert is_older_version(version, than) is older

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e.demo.story import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step, typed
-from tests.shared import SHARED, needs_shared
+from tests.shared_data import SHARED, needs_shared
 
 CHECKOUT = Path(__file__).parents[2]
 DEMO = CHECKOUT / "e2e" / "demo"

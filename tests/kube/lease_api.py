@@ -7,15 +7,15 @@ from typing import Any
 import orjson
 
 from atmpl.controller.cluster import UnavailableError
-from atmpl.kube.answer import Answer
+from atmpl.kube.response import Response
 
-Fate = Callable[[Callable[[], Answer]], Awaitable[Answer]]  # what becomes of a call; the server's part is handed in
+Fate = Callable[[Callable[[], Response]], Awaitable[Response]]  # what becomes of a call; the server's part is handed in
 
 
-def said(code: int, reason: str = "", message: str = "", **more: Any) -> Answer:
+def said(code: int, reason: str = "", message: str = "", **more: Any) -> Response:
     """A Status; plain text where there is no reason."""
     status = {"kind": "Status", "code": code, "reason": reason, "message": message, **more}
-    return Answer(code, orjson.dumps(status) if reason else b"404 page not found\n")
+    return Response(code, orjson.dumps(status) if reason else b"404 page not found\n")
 
 
 class LeaseApi:
@@ -44,7 +44,7 @@ class LeaseApi:
             edited = self.spec | fields
             self.write({field: value for field, value in edited.items() if value is not None})
 
-    def handle(self, method: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def handle(self, method: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None) -> Response:
         """Do what an API server does."""
         sent = orjson.loads(body) if body else {}
         if method == "PATCH" and "apply" in headers["Content-Type"]:
@@ -60,7 +60,7 @@ class LeaseApi:
                 return said(409, "Conflict", "the object has been modified")
             self.write(self.spec | sent["spec"], query["fieldManager"])
         metadata = {"name": "atmpl-controller", "resourceVersion": str(self._version)}
-        return Answer(200, orjson.dumps({"metadata": metadata, "spec": self.spec}))
+        return Response(200, orjson.dumps({"metadata": metadata, "spec": self.spec}))
 
 
 class Way:
@@ -79,14 +79,14 @@ class Way:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> Response:
         assert path == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/atmpl-controller"
         self.calls.append(method)
         fate = self.fates.pop(0) if self.fates else well
         return await fate(lambda: self.api.handle(method, query or {}, headers or {}, body))
 
 
-async def well(server: Callable[[], Answer]) -> Answer:
+async def well(server: Callable[[], Response]) -> Response:
     """It takes a moment."""
     await asyncio.sleep(0.01)
     answer = server()
@@ -94,8 +94,8 @@ async def well(server: Callable[[], Answer]) -> Answer:
     return answer
 
 
-def refused(answer: Answer) -> Fate:
-    async def fate(_: Callable[[], Answer]) -> Answer:
+def refused(answer: Response) -> Fate:
+    async def fate(_: Callable[[], Response]) -> Response:
         await asyncio.sleep(0.01)
         return answer
 
@@ -105,7 +105,7 @@ def refused(answer: Answer) -> Fate:
 def slow(before: float, after: float) -> Fate:
     """Done after so many seconds, and answered after so many more."""
 
-    async def fate(server: Callable[[], Answer]) -> Answer:
+    async def fate(server: Callable[[], Response]) -> Response:
         await asyncio.sleep(before)
         answer = server()
         await asyncio.sleep(after)
@@ -114,30 +114,30 @@ def slow(before: float, after: float) -> Fate:
     return fate
 
 
-async def unsent(_: Callable[[], Answer]) -> Answer:
+async def unsent(_: Callable[[], Response]) -> Response:
     raise UnavailableError("refused")
 
 
-async def hangs(_: Callable[[], Answer]) -> Answer:
+async def hangs(_: Callable[[], Response]) -> Response:
     await asyncio.sleep(30)
     raise UnavailableError("timeout")
 
 
-async def done_but_hangs(server: Callable[[], Answer]) -> Answer:
+async def done_but_hangs(server: Callable[[], Response]) -> Response:
     server()
     return await hangs(server)
 
 
-async def lost(server: Callable[[], Answer]) -> Answer:
+async def lost(server: Callable[[], Response]) -> Response:
     """Done, and the answer lost."""
     server()
     raise UnavailableError("reset")
 
 
-async def garbled(server: Callable[[], Answer]) -> Answer:
+async def garbled(server: Callable[[], Response]) -> Response:
     """Done, and something else answers."""
     server()
-    return Answer(200, b"<html>login</html>")
+    return Response(200, b"<html>login</html>")
 
 
 FATES: dict[str, Fate] = {
@@ -154,8 +154,8 @@ FATES: dict[str, Fate] = {
     "429": refused(said(429, "TooManyRequests", "later", details={"retryAfterSeconds": 3})),
     "500": refused(said(500, "InternalError", "oh")),
     "503": refused(said(503, "ServiceUnavailable")),
-    "garbage": refused(Answer(200, b"<html>login</html>")),
-    "an object of nothing": refused(Answer(200, b'{"metadata": {}}')),
+    "garbage": refused(Response(200, b"<html>login</html>")),
+    "an object of nothing": refused(Response(200, b'{"metadata": {}}')),
     "reset": unsent,
     "timeout": hangs,
     "done, but hangs": done_but_hangs,

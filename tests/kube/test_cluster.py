@@ -9,30 +9,30 @@ import orjson
 import pytest
 
 from atmpl.controller.cluster import (
+    AlreadyExistsError,
+    APINotFoundError,
     ClusterError,
-    MovedError,
-    NotServedError,
+    ConflictError,
     PolicyObjects,
-    TakenError,
     TemplateMeta,
     UnavailableError,
 )
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
 from atmpl.controller.request import Request, read
+from atmpl.kube.client import METADATA
 from atmpl.kube.cluster import KubeCluster
-from atmpl.kube.connection import METADATA
-from atmpl.kube.requests import Requests
-from atmpl.kube.templates import Templates
-from atmpl.kube.vms import Vms
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stores.templates import TemplateStore
+from atmpl.kube.stores.vms import VMStore
 from atmpl.template import FORMATS
-from tests.clock import virtual
-from tests.kube.scripted import Act, Call, Script, connected, cut_off, found, status, text
+from tests.kube.scripted_server import Act, Call, Script, connected, cut_off, found, status, text
 from tests.kube.test_requests import raw, request
+from tests.virtual_clock import virtual
 
 OPENSHIFT = FORMATS["openshift"]
-ONE = Key("ns", "one")
-VM = Key("ns", "vm")
+ONE = ObjectKey("ns", "one")
+VM = ObjectKey("ns", "vm")
 META = {
     "name": "vm",
     "namespace": "ns",
@@ -47,7 +47,7 @@ GONE = status(404, "NotFound", "not found", {"kind": "virtualmachines"})
 class Setting:
     """A cluster, its stores, and what the server was asked."""
 
-    def __init__(self, script: Script, cluster: KubeCluster, requests: Requests, vms: Vms) -> None:
+    def __init__(self, script: Script, cluster: KubeCluster, requests: RequestStore, vms: VMStore) -> None:
         self.script, self.cluster, self.requests, self.vms = script, cluster, requests, vms
 
     @property
@@ -57,8 +57,8 @@ class Setting:
 
 @asynccontextmanager
 async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
-    requests, vms = Requests(lambda _, **__: None), Vms(lambda _: None)
-    kept = {name: Templates(lambda _: None, lambda: None) for name in FORMATS}
+    requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None)
+    kept = {name: TemplateStore(lambda _: None, lambda: None) for name in FORMATS}
     if seen:
         vms.put(msgspec.Raw(orjson.dumps(OBJECT)))
     script = Script(*acts)
@@ -166,7 +166,7 @@ def test_what_is_no_object_is_not_taken_for_one(obj: dict[str, Any]) -> None:
 async def test_a_template_is_posted_and_only_its_metadata_come_back() -> None:
     async with setting(found(OBJECT, 201), status(409, "AlreadyExists", "taken")) as there:
         assert await there.cluster.create_template(OPENSHIFT, "ns", b'{"a": 1}') == Published("u", "7")
-        with pytest.raises(TakenError):
+        with pytest.raises(AlreadyExistsError):
             await there.cluster.create_template(OPENSHIFT, "ns", b"{}")
     call = there.calls[0]
     assert (call.method, call.path) == ("POST", "/apis/template.openshift.io/v1/namespaces/ns/templates")
@@ -178,7 +178,7 @@ async def test_a_template_is_posted_and_only_its_metadata_come_back() -> None:
 async def test_a_status_is_written_to_exactly_the_version_that_was_judged() -> None:
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), status(409, "Conflict")) as there:
         await there.cluster.write_status(asked(), {"a": 1})
-        with pytest.raises(MovedError):
+        with pytest.raises(ConflictError):
             await there.cluster.write_status(asked(), {"a": 2})
     call = there.calls[0]
     path = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/ns/virtualmachinetemplaterequests/one/status"
@@ -195,19 +195,19 @@ async def test_after_a_status_was_written_the_key_waits_for_the_stream_unless_no
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), cut_off()) as there:
         there.requests.put(raw(request(5)))
         await there.cluster.write_status(asked(), {})
-        assert there.requests.defers(ONE)
+        assert there.requests.awaits_own_write(ONE)
         there.requests.put(raw(request(8)))
-        assert not there.requests.defers(ONE)
+        assert not there.requests.awaits_own_write(ONE)
         with pytest.raises(UnavailableError):
             await there.cluster.write_status(asked(), {})
-        assert not there.requests.defers(ONE)
+        assert not there.requests.awaits_own_write(ONE)
 
 
 @virtual
 async def test_a_request_is_deleted_as_exactly_the_one_that_was_judged() -> None:
     async with setting(status(200, "Success"), status(409, "Conflict")) as there:
         await there.cluster.delete_request(asked())
-        with pytest.raises(MovedError):
+        with pytest.raises(ConflictError):
             await there.cluster.delete_request(asked())
     assert there.calls[0].method == "DELETE"
     assert there.calls[0].json()["preconditions"] == {"uid": "u-one", "resourceVersion": "5"}
@@ -249,11 +249,11 @@ def test_the_policy_and_its_binding_are_there_or_not(acts: list[Act], there_are:
 
 
 UNKNOWN: dict[str, tuple[list[Act], type[ClusterError]]] = {
-    "a proxy that has lost its server": ([PLAIN, PLAIN, PLAIN], NotServedError),
-    "a proxy that had lost it for one": ([found(OBJECT), PLAIN, discovery("validatingadmissionpolicies")], NotServedError),
-    "a server that serves them after all": ([PLAIN, PLAIN, discovery("validatingadmissionpolicies")], NotServedError),
-    "one that does not say what it serves": ([PLAIN, PLAIN, found({"resources": []})], NotServedError),
-    "one that may not be asked": ([PLAIN, PLAIN, status(403, "Forbidden")], NotServedError),
+    "a proxy that has lost its server": ([PLAIN, PLAIN, PLAIN], APINotFoundError),
+    "a proxy that had lost it for one": ([found(OBJECT), PLAIN, discovery("validatingadmissionpolicies")], APINotFoundError),
+    "a server that serves them after all": ([PLAIN, PLAIN, discovery("validatingadmissionpolicies")], APINotFoundError),
+    "one that does not say what it serves": ([PLAIN, PLAIN, found({"resources": []})], APINotFoundError),
+    "one that may not be asked": ([PLAIN, PLAIN, status(403, "Forbidden")], APINotFoundError),
     "a page in its place": ([PLAIN, PLAIN, text(200, b"<html>")], UnavailableError),
     "a server that is starting": ([status(503, "ServiceUnavailable")] * 2, UnavailableError),
     "one that answers half": ([found(OBJECT), cut_off()], UnavailableError),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from atmpl.kube.credentials import credentials
-from atmpl.kube.incluster import InCluster
-from atmpl.kube.kubeconfig import Kubeconfig
+from atmpl.kube.auth.credentials import credentials
+from atmpl.kube.auth.in_cluster import InCluster
+from atmpl.kube.auth.kubeconfig import Kubeconfig
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 CHOICES: dict[str, tuple[str | None, str | None, dict[str, str], type]] = {  # kubeconfig, context, environment, whose
@@ -21,10 +21,10 @@ CHOICES: dict[str, tuple[str | None, str | None, dict[str, str], type]] = {  # k
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_what_is_named_counts_before_the_pod(choice: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    kubeconfig, context, environment, whose = CHOICES[choice]
+    kubeconfig, context, environment, classify_ownership = CHOICES[choice]
     for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert type(credentials(kubeconfig, context)) is whose
+    assert type(credentials(kubeconfig, context)) is classify_ownership

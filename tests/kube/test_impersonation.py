@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from atmpl.kube.access import AccessError
-from atmpl.kube.connection import Connection
-from atmpl.kube.impersonation import Impersonating
-from atmpl.kube.kubeconfig import Kubeconfig
-from tests.kube.scripted import Script, connected
+from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth.impersonation import ImpersonatedCredentials
+from atmpl.kube.auth.kubeconfig import Kubeconfig
+from atmpl.kube.client import KubeClient
+from tests.kube.scripted_server import Script, connected
 
 
 def kubeconfig(tmp_path: Path, user: dict[str, Any], **context: str) -> Kubeconfig:
@@ -27,7 +27,7 @@ def kubeconfig(tmp_path: Path, user: dict[str, Any], **context: str) -> Kubeconf
     return Kubeconfig(str(tmp_path / "config"))
 
 
-async def sent(credentials: Kubeconfig | Impersonating) -> list[tuple[str, str]]:
+async def sent(credentials: Kubeconfig | ImpersonatedCredentials) -> list[tuple[str, str]]:
     found = (await credentials.access()).headers
     return sorted((name, value) for name, value in found.items())
 
@@ -43,7 +43,7 @@ async def test_a_kubeconfigs_own_as_is_honoured_with_each_of_its_groups(tmp_path
 
 
 async def test_whom_the_command_line_names_goes_before_whom_the_kubeconfig_names(tmp_path: Path) -> None:
-    mine = Impersonating(kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db"]}), "bob", ["ops"])
+    mine = ImpersonatedCredentials(kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db"]}), "bob", ["ops"])
     assert await sent(mine) == [
         ("Authorization", "Bearer secret"),
         ("Impersonate-Group", "ops"),
@@ -53,7 +53,7 @@ async def test_whom_the_command_line_names_goes_before_whom_the_kubeconfig_names
 
 @pytest.mark.parametrize("user", [{"as": 5}, {"as": "alice", "as-groups": "db"}, {"as": "alice", "as-groups": [1]}])
 async def test_an_as_that_is_no_name_is_refused_and_never_left_out(user: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(AccessError, match=r"users\[\].user.as"):
+    with pytest.raises(CredentialsError, match=r"users\[\].user.as"):
         await kubeconfig(tmp_path, user).access()
 
 
@@ -65,7 +65,10 @@ async def test_every_group_reaches_the_server_in_a_header_of_its_own() -> None:
         return web.json_response({})
 
     script = Script(act, act)
-    async with connected(script) as plain, Connection(Impersonating(plain._credentials, "bob", ["a", "b"])) as ours:
+    async with (
+        connected(script) as plain,
+        KubeClient(ImpersonatedCredentials(plain._credentials, "bob", ["a", "b"])) as ours,
+    ):
         await ours.call("GET", "/")
         async with ours.stream("/", {}, "application/json", 5) as response:
             await response.read()
@@ -74,7 +77,7 @@ async def test_every_group_reaches_the_server_in_a_header_of_its_own() -> None:
 
 async def test_the_namespace_is_the_contexts(tmp_path: Path) -> None:
     assert await kubeconfig(tmp_path, {}, namespace="team-a").namespace() == "team-a"
-    assert await Impersonating(kubeconfig(tmp_path, {}, namespace="team-a"), "bob").namespace() == "team-a"
+    assert await ImpersonatedCredentials(kubeconfig(tmp_path, {}, namespace="team-a"), "bob").namespace() == "team-a"
 
 
 async def test_without_one_it_is_default(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from atmpl.kube.access import AccessError
-from atmpl.kube.connection import Connection
-from atmpl.kube.kept import REREAD
-from atmpl.kube.kubeconfig import Kubeconfig, default_file
-from tests import clock
-from tests.clock import virtual
+from atmpl.kube.auth.cached import REREAD
+from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth.kubeconfig import Kubeconfig, default_file
+from atmpl.kube.client import KubeClient
+from tests import virtual_clock
 from tests.kube.certificates import Authority, needs_openssl
-from tests.kube.scripted import Script, found, serving, status
+from tests.kube.scripted_server import Script, found, serving, status
+from tests.virtual_clock import virtual
 
 PLUGIN_KIND = "client.authentication.k8s.io/v1"
 
@@ -48,7 +48,7 @@ def write(file: Path, *, cluster: dict[str, Any] | None = None, user: dict[str, 
 
 
 def kubeconfig(file: Path, context: str | None = None) -> Kubeconfig:
-    return Kubeconfig(str(file), context, clock.now)
+    return Kubeconfig(str(file), context, virtual_clock.now)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -85,13 +85,13 @@ async def test_files_are_merged_and_those_that_are_not_there_are_passed_over(tmp
     config = json.loads(first.read_text())
     second.write_text(json.dumps({"users": [{"name": "me", "user": {"token": "of the second"}}], "clusters": [], "contexts": []}))  # fmt: skip
     first.write_text(json.dumps(config | {"users": []}))
-    access = await Kubeconfig(f"{tmp_path}/none:{first}:{second}", now=clock.now).access()
+    access = await Kubeconfig(f"{tmp_path}/none:{first}:{second}", now=virtual_clock.now).access()
     assert (access.server, access.headers) == ("http://one.test:6443", bearer("of the second"))
 
 
 def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(AccessError) as error:
-        clock.run(kubeconfig(tmp_path / "none").access())
+    with pytest.raises(CredentialsError) as error:
+        virtual_clock.run(kubeconfig(tmp_path / "none").access())
     assert str(error.value) == (
         f"kubeconfig {tmp_path}/none: there is no such file: name one with --kubeconfig or the variable KUBECONFIG"
     )
@@ -99,13 +99,13 @@ def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
 
 def test_where_it_is_no_file_that_can_be_read_again_that_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/dev/null")):
-        with pytest.raises(AccessError, match=rf"kubeconfig {path}: this is no regular file: name one with"):
-            clock.run(kubeconfig(path).access())
+        with pytest.raises(CredentialsError, match=rf"kubeconfig {path}: this is no regular file: name one with"):
+            virtual_clock.run(kubeconfig(path).access())
 
 
 def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_path: Path) -> None:
-    with pytest.raises(AccessError) as error:
-        clock.run(kubeconfig(write(tmp_path / "config"), "there").access())
+    with pytest.raises(CredentialsError) as error:
+        virtual_clock.run(kubeconfig(write(tmp_path / "config"), "there").access())
     assert str(error.value) == (
         f"kubeconfig {tmp_path}/config, context there cannot be used: there is no context there in it; "
         "`kubectl config get-contexts` lists those that are"
@@ -144,8 +144,8 @@ async def test_a_token_file_is_read_again_and_the_end_of_its_line_is_harmless(tm
 
 
 def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AccessError, match=f"{tmp_path}/token"):
-        clock.run(kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"})).access())
+    with pytest.raises(CredentialsError, match=f"{tmp_path}/token"):
+        virtual_clock.run(kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"})).access())
 
 
 def plugin(folder: Path, **status: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ async def test_a_plugin_is_started_once_for_all_who_wait_and_again_when_refused(
 
 async def test_a_plugin_that_fails_is_the_kubeconfigs(tmp_path: Path) -> None:
     file = write(tmp_path / "config", user=plugin(tmp_path))
-    with pytest.raises(AccessError, match=f"kubeconfig {file}: exec: it gave neither"):
+    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: exec: it gave neither"):
         await Kubeconfig(str(file)).access()
 
 
@@ -220,7 +220,7 @@ async def test_a_client_certificate_and_an_authority_are_used_from_files_and_fro
     async with serving(script, authority.server()) as url:
         for cluster, user in (files, inline, given):
             cluster |= {"server": url, "tls-server-name": "server.test"}
-            async with Connection(
+            async with KubeClient(
                 Kubeconfig(str(write(tmp_path / "config", cluster=cluster, user=user)))
             ) as connection:
                 assert (await connection.call("GET", "/a")).ok
@@ -268,8 +268,8 @@ def test_a_certificate_that_cannot_be_used_is_said_to_be(
     cluster: dict[str, Any], user: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "config", cluster={"server": "https://one.test"} | cluster, user=user)
-    with pytest.raises(AccessError, match=f"kubeconfig {file} cannot be used: .*{said}"):
-        clock.run(kubeconfig(file).access())
+    with pytest.raises(CredentialsError, match=f"kubeconfig {file} cannot be used: .*{said}"):
+        virtual_clock.run(kubeconfig(file).access())
 
 
 # --- proxies
@@ -290,8 +290,8 @@ async def test_the_kubeconfigs_proxy_wins_over_the_environments(
 
 def test_a_proxy_that_nobody_speaks_to_is_refused_and_not_repeated(tmp_path: Path) -> None:
     file = write(tmp_path / "config", cluster={"proxy-url": "socks5://me:hunter2@own.test:2"})
-    with pytest.raises(AccessError) as error:
-        clock.run(kubeconfig(file).access())
+    with pytest.raises(CredentialsError) as error:
+        virtual_clock.run(kubeconfig(file).access())
     assert str(error.value) == (
         f"kubeconfig {file}: its proxy-url is not the URL of an HTTP proxy, such as http://proxy.example:3128"
     )
@@ -301,6 +301,6 @@ async def test_calls_go_through_the_proxy(tmp_path: Path) -> None:
     script = Script(status(200))
     async with serving(script) as url:
         file = write(tmp_path / "config", cluster={"server": "http://nowhere.test", "proxy-url": url})
-        async with Connection(Kubeconfig(str(file))) as connection:
+        async with KubeClient(Kubeconfig(str(file))) as connection:
             assert (await connection.call("GET", "/a")).ok
     assert script.calls[0].headers["Host"] == "nowhere.test"

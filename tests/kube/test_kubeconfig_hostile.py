@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from atmpl.kube.access import Access, AccessError
-from atmpl.kube.kubeconfig import ALIASES, LARGEST, Kubeconfig
+from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
+from atmpl.kube.auth.kubeconfig import ALIASES, LARGEST, Kubeconfig
 
 TOKEN = "t0k3n-that-nobody-may-see"
 
@@ -46,11 +46,11 @@ WRONG: dict[str, Any] = {
 }
 
 
-async def outcome(path: Path, context: str | None = None) -> Access | str:
+async def outcome(path: Path, context: str | None = None) -> APIEndpoint | str:
     """The access, or why there is none."""
     try:
         return await Kubeconfig(str(path), context).access()
-    except AccessError as error:
+    except CredentialsError as error:
         return str(error)
 
 
@@ -72,7 +72,7 @@ async def test_whatever_stands_wherever_it_is_used_or_refused(
             config = wrong
         file.write_text(yaml.safe_dump(config))
         found = await outcome(file)
-        if isinstance(found, Access):
+        if isinstance(found, APIEndpoint):
             assert isinstance(found.server, str)
             assert all(isinstance(text, str) for text in found.headers.values())
             assert isinstance(found.proxy, str | None)
@@ -147,5 +147,5 @@ async def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:
 
 def test_an_address_is_shown_without_user_and_password() -> None:
     for server in (f"https://me:{TOKEN}@host:6443", f"https://{TOKEN}@host:6443", f"https://a@b:{TOKEN}@host:6443"):
-        assert Access(server, {}, None).address == "https://host:6443"
-    assert Access("https://host:6443/prefix/a@b", {}, None).address == "https://host:6443/prefix/a@b"
+        assert APIEndpoint(server, {}, None).address == "https://host:6443"
+    assert APIEndpoint("https://host:6443/prefix/a@b", {}, None).address == "https://host:6443/prefix/a@b"

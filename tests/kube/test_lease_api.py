@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from atmpl.kube.lease import NAME
+from atmpl.kube.leader_election import NAME
 from e2e.controlplane import ApiError, Client
 from e2e.controlplane.client import PATCHES
 from tests.kube.lease_api import LeaseApi

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.kube.lines import LINE_LIMIT, LineTooLongError, lines
-from tests import clock
+from tests import virtual_clock
 
 
 async def pieces(*of: bytes) -> AsyncIterator[bytes]:
@@ -43,7 +43,7 @@ def test_it_does_not_matter_where_a_stream_is_cut(texts: list[bytes], data: st.D
     whole = b"".join(text.replace(b"\n", b"") + b"\n" for text in texts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
     parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    found = [line for batch in clock.run(read(*parts)) for line in batch]
+    found = [line for batch in virtual_clock.run(read(*parts)) for line in batch]
     assert found == [text.replace(b"\n", b"") for text in texts]
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from atmpl.kube.access import AccessError
-from atmpl.kube.proxy import checked, proxy_for
+from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth.proxy import checked, proxy_for
 
 P = "http://proxy.test:3128"
 NAMED: dict[str, tuple[str, dict[str, str], str | None]] = {  # server, environment, proxy
@@ -56,6 +56,6 @@ def test_a_proxy_of_no_use_is_refused_and_not_repeated(proxy: str) -> None:
         lambda: checked(proxy, "its proxy-url"),
         lambda: proxy_for("https://a.test", {"HTTPS_PROXY": proxy}),
     ):
-        with pytest.raises(AccessError, match="is not the URL of an HTTP proxy") as error:
+        with pytest.raises(CredentialsError, match="is not the URL of an HTTP proxy") as error:
             refused()
         assert "hunter2" not in str(error.value)

@@ -6,12 +6,12 @@ import msgspec
 import orjson
 import pytest
 
-from atmpl.controller.key import Key
-from atmpl.kube.requests import Requests
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.stores.requests import RequestStore
 from atmpl.template import FORMATS
 
-ONE = Key("ns", "one")
-VM = Key("ns", "vm")
+ONE = ObjectKey("ns", "one")
+VM = ObjectKey("ns", "vm")
 OPENSHIFT = FORMATS["openshift"]
 NATIVE = FORMATS["native"]
 
@@ -22,7 +22,7 @@ class Woken:
     def __init__(self) -> None:
         self.keys: list[str] = []
 
-    def __call__(self, key: Key, /, *, backlog: bool = False) -> None:
+    def __call__(self, key: ObjectKey, /, *, backlog: bool = False) -> None:
         self.keys.append(f"{key.name} later" if backlog else key.name)
 
     def since(self) -> list[str]:
@@ -53,13 +53,13 @@ def raw(obj: dict[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(orjson.dumps(obj))
 
 
-def synced(*objects: dict[str, Any]) -> tuple[Requests, Woken]:
+def synced(*objects: dict[str, Any]) -> tuple[RequestStore, Woken]:
     """A store whose first list held these."""
     woken = Woken()
-    requests = Requests(woken)
+    requests = RequestStore(woken)
     for obj in objects:
         requests.put(raw(obj))
-    requests.keep_only({Key("ns", obj["metadata"]["name"]) for obj in objects})
+    requests.retain_only({ObjectKey("ns", obj["metadata"]["name"]) for obj in objects})
     requests.served(yes=True)
     return requests, woken
 
@@ -74,7 +74,7 @@ def test_the_first_list_wakes_behind_everything_fresh() -> None:
 
 def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
     requests, woken = synced(request(1))
-    requests.keep_only(set())
+    requests.retain_only(set())
     requests.served(yes=False)
     woken.since()
     requests.put(raw(request(1)))
@@ -83,7 +83,7 @@ def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
 
 def test_a_request_that_asks_for_the_same_and_says_something_else_is_only_nudged() -> None:
     woken, nudged = Woken(), Woken()
-    requests = Requests(woken, nudge=nudged)
+    requests = RequestStore(woken, add_unless_backing_off=nudged)
     requests.served(yes=True)
     requests.put(raw(request(1)))
     assert (woken.since(), nudged.since()) == (["one"], [])
@@ -102,7 +102,7 @@ def test_a_relist_that_shows_nothing_new_wakes_nobody() -> None:
     for _ in range(100):
         for obj in objects:
             requests.put(raw(obj))
-        requests.keep_only({Key("ns", obj["metadata"]["name"]) for obj in objects})
+        requests.retain_only({ObjectKey("ns", obj["metadata"]["name"]) for obj in objects})
         requests.served(yes=True)
     assert woken.since() == []
 
@@ -140,7 +140,7 @@ def test_the_echo_of_our_own_write_is_no_news_when_it_comes_before_the_answer() 
     requests.put(raw(request(5, said=status("SourceNotFound"))))
     requests.wrote(judged, "5")
     assert woken.since() == []
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 def test_the_echo_of_our_own_write_is_no_news_when_it_comes_after_the_answer() -> None:
@@ -151,7 +151,7 @@ def test_the_echo_of_our_own_write_is_no_news_when_it_comes_after_the_answer() -
     requests.wrote(judged, "5")
     requests.put(raw(request(5, said=status("SourceNotFound"))))
     assert woken.since() == []
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 NEWS: dict[str, dict[str, Any]] = {
@@ -179,7 +179,7 @@ def test_a_write_that_nobody_knows_the_end_of_is_news_when_it_shows() -> None:
     judged = requests.get(ONE)
     requests.writing(judged, status("SourceNotFound"))
     requests.wrote(judged, None)
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
     requests.put(raw(request(5, said=status("SourceNotFound"))))
     assert woken.since() == ["one"]
 
@@ -188,13 +188,13 @@ def test_a_key_is_deferred_until_the_stream_shows_our_last_write_and_woken_then(
     requests, woken = synced(request(1))
     woken.since()
     requests.wrote(requests.get(ONE), "9")
-    assert requests.defers(ONE)
+    assert requests.awaits_own_write(ONE)
     requests.put(raw(request(8, said=status("Failed"))))  # from before our write
-    assert requests.defers(ONE)
+    assert requests.awaits_own_write(ONE)
     woken.since()
     requests.put(raw(request(9, said=status("SourceNotFound"))))
     assert woken.since() == ["one"]
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 def test_a_key_that_nobody_woke_meanwhile_is_not_woken_by_its_echo() -> None:
@@ -208,37 +208,37 @@ def test_a_key_that_nobody_woke_meanwhile_is_not_woken_by_its_echo() -> None:
 def test_a_version_newer_than_our_write_shows_it_too() -> None:
     requests, woken = synced(request(1))
     requests.wrote(requests.get(ONE), "9")
-    assert requests.defers(ONE)
+    assert requests.awaits_own_write(ONE)
     woken.since()
     requests.put(raw(request(10, said=status("Failed"))))
     assert woken.since() == ["one"]
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 def test_versions_are_compared_as_numbers() -> None:
     requests, _ = synced(request(9))
     requests.wrote(requests.get(ONE), "10")
-    assert requests.defers(ONE)
+    assert requests.awaits_own_write(ONE)
     requests.put(raw(request(100)))
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 def test_versions_that_are_no_numbers_defer_nobody_for_ever() -> None:
     requests, _ = synced(request("abc"))
     requests.wrote(requests.get(ONE), "def")
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 def test_a_complete_list_ends_every_wait_for_a_write() -> None:
     requests, woken = synced(request(1), request(2, "two"))
-    for key in (ONE, Key("ns", "two")):
+    for key in (ONE, ObjectKey("ns", "two")):
         requests.wrote(requests.get(key), "9")
-    assert requests.defers(ONE)
+    assert requests.awaits_own_write(ONE)
     woken.since()
-    requests.keep_only({ONE, Key("ns", "two")})  # etcd was put back to an older state: its versions are lower
+    requests.retain_only({ONE, ObjectKey("ns", "two")})  # etcd was put back to an older state: its versions are lower
     assert woken.since() == ["one"]
-    assert not requests.defers(ONE)
-    assert not requests.defers(Key("ns", "two"))
+    assert not requests.awaits_own_write(ONE)
+    assert not requests.awaits_own_write(ObjectKey("ns", "two"))
 
 
 def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> None:
@@ -246,28 +246,28 @@ def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> 
     judged = requests.get(ONE)
     requests.drop(raw(request(2)))
     requests.wrote(judged, "9")
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
     requests.put(raw(request(3, uid="new")))
     requests.wrote(judged, "9")
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
 
 
 def test_of_a_deleted_request_it_is_told_once_and_nobody_is_woken() -> None:
-    gone: list[Key] = []
+    gone: list[ObjectKey] = []
     woken = Woken()
-    requests = Requests(woken, gone.append)
+    requests = RequestStore(woken, gone.append)
     for obj in (request(1), request(2, "two")):
         requests.put(raw(obj))
     requests.served(yes=True)
     requests.wrote(requests.get(ONE), "9")
-    requests.defers(ONE)
+    requests.awaits_own_write(ONE)
     woken.since()
     assert requests.drop(raw(request(3))) == (ONE, "3")
     assert requests.get(ONE) is None
-    assert not requests.defers(ONE)
+    assert not requests.awaits_own_write(ONE)
     requests.drop(raw(request(3)))
-    requests.keep_only({ONE})
-    assert gone == [ONE, Key("ns", "two")]
+    requests.retain_only({ONE})
+    assert gone == [ONE, ObjectKey("ns", "two")]
     assert woken.since() == []
     assert len(requests) == 0
 
@@ -276,19 +276,19 @@ def test_a_request_is_found_by_its_vm_until_it_is_finished() -> None:
     requests, _ = synced(
         request(1), request(2, "two", said=DONE), request(3, "kept", said=KEPT, refreshPolicy="OnChange")
     )
-    assert set(requests.with_source(VM)) == {ONE, Key("ns", "kept")}
-    assert set(requests.with_source(Key("other", "vm"))) == set()
+    assert set(requests.by_source(VM)) == {ONE, ObjectKey("ns", "kept")}
+    assert set(requests.by_source(ObjectKey("other", "vm"))) == set()
     requests.put(raw(request(4, said=DONE)))
-    assert set(requests.with_source(VM)) == {Key("ns", "kept")}
+    assert set(requests.by_source(VM)) == {ObjectKey("ns", "kept")}
 
 
 def test_a_request_is_found_by_the_template_that_it_keeps_in_step() -> None:
     requests, _ = synced(request(1), request(2, "kept", said=KEPT, refreshPolicy="OnChange"))
-    template = Key("ns", "t")
-    assert set(requests.keeping(OPENSHIFT, template)) == {Key("ns", "kept")}
-    assert set(requests.keeping(NATIVE, template)) == set()
+    template = ObjectKey("ns", "t")
+    assert set(requests.by_template(OPENSHIFT, template)) == {ObjectKey("ns", "kept")}
+    assert set(requests.by_template(NATIVE, template)) == set()
     requests.put(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not released yet
-    assert set(requests.keeping(OPENSHIFT, template)) == set()
+    assert set(requests.by_template(OPENSHIFT, template)) == set()
 
 
 def test_whoever_is_not_finished_waits_for_its_format() -> None:
@@ -300,8 +300,8 @@ def test_whoever_is_not_finished_waits_for_its_format() -> None:
         request(5, "native", target={"virtualMachineTemplate": {}}),
         request(6, "odd", target={"x": {}}),
     )
-    assert [key.name for key in requests.waiting_for(OPENSHIFT)] == ["fresh", "waiting", "kept"]
-    assert [key.name for key in requests.waiting_for(NATIVE)] == ["native"]
+    assert [key.name for key in requests.by_format(OPENSHIFT)] == ["fresh", "waiting", "kept"]
+    assert [key.name for key in requests.by_format(NATIVE)] == ["native"]
 
 
 def test_nothing_is_left_of_requests_that_are_gone() -> None:
@@ -314,9 +314,9 @@ def test_nothing_is_left_of_requests_that_are_gone() -> None:
         moved = obj | {"spec": obj["spec"] | {"source": {"vmName": f"other{number}"}}}
         moved["metadata"] = obj["metadata"] | {"resourceVersion": "1000", "generation": 2}
         requests.put(raw(moved))
-        requests.wrote(requests.get(Key("ns", f"r{number}")), "2000")
-        requests.defers(Key("ns", f"r{number}"))
-    requests.keep_only(set())
+        requests.wrote(requests.get(ObjectKey("ns", f"r{number}")), "2000")
+        requests.awaits_own_write(ObjectKey("ns", f"r{number}"))
+    requests.retain_only(set())
     assert len(requests) == 0
     for index in (requests._by_source, requests._by_template, requests._awaited, requests._deferred, requests._writing):
         assert not index

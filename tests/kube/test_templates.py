@@ -4,15 +4,15 @@ import msgspec
 import orjson
 import pytest
 
-from atmpl.controller.key import Key
-from atmpl.kube.templates import Templates
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.stores.templates import TemplateStore
 
-T = Key("ns", "t")
+T = ObjectKey("ns", "t")
 
 
-class Told:
+class RequestStatus:
     def __init__(self) -> None:
-        self.changed: list[Key] = []
+        self.changed: list[ObjectKey] = []
         self.appeared = 0
 
     def appear(self) -> None:
@@ -24,50 +24,52 @@ def raw(version: int, name: str = "t") -> msgspec.Raw:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def told() -> RequestStatus:
+    return RequestStatus()
 
 
 @pytest.fixture
-def templates(told: Told) -> Templates:
-    return Templates(told.changed.append, told.appear)
+def templates(told: RequestStatus) -> TemplateStore:
+    return TemplateStore(told.changed.append, told.appear)
 
 
-def test_a_template_is_told_of_when_its_version_is_another(templates: Templates, told: Told) -> None:
+def test_a_template_is_told_of_when_its_version_is_another(templates: TemplateStore, told: RequestStatus) -> None:
     assert templates.put(raw(1)) == (T, "1")
     templates.put(raw(1))
     templates.put(raw(2))
     assert told.changed == [T, T]
     assert templates.version(T) == "2"
-    assert templates.version(Key("ns", "other")) is None
+    assert templates.version(ObjectKey("ns", "other")) is None
 
 
-def test_a_template_that_is_gone_or_let_go_is_told_of_once(templates: Templates, told: Told) -> None:
+def test_a_template_that_is_gone_or_let_go_is_told_of_once(templates: TemplateStore, told: RequestStatus) -> None:
     templates.put(raw(1))
     templates.put(raw(1, "u"))
     told.changed.clear()
     assert templates.drop(raw(5)) == (T, "5")
     templates.drop(raw(5))
-    templates.keep_only(set())
-    assert told.changed == [T, Key("ns", "u")]
+    templates.retain_only(set())
+    assert told.changed == [T, ObjectKey("ns", "u")]
     assert len(templates) == 0
 
 
-def test_a_format_appears_when_it_is_served_for_the_first_time_or_again(templates: Templates, told: Told) -> None:
+def test_a_format_appears_when_it_is_served_for_the_first_time_or_again(
+    templates: TemplateStore, told: RequestStatus
+) -> None:
     for yes in (False, True, True, False, False, True):
         templates.served(yes)
     assert told.appeared == 2
     assert templates.is_served is True
 
 
-def test_the_first_list_is_in_once_it_is_known_whether_the_api_is_served(templates: Templates) -> None:
+def test_the_first_list_is_in_once_it_is_known_whether_the_api_is_served(templates: TemplateStore) -> None:
     assert (templates.is_served, templates.synced.is_set()) == (None, False)
     templates.served(yes=False)
     assert (templates.is_served, templates.synced.is_set()) == (False, True)
 
 
 @pytest.mark.parametrize("data", [b"null", b"{}", b'{"metadata": {"name": "t", "namespace": "ns"}}'])
-def test_what_is_no_template_is_refused(data: bytes, templates: Templates, told: Told) -> None:
+def test_what_is_no_template_is_refused(data: bytes, templates: TemplateStore, told: RequestStatus) -> None:
     for take in (templates.put, templates.drop):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))

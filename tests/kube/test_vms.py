@@ -6,11 +6,11 @@ import msgspec
 import orjson
 import pytest
 
-from atmpl.controller import vm as vms
-from atmpl.controller.key import Key
-from atmpl.kube.vms import Vms
+from atmpl.controller import vm_digest as vms
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.stores.vms import VMStore
 
-VM = Key("ns", "vm")
+VM = ObjectKey("ns", "vm")
 
 
 def raw(version: int, name: str = "vm", **more: Any) -> msgspec.Raw:
@@ -19,13 +19,13 @@ def raw(version: int, name: str = "vm", **more: Any) -> msgspec.Raw:
 
 
 @pytest.fixture
-def changed() -> list[Key]:
+def changed() -> list[ObjectKey]:
     return []
 
 
 @pytest.fixture
-def known(changed: list[Key]) -> Vms:
-    found = Vms(changed.append)
+def known(changed: list[ObjectKey]) -> VMStore:
+    found = VMStore(changed.append)
     found.put(raw(1, labels={"app": "db"}, annotations={"note": "1"}))
     assert changed == [VM]
     changed.clear()
@@ -50,7 +50,7 @@ TOLD: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("change", "told"), TOLD.values(), ids=TOLD)
-def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: Vms, changed: list[Key]) -> None:
+def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: VMStore, changed: list[ObjectKey]) -> None:
     assert known.put(raw(7, **change)) == (VM, "7")
     assert changed == ([VM] if told else [])
     seen = known.get(VM)
@@ -58,14 +58,14 @@ def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: Vms, chang
     assert seen.version == "7"
 
 
-def test_the_digest_is_the_one_that_a_whole_vm_has(known: Vms) -> None:
+def test_the_digest_is_the_one_that_a_whole_vm_has(known: VMStore) -> None:
     whole = {"metadata": {"uid": "u", "generation": 1, "resourceVersion": "1", **SAME}, "spec": {}}
     seen = known.get(VM)
     assert seen is not None
-    assert seen.digest == vms.digest_of(whole)
+    assert seen.digest == vms.vm_digest_of(whole)
 
 
-def test_a_deleted_vm_is_told_once(known: Vms, changed: list[Key]) -> None:
+def test_a_deleted_vm_is_told_once(known: VMStore, changed: list[ObjectKey]) -> None:
     assert known.drop(raw(8)) == (VM, "8")
     known.drop(raw(8))
     assert changed == [VM]
@@ -73,24 +73,24 @@ def test_a_deleted_vm_is_told_once(known: Vms, changed: list[Key]) -> None:
     assert len(known) == 0
 
 
-def test_what_a_list_does_not_name_is_told_as_gone(known: Vms, changed: list[Key]) -> None:
+def test_what_a_list_does_not_name_is_told_as_gone(known: VMStore, changed: list[ObjectKey]) -> None:
     known.put(raw(2, "other"))
     changed.clear()
-    known.keep_only({Key("ns", "other")})
+    known.retain_only({ObjectKey("ns", "other")})
     assert changed == [VM]
     assert len(known) == 1
 
 
-def test_a_relist_that_shows_nothing_new_tells_nothing(known: Vms, changed: list[Key]) -> None:
+def test_a_relist_that_shows_nothing_new_tells_nothing(known: VMStore, changed: list[ObjectKey]) -> None:
     for version in range(1, 100):
         known.put(raw(version, **SAME))
-        known.keep_only({VM})
+        known.retain_only({VM})
         known.served(yes=True)
     assert changed == []
 
 
 @pytest.mark.parametrize("data", [b"1", b"{}", b'{"metadata": {}}', b'{"metadata": {"name": "vm", "namespace": 1}}'])
-def test_what_is_no_vm_is_refused(data: bytes, known: Vms, changed: list[Key]) -> None:
+def test_what_is_no_vm_is_refused(data: bytes, known: VMStore, changed: list[ObjectKey]) -> None:
     for take in (known.put, known.drop):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))

@@ -10,17 +10,17 @@ import msgspec
 import orjson
 from aiohttp import web
 
-from atmpl.controller.key import Key
-from atmpl.kube.connection import Connection
-from atmpl.kube.lease import DEADLINE, DURATION, Lease
-from atmpl.manager.manager import DRAIN, Manager
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube.client import KubeClient
+from atmpl.kube.leader_election import DEADLINE, DURATION, LeaderElector
+from atmpl.manager.manager import SHUTDOWN_GRACE, Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.template import FORMATS
-from tests import clock
-from tests.clock import virtual
+from tests import virtual_clock
 from tests.kube.lease_api import LeaseApi, Way, unsent
-from tests.kube.scripted import Anybody, Script, bookmark, connected, event
+from tests.kube.scripted_server import Anybody, Script, bookmark, connected, event
 from tests.kube.test_requests import request
+from tests.virtual_clock import virtual
 
 VM = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"
 
@@ -35,10 +35,10 @@ class Server(Script):
 
     async def answer(self, asked: web.Request) -> web.StreamResponse:
         if asked.path == VM:
-            self.read.append(clock.now())
+            self.read.append(virtual_clock.now())
             while self._listens(asked):  # noqa: ASYNC110 - for somebody at the other end of a socket
                 await asyncio.sleep(0.02)
-            self.left.append(clock.now())
+            self.left.append(virtual_clock.now())
         if "watch" not in asked.query:
             return web.json_response({}, status=500)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -72,7 +72,7 @@ class Running:
 async def running(api: LeaseApi) -> AsyncIterator[Running]:
     server, way = Server(), Way(api)
     async with connected(server) as connection:
-        lease = Lease(way, "ns", "one", random=Random(1), now=clock.now, utc=clock.utcnow)  # type: ignore[arg-type]
+        lease = LeaderElector(way, "ns", "one", random=Random(1), now=virtual_clock.now, utc=virtual_clock.utcnow)  # type: ignore[arg-type]
         manager = Manager(connection, Metrics(), workers=2, random=Random(1), identity="one", lease=lease)
         it = Running(manager, server, way)
         try:
@@ -98,7 +98,7 @@ async def test_where_the_lease_is_lost_the_work_ends_before_it_can_be_anothers_a
     async with running(LeaseApi()) as it:
         await it.until(1)
         it.way.fates = [unsent] * 8  # no renewal succeeds for some time
-        lost_at = clock.now()
+        lost_at = virtual_clock.now()
         await it.until(2)
         assert len(it.server.left) == 1
         assert it.server.left[0] - lost_at <= DEADLINE + 0.1 < DURATION
@@ -109,13 +109,13 @@ async def test_asked_to_stop_it_lets_the_lease_go_when_the_work_has_ended_and_no
     api = LeaseApi()
     async with running(api) as it:
         await it.until(1)
-        asked = clock.now()
+        asked = virtual_clock.now()
         it.stop.set()
         while not it.server.left:
             assert api.history[-1] == "one"
             await asyncio.sleep(0.005)
         await it.task
-        assert DRAIN <= clock.now() - asked < 5
+        assert SHUTDOWN_GRACE <= virtual_clock.now() - asked < 5
         assert api.history[-1] == ""
 
 
@@ -125,15 +125,15 @@ async def test_asked_to_stop_it_takes_nothing_more() -> None:
         await it.until(1)
         it.stop.set()
         await asyncio.sleep(1)
-        it.manager.queue.add(Key("ns", "one"))
-        it.manager.queue.add_after(Key("ns", "one"), 0.1)
+        it.manager.queue.add(ObjectKey("ns", "one"))
+        it.manager.queue.add_after(ObjectKey("ns", "one"), 0.1)
         await it.task
         assert (len(it.server.read), len(it.manager.queue), it.manager.queue.delayed) == (1, 0, 0)
 
 
 async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
     manager = Manager(
-        Connection(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
+        KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
     for name in ("old", "kept"):
         manager.requests.put(a_request(name, refreshPolicy="OnChange"))
@@ -149,7 +149,7 @@ async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
 
 async def test_a_change_after_the_first_lists_is_fresh_and_an_api_that_appears_is_not() -> None:
     manager = Manager(
-        Connection(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
+        KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
     format = FORMATS["openshift"]
     for sink in (manager.requests, manager.vms):
@@ -157,11 +157,11 @@ async def test_a_change_after_the_first_lists_is_fresh_and_an_api_that_appears_i
     manager.templates[format.name].served(yes=False)
     manager.requests.put(a_request("waits"))
     assert (await manager.queue.get()).name == "waits"
-    manager.queue.done(Key("ns", "waits"))
+    manager.queue.done(ObjectKey("ns", "waits"))
     manager.templates[format.name].served(yes=True)
     manager.requests.put(a_request("follows", source={"vmName": "other"}))
     assert (await manager.queue.get()).name == "follows"
-    manager.queue.done(Key("ns", "follows"))
+    manager.queue.done(ObjectKey("ns", "follows"))
     manager.vms.put(metadata("other"))
     assert [(await manager.queue.get()).name for _ in range(2)] == ["follows", "waits"]
 

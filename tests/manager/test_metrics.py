@@ -9,24 +9,24 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Metric
 
-from atmpl.controller.access import Verdict
-from atmpl.controller.key import Key
+from atmpl.controller.authorization import PolicyCheck
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Published,
     Reason,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     Source,
     SourceGone,
-    Unchanged,
-    Waiting,
+    UpToDate,
 )
-from atmpl.kube.connection import Connection
-from atmpl.kube.incluster import InCluster
+from atmpl.kube.auth.in_cluster import InCluster
+from atmpl.kube.client import KubeClient
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 
@@ -38,7 +38,7 @@ async def metrics() -> Metrics:
     """Those of a manager that has not begun."""
     metrics = Metrics()
     Manager(
-        Connection(InCluster({"KUBERNETES_SERVICE_HOST": "api"})),
+        KubeClient(InCluster({"KUBERNETES_SERVICE_HOST": "api"})),
         metrics,
         workers=64,
         random=Random(0),
@@ -91,16 +91,16 @@ async def test_what_is_queried_is_counted_by_labels_and_values_that_exist(metric
     for metric in metrics.registry.collect():
         for sample in metric.samples:
             samples.setdefault(sample.name, []).append(sample.labels)
-    for whose, query in queries().items():
+    for classify_ownership, query in queries().items():
         used = re.findall(r"\b((?:atmpl|workqueue|controller_runtime|process)_\w+)(?:\{(.*?)\})?", query)
-        assert used, whose
+        assert used, classify_ownership
         for name, selector in used:
-            assert name in samples, (whose, name)
+            assert name in samples, (classify_ownership, name)
             for label, how, value in re.findall(r'(\w+)(=~|!=|!~|=)"(.*?)"', selector):
                 if label == "namespace":  # Prometheus adds it
                     continue
                 for one in value.split("|") if "~" in how else [value]:
-                    assert any(one == its.get(label) for its in samples[name]), (whose, name, label, one)
+                    assert any(one == its.get(label) for its in samples[name]), (classify_ownership, name, label, one)
 
 
 async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metrics: Metrics) -> None:
@@ -108,11 +108,18 @@ async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metri
         (sample.name, *sorted(sample.labels.items())) for it in metrics.registry.collect() for sample in it.samples
     }
     for outcome in (
-        *(kind(reason, "why") for kind in (Waiting, Refused, Retry) for reason in Reason),
-        *(Moved("it"), Unchanged(), Gone(), Released(), SourceGone(Key("a", "b")), Waiting(Reason.FAILED, "", 1.0)),
+        *(kind(reason, "why") for kind in (Blocked, Rejected, Retry) for reason in Reason),
+        *(
+            Conflict("it"),
+            UpToDate(),
+            RequestGone(),
+            Detached(),
+            SourceGone(ObjectKey("a", "b")),
+            Blocked(Reason.FAILED, "", 1.0),
+        ),
         Rendered(Source("u", 1, "1"), Published("u", "1"), 3, (), "", written=True),
     ):
-        for verdict in Verdict:
+        for verdict in PolicyCheck:
             metrics.reconciled(outcome, verdict, 0.1)
     after = {
         (sample.name, *sorted(sample.labels.items())) for it in metrics.registry.collect() for sample in it.samples
@@ -121,8 +128,8 @@ async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metri
 
 
 async def test_a_reconcile_counts_once_by_result_by_outcome_and_by_verdict(metrics: Metrics) -> None:
-    metrics.reconciled(Retry(Reason.FORBIDDEN, "why"), Verdict.POLICY_ABSENT, 0.003)
-    metrics.reconciled(Waiting(Reason.TARGET_CONFLICT, "why", 60.0), None, 0.3)
+    metrics.reconciled(Retry(Reason.FORBIDDEN, "why"), PolicyCheck.POLICY_ABSENT, 0.003)
+    metrics.reconciled(Blocked(Reason.TARGET_CONFLICT, "why", 60.0), None, 0.3)
     counted = {
         (sample.name, *sample.labels.values()): sample.value
         for metric in metrics.registry.collect()

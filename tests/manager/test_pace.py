@@ -2,23 +2,23 @@
 
 import pytest
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Outcome,
     Published,
     Reason,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     Source,
     SourceGone,
-    Unchanged,
-    Waiting,
+    UpToDate,
 )
-from atmpl.manager.pace import Pace
+from atmpl.manager.rate_limit import RateLimiter
 
 KEPT = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="d", written=True)
 A, B = "uid-a", "uid-b"
@@ -35,7 +35,7 @@ class Clock:
 
 def test_a_request_is_left_alone_for_a_second_after_it_was_judged() -> None:
     clock = Clock()
-    pace = Pace(clock, interval=1.0)
+    pace = RateLimiter(clock, interval=1.0)
     assert pace.left(A) == 0.0
     pace.judged(A, KEPT)
     clock.time = 100.25
@@ -46,7 +46,7 @@ def test_a_request_is_left_alone_for_a_second_after_it_was_judged() -> None:
 
 def test_a_request_that_is_judged_again_is_left_alone_anew() -> None:
     clock = Clock()
-    pace = Pace(clock, interval=1.0)
+    pace = RateLimiter(clock, interval=1.0)
     pace.judged(A, KEPT)
     pace.judged(B, KEPT)
     clock.time = 100.5
@@ -57,7 +57,7 @@ def test_a_request_that_is_judged_again_is_left_alone_anew() -> None:
 
 def test_a_server_that_says_when_to_come_again_is_not_asked_before() -> None:
     clock = Clock()
-    pace = Pace(clock, interval=1.0)
+    pace = RateLimiter(clock, interval=1.0)
     pace.judged(A, Retry(Reason.FAILED, "", 7.0))
     pace.judged(B, Retry(Reason.FAILED, "", 0.5))
     assert (pace.left(A), pace.left(B)) == (7.0, 1.0)
@@ -65,7 +65,7 @@ def test_a_server_that_says_when_to_come_again_is_not_asked_before() -> None:
 
 def test_few_requests_are_remembered_beside_those_of_the_last_second() -> None:
     clock = Clock()
-    pace = Pace(clock, interval=1.0)
+    pace = RateLimiter(clock, interval=1.0)
     for number in range(10_000):
         pace.judged(str(number), KEPT)
         clock.time += 0.125
@@ -75,22 +75,22 @@ def test_few_requests_are_remembered_beside_those_of_the_last_second() -> None:
 COSTS: dict[str, tuple[Outcome, bool]] = {
     "kept in step": (KEPT, True),
     "done for good": (Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True), False),
-    "let go": (Released(), True),
-    "without its VM, which may come at any moment": (Waiting(Reason.SOURCE_NOT_FOUND, ""), False),
-    "without its VM, which may come back": (SourceGone(Key("team-a", "vm")), False),
-    "with a name that is taken": (Waiting(Reason.TARGET_CONFLICT, "", 60.0), True),
-    "with a name that is still taken": (Unchanged(60.0), True),
-    "in step already": (Unchanged(), False),
-    "refused until its VM changes": (Refused(Reason.INVALID_SOURCE, ""), True),
+    "let go": (Detached(), True),
+    "without its VM, which may come at any moment": (Blocked(Reason.SOURCE_NOT_FOUND, ""), False),
+    "without its VM, which may come back": (SourceGone(ObjectKey("team-a", "vm")), False),
+    "with a name that is taken": (Blocked(Reason.TARGET_CONFLICT, "", 60.0), True),
+    "with a name that is still taken": (UpToDate(60.0), True),
+    "in step already": (UpToDate(), False),
+    "refused until its VM changes": (Rejected(Reason.INVALID_SOURCE, ""), True),
     "failed": (Retry(Reason.FAILED, ""), True),
-    "to be judged anew at once": (Moved("request"), False),
-    "gone": (Gone(60.0), False),
+    "to be judged anew at once": (Conflict("request"), False),
+    "gone": (RequestGone(60.0), False),
 }
 
 
 @pytest.mark.parametrize("sentence", COSTS)
 def test_a_request_is_left_alone_for_a_second_where_judging_it_again_would_cost_as_much(sentence: str) -> None:
     outcome, costs = COSTS[sentence]
-    pace = Pace(Clock())
+    pace = RateLimiter(Clock())
     pace.judged(A, outcome)
     assert pace.left(A) == (1.0 if costs else 0.0)

@@ -19,5 +19,5 @@ async def test_in_a_pod_it_needs_no_option_and_never_loads_what_reads_kubeconfig
         await client.until(request_path(namespace), is_ready)
     assert controller.process.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in controller.noise}
-    assert "atmpl.kube.incluster" in imported
+    assert "atmpl.kube.auth.in_cluster" in imported
     assert "kubernetes_asyncio" not in imported

@@ -10,32 +10,32 @@ import msgspec
 import orjson
 import pytest
 
-from atmpl.controller.key import Key
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
-    Gone,
-    Moved,
+    Blocked,
+    Conflict,
+    Detached,
     Outcome,
     Published,
     Reason,
-    Refused,
-    Released,
+    Rejected,
     Rendered,
+    RequestGone,
     Retry,
     Source,
     SourceGone,
-    Unchanged,
-    Waiting,
+    UpToDate,
 )
 from atmpl.controller.request import Request
-from atmpl.controller.turn import Turn
-from atmpl.kube.queue import WorkQueue
-from atmpl.kube.requests import Requests
+from atmpl.controller.turn import ReconcileResult
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager import worker
-from tests import clock
+from tests import virtual_clock
 from tests.controller.objects import NAMESPACE, a_request
-from tests.controller.world import Uncounted
+from tests.controller.simulation import Uncounted
 
-KEY = Key(NAMESPACE, "request")
+KEY = ObjectKey(NAMESPACE, "request")
 RENDERED = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True)
 FAILED = Retry(Reason.FAILED, "no answer")
 HOUR = 3600.0
@@ -45,44 +45,44 @@ class Office:
     """A worker with a queue and a store of its own; `outcomes` are what it finds, in order, and the last one for ever."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome | Exception) -> None:
-        self.queue: WorkQueue[Key] = WorkQueue(random=Random(1))
-        self.requests = Requests(self.queue.add, self.queue.gone)
+        self.queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(1))
+        self.requests = RequestStore(self.queue.add, self.queue.gone)
         self.judged: list[float] = []  # when
         self.failures: list[int] = []  # before each
-        self.told: list[str] = []  # by events
+        self.status: list[str] = []  # by events
         self.may_work = True
         self.during: Callable[[], None] = lambda: None  # what happens while a request is judged
         self._outcomes = list(outcomes)
-        self._began = clock.now()
+        self._began = virtual_clock.now()
         self.worker = worker.Worker(
             self.queue,
             self.requests,
             None,  # type: ignore[arg-type]
             Uncounted(),  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
-            utc=clock.utcnow,
+            utc=virtual_clock.utcnow,
         )
         monkeypatch.setattr(worker, "turn", self._turn)
 
-    async def _turn(self, request: Request, *_: Any, failures: int) -> Turn:
-        self.judged.append(clock.now() - self._began)
+    async def _turn(self, request: Request, *_: Any, failures: int) -> ReconcileResult:
+        self.judged.append(virtual_clock.now() - self._began)
         self.failures.append(failures)
         self.during()
         found = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
         if isinstance(found, Exception):
             raise found
-        return Turn(found)
+        return ReconcileResult(found)
 
     def bad(self, _: Request, reason: str, message: str) -> None:
-        self.told.append(f"bad: {reason}: {message}")
+        self.status.append(f"bad: {reason}: {message}")
 
     def good(self, _: Request) -> None:
-        self.told.append("good")
+        self.status.append("good")
 
     def shown(self, version: str = "7", name: str = "request") -> Request:
         """Let the stream show a request."""
         self.requests.put(request(version, name))
-        found = self.requests.get(Key(NAMESPACE, name))
+        found = self.requests.get(ObjectKey(NAMESPACE, name))
         assert found is not None
         return found
 
@@ -107,23 +107,23 @@ def request(version: str, name: str, uid: str = "1") -> msgspec.Raw:
 
 AGAIN: dict[str, tuple[Outcome, list[int]]] = {  # outcome: in which seconds of the first ten it is judged
     "rendered": (RENDERED, [0]),
-    "in step": (Unchanged(), [0]),
-    "let go": (Released(), [0]),
-    "its source gone": (SourceGone(Key(NAMESPACE, "vm")), [0]),
-    "waiting to be woken": (Waiting(Reason.SOURCE_NOT_FOUND, ""), [0]),
-    "waiting, with a look now and then": (Waiting(Reason.TARGET_CONFLICT, "", 4.0), [0, 4, 8]),
-    "with a TTL": (Unchanged(again=4.0), [0, 4, 8]),
-    "on its way out with its namespace": (Gone(4.0), [0, 4, 8]),
-    "on its way out": (Gone(), [0]),
-    "refused": (Refused(Reason.INVALID_SOURCE, ""), [0]),
+    "in step": (UpToDate(), [0]),
+    "let go": (Detached(), [0]),
+    "its source gone": (SourceGone(ObjectKey(NAMESPACE, "vm")), [0]),
+    "waiting to be woken": (Blocked(Reason.SOURCE_NOT_FOUND, ""), [0]),
+    "waiting, with a look now and then": (Blocked(Reason.TARGET_CONFLICT, "", 4.0), [0, 4, 8]),
+    "with a TTL": (UpToDate(again=4.0), [0, 4, 8]),
+    "on its way out with its namespace": (RequestGone(4.0), [0, 4, 8]),
+    "on its way out": (RequestGone(), [0]),
+    "refused": (Rejected(Reason.INVALID_SOURCE, ""), [0]),
     "failed: later each time": (FAILED, [0, 1, 3, 7]),
     "failed, with a word of when to come again": (Retry(Reason.FAILED, "", 5.0), [0, 5, 10]),
-    "moved: at once, a few times, and then it has failed": (Moved(""), [0, 0, 0, 0, 0, 1, 3, 8]),
+    "moved: at once, a few times, and then it has failed": (Conflict(""), [0, 0, 0, 0, 0, 1, 3, 8]),
 }
 
 
 @pytest.mark.parametrize("sentence", AGAIN)
-@clock.virtual
+@virtual_clock.virtual
 async def test_an_outcome_says_when_a_request_is_judged_again(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, seconds = AGAIN[sentence]
     office = Office(monkeypatch, outcome)
@@ -133,7 +133,7 @@ async def test_an_outcome_says_when_a_request_is_judged_again(sentence: str, mon
     assert [int(time) for time in office.judged] == seconds
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_what_went_well_has_its_failures_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, FAILED, FAILED, RENDERED, FAILED)
     async with office.open():
@@ -144,9 +144,9 @@ async def test_what_went_well_has_its_failures_forgotten(monkeypatch: pytest.Mon
     assert office.failures == [0, 1, 2, 0]
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    office = Office(monkeypatch, Unchanged(again=HOUR))
+    office = Office(monkeypatch, UpToDate(again=HOUR))
     async with office.open():
         office.shown()
         await asyncio.sleep(1)
@@ -157,9 +157,9 @@ async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.
     assert len(office.judged) == 1
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_that_goes_while_it_is_judged_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    office = Office(monkeypatch, Unchanged(again=HOUR))
+    office = Office(monkeypatch, UpToDate(again=HOUR))
     async with office.open():
         office.during = lambda: gone(office)
         office.shown()
@@ -168,7 +168,7 @@ async def test_a_request_that_goes_while_it_is_judged_leaves_nothing_behind(monk
     assert len(office.judged) == 1
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_is_not_judged_before_its_stream_shows_what_was_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -185,11 +185,11 @@ async def test_a_request_is_not_judged_before_its_stream_shows_what_was_written(
     assert [int(time) for time in office.judged] == [0, 6]
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_where_that_costs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    office = Office(monkeypatch, Refused(Reason.INVALID_SOURCE, ""))
+    office = Office(monkeypatch, Rejected(Reason.INVALID_SOURCE, ""))
     async with office.open():
         office.shown()
         for _ in range(45):
@@ -198,7 +198,7 @@ async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_wher
     assert [round(time) for time in office.judged] == [0, 1, 2, 3, 4]
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_request_made_again_does_not_wait_for_what_was_said_about_the_one_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -214,29 +214,29 @@ async def test_a_request_made_again_does_not_wait_for_what_was_said_about_the_on
 
 TOLD: dict[str, tuple[list[Outcome], list[str]]] = {
     "good": ([RENDERED], ["good"]),
-    "let go": ([Released()], ["good"]),
-    "its source gone: the template stays, and so does Ready": ([SourceGone(Key(NAMESPACE, "vm"))], ["good"]),
-    "waiting": ([Waiting(Reason.SOURCE_NOT_FOUND, "no VM")], ["bad: SourceNotFound: no VM"]),
-    "refused": ([Refused(Reason.TOO_LARGE, "much")], ["bad: TooLarge: much"]),
+    "let go": ([Detached()], ["good"]),
+    "its source gone: the template stays, and so does Ready": ([SourceGone(ObjectKey(NAMESPACE, "vm"))], ["good"]),
+    "waiting": ([Blocked(Reason.SOURCE_NOT_FOUND, "no VM")], ["bad: SourceNotFound: no VM"]),
+    "refused": ([Rejected(Reason.TOO_LARGE, "much")], ["bad: TooLarge: much"]),
     "failed": ([FAILED, RENDERED], ["bad: Failed: no answer", "good"]),
     "a server that asked to be left alone": ([Retry(Reason.FAILED, "slow down", 1.0), RENDERED], ["good"]),
-    "nothing new": ([Unchanged()], []),
-    "moved on": ([Moved(""), Gone()], []),
+    "nothing new": ([UpToDate()], []),
+    "moved on": ([Conflict(""), RequestGone()], []),
 }
 
 
 @pytest.mark.parametrize("sentence", TOLD)
-@clock.virtual
+@virtual_clock.virtual
 async def test_whoever_asked_is_told_by_events_what_is_bad(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes, told = TOLD[sentence]
     office = Office(monkeypatch, *outcomes)
     async with office.open():
         office.shown()
         await asyncio.sleep(5)
-    assert office.told == told
+    assert office.status == told
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_bug_in_the_way_of_one_request_takes_no_worker_from_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -249,7 +249,7 @@ async def test_a_bug_in_the_way_of_one_request_takes_no_worker_from_the_others(
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["turn failed"]
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_nothing_is_judged_while_the_lease_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, RENDERED)
     office.may_work = False
@@ -262,12 +262,12 @@ async def test_nothing_is_judged_while_the_lease_is_not_ours(monkeypatch: pytest
     assert len(office.judged) == 1
 
 
-@clock.virtual
+@virtual_clock.virtual
 async def test_a_worker_that_is_cancelled_leaves_its_request_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, RENDERED)
     hangs = asyncio.Event()
 
-    async def hanging(*_: Any, **__: Any) -> Turn:
+    async def hanging(*_: Any, **__: Any) -> ReconcileResult:
         await hangs.wait()
         raise AssertionError
 

@@ -4,7 +4,7 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS
-from tests.shared import needs_shared
+from tests.shared_data import needs_shared
 from tests.template.vms import real_vms
 
 pytestmark = needs_shared

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.template import FORMATS, render
-from atmpl.template.names import natural
-from tests.shared import SHARED, needs_shared
+from atmpl.template.parameter_names import natural
+from tests.shared_data import SHARED, needs_shared
 from tests.template.vms import a_vm
 
 pytestmark = needs_shared

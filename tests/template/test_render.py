@@ -8,7 +8,7 @@ import sys
 import orjson
 import pytest
 
-from atmpl.template import FORMATS, Options, render
+from atmpl.template import FORMATS, RenderOptions, render
 from tests.template.vms import a_vm
 
 
@@ -79,7 +79,7 @@ def test_a_name_field_never_becomes_a_parameter():
 
 
 def test_options_have_defaults():
-    assert Options() == ("Fresh", "Preserve", "Preserve")
+    assert RenderOptions() == ("Fresh", "Preserve", "Preserve")
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -108,7 +108,9 @@ def test_the_bytes_are_the_same_in_any_process(format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("options", [Options(), Options("Preserve", "Unique", "Require")], ids=["default", "other"])
+@pytest.mark.parametrize(
+    "options", [RenderOptions(), RenderOptions("Preserve", "Unique", "Require")], ids=["default", "other"]
+)
 def test_a_render_leaves_nothing_for_the_collector(format, options):
     """In a cycle a template would stay until Python looks for cycles, and by then be out of the core's caches."""
     vm = a_vm(

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.shared import corpus
+from tests.shared_data import corpus
 
 
 class _Loader(yaml.CSafeLoader):

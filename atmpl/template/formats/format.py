@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from atmpl.template.literals import Literals
+from atmpl.template.literal_parameters import Literals
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from atmpl.template import generators, gojson
+from atmpl.template import generators, go_json
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.format import Draft, Format
 from atmpl.template.parameters import Declared, Metadata, present, typed
-from atmpl.template.process import NAME, PART, WHOLE, Engine, Processed, Substitution
+from atmpl.template.substitution import NAME, PART, WHOLE, Processed, ProcessorRules, Substitution
 
 LABELS: Final = {
     "name": "LABELS",
@@ -22,7 +22,7 @@ LABELS: Final = {
 
 _UNDEFINED = 'Invalid value: "{name}": references undefined parameter {name}'
 _REFUSED = "spec.parameters: error processing template: {text}: "
-_ENGINE = Engine(
+_ENGINE = ProcessorRules(
     undefined="spec.virtualMachine: " + _UNDEFINED,
     null_in_list=_REFUSED + "cannot assign nil value to target type interface {{}}",
     null_in_map=_REFUSED + "cannot assign nil value to target type interface {{}}",
@@ -48,7 +48,7 @@ class _Template(msgspec.Struct):
 def assemble(draft: Draft) -> dict[str, Any]:
     """Return the VirtualMachineTemplate. Rule 6: LABELS are the VM's own labels as JSON; nothing merges labels here."""
     spec: dict[str, Any] = {"virtualMachine": draft.vm}
-    spec["parameters"] = draft.all_parameters(LABELS | {"value": gojson.encode(draft.vm_labels)})
+    spec["parameters"] = draft.all_parameters(LABELS | {"value": go_json.encode(draft.vm_labels)})
     if draft.message:
         spec["message"] = draft.message
     return {"apiVersion": FORMAT.api_version, "kind": FORMAT.kind, "metadata": draft.metadata(), "spec": spec}
@@ -74,15 +74,15 @@ def processed(
     template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
 ) -> Processed:
     """Return all that KubeVirt's engine makes of `template`. Raises ProcessError with more errors than its first."""
-    spec = typed(gojson.sound(template), _Template).spec or _Spec()
+    spec = typed(go_json.sound(template), _Template).spec or _Spec()
     known, errors = _values(present(spec.parameters), values or {}, random)
     vm = spec.virtual_machine
     if vm is None:
         errors.append("spec.virtualMachine: Invalid value: null: virtualMachine is required and cannot be empty")
     elif type(vm) is not dict:
-        why = f"json: cannot unmarshal {gojson.json_type(vm)} into Go value of type map[string]interface {{}}"
+        why = f"json: cannot unmarshal {go_json.json_type(vm)} into Go value of type map[string]interface {{}}"
         errors.append(
-            f"spec.virtualMachine.raw: Invalid value: {gojson.encode(vm)}: error decoding virtualMachine: {why}"
+            f"spec.virtualMachine.raw: Invalid value: {go_json.encode(vm)}: error decoding virtualMachine: {why}"
         )
     if errors:
         raise ProcessError(errors)
@@ -106,7 +106,7 @@ def unreferenced(template: dict[str, Any]) -> list[str]:
 
     Raises ProcessError where the template cannot be read.
     """
-    spec = typed(gojson.sound(template), _Template).spec or _Spec()
+    spec = typed(go_json.sound(template), _Template).spec or _Spec()
     left: list[Any] = [spec.virtual_machine, spec.message]
     names: set[str] = set()
     while left:
@@ -136,12 +136,12 @@ def _values(declared: list[Declared], given: dict[str, str], random: Random | No
         if not name:
             errors.append(f'{where}.name: Invalid value: "": parameter name is empty')
         elif name in values:
-            errors.append(f"{where}.name: Duplicate value: {gojson.encode(name)}")
+            errors.append(f"{where}.name: Duplicate value: {go_json.encode(name)}")
         if name in given:
             if type(given[name]) is not str:
                 errors.append(f"the value of parameter {name} must be a string, not {type(given[name]).__name__}")
             else:
-                value = gojson.text(given[name])
+                value = go_json.text(given[name])
         if not value:
             try:
                 value = _generated(where, parameter, random)
@@ -158,7 +158,7 @@ def _generated(where: str, parameter: Declared, random: Random | None) -> str:
     value = ""
     if generator and generator != "expression":
         raise ValueError(
-            f"{where}.generate: Invalid value: {gojson.encode(generator)}: "
+            f"{where}.generate: Invalid value: {go_json.encode(generator)}: "
             f"unknown generator name '{generator}' for parameter '{name}'"
         )
     if generator:
@@ -168,7 +168,7 @@ def _generated(where: str, parameter: Declared, random: Random | None) -> str:
         except ValueError as error:
             why = str(error)
         if not value:
-            raise ValueError(f"{where}.from: Invalid value: {gojson.encode(expression)}: {why}")
+            raise ValueError(f"{where}.from: Invalid value: {go_json.encode(expression)}: {why}")
     if not value and parameter.required:
         raise ValueError(f"{where}.value: Required value: parameter '{name}' is required and a value must be specified")
     return value

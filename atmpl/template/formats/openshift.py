@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from atmpl.template import generators, gojson
+from atmpl.template import generators, go_json
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.format import Draft, Format
 from atmpl.template.parameters import Declared, Metadata, present, typed
-from atmpl.template.process import NAME, Engine, Processed, Substitution
-from atmpl.template.provenance import TEMPLATE_LABEL, label_value
+from atmpl.template.substitution import NAME, Processed, ProcessorRules, Substitution
+from atmpl.template.template_metadata import TEMPLATE_LABEL, label_value
 from atmpl.template.unstructured import identity, merge_labels, without_namespace
 
 LABELS: Final = {
@@ -24,7 +24,7 @@ LABELS: Final = {
 }
 
 _PANICS = "OpenShift's processor panics here: "
-_ENGINE = Engine(
+_ENGINE = ProcessorRules(
     undefined=None,
     null_in_list="{text}: " + _PANICS + "reflect: call of reflect.Value.Set on zero Value",
     null_in_map=None,
@@ -76,7 +76,7 @@ def processed(
     template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
 ) -> Processed:
     """Return all that OpenShift's processor makes of `template`. Raises ProcessError."""
-    decoded = typed(gojson.sound(template), _Template)
+    decoded = typed(go_json.sound(template), _Template)
     substitution = Substitution(_values(present(decoded.parameters), values or {}, random), _ENGINE)
     labels = None if decoded.labels is None else _labels(decoded.labels, substitution)
     objects = []
@@ -103,7 +103,7 @@ def _values(declared: list[Declared], given: dict[str, str], random: Random | No
         elif type(value) is not str:
             errors.append(f"the value of parameter {name} must be a string, not {type(value).__name__}")
         else:
-            first[name].value, first[name].generate = gojson.text(value), None  # as `oc`: an empty value is one
+            first[name].value, first[name].generate = go_json.text(value), None  # as `oc`: an empty value is one
     for index, parameter in enumerate(declared):
         if not parameter.value:
             try:
@@ -126,7 +126,7 @@ def _bad_name(index: int, name: str) -> str:
     where = f"parameters[{index}].name"
     if not name:
         return f"{where}: Required value"
-    return f"{where}: Invalid value: {gojson.encode(name)}: does not match ^[a-zA-Z0-9_]+$"
+    return f"{where}: Invalid value: {go_json.encode(name)}: does not match ^[a-zA-Z0-9_]+$"
 
 
 def _generated(index: int, parameter: Declared, random: Random | None) -> str:
@@ -135,14 +135,14 @@ def _generated(index: int, parameter: Declared, random: Random | None) -> str:
     value = ""
     if parameter.generate and parameter.generate != "expression":
         raise ValueError(
-            f"{where}: Invalid value: {gojson.encode(parameter.generate)}: "
+            f"{where}: Invalid value: {go_json.encode(parameter.generate)}: "
             f"Unknown generator name '{parameter.generate}' for parameter {parameter.name or ''}"
         )
     if parameter.generate:
         try:
             value = generators.openshift(parameter.from_ or "", random or SystemRandom())
         except ValueError as error:
-            raise ValueError(f"{where}: Invalid value: {gojson.encode(parameter.shown())}: {error}") from None
+            raise ValueError(f"{where}: Invalid value: {go_json.encode(parameter.shown())}: {error}") from None
     if not value and parameter.required:
         raise ValueError(
             f"{where}: Required value: {where}: parameter {parameter.name or ''} is required and must be specified"
@@ -162,11 +162,11 @@ def _object(index: int, item: Any, substitution: Substitution, labels: dict[str,
             [f"objects[{index}]: {_PANICS}runtime error: invalid memory address or nil pointer dereference"]
         )
     if type(item) is not dict:
-        kind = gojson.json_type(item)
+        kind = go_json.json_type(item)
         raise _unreadable(index, item, f"json: cannot unmarshal {kind} into Go value of type unstructured.detector")
     listed = _listed(index, item) if "items" in item else None
     if not identity(item)[1]:
-        raise _unreadable(index, item, f"Object 'Kind' is missing in '{gojson.encode(item)}'")
+        raise _unreadable(index, item, f"Object 'Kind' is missing in '{go_json.encode(item)}'")
     if listed is not None:
         item = {key: value for key, value in item.items() if key != "items"}
     else:
@@ -177,7 +177,7 @@ def _object(index: int, item: Any, substitution: Substitution, labels: dict[str,
         new["items"] = [substitution.tree(each) for each in listed]
     if labels is not None and listed is not None:
         why = "label could not be applied: object does not implement the Object interfaces"
-        raise ProcessError([f"item[{index}].labels: Invalid value: {gojson.encode(labels)}: {why}"])
+        raise ProcessError([f"item[{index}].labels: Invalid value: {go_json.encode(labels)}: {why}"])
     if labels is not None:
         merge_labels(new, labels)
     return new
@@ -188,12 +188,12 @@ def _listed(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
     items = item["items"]
     if items is not None and type(items) is not list:
         why = "of type []json.RawMessage"
-        kind = gojson.json_type(items)
+        kind = go_json.json_type(items)
         raise _unreadable(index, item, f"json: cannot unmarshal {kind} into Go struct field decodeList.items {why}")
     listed = []
     for each in items or ():
         if each is not None and type(each) is not dict:
-            kind = gojson.json_type(each)
+            kind = go_json.json_type(each)
             raise _unreadable(
                 index, item, f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
             )
@@ -207,7 +207,7 @@ def _listed(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _unreadable(index: int, item: Any, why: str) -> ProcessError:
     return ProcessError(
-        [f"item[{index}].objects: Invalid value: {gojson.encode(item)}: unable to handle object: {why}"]
+        [f"item[{index}].objects: Invalid value: {go_json.encode(item)}: unable to handle object: {why}"]
     )
 
 

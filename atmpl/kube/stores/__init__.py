@@ -1,0 +1,1 @@
+"""In-memory stores that a reflector fills: requests, VMs, templates."""

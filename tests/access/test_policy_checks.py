@@ -1,0 +1,148 @@
+"""What the controller judges of the real objects, as the real API server keeps them through real changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from atmpl.controller.admission_policy import SPEC
+from atmpl.controller.authorization import PolicyCheck, judge
+from e2e.controlplane import Client
+from tests.access.policy import BINDING, POLICY, SHIPPED, found, put_in_force, remove, settled
+
+pytestmark = pytest.mark.private
+
+LATER = "2999-01-01T00:00:00Z"  # of a request that is created long after everything
+NARROW = {"namespaceSelector": {"matchLabels": {"checked": "yes"}}}
+
+
+@pytest.fixture(autouse=True)
+async def made_anew(admin: Client) -> AsyncIterator[None]:
+    """Each test begins and ends with the policy and the binding as they are shipped, and never changed."""
+    await remove(admin, POLICY, BINDING)
+    await put_in_force(admin)
+    yield
+    await put_in_force(admin)
+
+
+async def verdict(admin: Client, created: str = LATER) -> PolicyCheck:
+    return judge(created, await found(admin, POLICY), await found(admin, BINDING))
+
+
+async def next_second() -> None:
+    """Let the clock pass into another second: the server's times have no finer grain."""
+    await asyncio.sleep(1 - datetime.now(UTC).microsecond / 1_000_000)
+
+
+def just_after(time: str) -> str:
+    """Within the grace: a request so created may not have been checked."""
+    return (datetime.fromisoformat(time) + timedelta(seconds=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_the_shipped_policy_is_in_force_as_the_server_keeps_it(admin: Client) -> None:
+    policy = await settled(admin)
+    assert policy["spec"] == SPEC
+    assert "expressionWarnings" not in policy["status"].get("typeChecking", {})
+    assert await verdict(admin) is PolicyCheck.IN_FORCE
+
+
+async def test_a_request_of_the_first_ten_seconds_is_not_believed(admin: Client) -> None:
+    created = (await admin.get(BINDING))["metadata"]["creationTimestamp"]
+    assert await verdict(admin, just_after(created)) is PolicyCheck.REQUEST_EARLIER
+
+
+async def test_applying_the_same_again_changes_nothing(admin: Client) -> None:
+    for path, shipped in SHIPPED.items():
+        before = await admin.get(path)
+        await admin.apply(shipped)
+        assert (await admin.get(path))["metadata"]["generation"] == before["metadata"]["generation"]
+    assert await verdict(admin) is PolicyCheck.IN_FORCE
+
+
+CHANGES: dict[
+    str, tuple[str, dict[str, Any], PolicyCheck]
+] = {  # what is changed, by which merge patch, and the verdict
+    "the binding audits only": (BINDING, {"validationActions": ["Audit"]}, PolicyCheck.BINDING_NOT_DENY),
+    "the binding audits too": (BINDING, {"validationActions": ["Deny", "Audit"]}, PolicyCheck.BINDING_NOT_DENY),
+    "the binding selects namespaces": (BINDING, {"matchResources": NARROW}, PolicyCheck.BINDING_NARROWED),
+    "the binding has parameters": (
+        BINDING,
+        {"paramRef": {"name": "x", "parameterNotFoundAction": "Allow"}},
+        PolicyCheck.BINDING_NARROWED,
+    ),
+    "the policy fails open": (POLICY, {"failurePolicy": "Ignore"}, PolicyCheck.POLICY_DIFFERS),
+    "the policy has a condition": (
+        POLICY,
+        {"matchConditions": [{"name": "x", "expression": "false"}]},
+        PolicyCheck.POLICY_DIFFERS,
+    ),
+    "the policy has parameters": (
+        POLICY,
+        {"paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}},
+        PolicyCheck.POLICY_DIFFERS,
+    ),
+    "the policy validates nothing": (POLICY, {"validations": [{"expression": "true"}]}, PolicyCheck.POLICY_DIFFERS),
+}
+
+
+@pytest.mark.parametrize(("path", "spec", "expected"), CHANGES.values(), ids=CHANGES)
+async def test_a_change_is_seen(path: str, spec: dict[str, Any], expected: PolicyCheck, admin: Client) -> None:
+    await admin.patch(path, {"spec": spec})
+    assert await verdict(admin) is expected
+
+
+# Each leaves the object as it is shipped, by a write that managedFields may not show.
+REMOVED: dict[str, dict[str, Any]] = {
+    "matchResources": NARROW,
+    "paramRef": {"name": "x", "parameterNotFoundAction": "Allow"},
+}
+
+
+@pytest.mark.parametrize("field", REMOVED)
+async def test_a_binding_that_spared_somebody_for_a_while_is_not_believed_again(field: str, admin: Client) -> None:
+    before = await admin.get(BINDING)
+    await admin.patch(BINDING, {"spec": {field: REMOVED[field]}}, fieldManager="somebody")
+    await admin.patch(BINDING, [{"op": "remove", "path": f"/spec/{field}"}], "json")
+    after = await admin.get(BINDING)
+    # All but the generation is as if nothing had been.
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["managedFields"] == before["metadata"]["managedFields"]
+    assert await verdict(admin) is PolicyCheck.BINDING_CHANGED
+
+
+async def test_a_policy_that_spared_somebody_for_a_while_is_believed_from_then_on(admin: Client) -> None:
+    before = await settled(admin)
+    spares_all = {"matchConditions": [{"name": "x", "expression": "false"}]}
+    await admin.patch(POLICY, {"spec": spares_all}, fieldManager="somebody")
+    await settled(admin)
+    await next_second()
+    await admin.patch(POLICY, [{"op": "remove", "path": "/spec/matchConditions"}], "json")
+    after = await settled(admin)
+    ours = [entry for entry in after["metadata"]["managedFields"] if entry.get("subresource") != "status"]
+    assert after["spec"] == before["spec"]
+    assert ours == [entry for entry in before["metadata"]["managedFields"] if entry.get("subresource") != "status"]
+    # What was removed left its mark only in the time of the status.
+    [looked] = [e["time"] for e in after["metadata"]["managedFields"] if e.get("subresource") == "status"]
+    assert looked > max(entry["time"] for entry in ours)
+    assert await verdict(admin, just_after(looked)) is PolicyCheck.REQUEST_EARLIER
+    assert await verdict(admin) is PolicyCheck.IN_FORCE
+
+
+async def test_a_policy_that_is_upgraded_is_believed_from_then_on(admin: Client) -> None:
+    await admin.patch(POLICY, {"spec": {"validations": [{"expression": "true"}]}})
+    assert await verdict(admin) is PolicyCheck.POLICY_DIFFERS
+    await admin.patch(POLICY, {"spec": {"validations": SPEC["validations"]}})
+    policy = await settled(admin)
+    changed = max(entry["time"] for entry in policy["metadata"]["managedFields"])
+    assert await verdict(admin, just_after(changed)) is PolicyCheck.REQUEST_EARLIER
+    assert await verdict(admin) is PolicyCheck.IN_FORCE
+
+
+@pytest.mark.parametrize(
+    ("gone", "expected"), [(POLICY, PolicyCheck.POLICY_ABSENT), (BINDING, PolicyCheck.BINDING_ABSENT)]
+)
+async def test_one_without_the_other_is_nothing(gone: str, expected: PolicyCheck, admin: Client) -> None:
+    await admin.delete(gone)
+    assert await verdict(admin) is expected

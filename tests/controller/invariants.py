@@ -1,0 +1,93 @@
+"""What no write of the controller may ever do, whatever has gone before it."""
+
+import orjson
+
+from atmpl.controller.request import read
+from atmpl.template.template_metadata import REFRESH, REQUEST, REQUEST_UID
+from tests.controller.fake_apiserver import ApiServer
+from tests.controller.faults import Call
+from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, Object
+
+
+def breach(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
+    """Return which law a write has broken; None where it has broken none. `after` is None where it deleted."""
+    where = call.place.resource
+    if where is REQUESTS:
+        return _of_request(call, before, after, server)
+    if where in (TEMPLATES, NATIVE):
+        return _of_template(call, before, after, server)
+    return f"{call.word} is none of its business"
+
+
+def _of_request(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
+    assert before is not None
+    judged = before["metadata"]
+    if after is None:
+        if call.body["preconditions"] != {field: judged[field] for field in ("uid", "resourceVersion")}:
+            return "deleted a request without a word of which it judged"
+        old = read(orjson.dumps(before))
+        return None if old.finished and old.spec and old.spec.ttl is not None else "deleted a request without a TTL"
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": judged["resourceVersion"]}
+    if call.body[0] != version:
+        return "wrote a status without a word of which request it judged"
+    same = {field: value for field, value in after.items() if field not in ("status", "metadata")}
+    if same != {field: value for field, value in before.items() if field not in ("status", "metadata")}:
+        return "wrote more of a request than its status"
+    return _of_status(judged["uid"], before.get("status", {}), after["status"], server)
+
+
+def _of_status(uid: str, before: Object, after: Object, server: ApiServer) -> str | None:
+    """A status speaks of a template that was this request's once, and of a VM that was there."""
+    there = after.get("templateRef")
+    if there != before.get("templateRef") and not any(
+        shown and shown["metadata"]["uid"] == there["uid"] and _owner(shown) == uid
+        for shown in (event.after for event in reversed(server.events))
+    ):
+        return "said of a template that it is this request's, which it never was"
+    return None
+
+
+def _of_template(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
+    if after is None:
+        return "deleted a template"
+    if before is None:
+        owner = _owner(after)
+        ever = (event.after or event.before for event in reversed(server.events) if event.place.resource is REQUESTS)
+        return (
+            None if any(shown and shown["metadata"]["uid"] == owner for shown in ever) else "made a template for nobody"
+        )
+    judged = before["metadata"]
+    tests = [
+        {"op": "test", "path": f"/metadata/{field}", "value": judged[field]} for field in ("uid", "resourceVersion")
+    ]
+    if call.body[:2] != tests:
+        return "patched a template without a test of what it is"
+    owner, new = _owner(before), _owner(after)
+    if owner is None:
+        return "wrote over a template of somebody else's"
+    living = {obj["metadata"]["uid"]: obj for place, obj in server.objects.items() if place.resource is REQUESTS}
+    if owner != new:
+        if owner in living:
+            return "took the template of a request that lives"
+        if new not in living:
+            return "took a template for a request that is gone"
+        metadata = living[new]["metadata"]
+        if judged["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
+            return "took a template of another request's name"
+        return None
+    if owner in living and read(orjson.dumps(living[owner])).finished and _content(before) != _content(after):
+        return "wrote the template of a finished request"
+    return None
+
+
+def _owner(template: Object) -> str | None:
+    found: str | None = (template["metadata"].get("labels") or {}).get(REQUEST_UID)
+    return found
+
+
+def _content(template: Object) -> Object:
+    """Return what of a template is its user's once its request is finished: all but what keeps it in step."""
+    metadata = template["metadata"]
+    labels = {key: value for key, value in metadata["labels"].items() if key != REFRESH}
+    rest = {field: value for field, value in template.items() if field != "metadata"}
+    return rest | {"labels": labels, "annotations": metadata.get("annotations")}

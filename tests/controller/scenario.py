@@ -1,0 +1,82 @@
+"""What every story needs: to wait until all is calm, and to see what a request and its template say."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from atmpl.controller.objects import ObjectKey
+from atmpl.template.template_metadata import REQUEST_UID
+from e2e.objects import condition, reason
+from tests.controller.objects import NAMESPACE, key_of
+from tests.controller.resources import REQUESTS, VMS, Object
+from tests.controller.simulation import CALM, World
+
+VM, REQUEST, RIVAL, GOLDEN = (ObjectKey(NAMESPACE, name) for name in ("vm", "request", "rival", "golden"))
+
+MISHAPS = 2  # that a story may meet
+# Reasons that a server which lies once can bring about: they last until the VM changes, as they must.
+BELIEVED = {"TooLarge", "SourceNotFound"}
+
+
+class Story(NamedTuple):
+    """What is done, and what must be so in the end. `creates` and `patches` are the writes of templates in between."""
+
+    tell: Callable[[World], Awaitable[None]]
+    check: Callable[[World], None]
+    creates: int = 1
+    patches: int = 0
+    more: int = 0  # patches besides, which depend on who comes first
+
+    async def told_in(self, world: World, controllers: int = 1) -> None:
+        """Tell it to its end; the world is checked, quiet and stopped then."""
+        for _ in range(controllers):
+            world.start()
+        try:
+            await self.tell(world)
+            self.check(world)
+            await silence(world)
+        finally:
+            await world.stop()
+        assert world.breaches == [], world.breaches
+
+
+async def silence(world: World) -> None:
+    """See that everything can be listed and judged anew, and nothing is written."""
+    version, made = world.server.version, len(world.calls)
+    world.relist()
+    await world.settle()
+    writes = [call.word for call in world.calls[made:] if call.is_write]
+    assert writes == [], writes
+    assert world.server.version == version
+
+
+async def calm(world: World, seconds: float = CALM) -> None:
+    """Wait until everything is done. Where an answer made believe that the VM is no good, touch the VM."""
+    await world.settle(seconds)
+    for _ in range(MISHAPS):
+        if not any(reason(found) in BELIEVED for found in world.all(REQUESTS)):
+            break
+        for vm in world.all(VMS):
+            world.server.edit(VMS, key_of(vm), {"metadata": {"annotations": {"touched": str(world.server.version)}}})
+        await world.settle(seconds)
+
+
+def rendered(world: World, template: str = "golden") -> Object:
+    """Check that the request is served in full, and return its template."""
+    found = world.request()
+    status, made = found["status"], world.template(template)
+    assert reason(found) == "Rendered", condition(found)
+    assert condition(found)["status"] == "True"
+    assert condition(found, "Stalled") == {}
+    assert status["observedGeneration"] == found["metadata"]["generation"]
+    assert condition(found)["observedGeneration"] == found["metadata"]["generation"]
+    assert status["templateRef"]["uid"] == made["metadata"]["uid"]
+    assert made["metadata"]["labels"][REQUEST_UID] == found["metadata"]["uid"]
+    assert world.templates() == [made]
+    return made
+
+
+def memory(template: Object) -> str:
+    """What the template's parameter of that name defaults to."""
+    parameters = (template.get("spec") or template)["parameters"]
+    [value] = [each["value"] for each in parameters if each["name"] == "REQUESTS_MEMORY"]
+    return str(value)

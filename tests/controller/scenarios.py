@@ -1,0 +1,232 @@
+"""What persons do with one request, step by step, and how the world must be when it is over, whatever went wrong."""
+
+from atmpl.template.template_metadata import REFRESH, REQUEST_UID
+from atmpl.template.template_metadata import REQUEST as REQUEST_NAME
+from e2e.objects import condition, reason
+from tests.controller.admission import binding, policy
+from tests.controller.objects import (
+    a_flat_request,
+    a_request,
+    a_template,
+    a_vm,
+    with_memory,
+)
+from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
+from tests.controller.scenario import GOLDEN, REQUEST, VM, Story, calm, memory, rendered
+from tests.controller.simulation import World
+
+# Once
+
+
+async def once(world: World, request: Object | None = None) -> None:
+    world.server.create(a_vm())
+    world.server.create(request or a_request())
+    await calm(world)
+
+
+def done_once(world: World) -> None:
+    made = rendered(world)
+    assert REFRESH not in made["metadata"]["labels"]
+    assert "rendered" not in world.request()["status"]
+
+
+async def flat(world: World) -> None:
+    await once(world, a_flat_request())
+
+
+async def native(world: World) -> None:
+    await once(world, a_flat_request(format="template.kubevirt.io/v1beta1"))
+
+
+def done_native(world: World) -> None:
+    [made] = world.templates()
+    found = world.request()
+    assert reason(found) == "Rendered"
+    assert made["kind"] == "VirtualMachineTemplate"
+    assert found["status"]["templateRef"]["uid"] == made["metadata"]["uid"]
+
+
+async def waiting(world: World) -> None:
+    world.server.create(a_request())
+    await world.settle()
+    assert reason(world.request()) == "SourceNotFound"
+    world.server.create(a_vm())
+    await calm(world)
+
+
+async def elsewhere(world: World) -> None:
+    for obj in (policy(), binding()):
+        world.server.create(obj | {"metadata": {"name": obj["metadata"]["name"], "namespace": ""}})
+    await world.settle(60)
+    world.server.create(a_vm(namespace="team-b"))
+    asked = a_request()
+    asked["spec"]["source"]["vmNamespace"] = "team-b"
+    world.server.create(asked)
+    await calm(world)
+
+
+def done_elsewhere(world: World) -> None:
+    rendered(world)
+    assert condition(world.request(), "Authorized")["status"] == "True"
+
+
+async def hindered(world: World) -> None:
+    world.server.create(a_template(labels={"team": "db"}))
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    await world.settle(100)
+    if reason(world.request()) != "TargetConflict":
+        await calm(world)
+    assert reason(world.request()) == "TargetConflict"
+    assert world.template()["metadata"]["labels"] == {"team": "db"}
+    world.server.delete(TEMPLATES, GOLDEN)
+    await calm(world)
+
+
+async def unserved(world: World) -> None:
+    world.serve(TEMPLATES, yes=False)
+    world.server.create(a_vm())
+    world.server.create(a_request())
+    await calm(world)
+    assert reason(world.request()) == "FormatUnavailable"
+    world.serve(TEMPLATES, yes=True)
+    await calm(world)
+
+
+async def stray(world: World) -> None:
+    """A request is deleted and made again while its template is on its way; with that, what it was made of changes."""
+    world.server.create(a_request())
+    await world.settle()
+    assert reason(world.request()) == "SourceNotFound"
+    labels, annotations = {REQUEST_UID: "one-that-was", REFRESH: "OnChange"}, {REQUEST_NAME: str(REQUEST)}
+    world.server.create(a_template(labels=labels, annotations=annotations))
+    world.server.create(a_vm())
+    await calm(world)
+
+
+# TTL
+
+
+async def ttl(world: World) -> None:
+    await once(world, a_request(ttlSecondsAfterFinished=3600))
+    done_once(world)
+    await world.settle(3700)
+
+
+def expired(world: World) -> None:
+    assert world.server.get(REQUESTS, REQUEST) is None
+    assert len(world.templates()) == 1
+
+
+# OnChange
+
+
+async def on_change(world: World) -> None:
+    await once(world, a_request(refreshPolicy="OnChange"))
+    rendered(world)
+    world.server.edit(VMS, VM, with_memory("256Mi"))
+    await calm(world)
+    assert memory(rendered(world)) == "256Mi"
+    drift = {"metadata": {"labels": {"team": "db"}}, "parameters": []}
+    world.server.edit(TEMPLATES, GOLDEN, drift)
+    await calm(world)
+
+
+def kept_in_step(world: World) -> None:
+    made = rendered(world)
+    assert memory(made) == "256Mi"
+    assert made["metadata"]["labels"]["team"] == "db"
+    assert made["metadata"]["labels"][REFRESH] == "OnChange"
+    assert world.request()["status"]["rendered"]["templateResourceVersion"] == made["metadata"]["resourceVersion"]
+
+
+async def native_on_change(world: World) -> None:
+    await once(world, a_flat_request(format="template.kubevirt.io/v1beta1", refreshPolicy="OnChange"))
+    done_native(world)
+    world.server.edit(VMS, VM, with_memory("256Mi"))
+    await calm(world)
+    assert memory(world.templates()[0]) == "256Mi"
+    world.server.edit(NATIVE, GOLDEN, {"spec": {"parameters": []}})
+    await calm(world)
+
+
+def native_in_step(world: World) -> None:
+    done_native(world)
+    assert memory(world.templates()[0]) == "256Mi"
+
+
+async def deleted_template(world: World) -> None:
+    await once(world, a_request(refreshPolicy="OnChange"))
+    world.server.delete(TEMPLATES, GOLDEN)
+    await calm(world)
+
+
+def made_again(world: World) -> None:
+    assert memory(rendered(world)) == "128Mi"
+
+
+async def gone(world: World) -> None:
+    await once(world, a_request(refreshPolicy="OnChange"))
+    world.server.delete(VMS, VM)
+    await world.settle()
+
+
+def source_gone(world: World) -> None:
+    made = rendered(world)
+    assert memory(made) == "128Mi"
+    assert [warning["reason"] for warning in world.request()["status"]["warnings"]] == ["SourceGone"]
+
+
+async def back(world: World) -> None:
+    await gone(world)
+    source_gone(world)
+    world.server.create(a_vm(memory="256Mi"))
+    await calm(world)
+
+
+def followed(world: World) -> None:
+    assert memory(rendered(world)) == "256Mi"
+    assert world.request()["status"]["warnings"] == []
+
+
+async def release(world: World) -> None:
+    await once(world, a_request(refreshPolicy="OnChange"))
+    rendered(world)
+    world.server.edit(REQUESTS, REQUEST, {"spec": {"refreshPolicy": "Once"}})
+    await calm(world)
+    world.server.edit(VMS, VM, with_memory("256Mi"))
+    await world.settle()
+
+
+def let_go(world: World) -> None:
+    done_once(world)
+    assert memory(world.template()) == "128Mi"
+
+
+async def release_with_a_ttl(world: World) -> None:
+    await once(world, a_request(refreshPolicy="OnChange"))
+    rendered(world)
+    world.server.edit(REQUESTS, REQUEST, {"spec": {"refreshPolicy": "Once", "ttlSecondsAfterFinished": 600}})
+    await world.settle(599)
+    assert world.request()  # though it has been Ready for longer than that
+    await world.settle(2000)
+
+
+STORIES = {
+    "Once": Story(once, done_once),
+    "the flat form": Story(flat, done_once),
+    "the native format": Story(native, done_native),
+    "a request before its VM": Story(waiting, done_once),
+    "a source elsewhere": Story(elsewhere, done_elsewhere),
+    "a template in the way": Story(hindered, done_once),
+    "a format that comes": Story(unserved, done_once),
+    "a stray in the way": Story(stray, done_once, creates=0, patches=1),
+    "a TTL": Story(ttl, expired),
+    "OnChange": Story(on_change, kept_in_step, patches=2),
+    "OnChange, the native format": Story(native_on_change, native_in_step, patches=2),
+    "OnChange, the template deleted": Story(deleted_template, made_again, creates=2),
+    "OnChange, the VM deleted": Story(gone, source_gone),
+    "OnChange, the VM made again": Story(back, followed, patches=1),
+    "OnChange that becomes Once": Story(release, let_go, patches=1),
+    "OnChange that becomes Once, with a TTL": Story(release_with_a_ttl, expired, patches=1),
+}

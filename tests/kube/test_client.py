@@ -1,0 +1,290 @@
+"""Calls and streams: what goes out, what comes back, and that nothing waits for ever."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from atmpl.controller.cluster import UnavailableError
+from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
+from atmpl.kube.client import CONNECT, KubeClient
+from atmpl.kube.response import error_from
+from tests import virtual_clock
+from tests.kube.certificates import Authority, needs_openssl
+from tests.kube.scripted_server import Anybody, Script, connected, found, serving, silent, status, stream
+from tests.virtual_clock import virtual
+
+LINES = "application/json"
+
+
+async def hang(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(1e6)
+    return web.Response()
+
+
+@asynccontextmanager
+async def mute() -> AsyncIterator[str]:
+    """The address of somebody who takes connections and says nothing."""
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    async with server:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+
+
+async def opened(connection: KubeClient) -> None:
+    """Open a stream, and no more."""
+    async with connection.stream("/a", {}, LINES, 70):
+        pass
+
+
+# --- what goes out, and what comes back
+
+
+@virtual
+async def test_a_call_is_what_was_asked_and_its_answer_what_was_said() -> None:
+    script = Script(status(429, "TooManyRequests", "later", **{"Retry-After": "7"}))
+    async with serving(script) as url, KubeClient(Anybody(url, headers={"Authorization": "Bearer t"})) as connection:
+        answer = await connection.call(
+            "PATCH",
+            "/a/b.c",
+            query={"q": "x y/&="},
+            body=b"{}",
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+    [call] = script.calls
+    assert (call.method, call.path, call.query, call.body) == ("PATCH", "/a/b.c", {"q": "x y/&="}, b"{}")
+    assert call.headers["Authorization"] == "Bearer t"
+    assert call.headers["Content-Type"] == "application/merge-patch+json"
+    assert (answer.status, answer.retry_after) == (429, "7")
+    error = error_from(answer)
+    assert isinstance(error, UnavailableError)
+    assert (str(error), error.after) == ("later", 7)
+
+
+@virtual
+async def test_sockets_are_kept_and_cookies_are_not() -> None:
+    peers: list[object] = []
+
+    async def act(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        peers.append(request.transport.get_extra_info("peername"))
+        assert "Cookie" not in request.headers
+        return web.Response(headers={"Set-Cookie": "a=b"})
+
+    async with connected(Script(*[act] * 5)) as connection:
+        for _ in range(5):
+            await connection.call("GET", "/a")
+    assert len(set(peers)) == 1
+
+
+@virtual
+async def test_calls_and_streams_never_wait_for_one_another() -> None:
+    script = Script()
+    script.acts = [silent(script)] * 20 + [found({})] * 60
+    async with connected(script) as connection, AsyncExitStack() as streams:
+        for _ in range(20):
+            response = await streams.enter_async_context(connection.stream("/s", {}, LINES, 1e6))
+            assert response.status == 200
+        answers = await asyncio.gather(*(connection.call("GET", "/a") for _ in range(60)))
+    assert {answer.status for answer in answers} == {200}
+
+
+@virtual
+async def test_who_is_not_known_is_renewed_by_a_call_and_by_a_stream() -> None:
+    script = Script(status(401, "Unauthorized"), status(401, "Unauthorized"), status(403, "Forbidden"))
+    async with serving(script) as url, KubeClient(anybody := Anybody(url)) as connection:
+        assert (await connection.call("GET", "/a")).status == 401
+        async with connection.stream("/a", {}, LINES, 5) as response:
+            assert response.status == 401
+        assert anybody.renewed == 2
+        await connection.call("GET", "/a")
+        assert anybody.renewed == 2
+
+
+@virtual
+async def test_where_there_are_no_credentials_nothing_is_sent() -> None:
+    class Nobody:
+        async def access(self) -> APIEndpoint:
+            raise CredentialsError("the token is gone")
+
+        async def renew(self, refused: APIEndpoint) -> None: ...
+
+        async def namespace(self) -> str:
+            return ""
+
+    async with KubeClient(Nobody()) as connection:
+        with pytest.raises(UnavailableError, match="the token is gone"):
+            await connection.call("GET", "/a")
+        with pytest.raises(UnavailableError, match="the token is gone"):
+            await opened(connection)
+
+
+# --- nothing waits for ever
+
+
+@virtual
+async def test_a_call_without_an_answer_ends_after_half_a_minute() -> None:
+    async with connected(Script(hang)) as connection:
+        began = virtual_clock.now()
+        with pytest.raises(UnavailableError):
+            await connection.call("GET", "/a")
+        assert virtual_clock.now() - began == pytest.approx(30, abs=1)
+
+
+@virtual
+async def test_a_call_whose_answer_never_ends_ends_after_half_a_minute() -> None:
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(1000):
+            await response.write(b" ")
+            await asyncio.sleep(1)
+        return response
+
+    async with connected(Script(drip)) as connection:
+        began = virtual_clock.now()
+        with pytest.raises(UnavailableError):
+            await connection.call("GET", "/a")
+        assert virtual_clock.now() - began == pytest.approx(30, abs=1)
+
+
+@virtual
+async def test_a_stream_that_falls_silent_ends_and_one_that_speaks_does_not() -> None:
+    script = Script()
+    script.acts = [silent(script, b"{}\n"), stream(*[b"{}\n"] * 3)]
+    async with connected(script) as connection:
+        began = virtual_clock.now()
+        with pytest.raises(TimeoutError):
+            async with connection.stream("/a", {}, LINES, 70) as response:
+                await response.read()
+        assert virtual_clock.now() - began == pytest.approx(70, abs=1)
+        async with connection.stream("/a", {}, LINES, 70) as response:
+            assert await response.read() == b"{}\n" * 3
+
+
+@pytest.mark.parametrize("kind", ["call", "stream"])
+@pytest.mark.parametrize("through", ["a proxy", "TLS"])
+def test_a_connection_that_is_never_made_ends_after_seconds(kind: str, through: str) -> None:
+    @virtual
+    async def test() -> None:
+        async with mute() as address:
+            proxied = Anybody("https://api.test", proxy=f"http://{address}", tls=ssl.create_default_context())
+            direct = Anybody(f"https://{address}", tls=ssl.create_default_context())
+            async with KubeClient(proxied if through == "a proxy" else direct) as connection:
+                began = virtual_clock.now()
+                with pytest.raises(UnavailableError):
+                    await (connection.call("GET", "/a") if kind == "call" else opened(connection))
+                assert virtual_clock.now() - began <= CONNECT + 1
+
+    test()
+
+
+@virtual
+async def test_a_port_that_nobody_listens_on_is_no_answer() -> None:
+    async with serving(Script()) as url:
+        pass
+    async with KubeClient(Anybody(url)) as connection:
+        with pytest.raises(UnavailableError):
+            await connection.call("GET", "/a")
+        with pytest.raises(UnavailableError):
+            await opened(connection)
+
+
+ADDRESSES = ("ftp://a.test", "nonsense", "https://", "http://a.test:99999999")
+
+
+@pytest.mark.parametrize("server", ADDRESSES)
+async def test_an_address_that_is_none_is_no_answer(server: str) -> None:
+    async with KubeClient(Anybody(server)) as connection:
+        with pytest.raises(UnavailableError):
+            await connection.call("GET", "/a")
+        with pytest.raises(UnavailableError):
+            await opened(connection)
+
+
+# --- cancelled
+
+
+@virtual
+async def test_what_is_cancelled_is_cancelled_and_leaves_nothing_open() -> None:
+    script = Script()
+    script.acts = [hang, silent(script, b"{}\n")]
+    async with connected(script) as connection:
+
+        async def watch() -> None:
+            async with connection.stream("/a", {}, LINES, 70) as response:
+                await response.read()
+
+        for work in (connection.call("GET", "/a"), watch()):
+            task = asyncio.ensure_future(work)
+            await asyncio.sleep(1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+# --- TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@needs_openssl
+async def test_only_the_server_that_the_authority_has_signed_for_its_name_is_spoken_to(
+    authority: Authority, tmp_path: Path
+) -> None:
+    certificate, key = authority.sign("me")
+
+    def trusting(authority: Authority) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        context.load_cert_chain(certificate, key)
+        return context
+
+    script = Script(found({}), stream(b"{}\n"))
+    async with serving(script, authority.server()) as url:
+        async with KubeClient(Anybody(url, tls=trusting(authority), tls_name="server.test")) as connection:
+            assert (await connection.call("GET", "/a")).ok
+            async with connection.stream("/a", {}, LINES, 5) as response:
+                assert await response.read() == b"{}\n"
+        wrong = {
+            "another name": Anybody(url, tls=trusting(authority), tls_name="other.test"),
+            "another authority": Anybody(url, tls=trusting(Authority(tmp_path)), tls_name="server.test"),
+        }
+        for credentials in wrong.values():
+            async with KubeClient(credentials) as connection:
+                with pytest.raises(UnavailableError):
+                    await connection.call("GET", "/a")
+    assert len(script.calls) == 2
+
+
+# --- proxies
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_the_http_client_takes_no_proxy_from_the_environment_by_itself(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    @virtual
+    async def test() -> None:
+        async with connected(Script(found({}))) as connection:
+            assert (await connection.call("GET", "/a")).ok
+
+    test()
+
+
+@virtual
+async def test_a_proxy_is_told_its_password_and_the_server_is_not() -> None:
+    script = Script(found({}), found({}))
+    async with serving(script) as url:
+        proxy = url.replace("http://", "http://me:secret@")
+        async with KubeClient(Anybody("http://api.test", proxy=proxy)) as connection:
+            assert (await connection.call("GET", "/a")).ok
+    assert script.calls[0].headers["Proxy-Authorization"].startswith("Basic ")
+    assert script.calls[0].headers["Host"] == "api.test"

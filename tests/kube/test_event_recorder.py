@@ -1,0 +1,249 @@
+"""Events: one for each change of outcome, in nobody's way, and no harm where they are lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from atmpl.controller.request import Request, read
+from atmpl.kube import event_recorder as module
+from atmpl.kube.event_recorder import EventRecorder
+from tests import virtual_clock
+from tests.kube.scripted_server import Act, Script, connected, cut_off, found, status, text
+from tests.kube.test_requests import raw, request
+from tests.kube.test_requests import status as told
+from tests.virtual_clock import virtual
+
+CREATED = found({}, 201)
+PATH = "/api/v1/namespaces/ns/events"
+
+
+def asked(name: str = "one", version: int = 5, **more: Any) -> Request:
+    return read(raw(request(version, name, **more)))
+
+
+@asynccontextmanager
+async def telling(*acts: Act) -> AsyncIterator[tuple[EventRecorder, Script]]:
+    """Events that are being written, to a server that follows a script and then takes whatever comes."""
+    script = Script(*acts, *[CREATED] * 100)
+    async with connected(script) as connection:
+        events = EventRecorder(connection, "pod-1", utc=virtual_clock.utcnow)
+        task = asyncio.create_task(events.run())
+        try:
+            yield events, script
+            assert not task.done()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def settled() -> None:
+    await asyncio.sleep(60)
+
+
+@virtual
+async def test_a_bad_outcome_is_told_with_all_that_kubectl_shows() -> None:
+    async with telling() as (events, script):
+        events.bad(asked(), "SourceNotFound", "there is no VM ns/vm")
+        await settled()
+    [call] = script.calls
+    assert (call.method, call.path) == ("POST", PATH)
+    body = call.json()
+    assert body["metadata"]["name"].startswith("one.")
+    del body["metadata"]["name"]
+    assert body == {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"namespace": "ns"},
+        "involvedObject": {
+            "apiVersion": "ssp.kubevirt.io/v1alpha1",
+            "kind": "VirtualMachineTemplateRequest",
+            "namespace": "ns",
+            "name": "one",
+            "uid": "u-one",
+            "resourceVersion": "5",
+        },
+        "type": "Warning",
+        "reason": "SourceNotFound",
+        "message": "there is no VM ns/vm",
+        "count": 1,
+        "firstTimestamp": "2030-01-01T00:00:00Z",
+        "lastTimestamp": "2030-01-01T00:00:00Z",
+        "source": {"component": "atmpl-controller"},
+        "reportingComponent": "atmpl-controller",
+        "reportingInstance": "pod-1",
+    }
+
+
+@virtual
+async def test_an_outcome_that_stays_is_told_once_whatever_its_message() -> None:
+    async with telling() as (events, script):
+        for number in range(100):
+            events.bad(asked(version=5 + number), "Failed", f"try {number}")
+            await asyncio.sleep(1)
+    assert len(script.calls) == 1
+
+
+@virtual
+async def test_what_the_status_says_already_is_not_told_again_after_a_restart() -> None:
+    async with telling() as (events, script):
+        events.bad(asked(said=told("SourceNotFound")), "SourceNotFound", "still")
+        await settled()
+        assert script.calls == []
+        events.bad(asked(said=told("SourceNotFound")), "InvalidSource", "now it is this")
+        await settled()
+    assert [call.json()["reason"] for call in script.calls] == ["InvalidSource"]
+
+
+@virtual
+async def test_each_change_is_told_and_one_that_comes_back_counts_up() -> None:
+    async with telling() as (events, script):
+        for reason in ("Failed", "Forbidden", "Failed"):
+            events.bad(asked(), reason, f"it is {reason}")
+            await settled()
+    first, second, third = script.calls
+    assert [call.method for call in script.calls] == ["POST", "POST", "PATCH"]
+    assert (first.json()["reason"], second.json()["reason"]) == ("Failed", "Forbidden")
+    assert third.path == f"{PATH}/{first.json()['metadata']['name']}"
+    assert third.json() == {"count": 2, "lastTimestamp": "2030-01-01T00:02:00Z", "message": "it is Failed"}
+    assert third.headers["Content-Type"] == "application/merge-patch+json"
+
+
+@virtual
+async def test_a_bad_outcome_after_a_good_one_is_told_again() -> None:
+    async with telling() as (events, script):
+        events.good(asked())
+        for _ in range(2):
+            events.bad(asked(), "SourceNotFound", "gone")
+            events.bad(asked(), "SourceNotFound", "gone")
+            events.good(asked())
+            await settled()
+    assert [call.method for call in script.calls] == ["POST", "PATCH"]
+
+
+@virtual
+async def test_an_event_that_has_expired_is_written_anew() -> None:
+    async with telling(CREATED, CREATED, status(404, "NotFound", "", {"kind": "events"})) as (events, script):
+        for reason in ("Failed", "Forbidden", "Failed"):
+            events.bad(asked(), reason, "")
+            await settled()
+    assert [call.method for call in script.calls] == ["POST", "POST", "PATCH", "POST"]
+    names = [call.json()["metadata"]["name"] for call in script.calls if call.method == "POST"]
+    assert len(set(names)) == 3
+    assert script.calls[-1].json()["count"] == 1
+
+
+@virtual
+async def test_another_request_of_the_same_name_is_another() -> None:
+    async with telling() as (events, script):
+        events.bad(asked(uid="a"), "Failed", "")
+        events.bad(asked(uid="b"), "Failed", "")
+        await settled()
+    assert [call.json()["involvedObject"]["uid"] for call in script.calls] == ["a-one", "b-one"]
+
+
+LOST: dict[str, Act] = {
+    "403": status(403, "Forbidden", "events are forbidden"),
+    "a namespace that ends": status(403, "Forbidden", "no", {"causes": [{"reason": "NamespaceTerminating"}]}),
+    "plain 404": status(404),
+    "409": status(409, "AlreadyExists", "no"),
+    "422": status(422, "Invalid", "no"),
+    "429": status(429, "TooManyRequests", "no", **{"Retry-After": "5"}),
+    "500": status(500, "InternalError", "no"),
+    "a page of HTML": text(502, b"<html>", content_type="text/html"),
+    "a reset": cut_off(),
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_an_event_that_is_lost_is_lost_and_the_next_is_told(lost: Act, caplog: pytest.LogCaptureFixture) -> None:
+    @virtual
+    async def test() -> None:
+        async with telling(lost) as (events, script):
+            events.bad(asked("lost"), "Failed", "")
+            await settled()
+            events.bad(asked("next"), "Failed", "")
+            await settled()
+        assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
+
+    test()
+    assert [record for record in caplog.records if record.name.startswith("atmpl")] == []  # at most a line at debug
+
+
+@virtual
+async def test_a_bug_in_one_event_costs_that_event(caplog: pytest.LogCaptureFixture) -> None:
+    async with telling() as (events, script):
+        events.bad(asked("lost"), "Failed", "a lone surrogate: \ud800")  # no JSON can be made of it
+        events.bad(asked("next"), "Failed", "")
+        await settled()
+    assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["next"]
+    assert "event lost" in caplog.messages
+
+
+@virtual
+async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "WAITING", 20)
+    release = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await release.wait()
+        return web.json_response({})
+
+    async with telling(hang) as (events, script):
+        events.bad(asked("first"), "Failed", "")
+        await asyncio.sleep(1)  # now it hangs in the server
+        began = virtual_clock.now()
+        for number in range(60):
+            events.bad(asked(f"r{number}"), "Failed", "")
+        assert virtual_clock.now() == began
+        assert len(events._waiting) == 20
+        script.acts = [CREATED] * 20
+        release.set()
+        await settled()
+    names = [call.json()["involvedObject"]["name"] for call in script.calls]
+    assert (len(names), names[0], names[1], names[-1]) == (21, "first", "r40", "r59")
+
+
+@virtual
+async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 10)
+    async with telling() as (events, script):
+        for number in range(50):
+            events.bad(asked(f"r{number}"), "Failed", "")
+        await settled()
+        assert (len(events._bad), len(events._written)) == (10, 10)
+    assert len(script.calls) == 50
+
+
+@virtual
+async def test_what_is_written_fits_the_api() -> None:
+    async with telling() as (events, script):
+        events._instance = "p" * 300
+        events.bad(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
+        await settled()
+        events.bad(asked(("a" * 60 + ".") * 4 + "b"), "Forbidden", "")
+        events.bad(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
+        await settled()
+    body = script.calls[0].json()
+    assert len(body["metadata"]["name"]) <= 253
+    assert (len(body["message"]), len(body["reportingInstance"])) == (1024, 128)
+    assert len(script.calls[-1].json()["message"]) == 1024
+
+
+@virtual
+async def test_a_server_that_never_answers_costs_an_event_and_no_more() -> None:
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(3600)
+        return web.json_response({})
+
+    async with telling(hang) as (events, script):
+        events.bad(asked("lost"), "Failed", "")
+        events.bad(asked("next"), "Failed", "")
+        await settled()
+        assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
+        assert script.calls[1].at - script.calls[0].at == pytest.approx(30, abs=1)

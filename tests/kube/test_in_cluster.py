@@ -1,0 +1,148 @@
+"""A pod's service account: its token is rotated, its authority too, and every file may be wrong."""
+
+import asyncio
+import os
+import ssl
+import stat
+from pathlib import Path
+
+import pytest
+
+from atmpl.kube.auth.cached import REREAD
+from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth.in_cluster import InCluster, in_pod, own_namespace
+from tests import virtual_clock
+from tests.kube.certificates import Authority, needs_openssl
+from tests.virtual_clock import virtual
+
+pytestmark = needs_openssl
+POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    folder = tmp_path_factory.mktemp("authorities")
+    one, two = (Authority(folder, name).certificate.read_bytes() for name in ("one", "two"))
+    return one, two
+
+
+@pytest.fixture
+def mount(tmp_path: Path, authorities: tuple[bytes, bytes]) -> Path:
+    (tmp_path / "token").write_text("first\n")
+    (tmp_path / "ca.crt").write_bytes(authorities[0])
+    (tmp_path / "namespace").write_text("a-namespace\n")
+    return tmp_path
+
+
+@virtual
+async def test_the_address_and_the_token_are_the_pods(mount: Path) -> None:
+    access = await InCluster(POD, mount, virtual_clock.now).access()
+    assert access.server == "https://10.0.0.1:443"
+    assert access.headers == {"Authorization": "Bearer first"}  # without the line's end
+    assert access.tls is not None
+    assert (access.tls.verify_mode, access.tls.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert (access.tls_name, access.proxy) == (None, None)
+
+
+ADDRESSES = {
+    "IPv6": ({"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"}, "https://[fd00::1]:6443"),
+    "no port": ({"KUBERNETES_SERVICE_HOST": "api"}, "https://api:443"),
+    "an empty port": ({"KUBERNETES_SERVICE_HOST": "api", "KUBERNETES_SERVICE_PORT": ""}, "https://api:443"),
+}
+
+
+@pytest.mark.parametrize(("environment", "server"), ADDRESSES.values(), ids=ADDRESSES)
+def test_every_form_of_address_is_one(environment: dict[str, str], server: str, mount: Path) -> None:
+    assert virtual_clock.run(InCluster(environment, mount, virtual_clock.now).access()).server == server
+
+
+@virtual
+async def test_a_proxy_of_the_environment_counts_and_is_spared_as_elsewhere(mount: Path) -> None:
+    proxied = POD | {"HTTPS_PROXY": "proxy.test:3128"}
+    assert (await InCluster(proxied, mount, virtual_clock.now).access()).proxy == "http://proxy.test:3128"
+    spared = proxied | {"NO_PROXY": ".cluster.local,10.0.0.0/16"}
+    assert (await InCluster(spared, mount, virtual_clock.now).access()).proxy is None
+
+
+@virtual
+async def test_a_rotated_token_is_read_again_within_a_minute(mount: Path) -> None:
+    credentials = InCluster(POD, mount, virtual_clock.now)
+    first = await credentials.access()
+    replacement = mount / "..new"
+    replacement.write_text("second")
+    replacement.rename(mount / "token")  # as the kubelet does it
+    await asyncio.sleep(REREAD - 1)
+    assert await credentials.access() is first
+    await asyncio.sleep(1)
+    second = await credentials.access()
+    assert second.headers == {"Authorization": "Bearer second"}
+    assert second.tls is first.tls  # connections are kept
+
+
+@virtual
+async def test_a_token_that_the_server_refuses_is_read_again_at_once(mount: Path) -> None:
+    credentials = InCluster(POD, mount, virtual_clock.now)
+    first = await credentials.access()
+    await asyncio.sleep(10)
+    (mount / "token").write_text("second")
+    await credentials.renew(first)
+    assert (await credentials.access()).headers == {"Authorization": "Bearer second"}
+
+
+@virtual
+async def test_a_new_authority_is_trusted_within_a_minute(mount: Path, authorities: tuple[bytes, bytes]) -> None:
+    credentials = InCluster(POD, mount, virtual_clock.now)
+    first = await credentials.access()
+    (mount / "ca.crt").write_bytes(authorities[0] + authorities[1])  # both, while it is replaced
+    await asyncio.sleep(REREAD)
+    second = await credentials.access()
+    assert (first.tls is not None, second.tls is not None) == (True, True)
+    assert [len(access.tls.get_ca_certs()) for access in (first, second) if access.tls] == [1, 2]
+
+
+@virtual
+async def test_files_that_are_gone_for_a_moment_change_nothing(mount: Path) -> None:
+    credentials = InCluster(POD, mount, virtual_clock.now)
+    first = await credentials.access()
+    (mount / "token").rename(mount / "elsewhere")
+    await asyncio.sleep(REREAD)
+    assert await credentials.access() is first
+
+
+WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: not there), what is said
+    "no token": ("token", None, "cannot be read (No such file or directory): does the pod mount its service account?"),
+    "an empty token": ("token", b" \n", "is empty: the kubelet writes it; see the pod's events"),
+    "no authority": ("ca.crt", None, "cannot be read (No such file or directory)"),
+    "an empty authority": ("ca.crt", b"", "holds no certificate of an authority"),
+    "an authority that is none": ("ca.crt", b"hello", "holds no certificate of an authority"),
+    "an authority of bytes": ("ca.crt", b"\xff\x00", "holds no certificate of an authority"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "said"), WRONG.values(), ids=WRONG)
+def test_each_file_that_is_wrong_is_named(name: str, content: bytes | None, said: str, mount: Path) -> None:
+    (mount / name).unlink()
+    if content is not None:
+        (mount / name).write_bytes(content)
+    with pytest.raises(CredentialsError) as error:
+        virtual_clock.run(InCluster(POD, mount, virtual_clock.now).access())
+    assert str(error.value).startswith(f"{mount / name} {said}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_token_that_may_not_be_read_is_named(mount: Path) -> None:
+    (mount / "token").chmod(stat.S_IWUSR)
+    with pytest.raises(CredentialsError, match=r"token cannot be read \(Permission denied\)"):
+        virtual_clock.run(InCluster(POD, mount, virtual_clock.now).access())
+
+
+def test_where_there_is_no_pod_it_is_said_what_to_do() -> None:
+    assert in_pod(POD)
+    assert not in_pod({})
+    with pytest.raises(CredentialsError, match="this is no pod; name a kubeconfig with --kubeconfig"):
+        InCluster({})
+
+
+def test_the_namespace_is_the_pods_own(mount: Path) -> None:
+    assert own_namespace({"ATMPL_SERVICE_ACCOUNT": str(mount)}) == "a-namespace"
+    assert own_namespace({"ATMPL_SERVICE_ACCOUNT": str(mount / "nowhere")}) == "atmpl-system"

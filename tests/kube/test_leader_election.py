@@ -1,0 +1,324 @@
+"""The lease under the virtual clock: whatever happens to a call, a clock or the lease itself, one leads at a time."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from atmpl.kube.leader_election import DEADLINE, DURATION, RETRY
+from tests import virtual_clock
+from tests.kube.lease_api import FATES, Fate, LeaseApi, hangs, slow, unsent, well
+from tests.kube.lease_replica import Replica, until
+from tests.virtual_clock import virtual
+
+MICROTIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+# --- the usual
+
+
+@virtual
+async def test_the_first_one_leads_at_once_and_renews_every_two_seconds() -> None:
+    api = LeaseApi()
+    one = Replica(api, "one").start()
+    await until(lambda: one.leads, 0.1)
+    assert api.spec is not None
+    assert api.spec == {
+        "holderIdentity": "one",
+        "leaseDurationSeconds": 15,
+        "acquireTime": api.spec["acquireTime"],
+        "renewTime": api.spec["acquireTime"],
+        "leaseTransitions": 0,
+    }
+    await asyncio.sleep(60)
+    assert 28 <= len(api.history) <= 31
+    assert api.spec["renewTime"] > api.spec["acquireTime"]
+    await one.stop()
+
+
+@virtual
+async def test_another_takes_over_within_three_seconds_of_a_clean_stop() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(100)
+    assert not two.leads
+    await one.stop()
+    assert not one.leads
+    assert await until(lambda: two.leads, 3) > 0
+    assert api.spec is not None
+    assert (api.spec["holderIdentity"], api.spec["leaseTransitions"]) == ("two", 1)
+    await two.stop()
+
+
+@virtual
+async def test_another_takes_over_within_twenty_seconds_of_a_kill_and_not_before_the_lease_is_over() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(100)
+    await one.kill()
+    assert await until(lambda: two.leads, 20) > DEADLINE
+    await two.stop()
+
+
+@virtual
+async def test_a_restarted_container_goes_on_with_its_own_lease() -> None:
+    api = LeaseApi()
+    before = Replica(api, "pod").start()
+    await asyncio.sleep(10)
+    await before.kill()
+    acquired = (api.spec or {})["acquireTime"]
+    again = Replica(api, "pod").start()
+    await until(lambda: again.leads, 0.1)
+    assert ((api.spec or {})["acquireTime"], (api.spec or {})["leaseTransitions"]) == (acquired, 0)
+    await again.stop()
+
+
+def test_names_that_differ_at_their_end_alone_are_two() -> None:
+    async def identity(name: str) -> str:
+        return Replica(LeaseApi(), name).lease._identity
+
+    long = ["x" * 200 + end for end in "ab"]
+    first, second = (virtual_clock.run(identity(name)) for name in long)
+    assert first != second
+    assert (len(first), len(second)) == (100, 100)
+    assert virtual_clock.run(identity("x" * 100)) == "x" * 100
+
+
+@virtual
+async def test_a_release_that_meets_a_renewal_of_its_own_lets_go_all_the_same() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    one.way.fates = [slow(0.0, 1.0)]  # the next renewal is written, and broken off before its answer comes
+    await until(lambda: len(api.history) == 2, 5)
+    await one.stop()
+    await until(lambda: two.leads, 3)
+    await two.stop()
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+def test_a_release_raises_nothing_and_takes_a_second_at_most(fate: Fate) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        one = Replica(api, "one").start()
+        await until(lambda: one.leads, 1)
+        await one.kill()
+        one.way.fates = [fate]
+        began = virtual_clock.now()
+        await one.lease.release()
+        assert virtual_clock.now() - began <= 1
+        assert not one.leads
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_what_is_not_held_is_not_released() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(5)
+    await two.stop()
+    assert set(api.history) == {"one"}
+    await one.stop()
+
+
+# --- each call, and each fate
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+@pytest.mark.parametrize("call", range(3))
+def test_whatever_becomes_of_a_call_before_it_leads_it_leads_in_the_end(fate: Fate, call: int) -> None:
+    async def test() -> None:
+        one = Replica(LeaseApi(), "one", *[well] * call, fate).start()
+        await until(lambda: one.leads, DURATION + 3 * RETRY + 4)
+        await asyncio.sleep(30)
+        assert one.leads
+        await one.stop()
+
+    virtual_clock.run(test())
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+def test_whatever_becomes_of_one_renewal_it_goes_on_leading(fate: Fate) -> None:
+    async def test() -> None:
+        one = Replica(LeaseApi(), "one").start()
+        await until(lambda: one.leads, 1)
+        one.way.fates = [fate]
+        await asyncio.sleep(60)
+        assert (one.lost, len(one.led)) == ([], 1)
+        assert one.lease.problem == ""
+        await one.stop()
+
+    virtual_clock.run(test())
+
+
+NEVER = {name: fate for name, fate in FATES.items() if not name.startswith(("slow to", "409"))}
+
+
+@pytest.mark.parametrize("fate", NEVER.values(), ids=NEVER)
+def test_where_no_renewal_succeeds_it_stops_ten_seconds_after_it_began_the_last_one_that_did(
+    fate: Fate, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        one = Replica(LeaseApi(), "one").start()
+        await until(lambda: one.leads, 1)
+        began = virtual_clock.now()
+        one.way.fates = [fate] * 1000
+        await until(lambda: bool(one.lost), DEADLINE + 0.1)
+        assert not one.leads
+        assert virtual_clock.now() - began <= DEADLINE + 0.02
+        assert "lease" in caplog.messages  # and why
+        await one.kill()
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_a_renewal_counts_from_when_it_began_and_not_from_when_it_was_answered() -> None:
+    one = Replica(LeaseApi(), "one").start()
+    await until(lambda: one.leads, 1)
+    one.way.fates = [slow(0.0, 2.5), *[unsent] * 100]
+    await until(lambda: len(one.way.calls) == 3, 3)
+    began = virtual_clock.now()
+    await until(lambda: not one.leads, DEADLINE + 0.1)
+    assert virtual_clock.now() - began <= DEADLINE + 0.05
+    await one.kill()
+
+
+@virtual
+async def test_a_slow_clock_does_not_make_a_holder_spin_at_its_deadline() -> None:
+    one = Replica(LeaseApi(), "one", rate=0.98).start()
+    await until(lambda: one.leads, 1)
+    calls = len(one.way.calls)
+    one.way.fates = [unsent] * 100
+    await until(lambda: bool(one.lost), DEADLINE / 0.98 + 1)
+    assert len(one.way.calls) - calls <= DEADLINE / RETRY + 4
+    await one.kill()
+
+
+@virtual
+async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
+    one = Replica(LeaseApi(), "one").start()
+    await until(lambda: one.leads, 1)
+    one.way.fates = [hangs]
+    await asyncio.sleep(60)
+    assert one.lost == []
+    await one.stop()
+
+
+@virtual
+async def test_a_standby_says_once_who_holds_the_lease(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "atmpl.kube.leader_election")
+    api = LeaseApi()
+    one = Replica(api, "one").start()
+    await until(lambda: one.leads, 1)
+    two = Replica(api, "two").start()
+    await asyncio.sleep(60)
+    assert [(record.message, vars(record)["holder"]) for record in caplog.records] == [("standing by", "one")]
+    await one.stop()
+    await until(lambda: two.leads, 5)
+    await two.stop()
+
+
+@virtual
+async def test_a_holder_that_can_neither_renew_nor_read_the_lease_does_not_press_the_server() -> None:
+    one = Replica(LeaseApi(), "one").start()
+    await until(lambda: one.leads, 1)
+    one.way.fates = [FATES["409"], unsent] * 1000
+    before = len(one.way.calls)
+    await asyncio.sleep(DEADLINE)
+    assert len(one.way.calls) - before <= 2 * DEADLINE / RETRY + 2
+    await one.kill()
+
+
+@virtual
+async def test_a_trouble_is_said_once_and_forgotten_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    one = Replica(LeaseApi(), "one", *[FATES["403"]] * 20).start()
+    await asyncio.sleep(20)
+    assert one.lease.problem == "no"
+    assert [vars(record)["why"] for record in caplog.records] == ["no"]
+    await until(lambda: one.leads, 60)
+    assert one.lease.problem == ""
+    await one.stop()
+
+
+# --- clocks
+
+
+@virtual
+async def test_the_time_of_day_that_others_write_counts_for_nothing() -> None:
+    for skewed in (virtual_clock.utcnow().strftime(MICROTIME), "1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00Z"):
+        api = LeaseApi()
+        api.write({"holderIdentity": "other", "leaseDurationSeconds": 15, "renewTime": skewed})
+        one = Replica(api, "one").start()
+        waited = await until(lambda: one.leads, 20)  # noqa: B023 - it is awaited here
+        assert DURATION <= waited <= DURATION + RETRY + 0.1
+        await one.kill()
+
+
+MALFORMED: dict[str, dict[str, Any]] = {
+    "no times at all": {"holderIdentity": "other", "leaseDurationSeconds": 15},
+    "times that are none": {"holderIdentity": "other", "renewTime": "soon", "acquireTime": 5},
+    "no duration": {"holderIdentity": "other"},
+    "a duration of a second": {"holderIdentity": "other", "leaseDurationSeconds": 1},
+    "a duration below nothing": {"holderIdentity": "other", "leaseDurationSeconds": -5},
+    "a duration that is a text": {"holderIdentity": "other", "leaseDurationSeconds": "15"},
+    "a duration that is true": {"holderIdentity": "other", "leaseDurationSeconds": True},
+    "a holder that is a number": {"holderIdentity": 5},
+    "no holder": {"leaseDurationSeconds": 15},
+    "a holder that somebody emptied": {"holderIdentity": "", "leaseDurationSeconds": 15},
+    "nothing": {},
+    "as many transitions as there may be": {"holderIdentity": "other", "leaseTransitions": 2**31 - 1},
+    "transitions that are none": {"holderIdentity": "other", "leaseTransitions": "x"},
+}
+
+
+@pytest.mark.parametrize("spec", MALFORMED.values(), ids=MALFORMED)
+def test_whatever_stands_in_the_lease_it_is_taken_when_it_has_rested_for_fifteen_seconds(spec: dict[str, Any]) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        api.write(spec)
+        one = Replica(api, "one").start()
+        waited = await until(lambda: one.leads, 20)
+        assert DURATION <= waited <= DURATION + RETRY + 0.1
+        assert 0 <= (api.spec or {})["leaseTransitions"] < 2**31
+        await one.stop()
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_a_longer_lease_is_waited_for_and_an_endless_one_for_five_minutes() -> None:
+    for written, waits in ((60, 60), (10**9, 300)):
+        api = LeaseApi()
+        api.write({"holderIdentity": "other", "leaseDurationSeconds": written})
+        one = Replica(api, "one").start()
+        await asyncio.sleep(waits - 1)
+        assert not one.leads
+        await until(lambda: one.leads, 2 * RETRY)  # noqa: B023 - it is awaited here
+        await one.kill()
+
+
+@virtual
+async def test_a_process_that_was_stopped_knows_when_it_wakes_that_it_leads_no_more() -> None:
+    api = LeaseApi()
+    one, two = Replica(api, "one").start(), Replica(api, "two")
+    await until(lambda: one.leads, 1)
+    two.start()
+    await asyncio.sleep(10)
+    one.stopped_until = virtual_clock.now() + 30
+    await asyncio.sleep(DEADLINE + RETRY)
+    assert not one.leads  # and no worker of its takes a step: it asks before each
+    await until(lambda: two.leads, 10)
+    await asyncio.sleep(60)
+    assert (len(one.lost), one.leads, two.leads) == (1, False, True)
+    await one.stop()
+    await two.stop()

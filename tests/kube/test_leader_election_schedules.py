@@ -1,0 +1,153 @@
+"""Two replicas and one lease: in any order of things, and whatever a person does, one leads at a time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from atmpl.kube.leader_election import DURATION, NEVER, RETRY
+from tests import virtual_clock
+from tests.kube.lease_api import FATES, Fate, LeaseApi, lost, said, slow, unsent, well
+from tests.kube.lease_replica import EDITS, Replica, until, watched
+from tests.virtual_clock import virtual
+
+YEARS = 3 * 365 * 86400.0  # seconds
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_whatever_a_person_does_to_the_lease_two_never_lead_and_one_does_in_the_end(
+    edit: Callable[[LeaseApi], None],
+) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        one, two = replicas = watched(Replica(api, "one"), Replica(api, "two"))
+        one.start()
+        await until(lambda: one.leads, 1)
+        two.start()
+        await asyncio.sleep(5.5)
+        edit(api)
+        await asyncio.sleep(45)
+        assert one.leads != two.leads
+        for replica in replicas:
+            assert replica.overlaps == []
+            await replica.stop()
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_edits_all_the_time_do_not_keep_the_holder_from_renewing() -> None:
+    api = LeaseApi()
+    one = Replica(api, "one").start()
+    await until(lambda: one.leads, 1)
+    for _ in range(600):
+        await asyncio.sleep(0.1)
+        api.edit()
+    assert one.lost == []
+    await one.stop()
+
+
+# A process that has just started takes a lease that is not there for one that never was: who deletes it while its holder's
+# calls hang takes that holder's word away for up to ten seconds. A 404 that is no truth does so too, of an emptied lease.
+KINDS = st.sampled_from([well, well, *(fate for name, fate in FATES.items() if name != "404")])
+LATENCY = st.builds(slow, st.floats(0, 4), st.floats(0, 4))
+WAYS = st.lists(KINDS | LATENCY, max_size=40)
+MOVES = st.one_of(
+    st.tuples(st.just("edit"), st.sampled_from([name for name in EDITS if name != "deleted"])),
+    st.tuples(st.just("stop"), st.sampled_from([0, 1]), st.floats(1, 40)),
+    st.tuples(st.just("restart"), st.sampled_from([0, 1])),
+    st.tuples(st.just("leave"), st.sampled_from([0, 1])),
+)
+SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ways=st.tuples(WAYS, WAYS), schedule=SCHEDULES, rates=st.tuples(st.floats(0.98, 1.02), st.floats(0.98, 1.02)))
+@example(  # what an apply would have to overwrite is another's
+    ways=([], [FATES["404"], slow(1.5, 0.0)]), schedule=[(1.0, ("stop", 0, 1.0))], rates=(1.0, 1.0)
+)
+@example(  # what a person makes of it looks like a lease that was let go, but for its acquireTime
+    ways=([], []), schedule=[(1.0, ("edit", "a short duration")), (0.5, ("edit", "no holder"))], rates=(1.0, 1.0)
+)
+def test_two_never_lead_at_one_moment(
+    ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
+) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        api.write({"holderIdentity": "", "acquireTime": NEVER})
+        replicas = watched(
+            Replica(api, "one", *ways[0], rate=rates[0]), Replica(api, "two", *ways[1], started_at=YEARS, rate=rates[1])
+        )
+        for replica in replicas:
+            replica.start()
+        for pause, (move, *args) in schedule:
+            await asyncio.sleep(pause)
+            await _moved(api, replicas, move, args)
+        await asyncio.sleep(max(0.0, *(replica.stopped_until - virtual_clock.now() for replica in replicas)))
+        for replica in replicas:
+            replica.way.fates.clear()
+        await until(lambda: any(replica.leads for replica in replicas), 40 + DURATION + 2 * RETRY, step=1)
+        for replica in replicas:
+            assert replica.overlaps == []
+            assert not replica._task.done()
+            await replica.stop()
+
+    async def _moved(api: LeaseApi, replicas: tuple[Replica, ...], move: str, args: list[Any]) -> None:
+        match move, args:
+            case "edit", [name]:
+                EDITS[name](api)
+            case "stop", [place, seconds]:
+                replicas[place].stopped_until = virtual_clock.now() + seconds
+            case "restart", [place]:
+                await replicas[place].kill()
+                replicas[place].start()
+            case "leave", [place]:
+                await replicas[place].stop()
+                replicas[place].start()
+
+    virtual_clock.run(test())
+
+
+def test_two_that_lead_at_one_moment_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        api = LeaseApi()
+        one, two = watched(Replica(api, "one"), Replica(api, "two"))
+        one.start()
+        await until(lambda: one.leads, 1)
+        two.start()
+        one.way.fates = [unsent] * 10
+        await until(lambda: bool(one.overlaps), 10)
+        await one.kill()
+        await two.kill()
+
+    monkeypatch.setattr("atmpl.kube.leader_election.DURATION", 1)
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_the_answer_to_a_first_write_that_was_lost_is_found_again() -> None:
+    api = LeaseApi()
+    one = Replica(api, "one", well, lost).start()
+    await until(lambda: one.leads, RETRY + 1)
+    assert set(api.history) == {"one"}
+    await one.stop()
+
+
+@virtual
+async def test_of_two_that_start_together_one_leads() -> None:
+    for begins in (0.0, 0.005, 0.01, 0.015):
+        api = LeaseApi()
+        one, two = Replica(api, "one").start(), Replica(api, "two")
+        await asyncio.sleep(begins)
+        two.start()
+        await asyncio.sleep(30)
+        assert (one.leads, two.leads) == (True, False)
+        await one.stop()
+        await two.stop()
+
+
+def test_a_plain_404_says_nothing_of_the_lease() -> None:
+    assert said(404).body == b"404 page not found\n"

@@ -1,0 +1,209 @@
+"""Whatever an API server answers, or whoever answers in its place: bounded in size, wrong in type, and never repeated."""
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from atmpl.controller.cluster import UnavailableError
+from atmpl.controller.objects import ObjectKey
+from atmpl.kube import client as module
+from atmpl.kube.auth.endpoint import APIEndpoint
+from atmpl.kube.client import KubeClient
+from atmpl.kube.reflector import NeedsList, Reflector, StreamError, WatchTarget
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stores.templates import TemplateStore
+from atmpl.kube.stores.vms import VMStore
+from tests.kube.scripted_server import Act, Script, connected, status, stream
+
+SECRET = "hunter2-4711"
+LIMIT = 100_000  # bytes, for these tests
+
+Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BODY_LIMIT", LIMIT)
+
+
+def body(data: bytes, *, chunked: bool = False, **headers: str) -> Act:
+    async def act(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json", **headers})
+        if not chunked:
+            response.content_length = len(data)
+        await response.prepare(request)
+        try:
+            for start in range(0, len(data), 8192):
+                await response.write(data[start : start + 8192])
+        except ConnectionError:  # the client has had enough
+            return response
+        await response.write_eof()
+        return response
+
+    return act
+
+
+BOMB = b"0" * 50 * LIMIT
+SIZES: dict[str, tuple[Act, bool]] = {  # an answer, and whether it is taken
+    "as much as fits": (body(b"1" * LIMIT), True),
+    "as much as fits, in chunks": (body(b"1" * LIMIT, chunked=True), True),
+    "as much as fits, packed": (body(gzip.compress(b"1" * LIMIT), **{"Content-Encoding": "gzip"}), True),
+    "a byte more": (body(b"1" * (LIMIT + 1)), False),
+    "a byte more, in chunks": (body(b"1" * (LIMIT + 1), chunked=True), False),
+    "a bomb": (body(gzip.compress(BOMB), **{"Content-Encoding": "gzip"}), False),
+    "a bomb in chunks": (body(zlib.compress(BOMB), chunked=True, **{"Content-Encoding": "deflate"}), False),
+}
+
+
+@pytest.mark.parametrize(("act", "taken"), SIZES.values(), ids=SIZES)
+async def test_an_answer_is_measured_as_it_unfolds(act: Act, taken: bool) -> None:
+    async with connected(Script(act)) as connection:
+        if taken:
+            assert len((await connection.call("GET", "/a")).body) == LIMIT
+        else:
+            with pytest.raises(UnavailableError, match="an answer of more than 100,000 bytes"):
+                await connection.call("GET", "/a")
+
+
+async def test_nobody_is_followed_elsewhere() -> None:
+    script = Script(status(302, Location="/elsewhere"), status(200))
+    async with connected(script) as connection:
+        assert (await connection.call("GET", "/a")).status == 302
+    assert len(script.queries) == 1
+
+
+@asynccontextmanager
+async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
+    """A connection to whatever it is that says just these bytes to anybody, and hangs up."""
+
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(say)
+        await writer.drain()
+        writer.close()
+
+    class Somebody:
+        async def access(self) -> APIEndpoint:
+            return APIEndpoint(url, headers, None)
+
+        async def renew(self, refused: APIEndpoint) -> None: ...
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        async with KubeClient(Somebody()) as connection:
+            yield connection
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+NOISE: dict[str, bytes] = {
+    "nothing": b"",
+    "another protocol": f"SSH-2.0-{SECRET}\r\n".encode(),
+    "a status that is none": f"HTTP/1.1 {SECRET}\r\n\r\n".encode(),
+    "a header that is none": HEAD + f"{SECRET} : a\x00b\r\n\r\n".encode(),
+    "a header without an end": HEAD + b"A: " + SECRET.encode() * 10_000,
+    "a chunk that is none": HEAD + f"Transfer-Encoding: chunked\r\n\r\n{SECRET}\r\n".encode(),
+    "half a body": HEAD + f"Content-Length: 1000\r\n\r\n{SECRET}".encode(),
+    "a length that is none": HEAD + f"Content-Length: {SECRET}\r\n\r\n".encode(),
+    "a length below nothing": HEAD + b"Content-Length: -1\r\n\r\n",
+    "what is not packed as it says": HEAD + f"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{SECRET}".encode(),
+}
+
+
+@pytest.mark.parametrize("said", NOISE.values(), ids=NOISE)
+async def test_what_is_no_answer_is_no_answer_and_not_repeated(said: bytes) -> None:
+    async with peer(said) as connection:
+        with pytest.raises(UnavailableError) as failed:
+            await connection.call("GET", "/a")
+        assert SECRET not in str(failed.value)
+        with pytest.raises(StreamError) as broke:
+            await watching(connection).step(NeedsList())
+        assert SECRET not in str(broke.value)
+
+
+def watching(connection: KubeClient, sink: Any = None) -> Reflector:
+    return Reflector(WatchTarget("/a"), connection, sink or VMStore(lambda _: None), random=Random(0))
+
+
+TOKENS = {"a line break": f"Bearer {SECRET}\r\nA: b", "half a character": f"Bearer {SECRET}\ud800"}
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+async def test_a_token_that_cannot_be_sent_breaks_nothing_and_is_not_repeated(token: str) -> None:
+    async with peer(b"", Authorization=token) as connection:
+        with pytest.raises(UnavailableError) as failed:
+            await connection.call("GET", "/a")
+        with pytest.raises(StreamError) as broke:
+            await watching(connection).step(NeedsList())
+    assert SECRET not in f"{failed.value} {broke.value}"
+
+
+def sinks() -> dict[str, Any]:
+    return {
+        "requests": RequestStore(lambda _, **__: None),
+        "VMs": VMStore(lambda _: None),
+        "templates": TemplateStore(lambda _: None, lambda: None),
+    }
+
+
+VALUES = (None, 17, 1e300, True, "text", [], [SECRET], {}, {SECRET: SECRET}, {"a": {"b": []}})
+PLACES = (
+    *[("metadata", field) for field in ("name", "namespace", "uid", "resourceVersion", "generation", "labels")],
+    *[("metadata", field) for field in ("annotations", "creationTimestamp", "deletionTimestamp")],
+    *[("status", field) for field in ("conditions", "observedGeneration", "rendered", "templateRef", "warnings")],
+    *[("spec", field) for field in ("source", "target", "refreshPolicy", "options", "ttlSecondsAfterFinished")],
+    ("metadata",),
+    ("spec",),
+    ("status",),
+    (),
+)
+
+
+def changed(place: tuple[str, ...], value: Any) -> Any:
+    found: dict[str, Any] = {
+        "metadata": {"name": "a", "namespace": "b", "uid": "u", "resourceVersion": "7", "generation": 1},
+        "spec": {"source": {"vmName": "a"}, "target": {"openshiftTemplate": {}}},
+        "status": {},
+    }
+    if not place:
+        return value
+    holder = found if len(place) == 1 else found[place[0]]
+    holder[place[-1]] = value
+    return found
+
+
+@pytest.mark.parametrize("kind", sinks())
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(place) or "all of it")
+async def test_an_object_of_any_shape_is_taken_or_breaks_its_stream_by_a_sentence(
+    kind: str, place: tuple[str, ...]
+) -> None:
+    for value in VALUES:
+        for type in ("ADDED", "DELETED", "BOOKMARK", "ERROR"):
+            line = msgspec.json.encode({"type": type, "object": changed(place, value)}) + b"\n"
+            async with connected(Script(stream(line))) as connection:
+                with pytest.raises(StreamError) as broke:  # if by nothing else, by its end before the list is complete
+                    await watching(connection, sinks()[kind]).step(NeedsList())
+            assert SECRET not in str(broke.value)
+
+
+@pytest.mark.parametrize("version", ["9" * 5_000, "", "x", "٣", "-1", "1e9"])
+async def test_a_version_of_any_form_is_only_a_text(version: str) -> None:
+    requests = RequestStore(lambda _, **__: None)
+    request = changed(("metadata", "resourceVersion"), version)
+    requests.put(msgspec.Raw(msgspec.json.encode(request)))
+    found = requests.get(ObjectKey("b", "a"))
+    assert found is not None
+    requests.writing(found, {})
+    requests.wrote(found, "8")
+    requests.put(msgspec.Raw(msgspec.json.encode(changed(("metadata", "resourceVersion"), f"{version}1"))))
+    assert requests.get(ObjectKey("b", "a")).version == f"{version}1"

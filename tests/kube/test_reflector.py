@@ -1,0 +1,272 @@
+"""A stream against a scripted server: whatever the server does, the sink knows each object's last state."""
+
+import asyncio
+from random import Random
+
+import pytest
+from aiohttp import web
+
+from atmpl.kube import client
+from atmpl.kube.client import METADATA, METADATA_LIST
+from atmpl.kube.reflector import Reflector
+from atmpl.kube.stream import WatchTarget
+from tests import virtual_clock
+from tests.kube.recording_store import BOTH, LISTED, Most, Shelf, follow, versions
+from tests.kube.scripted_server import (
+    Act,
+    Script,
+    bookmark,
+    connected,
+    cut_off,
+    error_event,
+    event,
+    page,
+    status,
+    stream,
+    text,
+    thing,
+)
+from tests.virtual_clock import virtual
+
+# --- lists
+
+
+@virtual
+async def test_a_list_is_streamed_and_complete_at_its_bookmark_and_not_before() -> None:
+    script, shelf = Script(), Shelf()
+    added, end = asyncio.Event(), asyncio.Event()
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(event("ADDED", thing("a", 1)))
+        await asyncio.sleep(1)
+        added.set()
+        await end.wait()
+        await response.write(bookmark(5, end_of_list=True))
+        return response
+
+    script.acts.append(act)
+    async with connected(script) as connection:
+        watch = Reflector(WatchTarget("/things"), connection, shelf, random=Random(1), now=virtual_clock.now)
+        task = asyncio.create_task(watch.run())
+        await added.wait()
+        assert (shelf.things, shelf.status, watch.lists) == ({"a": 1}, [], 0)
+        end.set()
+        await script.over.wait()
+        assert (shelf.things, shelf.status, watch.lists) == ({"a": 1}, ["synced"], 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    asked = script.queries[0]
+    assert (asked["watch"], asked["allowWatchBookmarks"]) == ("true", "true")
+    assert (asked["sendInitialEvents"], asked["resourceVersionMatch"]) == ("true", "NotOlderThan")
+    assert "resourceVersion" not in asked
+
+
+@virtual
+async def test_metadata_and_a_selector_are_asked_for_where_they_are_enough() -> None:
+    watched = WatchTarget("/apis/g/v1/things", metadata_only=True, selector="a/b=C d")
+    ran = await follow(LISTED, stream(), status(410, "Expired"), status(422, "Invalid"), page([], "9"), watched=watched)
+    assert {call.path for call in ran.calls} == {"/apis/g/v1/things"}
+    assert {query["labelSelector"] for query in ran.queries} == {"a/b=C d"}
+    assert [call.headers["Accept"] for call in ran.calls] == [METADATA] * 4 + [METADATA_LIST, METADATA]
+
+
+@virtual
+async def test_each_watch_asks_for_five_to_ten_minutes() -> None:
+    ran = await follow(LISTED, *[stream(bookmark(6))] * 100)
+    asked = [int(query["timeoutSeconds"]) for query in ran.queries]
+    assert (min(asked) >= 300, max(asked) <= 600) == (True, True)
+    assert max(asked) - min(asked) > 200
+
+
+REFUSED: dict[str, Act] = {
+    "422: it does not stream lists": status(422, "Invalid", "sendInitialEvents is forbidden"),
+    "400": status(400, "BadRequest", "unknown parameter"),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
+def test_a_server_that_streams_no_lists_is_read_in_pages(refused: Act) -> None:
+    async def test() -> None:
+        ran = await follow(
+            refused, page([thing("a", 1)], "5", more="token"), page([thing("b", 2)], "7"), stream(bookmark(8))
+        )
+        assert ran.shelf.things == BOTH
+        assert ran.shelf.status == ["synced"]
+        assert versions(ran.queries) == ["list", "page ", "page token", "5", "8"]
+        assert {query.get("limit") for query in ran.queries[1:3]} == {"500"}
+        assert ran.calls[3].at == ran.calls[0].at  # and no time is lost
+
+    virtual_clock.run(test())
+
+
+UNSTREAMED: dict[str, Act] = {
+    "a list that ends before it is complete": stream(event("ADDED", thing("a", 1))),
+    "a list that never ends, with bookmarks in it": stream(event("ADDED", thing("a", 1)), bookmark(5)),
+}
+
+
+@pytest.mark.parametrize("unstreamed", UNSTREAMED.values(), ids=UNSTREAMED)
+def test_what_is_no_streamed_list_is_read_in_pages(unstreamed: Act) -> None:
+    async def test() -> None:
+        ran = await follow(unstreamed, page([thing("b", 2)], "5"))
+        assert (ran.shelf.things, ran.shelf.status) == ({"b": 2}, ["synced"])
+        assert versions(ran.queries) == ["list", "page ", "5"]
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_a_streamed_list_that_breaks_off_is_streamed_again() -> None:
+    ran = await follow(cut_off(event("ADDED", thing("z", 1))), LISTED)
+    assert (ran.shelf.things, ran.shelf.status) == (BOTH, ["synced"])
+    assert versions(ran.queries) == ["list", "list", "5"]
+
+
+@virtual
+async def test_a_server_that_learns_to_stream_lists_is_asked_again_at_the_next_list() -> None:
+    ran = await follow(status(422, "Invalid"), page([thing("a", 1)], "5"), stream(error_event(410, "Expired")), LISTED)
+    assert ran.shelf.things == BOTH
+    assert versions(ran.queries) == ["list", "page ", "5", "list", "5"]
+
+
+@virtual
+async def test_a_page_that_is_too_large_is_asked_for_again_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "BODY_LIMIT", 1_000)
+    large = page([thing("a", 1, text="x" * 1_000)], "5")
+    ran = await follow(
+        status(422, "Invalid"), large, page([thing("a", 1)], "5", more="token"), large, page([thing("b", 2)], "5")
+    )
+    assert (ran.shelf.things, ran.watch.failures) == (BOTH, 0)
+    assert versions(ran.queries) == ["list", "page ", "page ", "page token", "page token", "5"]
+    assert [query["limit"] for query in ran.queries[1:-1]] == ["500", "250", "250", "125"]
+
+
+@virtual
+async def test_an_object_that_is_too_large_by_itself_is_not_asked_for_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "BODY_LIMIT", 1_000)
+    large = page([thing("a", 1, text="x" * 1_000)], "5")
+    ran = await follow(status(422, "Invalid"), *[large] * 9, page([thing("a", 1)], "5"), random=Most())
+    assert [query["limit"] for query in ran.queries[1:-1]] == [
+        *("500", "250", "125", "62", "31", "15", "7", "3", "1"),
+        "500",
+    ]
+    assert ran.waits == [0.8]
+
+
+@virtual
+async def test_pages_that_fail_begin_anew() -> None:
+    ran = await follow(
+        status(422, "Invalid"),
+        page([thing("z", 1)], "4", more="token"),
+        status(410, "Expired", "the continue token is too old"),
+        text(200, b"<html>", content_type="text/html"),
+        status(503, "ServiceUnavailable", **{"Retry-After": "40"}),
+        page([thing("a", 1)], "5"),
+    )
+    assert ran.shelf.things == {"a": 1}
+    assert versions(ran.queries) == ["list", "page ", "page token", "page ", "page ", "page ", "5"]
+    assert ran.waits[-1] == 40
+
+
+@virtual
+async def test_an_empty_list_is_a_list() -> None:
+    ran = await follow(status(422, "Invalid"), page(None, "5"))
+    assert (ran.shelf.things, ran.shelf.status) == ({}, ["synced"])
+
+
+@virtual
+async def test_what_is_deleted_while_the_list_is_streamed_is_not_in_it() -> None:
+    ran = await follow(
+        stream(
+            event("ADDED", thing("a", 1)),
+            event("ADDED", thing("b", 2)),
+            event("DELETED", thing("a", 3)),
+            bookmark(5, end_of_list=True),
+        )
+    )
+    assert ran.shelf.things == {"b": 2}
+
+
+# --- watches
+
+
+@virtual
+async def test_a_watch_goes_on_from_its_last_version() -> None:
+    ran = await follow(
+        LISTED,
+        stream(event("MODIFIED", thing("a", 7)), event("DELETED", thing("b", 8))),
+        stream(bookmark(30)),
+        cut_off(event("ADDED", thing("c", 31))),
+        stream(event("MODIFIED", thing("c", 32))[:-9]),  # half a line
+    )
+    assert ran.shelf.things == {"a": 7, "c": 31}
+    assert versions(ran.queries) == ["list", "5", "8", "30", "31", "31"]
+    assert ran.shelf.status == ["synced"]
+
+
+GONE: dict[str, Act] = {
+    "410 as the status of the answer": status(410, "Expired", "too old"),
+    "410 as an ERROR event": stream(error_event(410, "Expired", "too old resource version")),
+    "a version that the server has not come to": status(
+        504, "Timeout", "Too large resource version", {"causes": [{"reason": "ResourceVersionTooLarge"}]}
+    ),
+    "the same as an ERROR event": stream(
+        error_event(504, "Timeout", details={"causes": [{"reason": "ResourceVersionTooLarge"}]})
+    ),
+    "a version that the server makes nothing of": status(400, "BadRequest", "invalid resource version"),
+    "versions that go back": stream(bookmark(4)),
+    "versions that go back from one of 5,000 digits": stream(bookmark("9" * 5000), bookmark(6)),
+}
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+def test_a_version_that_is_no_good_lists_again_and_tells_what_vanished(gone: Act) -> None:
+    async def test() -> None:
+        ran = await follow(
+            LISTED,
+            gone,
+            stream(event("ADDED", thing("b", 2)), event("ADDED", thing("c", 9)), bookmark(9, end_of_list=True)),
+        )
+        assert ran.shelf.things == {"b": 2, "c": 9}
+        assert versions(ran.queries) == ["list", "5", "list", "9"]
+        assert ran.watch.lists == 2
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_a_storm_of_410_lists_at_a_decent_pace() -> None:
+    ran = await follow(*[LISTED, status(410, "Expired")] * 50, random=Most())
+    assert ran.watch.lists == 50
+    assert sum(ran.waits) > 40 * 30
+
+
+KEPT: dict[str, Act] = {
+    "a page of HTML": stream(b"<html>login</html>\n", content_type="text/html"),
+    "a busy server": status(429, "TooManyRequests", "later"),
+    "a server that does not know us": status(401, "Unauthorized"),
+    "a server that allows nothing": status(403, "Forbidden"),
+    "a server that fails": status(500, "InternalError", "oh"),
+    "a proxy that fails": status(502),
+    "a server that is elsewhere": status(307, Location="http://127.0.0.1:1/"),
+    "an error event": stream(error_event(500, "InternalError")),
+    "an error event that says nothing": stream(event("ERROR", None)),
+    "half a line": stream(event("MODIFIED", thing("a", 99))[:-20]),
+    "a connection that breaks": cut_off(),
+    "an end at once": stream(),
+}
+
+
+@pytest.mark.parametrize("broken", KEPT.values(), ids=KEPT)
+def test_whatever_else_happens_changes_nothing_keeps_the_version_and_does_not_spin(broken: Act) -> None:
+    async def test() -> None:
+        ran = await follow(LISTED, broken, broken, broken, random=Most())
+        assert ran.shelf.things == BOTH
+        assert versions(ran.queries) == ["list", "5", "5", "5", "5"]
+        assert ran.waits == [0.8, 1.6, 3.2]
+
+    virtual_clock.run(test())

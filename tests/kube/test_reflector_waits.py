@@ -1,0 +1,229 @@
+"""What a stream waits for, and for how long."""
+
+import asyncio
+import logging
+from random import Random
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from atmpl.kube.client import GATHER, KubeClient
+from atmpl.kube.reflector import Reflector
+from atmpl.kube.stream import ObjectVersion, WatchTarget
+from tests import virtual_clock
+from tests.kube.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
+from tests.kube.scripted_server import (
+    Act,
+    Anybody,
+    Script,
+    bookmark,
+    connected,
+    error_event,
+    event,
+    serving,
+    silent,
+    slowly,
+    status,
+    stream,
+    thing,
+)
+from tests.virtual_clock import virtual
+
+
+@virtual
+async def test_a_peer_that_falls_silent_is_noticed_within_75_seconds_and_the_version_kept() -> None:
+    script, shelf = Script(LISTED), Shelf()
+    script.acts.append(silent(script, bookmark(6)))
+    async with connected(script) as connection:
+        watch = Reflector(WatchTarget("/things"), connection, shelf, random=Most(), now=virtual_clock.now)
+        await until_over(watch, script)
+    assert versions(script.queries) == ["list", "5", "6"]
+    assert 70 <= script.calls[2].at - script.calls[1].at <= 75
+
+
+@virtual
+async def test_a_peer_that_never_answers_is_noticed_too() -> None:
+    script = Script(LISTED)
+
+    async def mute(_: web.Request) -> web.StreamResponse:
+        await script.closing.wait()
+        return web.Response()
+
+    script.acts.append(mute)
+    async with connected(script) as connection:
+        await until_over(
+            Reflector(WatchTarget("/things"), connection, Shelf(), random=Most(), now=virtual_clock.now), script
+        )
+    assert 70 <= script.calls[2].at - script.calls[1].at <= 75
+
+
+@virtual
+async def test_a_quiet_watch_with_a_bookmark_a_minute_stays_open() -> None:
+    ran = await follow(LISTED, slowly(*((60, bookmark(version)) for version in range(10, 20))))
+    assert versions(ran.queries) == ["list", "5", "19"]
+    assert ran.waits == []
+    assert ran.calls[2].at - ran.calls[1].at == pytest.approx(600)
+
+
+@virtual
+async def test_the_backoff_doubles_up_to_half_a_minute() -> None:
+    ran = await follow(LISTED, *[status(500, "InternalError")] * 9, random=Most())
+    assert ran.waits == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0])
+    gaps = [later.at - call.at for call, later in zip(ran.calls[1:], ran.calls[2:], strict=False)]
+    assert gaps == pytest.approx(ran.waits)
+
+
+@virtual
+async def test_the_backoff_has_full_jitter() -> None:
+    ran = await follow(LISTED, *[status(500, "InternalError")] * 150, random=Random(7))
+    late = ran.waits[10:]
+    assert min(late) < 1
+    assert max(late) > 29
+    assert 13 < sum(late) / len(late) < 17
+
+
+@virtual
+async def test_two_minutes_of_health_forget_what_was_before() -> None:
+    fails = status(500, "InternalError")
+    healthy = slowly((60, bookmark(6)), (60, bookmark(7)), (1, error_event(500, "InternalError")))
+    ill = slowly((60, bookmark(8)), (59, error_event(500, "InternalError")))
+    ran = await follow(LISTED, fails, fails, healthy, ill, random=Most())
+    assert ran.waits == [0.8, 1.6, 0.8, 1.6]
+
+
+@virtual
+async def test_a_stream_is_in_trouble_while_it_fails_and_no_more_when_it_flows() -> None:
+    troubles: list[int] = []
+    script = Script(LISTED, status(500, "InternalError"), status(500, "InternalError"))
+
+    async def flowing(request: web.Request) -> web.StreamResponse:
+        act = slowly((0, bookmark(6)), (60, bookmark(7)), (30, bookmark(8)))
+        asyncio.get_running_loop().call_later(80, lambda: troubles.append(watch.consecutive_failures))
+        return await act(request)
+
+    script.acts.append(flowing)
+    async with connected(script) as connection:
+        watch = Reflector(WatchTarget("/things"), connection, Shelf(), random=Most(), now=virtual_clock.now)
+        asyncio.get_running_loop().call_later(2, lambda: troubles.append(watch.consecutive_failures))
+        await until_over(watch, script)
+    assert troubles == [2, 0]
+
+
+@virtual
+async def test_that_a_stream_is_away_is_logged_and_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "atmpl.kube.reflector")
+    await follow(status(404), status(404), LISTED, status(500), status(500), stream(bookmark(7)), stream(bookmark(8)))
+    said = [record.message for record in caplog.records]
+    assert said[:5] == [
+        "not served by this cluster",
+        "stream is back",
+        "stream broke",
+        "stream broke",
+        "stream is back",
+    ]
+    assert "stream is back" not in said[5:]
+
+
+@virtual
+async def test_the_servers_own_wait_is_honoured() -> None:
+    ran = await follow(
+        status(429, "TooManyRequests", "later", **{"Retry-After": "17"}),
+        LISTED,
+        stream(error_event(429, "TooManyRequests", details={"retryAfterSeconds": 23})),
+        status(429, "TooManyRequests", **{"Retry-After": "Fri, 31 Dec 2049 23:59:59 GMT"}),
+    )
+    assert ran.waits[:2] == [17, 23]
+    assert ran.waits[2] < 4
+    assert versions(ran.queries) == ["list", "list", "5", "5", "5"]
+
+
+@virtual
+async def test_watches_that_end_at_once_do_not_spin() -> None:
+    ran = await follow(LISTED, *[stream(bookmark(6))] * 20, random=Most())
+    assert ran.waits == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6] + [30] * 14)
+
+
+@virtual
+async def test_a_watch_that_does_its_work_is_followed_by_the_next_at_once() -> None:
+    ran = await follow(LISTED, *[slowly((2, bookmark(6)))] * 20)
+    assert ran.waits == []
+
+
+@virtual
+async def test_a_refused_connection_backs_off_and_the_version_is_kept() -> None:
+    first, second, shelf = Script(LISTED), Script(), Shelf()
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(seconds)
+
+    async with KubeClient(credentials := Anybody("")) as connection:
+        watch = Reflector(WatchTarget("/things"), connection, shelf, random=Most(), now=virtual_clock.now, sleep=sleep)
+        async with serving(first) as url:
+            credentials.given = credentials.given._replace(server=url)
+            task = asyncio.create_task(watch.run())
+            await first.over.wait()
+        await asyncio.sleep(600)
+        assert shelf.things == BOTH
+        assert waits[:6] == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6])
+        assert set(waits[6:]) == {30.0}
+        async with serving(second, port=int(url.rpartition(":")[2])):
+            await second.over.wait()
+            assert versions(second.spec) == ["5"]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+UNSERVED: dict[str, Act] = {
+    "the plain 404": status(404),
+    "the 404 of a group that has other kinds": status(404, "NotFound", "could not find the requested resource", {}),
+}
+
+
+@pytest.mark.parametrize("unserved", UNSERVED.values(), ids=UNSERVED)
+def test_an_api_that_is_not_served_counts_as_empty_and_is_asked_again_every_half_minute(unserved: Act) -> None:
+    async def test() -> None:
+        ran = await follow(unserved, unserved, LISTED, unserved, status(422, "Invalid"), unserved, LISTED)
+        assert ran.shelf.status == ["not served", "not served", "synced", "not served", "not served", "synced"]
+        assert ran.shelf.things == BOTH
+        assert versions(ran.queries) == ["list", "list", "list", "5", "list", "page ", "list", "5"]
+        assert ran.waits == [30, 30, 30, 30]
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_an_api_that_goes_takes_its_objects_with_it() -> None:
+    ran = await follow(LISTED, status(404))
+    assert ran.shelf.things == {}
+    assert ran.shelf.status == ["synced", "not served"]
+
+
+class _Times(Shelf):
+    """A shelf that writes down when it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: list[float] = []
+
+    def put(self, data: msgspec.Raw) -> ObjectVersion:
+        self.at.append(virtual_clock.now())
+        return super().put(data)
+
+
+@pytest.mark.parametrize("metadata_only", [True, False])
+@virtual
+async def test_news_of_metadata_are_read_together_and_requests_as_they_come(metadata_only: bool) -> None:
+    shelf = _Times()
+    script = Script(
+        LISTED, slowly(*((0.001, event("ADDED", thing(f"news-{number}", number))) for number in range(6, 10)))
+    )
+    async with connected(script) as connection:
+        await until_over(
+            Reflector(WatchTarget("/things", metadata_only=metadata_only), connection, shelf, random=Most()), script
+        )
+    first, *others = shelf.at[-4:]
+    after = [round(at - first, 4) for at in others]
+    assert after == ([GATHER] * 3 if metadata_only else [0.001, 0.002, 0.003])

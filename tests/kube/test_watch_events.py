@@ -1,0 +1,176 @@
+"""Whatever comes in a stream or in a page of a list: what is no object changes nothing, and one bad one costs no other."""
+
+import asyncio
+import logging
+from random import Random
+
+import msgspec
+import orjson
+import pytest
+
+from atmpl.kube.reflector import Reflector
+from atmpl.kube.stream import ObjectVersion, WatchTarget
+from tests import virtual_clock
+from tests.kube.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
+from tests.kube.scripted_server import (
+    Script,
+    bookmark,
+    connected,
+    event,
+    page,
+    status,
+    stream,
+    text,
+    thing,
+)
+from tests.virtual_clock import virtual
+
+NO_LIST: dict[str, bytes] = {
+    "a list without a version": b'{"metadata": {}, "items": []}',
+    "an object": b'{"kind": "Pod"}',
+    "a number": b"1",
+    "nothing": b"",
+    "items that are none": b'{"metadata": {"resourceVersion": "5"}, "items": {}}',
+    "no text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("body", NO_LIST.values(), ids=NO_LIST)
+def test_what_is_no_list_forgets_nothing(body: bytes) -> None:
+    async def test() -> None:
+        ran = await follow(LISTED, status(410, "Expired"), status(422, "Invalid"), text(200, body))
+        assert ran.shelf.things == BOTH
+        assert ran.shelf.status == ["synced"]
+        assert versions(ran.queries)[-1] == "page "
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_one_object_that_cannot_be_read_does_not_keep_the_others_from_being_listed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad = {"spec": {}}
+    ran = await follow(
+        stream(event("ADDED", bad), event("ADDED", thing("a", 1)), bookmark(5, end_of_list=True)),
+        status(410, "Expired"),
+        status(422, "Invalid"),
+        page([thing("b", 2), bad], "6"),
+    )
+    assert (ran.shelf.things, ran.shelf.status) == ({"b": 2}, ["synced", "synced"])
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "an object cannot be read: it is left out"
+    ] * 2
+
+
+class Shy(Shelf):
+    """A sink whose decoder goes no deeper than 600 lists."""
+
+    def put(self, data: msgspec.Raw) -> ObjectVersion:
+        if bytes(data).count(b"[") > 600:
+            raise RecursionError
+        return super().put(data)
+
+
+@virtual
+async def test_an_object_nested_too_deeply_is_taken_without_its_depths() -> None:
+    deep = orjson.dumps(thing("a", 1))[:-1] + b', "deep": ' + b"[" * 700 + b"]" * 700 + b"}"
+    line = b'{"type": "ADDED", "object": ' + deep + b"}\n"
+    listed = text(200, b'{"metadata": {"resourceVersion": "5"}, "items": [' + deep + b"]}")
+    for acts in (
+        (stream(line, bookmark(5, end_of_list=True)),),
+        (status(422, "Invalid"), listed),
+        (LISTED, stream(line)),
+    ):
+        script, shelf = Script(*acts), Shy()
+        async with connected(script) as connection:
+            await until_over(
+                Reflector(WatchTarget("/things"), connection, shelf, random=Random(1), now=virtual_clock.now), script
+            )
+        assert shelf.things["a"] == 1
+
+
+@virtual
+async def test_a_bug_in_one_objects_way_costs_that_object_alone(caplog: pytest.LogCaptureFixture) -> None:
+    poison = event("ADDED", {"metadata": {"name": "p", "namespace": "ns"}})  # the shelf looks for a version, in vain
+    ran = await follow(
+        stream(poison, event("ADDED", thing("a", 1)), bookmark(5, end_of_list=True)),
+        stream(poison, event("MODIFIED", thing("a", 9))),
+        stream(poison),
+        stream(event("ADDED", thing("a", 9)), poison, bookmark(9, end_of_list=True)),
+        stream(event("ADDED", thing("b", 10))),
+    )
+    assert ran.shelf.things == {"a": 9, "b": 10}
+    assert versions(ran.queries) == ["list", "5", "5", "list", "9", "10"]
+    assert "an object cannot be taken: it is left out" in caplog.messages
+    assert "an event cannot be taken" in caplog.messages
+
+
+GARBAGE: dict[str, bytes] = {
+    "a page of HTML that says it is JSON": b"<html>login</html>\n",
+    "an object without metadata": event("MODIFIED", {"a": 1}),
+    "an object that is null": event("DELETED", None),
+    "an event without a type": b'{"object": {}}\n',
+    "an event whose type is a number": b'{"type": 1, "object": {}}\n',
+    "a list": b"[]\n",
+    "no text": b'{"type": "\xff"}\n',
+    "half a line, and then the next": event("MODIFIED", thing("a", 98))[:-20] + event("MODIFIED", thing("a", 99)),
+    "an object without a version": event("MODIFIED", {"metadata": {"name": "a", "resourceVersion": ""}}),
+    "a bookmark without a version": event("BOOKMARK", {"metadata": {}}),
+    "a bookmark that is none": event("BOOKMARK", {"metadata": []}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_no_event_and_twice_at_one_place_lists_again(garbage: bytes) -> None:
+    async def test() -> None:
+        good = event("MODIFIED", thing("b", 6))
+        ran = await follow(LISTED, stream(garbage), stream(good, garbage), stream(garbage), LISTED, random=Most())
+        assert ran.shelf.things == BOTH
+        assert versions(ran.queries) == ["list", "5", "5", "6", "list", "5"]
+        assert ran.waits == [0.8, 1.6, 3.2]
+
+    virtual_clock.run(test())
+
+
+@virtual
+async def test_an_unknown_kind_of_event_is_passed_over_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    ran = await follow(LISTED, stream(*[event("SURPRISE", thing("a", 50))] * 100, event("MODIFIED", thing("a", 7))))
+    assert ran.shelf.things == {"a": 7, "b": 2}
+    assert versions(ran.queries)[-1] == "7"
+    assert [record.message for record in caplog.records].count("unknown watch event") == 1
+
+
+@virtual
+async def test_lines_of_three_mebibytes_come_whole() -> None:
+    large = thing("a", 6, padding="x" * (3 * 2**20))
+    ran = await follow(LISTED, stream(event("MODIFIED", large), event("MODIFIED", thing("b", 7))))
+    assert ran.shelf.things == {"a": 6, "b": 7}
+    assert ran.shelf.largest > 3 * 2**20
+
+
+@virtual
+async def test_a_line_longer_than_any_object_breaks_the_stream_and_not_us() -> None:
+    endless = stream(*[b"x" * 2**20] * 33)
+    ran = await follow(LISTED, endless, LISTED)
+    assert ran.shelf.things == BOTH
+    assert versions(ran.queries)[:3] == ["list", "5", "5"]
+
+
+@virtual
+async def test_a_thousand_objects_let_others_breathe() -> None:
+    breaths = 0
+
+    async def breathe() -> None:
+        nonlocal breaths
+        while True:
+            breaths += 1
+            await asyncio.sleep(0)
+
+    breathing = asyncio.create_task(breathe())
+    lines = b"".join(event("ADDED", thing(f"t{number}", number)) for number in range(1, 2049))
+    ran = await follow(stream(lines + bookmark(5000, end_of_list=True)))
+    breathing.cancel()
+    await asyncio.gather(breathing, return_exceptions=True)
+    assert len(ran.shelf.things) == 2048
+    assert breaths >= 8
