@@ -139,3 +139,56 @@ def test_adapted_installation_is_accepted(server: ControlPlane, adapted: list[di
     text = yaml.safe_dump_all(adapted)
     printed = server.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", input=text)
     assert len(printed.splitlines()) == len(adapted)
+
+
+def kind_of_kubevirt(group: str, kind: str, *short: str, version: str = "v1") -> dict[str, Any]:
+    """Return a definition by the names that KubeVirt gives its kind."""
+    plural = f"{kind.lower()}s"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": list(short),
+            },
+            "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+KINDS_OF_KUBEVIRT = [  # KubeVirt 1.9
+    kind_of_kubevirt("kubevirt.io", "KubeVirt", "kv", "kvs"),
+    kind_of_kubevirt("template.kubevirt.io", "VirtualMachineTemplateRequest", "vmtr", "vmtrs", version="v1beta1"),
+]
+
+
+def test_each_name_finds_its_own_kind(server: ControlPlane) -> None:
+    server.kubectl("create", "namespace", "names")
+    for definition in KINDS_OF_KUBEVIRT:
+        server.kubectl("create", "--filename=-", input=definition)
+        server.kubectl("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}")
+    theirs = {"apiVersion": "template.kubevirt.io/v1beta1", "kind": "VirtualMachineTemplateRequest"}
+    ours = {"apiVersion": "ssp.kubevirt.io/v1alpha1", "kind": "VirtualMachineTemplateRequest"}
+    for it in (
+        {"apiVersion": "kubevirt.io/v1", "kind": "KubeVirt", "metadata": {"name": "kubevirt"}},
+        theirs | {"metadata": {"name": "theirs"}},
+        ours | {"metadata": {"name": "ours"}, "spec": {"vmName": "web"}},
+    ):
+        server.kubectl("create", "--namespace=names", "--filename=-", input=it)
+    expected = {
+        "kubevirt": "kubevirt.kubevirt.io/kubevirt",
+        "vmtr": "virtualmachinetemplaterequest.template.kubevirt.io/theirs",
+        "vmtreq": "virtualmachinetemplaterequest.ssp.kubevirt.io/ours",
+        "virtualmachinetemplaterequests": "virtualmachinetemplaterequest.ssp.kubevirt.io/ours",
+    }
+    assert {
+        name: server.kubectl("get", name, "--namespace=names", "--output=name").strip() for name in expected
+    } == expected

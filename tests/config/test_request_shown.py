@@ -99,12 +99,6 @@ async def test_get_shows_source_template_ready_reason_and_age(server: Server, cl
     ]
 
 
-async def test_get_kubevirt_lists_requests_too(server: Server, client: Client, namespace: str) -> None:
-    await asked(client, namespace, "mine", CANONICAL)
-    shown = server.kubectl("get", "kubevirt", "--namespace", namespace, "--output", "name")
-    assert "virtualmachinetemplaterequest.ssp.kubevirt.io/mine" in shown.split()
-
-
 async def test_wait_returns_once_ready_is_true(server: Server, client: Client, namespace: str) -> None:
     await asked(client, namespace, "mine", CANONICAL, STATUS)
     waited = server.kubectl("wait", "--for=condition=Ready", "--timeout=10s", "--namespace", namespace, "vmtreq/mine")
