@@ -37,9 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bind",
         type=_address,
-        default=("0.0.0.0", 8080),  # noqa: S104 - the kubelet and Prometheus come from outside the pod
+        default=("", 8080),  # the kubelet and Prometheus connect from outside the pod
         metavar="HOST:PORT",
-        help="where /healthz, /readyz and /metrics are served (0.0.0.0:8080); port 0 takes a free one and logs it",
+        help="address of /healthz, /readyz and /metrics (:8080, on all IPv4 and IPv6 addresses); port 0 takes a free "
+        "port and logs it",
     )
     parser.add_argument(
         "--leader-elect", action="store_true", help="work only while holding a lease; several replicas then take turns"
@@ -82,4 +83,4 @@ def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT, such as 127.0.0.1:8080")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - `:8080` is every address, as elsewhere
+    return host.strip("[]"), int(port)

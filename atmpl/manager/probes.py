@@ -5,6 +5,8 @@ makes room for a new one: clients that send a byte a minute, or never read their
 """
 
 import asyncio
+import errno
+import socket
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -30,7 +32,7 @@ class Probes:
     """The listener of the kubelet and of Prometheus. An asynchronous context manager: it listens while entered."""
 
     def __init__(self, host: str, port: int, *, healthy: Problem, ready: Problem, registry: CollectorRegistry) -> None:
-        self._host = host
+        self._host = host  # empty: all addresses of the machine, IPv4 and IPv6
         self._port = port  # 0 takes a free one; `address` says which
         self._paths = {
             "/healthz": lambda _: _verdict(healthy()),
@@ -55,7 +57,10 @@ class Probes:
             max_line_size=REQUEST_LIMIT,
             max_field_size=REQUEST_LIMIT,
         )
-        self._server = await loop.create_server(self._connection, self._host, self._port)
+        if self._host:
+            self._server = await loop.create_server(self._connection, self._host, self._port)
+        else:
+            self._server = await loop.create_server(self._connection, sock=_bind_all_addresses(self._port))
         self.address = self._server.sockets[0].getsockname()[:2]
         return self
 
@@ -95,6 +100,20 @@ class Probes:
             text = encode(self._registry)
             self._scrapes[content_type] = (now, text)
         return web.Response(body=text, headers={"Content-Type": content_type})
+
+
+def _bind_all_addresses(port: int) -> socket.socket:
+    """Return a bound socket that accepts IPv4 and IPv6, or IPv4 only if this machine has no IPv6.
+
+    The kubelet probes an IPv6-only pod by its IPv6 address. Raises OSError.
+    """
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 is disabled by sysctl
+                raise
+    return socket.create_server(("", port))
 
 
 def _verdict(problem: str) -> web.Response:

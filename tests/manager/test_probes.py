@@ -1,8 +1,11 @@
 """The probe listener, asked by good and by bad clients over real sockets."""
 
 import asyncio
+import errno
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import aiohttp
 import pytest
@@ -57,6 +60,52 @@ async def _ask(session: aiohttp.ClientSession, path: str, method: str = "GET") -
 async def test_all_is_well(session: aiohttp.ClientSession) -> None:
     assert await _ask(session, "/healthz") == (200, "ok\n")
     assert await _ask(session, "/readyz") == (200, "ok\n")
+
+
+ADDRESSES = {"IPv4": "127.0.0.1", "IPv6": "::1"}
+
+
+async def answers(host: str, port: int) -> bool:
+    """Return True if the listener answers at an address."""
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz") as answer,
+        ):
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize(
+    ("host", "families"), [("", {"IPv4", "IPv6"}), ("127.0.0.1", {"IPv4"}), ("::1", {"IPv6"}), ("0.0.0.0", {"IPv4"})]
+)
+async def test_listener_binds_the_families_of_its_host(host: str, families: set[str]) -> None:
+    async with Probes(host, 0, healthy=str, ready=str, registry=CollectorRegistry()) as listener:
+        port = listener.address[1]
+        assert {family for family, address in ADDRESSES.items() if await answers(address, port)} == families
+
+
+@pytest.mark.parametrize("reason", ["no IPv6 in the kernel", "IPv6 disabled by sysctl"])
+async def test_listener_without_ipv6_binds_ipv4(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = socket.create_server
+
+    def without_ipv6(address: tuple[str, int], **options: Any) -> socket.socket:
+        if options.get("family") == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        return create(address, **options)
+
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: reason != "no IPv6 in the kernel")
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    async with Probes("", 0, healthy=str, ready=str, registry=CollectorRegistry()) as listener:
+        assert await answers("127.0.0.1", listener.address[1])
+
+
+async def test_listener_reports_a_port_in_use() -> None:
+    async with Probes("", 0, healthy=str, ready=str, registry=CollectorRegistry()) as first:
+        with pytest.raises(OSError, match="in use"):
+            await Probes("", first.address[1], healthy=str, ready=str, registry=CollectorRegistry()).__aenter__()
 
 
 async def test_a_probe_that_fails_says_why(session: aiohttp.ClientSession, state: State) -> None:
