@@ -41,25 +41,9 @@ chaos *ARGS:
 storm *ARGS:
     python -m e2e.storm {{ARGS}}
 
-# what a template costs, from 1 kB to 400 kB (`--profile`: where the time goes)
-bench-template *ARGS:
-    python -m e2e.bench.template {{ARGS}}
-
-# how fast, beside a bare loop and the same controller in Go (`--help`: sizes, `--kopf`, `--output`)
+# benchmarks: throughput, scale, render, profile (`just bench --help`)
 bench *ARGS:
     python -m e2e.bench {{ARGS}}
-
-# atmpl among 100,000 virtual machines and 10,000 requests (`--help`: sizes, `--output`)
-scale *ARGS:
-    python -m e2e.bench.scale {{ARGS}}
-
-# where the CPU goes while requests are drained, as a table and a flame graph (needs py-spy)
-profile *ARGS:
-    python -m e2e.bench.flame {{ARGS}}
-
-# where the API server's CPU goes meanwhile, as a table (needs Go)
-server-profile *ARGS:
-    python -m e2e.bench.server_profile {{ARGS}}
 
 # build the image, with docker, podman or buildah (`--output FILE` writes it as an archive)
 image *ARGS:

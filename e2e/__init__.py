@@ -5,7 +5,7 @@
   finds what would block its event loop. `fixtures` are the tests' way to whichever cluster they run on.
 - `demo/` shows a newcomer what atmpl does: `just demo`. `console_form` shows a template as OpenShift's console would.
 - `chaos` kills everything at random, `storm/` does what clusters do to controllers: `just chaos`, `just storm`.
-- `bench/` says how fast it is, beside others: `just bench`, `just scale`, `just profile`.
+- `bench/` measures throughput, latency, memory and CPU, beside other implementations: `just bench`.
 - `image/`, `node/` and `kind/` go from the Dockerfile to a real node to a whole cluster with KubeVirt, each with its
   tests: `just test-image`, `just node`, `just kind`. `release` puts together what is published.
 - `gotools/` checks what is not Python: `just workflows`, `just alerts`.

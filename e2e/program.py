@@ -8,9 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Line = dict[str, Any]
+
+
+class Usage(NamedTuple):
+    """What a process has used, from /proc/PID/stat and /proc/PID/status. Linux only."""
+
+    cpu: float  # seconds, user and system, of all its threads
+    resident: float  # MiB now
+    peak: float  # MiB, the most since its start
 
 
 class Program:
@@ -69,10 +77,14 @@ class Program:
         """Send a signal, if there still is somebody to get it."""
         self.process.send_signal(number)
 
-    def cpu(self) -> float:
-        """Return the seconds of processor time that the process has taken so far. Linux only."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime of proc_pid_stat(5)
+    def usage(self) -> Usage:
+        """Return what the process has used so far."""
+        proc = Path(f"/proc/{self.process.pid}")
+        stat = (proc / "stat").read_text().rpartition(")")[2].split()
+        cpu = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+        resident, peak = (int(status[name].removesuffix("kB")) / 1024 for name in ("VmRSS", "VmHWM"))
+        return Usage(cpu, resident, peak)
 
     def logged(self, wanted: Callable[[Line], object], *, timeout: float = 30, after: int = 0) -> Line:
         """Return the first line that is wanted, from the one numbered `after` on, also one from before this call.

@@ -1,9 +1,8 @@
-"""How fast atmpl is: `just bench`, and `just bench-template` for rendering alone (template.py).
+"""Benchmarks of atmpl on a real API server. README.md says how to run them and what they found.
 
-`just bench` measures atmpl beside a loop that makes the same calls and does nothing else (bare.py; record.py has the
-calls out of atmpl's own code), beside the same controller in Go (peer/), and, where asked, beside one made with kopf
-(kopf_peer.py). stage.py is the cluster they all meet, contestants.py how each is run; drain.py and latency.py are the
-two races, results.py what comes out of them, targets.py what was wanted, table.py and plot.py how it is shown.
+`__main__.py` is the command line. `bench_cluster.py` is the cluster that every implementation runs on, and
+`implementations.py` starts the implementations: atmpl, the baseline loop (`baseline_loop.py`), a controller-runtime
+peer (`peer/`) and a kopf peer (`kopf_peer.py`). `throughput.py`, `scale.py`, `profile.py` and `render_cost.py` measure.
 
-A run in which anything failed is not reported: FailedError says what it was.
+A run is not reported if anything failed in it, or if the API server received a call too many or too few.
 """

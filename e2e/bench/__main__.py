@@ -1,105 +1,121 @@
-"""`just bench`: the races, their report on standard output, and table, plot and raw figures in a folder."""
+"""`just bench`: measure and print a report; progress is on standard error."""
 
 import argparse
 import asyncio
+import importlib.metadata
+import os
+import platform
 import sys
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
-from e2e.bench import contestants, ending
-from e2e.bench.contestants import BareLoop, Contestant, Follower
-from e2e.bench.drain import drain, idle
-from e2e.bench.latency import bare_single, latencies
-from e2e.bench.machine import machine
-from e2e.bench.peer_build import peer_program
-from e2e.bench.plot import plot
-from e2e.bench.results import Results
-from e2e.bench.stage import Stage, stage
-from e2e.bench.table import report
-from e2e.controlplane.build import say
+from e2e.bench import implementations
+from e2e.bench.bench_cluster import FAILURES, bench_cluster
+from e2e.bench.implementations import BaselineLoop
+from e2e.bench.profile import profile
+from e2e.bench.render_cost import render_cost
+from e2e.bench.scale import scale
+from e2e.bench.throughput import measure, report
+from e2e.controlplane.build import pinned, say
 
-RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("aiohttp", "msgspec", "orjson", "uvloop", "kopf")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do as the arguments say; return the exit status."""
-    args = options(argv)
-    return ending.report(run(args, say), args.output, "bench", md=report, svg=plot)
+    """Run a benchmark; return the exit status."""
+    args = options().parse_args(argv)
+    try:
+        lines = asyncio.run(run(args))
+    except FAILURES as error:
+        print(f"nothing to report: {error}", file=sys.stderr)
+        return 1
+    print(f"{machine()}\n", *lines, sep="\n")
+    return 0
 
 
-def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return what the command line says."""
-    parser = argparse.ArgumentParser(prog="just bench", description=__doc__)
-    parser.add_argument("--requests", type=int, default=2000, metavar="N", help="requests a drain (2000)")
-    parser.add_argument("--vms", type=int, default=1000, metavar="N", help="virtual machines (1000)")
-    parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="drains of each (5)")
-    parser.add_argument("--connections", type=int, default=64, metavar="N", help="connections, or workers (64)")
-    parser.add_argument("--singles", type=int, default=200, metavar="N", help="requests one after the other (200)")
-    parser.add_argument("--paced", type=int, default=600, metavar="N", help="requests at each pace (600); 0: none")
-    parser.add_argument("--without-peer", action="store_true", help="leave the Go peer out")
-    parser.add_argument("--raw-peer", action="store_true", help="also the Go peer with atmpl's calls, made by bytes")
-    parser.add_argument("--kopf", action="store_true", help="measure a kopf peer too (pip install kopf)")
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help=f"also write table, plot and figures there, say to {RESULTS}"
+def options() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="just bench", description="Benchmarks of atmpl on a real API server.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="BENCHMARK")
+
+    def command(name: str, help: str, **numbers: int) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        for option, default in numbers.items():
+            added.add_argument(f"--{option}", type=int, default=default, metavar="N", help="how many")
+        return added
+
+    throughput = command(
+        "throughput",
+        "requests per second, CPU, memory and latency, beside the baseline loop and controller-runtime",
+        requests=2000,
+        vms=1000,
+        repetitions=5,
+        workers=64,
+        alone=200,
+        loaded=600,
     )
-    return parser.parse_args(argv)
+    throughput.add_argument("--without-peer", action="store_true", help="leave out controller-runtime, which needs Go")
+    throughput.add_argument("--kopf", action="store_true", help="also measure kopf (pip install kopf)")
+    numbers = {"vms": 100_000, "few": 1000, "finished": 10_000, "fresh": 1000, "quiet": 180, "events": 5000}
+    command("scale", "atmpl with very many virtual machines", **numbers, repetitions=5, workers=64)
+    command("render", "what a template costs, by its size")
+    profiled = command("profile", "CPU of atmpl and the API server (py-spy, Go)", requests=2000, vms=1000, workers=64)
+    profiled.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="for the flame graph and profile"
+    )
+    return parser
 
 
-async def run(args: argparse.Namespace, say: Callable[[str], None]) -> Results:
-    """Measure, and say now and then how far it is. Raises FailedError."""
-    program = None if args.without_peer else await asyncio.to_thread(peer_program)
-    async with stage() as cluster:
+async def run(args: argparse.Namespace) -> list[str]:
+    """Run the benchmark; return its report. Raises what FAILURES names."""
+    match args.command:
+        case "throughput":
+            return await _throughput(args)
+        case "scale":
+            return await scale(args, say)
+        case "render":
+            return await asyncio.to_thread(render_cost)
+        case _:
+            args.output.mkdir(parents=True, exist_ok=True)
+            return await profile(args.requests, args.vms, args.workers, args.output)
+
+
+async def _throughput(args: argparse.Namespace) -> list[str]:
+    if not args.without_peer:
+        await asyncio.to_thread(implementations.peer_program)
+    async with bench_cluster() as cluster:
         say(f"posting {args.vms} virtual machines")
         await cluster.post_vms(args.vms)
-        bare = BareLoop(cluster.server, args.connections)
-        followers = [contestants.atmpl(cluster.server, args.connections)]
-        if program:
-            followers.append(contestants.peer(cluster.server, args.connections, program))
-        if program and args.raw_peer:
-            followers.append(contestants.peer(cluster.server, args.connections, program, raw=True))
+        server, workers = cluster.server, args.workers
+        measured = [BaselineLoop(server, workers), implementations.atmpl(server, workers)]
+        if not args.without_peer:
+            measured.append(implementations.controller_runtime(server, workers))
         if args.kopf:
-            followers.append(contestants.kopf(cluster.server, args.connections))
-        say("warming the server up")
-        await drain(cluster, bare, max(args.requests // 2, 1))
-        idles, drains = [], []
-        everyone: list[Contestant] = [bare, *followers]
-        for repetition in range(args.repetitions):
-            turn = repetition % len(everyone)
-            for contestant in (*everyone[turn:], *everyone[:turn]):
-                if isinstance(contestant, Follower):
-                    idles.append(await idle(cluster, contestant))
-                found = await drain(cluster, contestant, args.requests)
-                say(f"{repetition + 1}: {found.contestant}: {found.rate:.0f}/s, {found.cpu:.2f} ms of CPU a request")
-                drains.append(found)
-        ceiling = _ceiling(cluster, [found.rate for found in drains if found.contestant == bare.name])
-        singles, paced = [], []
-        if args.paced:
-            say(f"latencies; the ceiling is {ceiling:.0f} requests/s")
-            singles.append(await bare_single(cluster, bare, args.singles))
-            for follower in followers:
-                single, at_pace = await latencies(cluster, follower, ceiling, args.singles, args.paced)
-                singles.append(single)
-                paced += at_pace
-        return Results(
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-            machine=await machine(cluster.client),
+            measured.append(implementations.kopf(server, workers))
+        found, full_load = await measure(
+            cluster,
+            measured,
             requests=args.requests,
-            vms=args.vms,
-            connections=args.connections,
             repetitions=args.repetitions,
-            idles=idles,
-            drains=sorted(drains, key=lambda found: [one.name for one in everyone].index(found.contestant)),
-            ceiling=ceiling,
-            singles=singles,
-            paced=paced,
+            alone=args.alone,
+            loaded=args.loaded,
+            log=say,
         )
+    return [report(found, full_load)]
 
 
-def _ceiling(cluster: Stage, rates: list[float]) -> float:
-    """Return how many requests a second can be both posted and served: both take the same cores."""
-    return 1 / (1 / median(cluster.posted) + 1 / median(rates))
+def machine() -> str:
+    """Describe the machine and the versions that decide over speed."""
+    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "")
+    gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    installed = {found.name for found in importlib.metadata.distributions()}
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES if name in installed]
+    return (
+        f"{len(os.sched_getaffinity(0))} cores of {processor or platform.machine()}, {gibibytes:.0f} GiB, "
+        f"Linux {platform.release()}; Kubernetes {pinned('k8s.io/kubernetes')}, Python {platform.python_version()}, "
+        f"{', '.join(packages)}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,20 +1,37 @@
-"""What the API server counts: the calls that were made of it, and its own CPU."""
+"""The calls of a request: recorded for the baseline loop, and counted by the API server."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from random import Random
 from typing import NamedTuple
 
+import msgspec
+import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
-from e2e.bench.errors import FailedError
+from atmpl.controller.objects import ObjectKey
+from atmpl.controller.turn import turn
+from atmpl.kube.client import CALL, KubeClient
+from atmpl.kube.cluster import KubeCluster
+from atmpl.kube.response import Response
+from atmpl.kube.stores.requests import RequestStore
+from atmpl.kube.stores.templates import TemplateStore
+from atmpl.kube.stores.vms import VMStore
+from atmpl.kube.workqueue import WorkQueue
+from atmpl.template import FORMATS
+from e2e.bench.baseline_loop import Call
+from e2e.bench.bench_cluster import FailedError
 from e2e.controlplane import Client
+from e2e.objects import Object
 
-# Whoever is measured could call these; the rest is the API server's talk with itself, or ours.
+# An implementation might call these groups. Calls of other groups are the API server's own.
 GROUPS = {"kubevirt.io", "template.openshift.io", "ssp.kubevirt.io", "admissionregistration.k8s.io", "events.k8s.io"}
-STREAMS = {"LIST", "WATCH"}
 
-Call = tuple[str, str, str]  # verb, resource (with subresource), code
+APICall = tuple[str, str, str]  # verb, resource with its subresource, code
 
-FRESH = {  # what a fresh request costs
+CALLS_PER_REQUEST: dict[APICall, int] = {
     ("GET", "virtualmachines", "200"): 1,
     ("POST", "templates", "201"): 1,
     ("PATCH", "virtualmachinetemplaterequests/status", "200"): 1,
@@ -24,36 +41,87 @@ FRESH = {  # what a fresh request costs
 class Counted(NamedTuple):
     """The API server's counters."""
 
-    calls: Counter[Call]
+    calls: Counter[APICall]
     cpu: float  # seconds
 
-    def since(self, before: "Counted") -> "Counted":
-        """Return the difference."""
-        return Counted(self.calls - before.calls, self.cpu - before.cpu)
 
-
-async def counted(client: Client) -> Counted:
-    """Read the API server's counters."""
+async def count_calls(client: Client) -> Counted:
+    """Read the API server's counters. Lists and watches are not counted."""
     text: str = await client.get("/metrics")
     wanted = ("apiserver_request_total{", "process_cpu_seconds_total ")
     lines = "\n".join(line for line in text.splitlines() if line.startswith(wanted))
-    calls: Counter[Call] = Counter()
+    calls: Counter[APICall] = Counter()
     cpu = 0.0
     for family in text_string_to_metric_families(f"{lines}\n"):
         for sample in family.samples:
+            labels = sample.labels
             if sample.name == "process_cpu_seconds_total":
                 cpu = sample.value
-                continue
-            labels = sample.labels
-            if labels["verb"] not in STREAMS and (labels["group"] in GROUPS or labels["resource"] == "events"):
+            elif labels["verb"] not in {"LIST", "WATCH"} and (
+                labels["group"] in GROUPS or labels["resource"] == "events"
+            ):
                 resource = "/".join(filter(None, (labels["resource"], labels["subresource"])))
                 calls[labels["verb"], resource, labels["code"]] += int(sample.value)
     return Counted(calls, cpu)
 
 
-def require(spent: Counter[Call], fresh: int, also: Counter[Call] | None = None) -> None:
-    """Raise FailedError unless exactly `fresh` requests were served, three calls each, and ours (`also`) were made."""
-    wanted = Counter({call: fresh * times for call, times in FRESH.items()}) + (also or Counter())
-    if spent != wanted:
-        surplus, missing = spent - wanted, wanted - spent
-        raise FailedError(f"calls other than expected: too many {dict(surplus)}, missing {dict(missing)}")
+def require_calls(before: Counted, after: Counted, requests: int, own: Mapping[APICall, int] | None = None) -> None:
+    """Raise FailedError unless the API server received CALLS_PER_REQUEST per request, our `own` calls and no others."""
+    received = after.calls - before.calls
+    expected = Counter({call: requests * times for call, times in CALLS_PER_REQUEST.items()}) + Counter(own or {})
+    if received != expected:
+        surplus, missing = received - expected, expected - received
+        raise FailedError(f"unexpected calls: too many {dict(surplus)}, missing {dict(missing)}")
+
+
+async def record_calls(vms: Iterable[Object], requests: Iterable[Object]) -> list[list[Call]]:
+    """Return the calls that atmpl's own code makes for each request. `vms` and `requests` are as the server has them.
+
+    Nothing is sent. Only the created template's uid is invented.
+    """
+    stored = {f"/{vm['metadata']['namespace']}/{vm['metadata']['name']}": orjson.dumps(vm) for vm in vms}
+    recorder = _Recorder(stored)
+    queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(0))
+    known = RequestStore(queue.add)
+    seen = VMStore(lambda _: None)
+    templates = {name: TemplateStore(changed=lambda _: None, appeared=lambda: None) for name in FORMATS}
+    cluster = KubeCluster(recorder, known, seen, templates)
+    for stored_vm in stored.values():
+        seen.put(msgspec.Raw(stored_vm))
+    recorded = []
+    for body in requests:
+        known.put(msgspec.Raw(orjson.dumps(body)))
+        request = known.get(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]))
+        assert request is not None
+        recorder.recorded = []
+        await turn(request, cluster, datetime.now(UTC))
+        recorded.append(recorder.recorded)
+        await asyncio.sleep(0)
+    return recorded
+
+
+class _Recorder(KubeClient):
+    """A client that records calls instead of sending them."""
+
+    def __init__(self, vms: Mapping[str, bytes]) -> None:
+        self._vms = vms
+        self.recorded: list[Call] = []
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: object = CALL,
+    ) -> Response:
+        del timeout
+        url = f"{path}?{'&'.join(f'{key}={value}' for key, value in query.items())}" if query else path
+        self.recorded.append(Call(method, url, dict(headers or {}), body))
+        if method == "GET":
+            namespace, name = path.split("/")[-3::2]
+            return Response(200, self._vms[f"/{namespace}/{name}"])
+        metadata = {"uid": "00000000-0000-4000-8000-000000000000", "resourceVersion": "1"}
+        return Response(201 if method == "POST" else 200, orjson.dumps({"metadata": metadata}))

@@ -1,25 +1,28 @@
 """The same controller made with kopf, in its fastest form: `python -m e2e.bench.kopf_peer CALLS NAMESPACE`.
 
-A plain event handler, since kopf's others write annotations of their own; no events, no peering, CALLS requests in
-work at once, and its three calls made by aiohttp itself. Templates are rendered by atmpl. The cluster is KUBECONFIG's.
-kopf is no dependency of the project: `pip install kopf`.
+It uses a plain event handler, since kopf's other handlers write annotations. It posts no events, serves CALLS requests
+at the same time, and makes its three calls with aiohttp, on atmpl's event loop. Templates are rendered by atmpl. kopf
+is not a dependency of the project: `pip install kopf`.
 """
 
 import asyncio
-import base64
+import json
+import os
 import signal
-import ssl
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import kopf
 import orjson
 
+from atmpl.manager.run import run
 from atmpl.template import FORMATS, TemplateOwner, render
-from e2e.bench.kubeconfig import Access, current
-from e2e.bench.objects import REQUESTS, TEMPLATES, VMS, Object
+from e2e.bench.baseline_loop import pod_session
+from e2e.bench.bench_cluster import REQUESTS, TEMPLATES, VMS
+from e2e.objects import Object
 
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -27,27 +30,28 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 def main() -> None:
     """Run the operator until SIGTERM."""
     kopf.configure(log_format=kopf.LogFormat.JSON)
-    asyncio.run(_run(int(sys.argv[1]), sys.argv[2]))
+    run(_run(int(sys.argv[1]), sys.argv[2]))
 
 
 async def _run(at_once: int, namespace: str) -> None:
-    room = asyncio.Semaphore(at_once)
+    slots = asyncio.Semaphore(at_once)
     registry = kopf.OperatorRegistry()
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     ready, stop = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    access = current()
-    async with _session(access) as session:
+    async with pod_session() as session:
 
         def login(**_: Any) -> kopf.ConnectionInfo:
-            authority = base64.b64encode(access.authority.encode())
-            return kopf.ConnectionInfo(server=access.server, ca_data=authority, scheme="Bearer", token=access.token)
+            config = json.loads(Path(os.environ["KUBECONFIG"]).read_text())
+            cluster = config["clusters"][0]["cluster"]
+            authority, token = cluster["certificate-authority-data"], config["users"][0]["user"]["token"]
+            return kopf.ConnectionInfo(server=cluster["server"], ca_data=authority, scheme="Bearer", token=token)
 
         async def serve(body: kopf.Body, **_: Any) -> None:
             if not body.get("status", {}).get("conditions"):
-                async with room:
+                async with slots:
                     await _serve(session, body)
 
         kopf.on.login(registry=registry)(login)
@@ -66,20 +70,9 @@ async def _run(at_once: int, namespace: str) -> None:
         await running
 
 
-def _session(access: Access) -> aiohttp.ClientSession:
-    tls = ssl.create_default_context(cadata=access.authority)
-    return aiohttp.ClientSession(
-        access.server,
-        headers={"Authorization": f"Bearer {access.token}"},
-        connector=aiohttp.TCPConnector(limit=0, ssl=tls),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
-
-
 async def _serve(session: aiohttp.ClientSession, request: kopf.Body) -> None:
     metadata, source = request["metadata"], request["spec"]["source"]["vmName"]
-    # kopf keeps no other objects, so there is no version to name; any that the watch cache has will do here.
-    vm = await _call(session, "GET", f"{VMS}/{source}?resourceVersion=0", None, {})
+    vm = await _call(session, "GET", f"{VMS}/{source}", None, {})
     owner = TemplateOwner(metadata["namespace"], metadata["name"], metadata["uid"], refresh_on_change=False)
     format = FORMATS["openshift"]
     made = render(vm, format=format, name=metadata["name"], namespace=metadata["namespace"], owner=owner)

@@ -1,90 +1,132 @@
-"""`just scale`: atmpl among very many virtual machines, beside itself among few. Two clusters, measured in turn."""
+"""Scale: atmpl with very many virtual machines and finished requests, compared with few virtual machines."""
 
-import argparse
 import asyncio
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from statistics import median
+from time import perf_counter
 
-from e2e.bench import contestants, ending
-from e2e.bench.drain import drain
-from e2e.bench.machine import machine
-from e2e.bench.scale_results import Reconciles, Scale
-from e2e.bench.scale_steps import churn, listed, quiet, reconcile, size, start
-from e2e.bench.scale_table import scale_report
-from e2e.bench.stage import stage
-from e2e.controlplane.build import say
+from e2e.bench import implementations
+from e2e.bench.bench_cluster import VMS, BenchCluster, bench_cluster, concurrently
+from e2e.bench.calls import APICall, count_calls, require_calls
+from e2e.bench.implementations import Implementation
+from e2e.bench.readiness import watch_readiness
+from e2e.bench.throughput import POSTED, SETTLE_SECONDS, drain
+from e2e.controller import Controller
+from e2e.program import Usage
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Do as the arguments say; return the exit status."""
-    args = options(argv)
-    return ending.report(run(args, say), args.output, "scale", md=scale_report)
+PROBE_SECONDS, SCRAPE_SECONDS = 10, 30  # periods of the kubelet's probes and of Prometheus
 
 
-def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return what the command line says."""
-    parser = argparse.ArgumentParser(prog="just scale", description=__doc__)
-    parser.add_argument("--vms", type=int, default=100_000, metavar="N", help="virtual machines (100,000)")
-    parser.add_argument("--few", type=int, default=1000, metavar="N", help="... of the small cluster (1,000)")
-    parser.add_argument("--finished", type=int, default=10_000, metavar="N", help="finished requests (10,000)")
-    parser.add_argument("--fresh", type=int, default=1000, metavar="N", help="fresh requests (1,000)")
-    parser.add_argument("--quiet", type=int, default=180, metavar="SECONDS", help="of a quiet time (180)")
-    parser.add_argument("--events", type=int, default=5000, metavar="N", help="changes of VMs' statuses (5,000)")
-    parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="turns of each cluster (5)")
-    parser.add_argument("--workers", type=int, default=64, metavar="N", help="atmpl's workers (64)")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="also write report and figures there")
-    return parser.parse_args(argv)
-
-
-async def run(args: argparse.Namespace, say: Callable[[str], None]) -> Scale:
-    """Measure, and say now and then how far it is. Raises what FAILURES names."""
+async def scale(args: Namespace, log: Callable[[str], None]) -> list[str]:
+    """Measure two clusters in turn; return the figures, one per line. Raises FAILURES."""
+    lines: list[str] = []
     async with AsyncExitStack() as stack:
-        few, many = [await stack.enter_async_context(stage(fsync=False)) for _ in range(2)]
-        say(f"adding {args.few:,} and {args.vms:,} virtual machines")
-        await few.add_vms(args.few)
-        await many.add_vms(args.vms)
-        drains = []
-        for cluster in (few, many):
-            say(f"draining {args.finished:,} requests among {len(cluster.vms):,} virtual machines")
-            drains.append(await drain(cluster, contestants.atmpl(cluster.server, args.workers), args.finished))
-        say(f"starting among {args.finished:,} finished and {args.fresh:,} fresh requests")
-        small = contestants.atmpl(few.server, args.workers)
-        large = contestants.atmpl(many.server, args.workers)
-        started = await start(many, large, args.fresh)
-        say(f"listening to {args.quiet} s of quiet")
-        silence = await quiet(many, large, args.quiet)
-        say(f"changing the status of {args.events:,} virtual machines")
-        changes = await churn(many, large, args.events)
-        say("comparing what a request costs")
-        await asyncio.to_thread(small.ready)
-        reconciles = Reconciles([], [])
-        for turn in range(args.repetitions):
-            reconciles.small.append(await reconcile(few, small, args.fresh, f"turn-{turn}"))
-            reconciles.large.append(await reconcile(many, large, args.fresh, f"turn-{turn}"))
-        for contestant in (small, large):
-            await asyncio.to_thread(contestant.finish)
-        say("reading the list of all virtual machines, again and again")
-        return Scale(
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-            machine=await machine(many.client),
-            workers=args.workers,
-            few=len(few.vms),
-            vms=len(many.vms),
-            size=await size(many),
-            finished=args.finished,
-            fresh=args.fresh,
-            small=drains[0],
-            large=drains[1],
-            start=started,
-            quiet=silence,
-            churn=changes,
-            listed=await listed(many),
-            reconciles=reconciles,
+        small, large = [await stack.enter_async_context(bench_cluster(fsync=False)) for _ in range(2)]
+        log(f"loading {args.few:,} and {args.vms:,} virtual machines")
+        await small.bulk_load_vms(args.few)
+        await large.bulk_load_vms(args.vms)
+        for cluster in (small, large):
+            log(f"draining {args.finished:,} requests with {len(cluster.vms):,} virtual machines")
+            found = await drain(cluster, implementations.atmpl(cluster.server, args.workers), args.finished)
+            vms = f"{len(cluster.vms):,} VMs"
+            lines.append(f"draining {args.finished:,} requests with {vms}: peak memory {found.peak:.0f} MiB")
+        on_small, on_large = (implementations.atmpl(cluster.server, args.workers) for cluster in (small, large))
+        log("starting with finished and fresh requests")
+        lines.append(await _start(large, on_large, args.fresh))
+        log(f"measuring {args.quiet} s without events")
+        lines.append(await _quiet(large, on_large, args.quiet))
+        log(f"changing the status of {args.events:,} virtual machines")
+        lines.append(await _status_changes(large, on_large, args.events))
+        log("comparing the CPU of a request")
+        await asyncio.to_thread(on_small.start)
+        await asyncio.to_thread(on_small.wait_for, "ready")
+        few, many = [], []
+        for repetition in range(args.repetitions):
+            few.append(await _requests(small, on_small, args.fresh, f"repetition-{repetition}"))
+            many.append(await _requests(large, on_large, args.fresh, f"repetition-{repetition}"))
+        ratios = sorted(large / small for small, large in zip(few, many, strict=True))
+        lines.append(
+            f"a request: {median(few):.2f} ms of CPU with {args.few:,} VMs, {median(many):.2f} ms with {args.vms:,}; "
+            f"ratio {median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
         )
+        for implementation in (on_small, on_large):
+            await asyncio.to_thread(implementation.stop)
+    return lines
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+class _Spent:
+    """What an implementation used within `_spending`."""
+
+    cpu = seconds = growth = 0.0
+    after = Usage(0, 0, 0)
+
+
+@asynccontextmanager
+async def _spending(
+    cluster: BenchCluster, one: Implementation, requests: int, own: dict[APICall, int] | None = None
+) -> AsyncIterator[_Spent]:
+    """Measure what an implementation uses. Raises FailedError if it makes other calls than those of `requests`."""
+    spent, before, calls, began = _Spent(), one.usage(), await count_calls(cluster.client), perf_counter()
+    yield spent
+    spent.seconds = perf_counter() - began
+    await asyncio.sleep(SETTLE_SECONDS)
+    spent.after = one.usage()
+    spent.cpu, spent.growth = spent.after.cpu - before.cpu, spent.after.resident - before.resident
+    require_calls(calls, await count_calls(cluster.client), requests, own)
+
+
+async def _start(cluster: BenchCluster, atmpl: Implementation, count: int) -> str:
+    """Start atmpl when `count` fresh requests exist. It is left running."""
+    await cluster.post_requests(count, "fresh")
+    before = await count_calls(cluster.client)
+    async with watch_readiness(cluster.client) as readiness:
+        began = perf_counter()
+        await asyncio.to_thread(atmpl.start)
+        await asyncio.to_thread(atmpl.wait_for, "ready")
+        synced = perf_counter() - began
+        times = await readiness.all(count, timeout=60 + count / 10)
+    await asyncio.sleep(SETTLE_SECONDS)
+    require_calls(before, await count_calls(cluster.client), count)
+    used = atmpl.usage()
+    return (
+        f"start: ready after {synced:.1f} s, first fresh request after {times[0] - began:.1f} s, all {count:,} after "
+        f"{times[-1] - began:.1f} s; {used.cpu:.1f} s of CPU, peak memory {used.peak:.0f} MiB"
+    )
+
+
+async def _quiet(cluster: BenchCluster, atmpl: Implementation, seconds: int) -> str:
+    """Probe and scrape atmpl as a kubelet and Prometheus do, with no other events."""
+    controller = atmpl.program
+    assert isinstance(controller, Controller)
+    async with _spending(cluster, atmpl, requests=0) as spent:
+        for second in range(seconds):
+            for path, period in (("/healthz", PROBE_SECONDS), ("/readyz", PROBE_SECONDS), ("/metrics", SCRAPE_SECONDS)):
+                if second % period == 0:
+                    await asyncio.to_thread(controller.ask, path)
+            await asyncio.sleep(1)
+    hour = spent.cpu * 3600 / spent.seconds
+    return f"no events for {seconds} s: {hour:.1f} s of CPU per hour, memory {spent.after.resident:.0f} MiB"
+
+
+async def _status_changes(cluster: BenchCluster, atmpl: Implementation, count: int) -> str:
+    """Change the status of `count` virtual machines, as fast as the server accepts it."""
+
+    async def change(name: str) -> None:
+        await cluster.client.patch(f"{VMS}/{name}/status", {"status": {"printableStatus": "Migrating"}})
+
+    async with _spending(cluster, atmpl, 0, {("PATCH", "virtualmachines/status", "200"): count}) as spent:
+        await concurrently(change, cluster.vms[:count])
+    return (
+        f"{count:,} status changes at {count / spent.seconds:.0f}/s: {spent.cpu / count * 1e6:.0f} us of CPU each, "
+        f"memory grew {spent.growth:.1f} MiB"
+    )
+
+
+async def _requests(cluster: BenchCluster, atmpl: Implementation, count: int, prefix: str) -> float:
+    """Post `count` requests; return the ms of CPU that each took."""
+    async with _spending(cluster, atmpl, count, {POSTED: count}) as spent, watch_readiness(cluster.client) as readiness:
+        await cluster.post_requests(count, prefix)
+        await readiness.all(count, timeout=60 + count / 10)
+    return spent.cpu / count * 1000

@@ -61,13 +61,13 @@ async def away(stage: Stage, seconds: float) -> Report:
         await asyncio.to_thread(stage.server.kill, "kube-apiserver")
         await asyncio.to_thread(late.start)
         pids = [controller.process.pid for controller in team]
-        before, since = [controller.cpu() for controller in team], time.monotonic()
+        before, since = [controller.usage().cpu for controller in team], time.monotonic()
         await _sit_out(seconds / 2, team, report)
         async with DeadEnd(stage.server.url) as dead_end:
             await _sit_out(seconds / 2, team, report)
         took = time.monotonic() - since
         for controller, spent in zip(team, before, strict=True):
-            share = (controller.cpu() - spent) / took
+            share = (controller.usage().cpu - spent) / took
             name = controller.name
             report.figures[f"share of a processor, {name}"] = round(share, 4)
             report.expect(share <= PROCESSOR, f"{name} took {share:.1%} of a processor while there was nothing to do")

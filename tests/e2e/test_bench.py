@@ -1,74 +1,76 @@
-"""The bench itself, in its smallest form, so that it does not rot."""
+"""Small benchmarks on real servers, and what their reports compute."""
 
-import asyncio
-from collections import Counter
+import shutil
+from pathlib import Path
 
 import pytest
 
 from e2e.bench.__main__ import main, options, run
-from e2e.bench.calls import require
-from e2e.bench.contestants import ATMPL, BARE, PEER, Follower
-from e2e.bench.errors import FailedError
-from e2e.bench.peer_build import cached
-from e2e.bench.plot import plot
-from e2e.bench.table import report
-from e2e.program import Program
+from e2e.bench.bench_cluster import FailedError
+from e2e.bench.implementations import ATMPL, BASELINE, cached_peer
+from e2e.bench.throughput import Drain, Measured, percentile, report
 
-SMALL = ["--requests=20", "--repetitions=1", "--vms=3", "--singles=3", "--paced=5"]
-
-pytestmark = pytest.mark.private  # each starts a control plane of its own
+THROUGHPUT = ["throughput", "--requests=20", "--repetitions=1", "--vms=3", "--alone=3", "--loaded=5"]
+SCALE = ["scale", "--vms=30", "--few=3", "--finished=4", "--fresh=2", "--quiet=1", "--events=3", "--repetitions=1"]
 
 
-async def test_a_small_run_has_every_figure() -> None:
-    peer = [] if cached().exists() else ["--without-peer"]  # its first build takes minutes
-    results = await run(options([*SMALL, *peer]), lambda _: None)
-    assert results.contestants() == [BARE, ATMPL, *([] if peer else [PEER])]
-    for found in results.drains:
-        assert found.calls == 3
-        assert found.rate > 0
-        assert found.server_cpu > 0  # that of who serves twenty drowns in what its starts differ by
-        assert found.peak > 10
-    assert {(single.contestant, len(single.created)) for single in results.singles} == {
-        (name, 3) for name in results.contestants()
-    }
-    assert [(paced.load, len(paced.latencies)) for paced in results.paced if paced.contestant == ATMPL] == [
-        (0.2, 5),
-        (0.5, 5),
-        (0.8, 5),
+@pytest.mark.private
+async def test_throughput_reports_every_implementation() -> None:
+    peer = [] if cached_peer().exists() else ["--without-peer"]  # its first build takes minutes
+    [text] = await run(options().parse_args([*THROUGHPUT, *peer]))
+    drains, latencies = (part.splitlines()[1:] for part in text.split("\n\n"))
+    assert [line.split()[0] for line in drains] == ["baseline", "atmpl", *([] if peer else ["controller-runtime"])]
+    assert [line.count(" / ") for line in latencies] == [1, 4, *([] if peer else [4])]
+
+
+@pytest.mark.private
+async def test_scale_reports_every_step() -> None:
+    lines = await run(options().parse_args(SCALE))
+    assert [line.partition(":")[0] for line in lines] == [
+        "draining 4 requests with 3 VMs",
+        "draining 4 requests with 30 VMs",
+        "start",
+        "no events for 1 s",
+        "3 status changes at " + lines[4].partition(" at ")[2].partition(":")[0],
+        "a request",
     ]
-    assert results.machine.kubernetes.startswith("v1.")
-    assert "| calls a request " in report(results)
-    assert "20 requests drained by bare loop, atmpl" in plot(results)
 
 
-async def test_a_contestant_that_complains_spoils_the_run() -> None:
-    program = ["sh", "-c", 'echo \'{"message": "ready"}\'; echo \'{"level": "error", "message": "oh"}\'; exec sleep 60']
-    complainer = Follower("complainer", Program(program))
-    await asyncio.to_thread(complainer.ready)
-    with pytest.raises(FailedError, match="complainer ended with status -15 and 1 complaints"):
-        await asyncio.to_thread(complainer.finish)
+@pytest.mark.private
+@pytest.mark.skipif(not (shutil.which("py-spy") and shutil.which("go")), reason="needs py-spy and Go")
+async def test_profile_writes_a_flame_graph(tmp_path: Path) -> None:
+    arguments = ["profile", "--requests=20", "--vms=5", "--workers=4", f"--output={tmp_path}"]
+    top, _ = await run(options().parse_args(arguments))
+    assert "flat%" in top
+    assert "<svg" in (tmp_path / "atmpl.svg").read_text()
 
 
-@pytest.mark.parametrize(
-    ("calls", "why"),
-    {
-        "one call too many": ([("GET", "virtualmachines", "200")] * 2, "too many"),
-        "a call that failed": ([("GET", "virtualmachines", "504")], "too many"),
-        "a call that is missing": ([], "missing"),
-    }.values(),
-    ids=["one call too many", "a call that failed", "a call that is missing"],
-)
-def test_calls_other_than_three_a_request_spoil_the_run(calls: list[tuple[str, str, str]], why: str) -> None:
-    others = [("POST", "templates", "201"), ("PATCH", "virtualmachinetemplaterequests/status", "200")]
-    with pytest.raises(FailedError, match=why):
-        require(Counter([*calls, *others]), 1)
+def test_a_failed_run_reports_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    async def failing(*_: object) -> None:
+        raise FailedError("request r is not ready")
+
+    monkeypatch.setattr("e2e.bench.__main__.run", failing)
+    assert main(["render"]) == 1
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "nothing to report: request r is not ready\n")
 
 
-def test_a_spoilt_run_reports_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    async def spoilt(*_: object) -> None:
-        raise FailedError("one was not ready")
+PERCENTILES = [(0.5, 2.0), (0.75, 3.0), (0.76, 4.0), (0.99, 4.0), (1.0, 4.0), (0.01, 1.0)]
 
-    monkeypatch.setattr("e2e.bench.__main__.run", spoilt)
-    with pytest.raises(SystemExit, match="nothing to report: one was not ready"):
-        main([])
-    assert capsys.readouterr().out == ""
+
+@pytest.mark.parametrize(("part", "value"), PERCENTILES)
+def test_percentile_is_the_nearest_rank(part: float, value: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], part) == value
+
+
+def test_report_computes_medians_and_ratios() -> None:
+    def drains(*rates_and_cpu: tuple[float, float]) -> Measured:
+        return Measured([Drain(rate, cpu, server_cpu=5, peak=60, first=0.5) for rate, cpu in rates_and_cpu])
+
+    measured = {BASELINE: drains((100, 1.0), (200, 1.0)), ATMPL: drains((95, 1.5), (180, 1.7))}
+    measured[ATMPL].idle_memory = [42, 44]
+    measured[ATMPL].loaded = {0.2: [0.3, 0.2, 2.0]}
+    lines = report(measured, full_load=80).splitlines()
+    # 0.925 is the median of 95/100 and 180/200
+    assert lines[2].split() == ["atmpl", "138", "(95-180)", "0.93", "1.60", "1.60", "5.00", "60", "43", "0.50"]
+    assert lines[-1].split() == ["atmpl", "20%", "300.0", "/", "2000.0"]

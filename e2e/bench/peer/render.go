@@ -4,58 +4,54 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 type object = map[string]any
 
-// render returns the template of a VM, and how many parameters it has: every scalar leaf of its instance's spec but
-// those called `name` is one. The names are near atmpl's, without its rules for the rare cases.
-func render(vm object, request *Request) (object, int, error) {
-	metadata, _ := vm["metadata"].(object)
-	spec, _ := vm["spec"].(object)
-	instance, _ := spec["template"].(object)
-	if metadata == nil || instance == nil {
-		return nil, 0, fmt.Errorf("a VM without metadata or spec.template")
-	}
+// render returns the template of a VM and its number of parameters: one for each scalar of the instance's spec, except
+// those with the key `name`. The parameters' names are close to atmpl's.
+func render(vm *unstructured.Unstructured, request *Request) (object, int) {
+	spec, _, _ := unstructured.NestedMap(vm.Object, "spec")
+	instance := spec["template"].(object)
 	walk := &walker{}
 	instance["spec"] = walk.value(instance["spec"], "", "")
 	walk.parameters = append(walk.parameters, object{"name": "LABELS", "value": "{}", "description": "labels"})
-	labels := object{"vm.kubevirt.io/template": request.templateName()}
-	if own, found := metadata["labels"].(object); found {
-		maps.Copy(labels, own)
+	labels := object{"vm.kubevirt.io/template": request.Name}
+	for key, value := range vm.GetLabels() {
+		labels[key] = value
 	}
-	source := fmt.Sprintf("%v/%v", metadata["namespace"], metadata["name"])
 	return object{
-		"apiVersion": templatesVersion.String(),
-		"kind":       "Template",
+		"apiVersion": templateKind.GroupVersion().String(),
+		"kind":       templateKind.Kind,
 		"metadata": object{
-			"name":      request.templateName(),
+			"name":      request.Name,
 			"namespace": request.Namespace,
 			"labels":    object{"template.kubevirt.io/type": "vm", "ssp.kubevirt.io/request-uid": string(request.UID)},
 			"annotations": object{
-				"openshift.io/display-name":         request.templateName(),
-				"description":                       fmt.Sprintf("Made from the virtual machine %v in namespace %v.", metadata["name"], metadata["namespace"]),
+				"openshift.io/display-name":         request.Name,
+				"description":                       fmt.Sprintf("Made from VM %v in namespace %v.", vm.GetName(), vm.GetNamespace()),
 				"tags":                              "kubevirt,virtualmachine",
-				"ssp.kubevirt.io/source":            source,
-				"ssp.kubevirt.io/source-uid":        metadata["uid"],
-				"ssp.kubevirt.io/source-generation": fmt.Sprint(metadata["generation"]),
+				"ssp.kubevirt.io/source":            vm.GetNamespace() + "/" + vm.GetName(),
+				"ssp.kubevirt.io/source-uid":        string(vm.GetUID()),
+				"ssp.kubevirt.io/source-generation": fmt.Sprint(vm.GetGeneration()),
 				"ssp.kubevirt.io/request":           request.Namespace + "/" + request.Name,
 				"ssp.kubevirt.io/generator":         "peer",
 			},
 		},
 		"labels": labels,
 		"objects": []any{object{
-			"apiVersion": vm["apiVersion"],
-			"kind":       "VirtualMachine",
-			"metadata":   object{"generateName": fmt.Sprintf("%v-", metadata["name"]), "labels": "${{LABELS}}"},
+			"apiVersion": vm.GetAPIVersion(),
+			"kind":       vm.GetKind(),
+			"metadata":   object{"generateName": vm.GetName() + "-", "labels": "${{LABELS}}"},
 			"spec":       spec,
 		}},
 		"parameters": walk.parameters,
-	}, len(walk.parameters), nil
+	}, len(walk.parameters)
 }
 
 type walker struct {
@@ -65,14 +61,13 @@ type walker struct {
 func (w *walker) value(value any, key, path string) any {
 	switch value := value.(type) {
 	case object:
-		for _, key := range slices.Sorted(maps.Keys(value)) {
+		for key := range maps.Keys(value) {
 			value[key] = w.value(value[key], key, join(path, key))
 		}
 		return value
 	case []any:
-		singular := strings.TrimSuffix(path, "S")
 		for index, item := range value {
-			value[index] = w.value(item, "", singular+strconv.Itoa(index))
+			value[index] = w.value(item, "", strings.TrimSuffix(path, "S")+strconv.Itoa(index))
 		}
 		return value
 	case nil:
@@ -91,28 +86,26 @@ func (w *walker) value(value any, key, path string) any {
 	}
 }
 
-func (w *walker) parameter(path, text, form string) string {
-	said := strings.ReplaceAll(strings.ToLower(path), "_", "-")
-	w.parameters = append(w.parameters, object{
-		"name": path, "displayName": strings.ReplaceAll(said, "-", " "), "description": said, "value": text,
-	})
-	return fmt.Sprintf(form, path)
+func (w *walker) parameter(path, text, reference string) string {
+	words := strings.ReplaceAll(strings.ToLower(path), "_", " ")
+	w.parameters = append(w.parameters, object{"name": path, "displayName": words, "description": words, "value": text})
+	return fmt.Sprintf(reference, path)
 }
 
 // join appends a key to a path, both in upper snake case.
 func join(path, key string) string {
-	var made strings.Builder
-	made.WriteString(path)
+	var joined strings.Builder
+	joined.WriteString(path)
 	if path != "" {
-		made.WriteByte('_')
+		joined.WriteByte('_')
 	}
 	lower := false
 	for _, letter := range key {
 		if unicode.IsUpper(letter) && lower {
-			made.WriteByte('_')
+			joined.WriteByte('_')
 		}
 		lower = unicode.IsLower(letter) || unicode.IsDigit(letter)
-		made.WriteRune(unicode.ToUpper(letter))
+		joined.WriteRune(unicode.ToUpper(letter))
 	}
-	return made.String()
+	return joined.String()
 }
