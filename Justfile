@@ -27,11 +27,11 @@ demo *ARGS:
 
 # the template layer's properties on 200,000 VMs: a quarter of an hour of one core; arguments go to pytest (`just fuzz -k console`)
 fuzz *ARGS:
-    python -m pytest tests/template/test_properties.py tests/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}
+    python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_crd.py --hypothesis-profile=fuzz {{ARGS}}
 
 # every pair of mishaps in every story, in a cluster in memory: minutes (`just crash -k TTL`)
 crash *ARGS:
-    python -m pytest tests/controller/test_crash.py --every {{ARGS}}
+    python -m pytest tests/simulation/test_crash.py --every {{ARGS}}
 
 # requests pour in while everything is killed at random; then calm, and all of it must be right
 chaos *ARGS:

@@ -13,7 +13,7 @@ from e2e.controlplane import BuildError, ControlPlane, ProcessError, Server
 from e2e.controlplane.crds import install_crds
 from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
 from e2e.fixtures import client, namespace  # noqa: F401 - on `server`, for every test
-from tests.access.audit_rights import AUDIT_IT, forbidden
+from tests.support.audit_rights import AUDIT_IT, forbidden
 
 MARKERS = {
     "server": "apiserver",

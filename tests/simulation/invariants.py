@@ -4,9 +4,9 @@ import orjson
 
 from atmpl.controller.request import read
 from atmpl.template.template_metadata import REFRESH, REQUEST, REQUEST_UID
-from tests.controller.fake_apiserver import ApiServer
-from tests.controller.faults import Call
-from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, Object
+from tests.support.fake_apiserver import ApiServer
+from tests.support.faults import Call
+from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, Object
 
 
 def breach(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from atmpl.controller.objects import ObjectKey
 from atmpl.template.template_metadata import REQUEST_UID
 from e2e.objects import condition, reason
-from tests.controller.objects import NAMESPACE, key_of
-from tests.controller.resources import REQUESTS, VMS, Object
-from tests.controller.simulation import CALM, World
+from tests.simulation.simulation import CALM, World
+from tests.support.builders import NAMESPACE, key_of
+from tests.support.resources import REQUESTS, VMS, Object
 
 VM, REQUEST, RIVAL, GOLDEN = (ObjectKey(NAMESPACE, name) for name in ("vm", "request", "rival", "golden"))
 

@@ -3,17 +3,17 @@
 from atmpl.template.template_metadata import REFRESH, REQUEST_UID
 from atmpl.template.template_metadata import REQUEST as REQUEST_NAME
 from e2e.objects import condition, reason
-from tests.controller.admission import binding, policy
-from tests.controller.objects import (
+from tests.simulation.scenario import GOLDEN, REQUEST, VM, Story, calm, memory, rendered
+from tests.simulation.simulation import World
+from tests.support.admission import binding, policy
+from tests.support.builders import (
     a_flat_request,
     a_request,
     a_template,
     a_vm,
     with_memory,
 )
-from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
-from tests.controller.scenario import GOLDEN, REQUEST, VM, Story, calm, memory, rendered
-from tests.controller.simulation import World
+from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
 
 # Once
 

@@ -2,10 +2,10 @@
 
 from atmpl.template.template_metadata import REQUEST_UID
 from e2e.objects import condition, reason
-from tests.controller.objects import a_request, a_vm, key_of, with_memory
-from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Object
-from tests.controller.scenario import GOLDEN, REQUEST, RIVAL, VM, Story, calm, memory
-from tests.controller.simulation import World
+from tests.simulation.scenario import GOLDEN, REQUEST, RIVAL, VM, Story, calm, memory
+from tests.simulation.simulation import World
+from tests.support.builders import a_request, a_vm, key_of, with_memory
+from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
 
 DECIDED = ["Rendered", "TargetConflict"]
 

@@ -14,13 +14,13 @@ from atmpl.controller.objects import ObjectKey
 from atmpl.kube.response import Response
 from atmpl.manager.manager import Manager
 from atmpl.template.template_metadata import REFRESH
-from tests import virtual_clock
-from tests.controller.fake_apiserver import ApiServer
-from tests.controller.fake_watch import Feed
-from tests.controller.faults import Call, Fate, call_of
-from tests.controller.invariants import breach
-from tests.controller.objects import NAMESPACE
-from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Place, Resource, parsed
+from tests.simulation.invariants import breach
+from tests.support import virtual_clock
+from tests.support.builders import NAMESPACE
+from tests.support.fake_apiserver import ApiServer
+from tests.support.fake_watch import Feed
+from tests.support.faults import Call, Fate, call_of
+from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Place, Resource, parsed
 
 LATENCY = 0.001  # seconds from a call to its effect, and from there to its answer
 RESTART = 1.0  # seconds from a controller's death to its next life

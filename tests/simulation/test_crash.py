@@ -10,12 +10,12 @@ from random import Random
 
 import pytest
 
-from tests import virtual_clock
-from tests.controller.faults import DIFFERENT, FATES, Call, Fate
-from tests.controller.scenario import Story
-from tests.controller.scenarios import STORIES
-from tests.controller.scenarios_conflict import RIVALS
-from tests.controller.simulation import World
+from tests.simulation.scenario import Story
+from tests.simulation.scenarios import STORIES
+from tests.simulation.scenarios_conflict import RIVALS
+from tests.simulation.simulation import World
+from tests.support import virtual_clock
+from tests.support.faults import DIFFERENT, FATES, Call, Fate
 
 ALL = STORIES | RIVALS
 ALIKE = {"the flat form", "the native format", "OnChange, the native format"}  # to another story, call by call

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import pytest
 
 from e2e.objects import reason
-from tests import virtual_clock
-from tests.controller.fake_apiserver import ApiServer
-from tests.controller.objects import a_request, a_vm, key_of
-from tests.controller.resources import REQUESTS, TEMPLATES, VMS
-from tests.controller.simulation import Replica, World
+from tests.simulation.simulation import Replica, World
+from tests.support import virtual_clock
+from tests.support.builders import a_request, a_vm, key_of
+from tests.support.fake_apiserver import ApiServer
+from tests.support.resources import REQUESTS, TEMPLATES, VMS
 
 MANY, VMS_OF_THEM = 1_000, 50
 LISTS = 100

@@ -9,13 +9,13 @@ import pytest
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.workqueue import MOVED_WAITS
 from e2e.objects import reason
-from tests import virtual_clock
-from tests.controller.fake_apiserver import Event
-from tests.controller.faults import FATES, Call, Fate
-from tests.controller.objects import NAMESPACE, a_request, a_vm, with_memory
-from tests.controller.resources import REQUESTS, TEMPLATES, VMS
-from tests.controller.scenario import GOLDEN, REQUEST, VM, memory, rendered
-from tests.controller.simulation import Plan, World, nothing_happens
+from tests.simulation.scenario import GOLDEN, REQUEST, VM, memory, rendered
+from tests.simulation.simulation import Plan, World, nothing_happens
+from tests.support import virtual_clock
+from tests.support.builders import NAMESPACE, a_request, a_vm, with_memory
+from tests.support.fake_apiserver import Event
+from tests.support.faults import FATES, Call, Fate
+from tests.support.resources import REQUESTS, TEMPLATES, VMS
 
 HOUR = 3600.0
 MANY = 1_000

@@ -7,15 +7,15 @@ import pytest
 
 from atmpl.controller.objects import ObjectKey
 from e2e.objects import condition, reason
-from tests import virtual_clock
-from tests.controller.fake_apiserver import Event
-from tests.controller.faults import Call
-from tests.controller.objects import a_request, a_vm, with_memory
-from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Resource
-from tests.controller.scenario import GOLDEN, REQUEST, VM, Story, memory, rendered, silence
-from tests.controller.scenarios import STORIES
-from tests.controller.scenarios_conflict import RIVALS
-from tests.controller.simulation import World
+from tests.simulation.scenario import GOLDEN, REQUEST, VM, Story, memory, rendered, silence
+from tests.simulation.scenarios import STORIES
+from tests.simulation.scenarios_conflict import RIVALS
+from tests.simulation.simulation import World
+from tests.support import virtual_clock
+from tests.support.builders import a_request, a_vm, with_memory
+from tests.support.fake_apiserver import Event
+from tests.support.faults import Call
+from tests.support.resources import REQUESTS, TEMPLATES, VMS, Resource
 
 ALL = STORIES | RIVALS
 RELIST = 40.0  # seconds between two lists, in a world whose streams leave events out

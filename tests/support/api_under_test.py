@@ -14,11 +14,11 @@ from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
 from atmpl.template import FORMATS
-from tests.controller.fake_apiserver import MERGE_PATCH, ApiServer
-from tests.controller.fake_watch import Feed
-from tests.controller.faults import WORDS
-from tests.controller.objects import a_request
-from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Place, Resource, parsed
+from tests.support.builders import a_request
+from tests.support.fake_apiserver import MERGE_PATCH, ApiServer
+from tests.support.fake_watch import Feed
+from tests.support.faults import WORDS
+from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Place, Resource, parsed
 
 RequestStatus = tuple[str, str, Object]  # put or drop, the version and the labels of what was shown
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from atmpl.controller.objects import ObjectKey
-from tests.controller.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
+from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
 
 NAMESPACE = "team-a"
 

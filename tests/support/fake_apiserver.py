@@ -12,9 +12,9 @@ import orjson
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.response import Response
-from tests.controller.jsonpatch import NoSuchPathError, TestFailedError, applied, copied
-from tests.controller.resources import ALL, REQUESTS, SERVED, TEMPLATES, Object, Place, Resource, parsed
-from tests.controller.responses import conflict, long_name, not_found, refusal, status, terminating
+from tests.support.jsonpatch import NoSuchPathError, TestFailedError, applied, copied
+from tests.support.resources import ALL, REQUESTS, SERVED, TEMPLATES, Object, Place, Resource, parsed
+from tests.support.responses import conflict, long_name, not_found, refusal, status, terminating
 
 STORED_LIMIT, BODY_LIMIT = 1_572_864, 3_145_728  # bytes: etcd's, and the API server's own
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from tests.controller.fake_apiserver import ApiServer, Event
-from tests.controller.resources import Object, Resource
+from tests.support.fake_apiserver import ApiServer, Event
+from tests.support.resources import Object, Resource
 
 
 class Feed:

@@ -8,8 +8,8 @@ import orjson
 from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.response import Response
-from tests.controller.resources import BINDINGS, POLICIES, REQUESTS, SERVED, VMS, Place, Resource
-from tests.controller.responses import conflict, not_found, refusal, status, terminating
+from tests.support.resources import BINDINGS, POLICIES, REQUESTS, SERVED, VMS, Place, Resource
+from tests.support.responses import conflict, not_found, refusal, status, terminating
 
 WORDS: dict[Resource | None, str] = {
     REQUESTS: "request",

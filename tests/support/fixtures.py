@@ -10,10 +10,10 @@ from atmpl.controller.outcome import Outcome, Published
 from atmpl.controller.publish import RenderedTemplate, publish
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.template import FORMATS, TemplateOwner, render
-from tests.controller.api_under_test import ClusterClient, InMemory, seen, version
-from tests.controller.fake_apiserver import ApiServer
-from tests.controller.objects import NAMESPACE, a_request, a_vm
-from tests.controller.resources import REQUESTS, TEMPLATES, Object
+from tests.support.api_under_test import ClusterClient, InMemory, seen, version
+from tests.support.builders import NAMESPACE, a_request, a_vm
+from tests.support.fake_apiserver import ApiServer
+from tests.support.resources import REQUESTS, TEMPLATES, Object
 
 FORMAT = FORMATS["openshift"]
 UID, REFRESH, NAME = "ssp.kubevirt.io/request-uid", "ssp.kubevirt.io/refresh", "ssp.kubevirt.io/request"

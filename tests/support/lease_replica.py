@@ -6,8 +6,8 @@ from random import Random
 
 from atmpl.kube.leader_election import LeaderElector
 from atmpl.kube.response import Response
-from tests import virtual_clock
-from tests.kube.lease_api import Fate, LeaseApi, Way
+from tests.support import virtual_clock
+from tests.support.lease_api import Fate, LeaseApi, Way
 
 
 class Replica:

@@ -10,8 +10,8 @@ import orjson
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.stream import ObjectVersion, WatchTarget
-from tests import virtual_clock
-from tests.kube.scripted_server import (
+from tests.support import virtual_clock
+from tests.support.scripted_server import (
     Act,
     Script,
     bookmark,

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from atmpl.kube.response import Response
-from tests.controller.resources import Place
+from tests.support.resources import Place
 
 
 def status(code: int, reason: str | None, message: str, **details: Any) -> Response:

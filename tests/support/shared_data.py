@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-_PLACE = Path(os.environ.get("ATMPL_SHARED") or Path(__file__).parents[2] / "shared")
+_PLACE = Path(os.environ.get("ATMPL_SHARED") or Path(__file__).parents[3] / "shared")
 
 SHARED: Path | None = _PLACE if (_PLACE / "corpus" / "INDEX.tsv").is_file() else None
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 NAMES = ["NAME", "LABELS", "SUFFIX", "LITERAL0", "LITERAL1", "HOSTNAME", "DISK0_BUS", "VOLUME0_USER_DATA", "X", "a_1"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.shared_data import corpus
+from tests.support.shared_data import corpus
 
 
 class _Loader(yaml.CSafeLoader):

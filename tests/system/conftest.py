@@ -8,7 +8,7 @@ import pytest
 from e2e.controller import service_account
 from e2e.controlplane import ControlPlane
 from e2e.controlplane.crds import install_crds
-from tests.leak_check import nothing_leaks
+from tests.support.leak_check import nothing_leaks
 
 __all__ = ["nothing_leaks"]
 

@@ -12,7 +12,7 @@ from e2e.controller import Controller
 from e2e.controlplane import ApiError, Client, ControlPlane
 from e2e.objects import is_ready
 from e2e.program import Line
-from tests.manager.objects import request, request_path, vm
+from tests.support.cluster_objects import request, request_path, vm
 
 pytestmark = pytest.mark.private
 

@@ -13,7 +13,7 @@ from e2e.controller import Controller
 from e2e.controlplane import Client, ControlPlane
 from e2e.objects import condition, is_ready
 from e2e.storm.wire import Wire
-from tests.manager.objects import request, request_path, vm
+from tests.support.cluster_objects import request, request_path, vm
 
 pytestmark = pytest.mark.private
 

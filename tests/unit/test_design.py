@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import atmpl
-from tests.shared_data import SHARED, needs_shared
+from tests.support.shared_data import SHARED, needs_shared
 
 SECTIONS = {
     1: "The request",
@@ -16,7 +16,7 @@ SECTIONS = {
 
 
 def test_the_map_says_where_the_design_is_and_what_its_sections_are() -> None:
-    assert "ATMPL_SHARED" in (Path(__file__).parents[1] / "README.md").read_text()
+    assert "ATMPL_SHARED" in (Path(__file__).parents[2] / "README.md").read_text()
     said = " ".join((atmpl.__doc__ or "").split())
     assert "`design/atmpl.md` of the folder that README has under ATMPL_SHARED" in said
     assert (

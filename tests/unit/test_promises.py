@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text()
 PROMISES = "## What atmpl promises, and the test that shows it"
 

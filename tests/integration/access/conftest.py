@@ -8,7 +8,7 @@ import pytest
 from e2e.controlplane import AUDIT_EVERY_CALL, Client, ControlPlane, Server
 from e2e.controlplane.crds import install_crds
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 @pytest.fixture(scope="session")

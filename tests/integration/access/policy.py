@@ -10,7 +10,7 @@ import yaml
 from atmpl.controller.admission_policy import NAME
 from e2e.controlplane import ApiError, Client
 
-CONFIG = Path(__file__).parents[2] / "config" / "policy"
+CONFIG = Path(__file__).parents[3] / "config" / "policy"
 GROUP = "/apis/admissionregistration.k8s.io/v1"
 POLICY = f"{GROUP}/validatingadmissionpolicies/{NAME}"
 BINDING = f"{GROUP}/validatingadmissionpolicybindings/{NAME}"

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from e2e.controlplane import ApiError, Client, Server
-from tests.access.policy import put_in_force
-from tests.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, may
+from tests.integration.access.policy import put_in_force
+from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, may
 
 pytestmark = pytest.mark.private
 

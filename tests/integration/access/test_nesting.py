@@ -11,7 +11,7 @@ import pytest
 from e2e.controller import Controller, service_account
 from e2e.controlplane import ControlPlane
 from e2e.objects import is_ready
-from tests.manager.objects import REQUESTS, TEMPLATES, VMS, request, request_path, vm
+from tests.support.cluster_objects import REQUESTS, TEMPLATES, VMS, request, request_path, vm
 
 pytestmark = pytest.mark.private
 

@@ -10,7 +10,7 @@ import pytest
 from atmpl.controller.admission_policy import SPEC
 from atmpl.controller.authorization import PolicyCheck, judge
 from e2e.controlplane import Client
-from tests.access.policy import BINDING, POLICY, SHIPPED, found, put_in_force, remove, settled
+from tests.integration.access.policy import BINDING, POLICY, SHIPPED, found, put_in_force, remove, settled
 
 pytestmark = pytest.mark.private
 

@@ -12,9 +12,9 @@ import pytest
 
 from e2e.controller import Controller, service_account
 from e2e.controlplane import ApiError, Client, Server
-from tests.access.policy import BINDING, POLICY, remove
-from tests.access.policy_states import DENIED, MADE, REFUSED, RIGHTS, STATES, State, Step, long_in_force
-from tests.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, is_refused, may
+from tests.integration.access.policy import BINDING, POLICY, remove
+from tests.integration.access.policy_states import DENIED, MADE, REFUSED, RIGHTS, STATES, State, Step, long_in_force
+from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, is_refused, may
 
 pytestmark = pytest.mark.private
 

@@ -10,8 +10,8 @@ import pytest
 from e2e.controller import NAMESPACE, Controller, service_account
 from e2e.controlplane import Client, ControlPlane
 from e2e.objects import condition, is_ready, reason
-from tests.access.audit_rights import forbidden, granted, used
-from tests.manager.objects import Object, request, request_path, vm, vm_path
+from tests.support.audit_rights import forbidden, granted, used
+from tests.support.cluster_objects import Object, request, request_path, vm, vm_path
 
 pytestmark = pytest.mark.private
 

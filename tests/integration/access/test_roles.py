@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.controlplane import Client
-from tests.access.rbac_helpers import RBAC
+from tests.integration.access.rbac_helpers import RBAC
 
 pytestmark = pytest.mark.private
 

@@ -16,7 +16,7 @@ from e2e.controller import Controller, service_account
 from e2e.controlplane import ApiError, Client, Server
 from e2e.objects import is_ready, reason
 from e2e.program import Program
-from tests.manager.objects import request, request_path, vm, vm_path
+from tests.support.cluster_objects import request, request_path, vm, vm_path
 
 pytestmark = pytest.mark.private
 

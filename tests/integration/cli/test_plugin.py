@@ -12,8 +12,8 @@ import yaml
 
 from atmpl.cli import create, diff
 from e2e.controlplane import Client, Server
-from tests.cli.test_help import examples
-from tests.manager.objects import vm
+from tests.support.cluster_objects import vm
+from tests.unit.cli.test_help import examples
 
 pytestmark = [
     pytest.mark.usefixtures("controller"),

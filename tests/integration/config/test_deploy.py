@@ -15,13 +15,13 @@ import pytest
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.objects import is_ready
-from tests.manager.objects import request, request_path, template_path, vm
+from tests.support.cluster_objects import request, request_path, template_path, vm
 
 pytestmark = pytest.mark.private
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 DEFAULT = CONFIG / "default"
-OTHERS = Path(__file__).parents[2] / "e2e" / "controlplane" / "crds"  # what a cluster has that has KubeVirt
+OTHERS = Path(__file__).parents[3] / "e2e" / "controlplane" / "crds"  # what a cluster has that has KubeVirt
 
 
 class Said(NamedTuple):

@@ -16,7 +16,7 @@ import yaml
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.controlplane.crds import install_crds
-from tests.config.manifests import CONFIG, one, render
+from tests.support.manifests import CONFIG, one, render
 
 pytestmark = pytest.mark.private
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from e2e.controlplane import ApiError, Client
-from tests.config.requests import CANONICAL, COLLECTION, FLAT, complaints, request, source, target
+from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, request, source, target
 
 GOOD: dict[str, dict[str, Any]] = {
     "source and target": CANONICAL,

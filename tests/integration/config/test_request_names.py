@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from e2e.controlplane import ApiError, Client
-from tests.config.requests import CANONICAL, COLLECTION, FLAT, complaints, request, source, target
+from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, request, source, target
 
 NAME = "write a name of lower case letters, digits, '-' and '.', each part beginning and ending with a letter or a digit, such as fedora-1"
 NAMESPACE = "write a namespace of lower case letters, digits and '-', beginning and ending with a letter or a digit, such as team-a"

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from e2e.controlplane import ApiError, Client, Server
-from tests.config.requests import CANONICAL, complaints, request
+from tests.support.crd_requests import CANONICAL, complaints, request
 
-CRD = Path(__file__).parents[2] / "config/crd/virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"
+CRD = Path(__file__).parents[3] / "config/crd/virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"
 
 DESIGN_EXAMPLE = """\
 apiVersion: ssp.kubevirt.io/v1alpha1

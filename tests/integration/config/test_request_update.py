@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from e2e.controlplane import ApiError, Client
-from tests.config.requests import CANONICAL, COLLECTION, FLAT, complaints, request
+from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, request
 
 ON_CHANGE = {"refreshPolicy": "OnChange"}
 Specs = tuple[dict[str, Any], dict[str, Any]]  # before, after

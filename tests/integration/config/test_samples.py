@@ -8,9 +8,9 @@ import yaml
 
 from e2e.controlplane import Client, Server
 from e2e.objects import is_ready, reason
-from tests.manager.objects import NATIVE_TEMPLATES, TEMPLATES, request_path
+from tests.support.cluster_objects import NATIVE_TEMPLATES, TEMPLATES, request_path
 
-SAMPLES = Path(__file__).parents[2] / "config" / "samples"
+SAMPLES = Path(__file__).parents[3] / "config" / "samples"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.yaml") if path.stem not in {"kustomization", "vm"})
 
 WARNED = {"SharedDataVolumes", "InlineSecret"}  # of the samples' VM, where no option settles it

@@ -1,4 +1,4 @@
-"""The two API servers that each sentence of the contract must hold for; and how much is tried of what goes wrong."""
+"""The two API servers of the contract tests: the fake one in memory and a real one."""
 
 from collections.abc import AsyncIterator
 from random import Random
@@ -8,19 +8,9 @@ import pytest
 
 from atmpl.kube.auth.kubeconfig import Kubeconfig
 from atmpl.kube.client import KubeClient
-from tests.controller.api_under_test import ClusterClient, InMemory, OnServer
-from tests.controller.fake_apiserver import ApiServer
-from tests.controller.resources import Object
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every", action="store_true", help="every pair of mishaps, instead of a selection (minutes)")
-
-
-@pytest.fixture
-def every(request: pytest.FixtureRequest) -> bool:
-    """Whether every pair of mishaps is tried."""
-    return bool(request.config.getoption("--every", default=False))
+from tests.support.api_under_test import ClusterClient, InMemory, OnServer
+from tests.support.fake_apiserver import ApiServer
+from tests.support.resources import Object
 
 
 @pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.private)])

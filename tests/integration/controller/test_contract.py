@@ -14,10 +14,10 @@ from atmpl.controller.cluster import (
 )
 from atmpl.controller.objects import ObjectKey
 from atmpl.template import FORMATS
-from tests.controller.api_under_test import ClusterClient, RequestStatus, version
-from tests.controller.fake_apiserver import JSON_PATCH
-from tests.controller.objects import a_template, a_vm, with_memory
-from tests.controller.resources import SERVED, TEMPLATES, VMS, Object, Place
+from tests.support.api_under_test import ClusterClient, RequestStatus, version
+from tests.support.builders import a_template, a_vm, with_memory
+from tests.support.fake_apiserver import JSON_PATCH
+from tests.support.resources import SERVED, TEMPLATES, VMS, Object, Place
 
 FORMAT = FORMATS["openshift"]
 

@@ -16,9 +16,9 @@ from atmpl.controller.cluster import (
     TooLargeError,
 )
 from atmpl.template import FORMATS
-from tests.controller.api_under_test import ClusterClient, seen, version
-from tests.controller.objects import a_request, a_template
-from tests.controller.resources import REQUESTS, TEMPLATES, Object
+from tests.support.api_under_test import ClusterClient, seen, version
+from tests.support.builders import a_request, a_template
+from tests.support.resources import REQUESTS, TEMPLATES, Object
 
 FORMAT = FORMATS["openshift"]
 READY = {

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from e2e.controlplane import ApiError, Client, Server
-from tests.leak_check import sockets
+from tests.support.leak_check import sockets
 
 
 def config_map(namespace: str, **data: str) -> dict:

@@ -8,7 +8,7 @@ import pytest
 from atmpl.kube.leader_election import NAME
 from e2e.controlplane import ApiError, Client
 from e2e.controlplane.client import PATCHES
-from tests.kube.lease_api import LeaseApi
+from tests.support.lease_api import LeaseApi
 
 Body = dict[str, Any]
 Step = tuple[str, str, str, int]  # manager, patch, holder, answer

@@ -10,8 +10,8 @@ import yaml
 import atmpl
 from e2e.controlplane import ApiError, Client
 from e2e.objects import is_ready, reason
-from tests.manager.objects import NATIVE_TEMPLATES, Object, request, request_path, template_path
-from tests.shared_data import corpus, needs_shared
+from tests.support.cluster_objects import NATIVE_TEMPLATES, Object, request, request_path, template_path
+from tests.support.shared_data import corpus, needs_shared
 
 pytestmark = [needs_shared, pytest.mark.usefixtures("controller")]
 

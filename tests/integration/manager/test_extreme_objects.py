@@ -10,7 +10,7 @@ import pytest
 import atmpl
 from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.objects import condition, is_ready, reason
-from tests.manager.objects import NATIVE_TEMPLATES, Object, request, request_path, template_path, vm, vm_path
+from tests.support.cluster_objects import NATIVE_TEMPLATES, Object, request, request_path, template_path, vm, vm_path
 
 pytestmark = pytest.mark.usefixtures("controller")
 

@@ -16,7 +16,7 @@ from atmpl.manager.gathering import AWAKE, CROWD, MANY, NAP, Gathering
 from e2e.controller import Controller
 from e2e.controlplane import Client, ControlPlane
 from e2e.objects import is_ready
-from tests.manager.objects import request, request_path, vm
+from tests.support.cluster_objects import request, request_path, vm
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_a_thread_and_a_signal_are_heard_through_naps() -> None:
 @pytest.mark.skipif(find_spec("uvloop") is not None, reason="uvloop's wait is its own")
 async def test_the_controllers_loop_does_so(kubeconfig: Path, client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
-    with Controller(kubeconfig, module="tests.manager.gathering_at_work") as controller:
+    with Controller(kubeconfig, module="tests.integration.manager.gathering_at_work") as controller:
         await client.create(request(namespace))
         await client.until(request_path(namespace), is_ready)
         controller.logged(lambda line: line["message"] == "gathering")

@@ -11,7 +11,7 @@ import atmpl
 from e2e.controller import Controller
 from e2e.controlplane import Client, Server
 from e2e.objects import condition, is_ready, reason
-from tests.manager.objects import Object, defaults, request, request_path, template_path, vm, vm_path
+from tests.support.cluster_objects import Object, defaults, request, request_path, template_path, vm, vm_path
 
 pytestmark = pytest.mark.usefixtures("controller")
 
@@ -318,7 +318,7 @@ async def test_every_figure_of_the_dashboard_and_the_alerts_exists_and_what_happ
     text = controller.ask("/metrics")[1]
     figures = {family.name: family for family in text_string_to_metric_families(text)}
     names = {sample.name for family in figures.values() for sample in family.samples}
-    monitoring = Path(__file__).parents[2] / "config" / "monitoring"
+    monitoring = Path(__file__).parents[3] / "config" / "monitoring"
     queried = set(
         re.findall(
             r"\b(?:atmpl|workqueue|controller_runtime|process)_[a-z_]+",

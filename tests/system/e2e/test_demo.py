@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from e2e.demo.story import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step, typed
-from tests.shared_data import SHARED, needs_shared
+from tests.support.shared_data import SHARED, needs_shared
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 DEMO = CHECKOUT / "e2e" / "demo"
 
 # What must be read on the way, in this order.

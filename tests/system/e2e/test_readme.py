@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 README = (CHECKOUT / "README.md").read_text()
 TUTORIAL = README.partition("## Five minutes with it\n")[2].partition("\n## ")[0]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cli_runner import typed
-from tests.cli.test_process import TEMPLATE
+from tests.support.cli_runner import typed
+from tests.unit.cli.test_process import TEMPLATE
 
 ASKED = {
     "the commands": ("", ["render", "process", "create", "diff", "controller", "completion"]),

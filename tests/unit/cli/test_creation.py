@@ -12,8 +12,8 @@ from atmpl.cli.client import ClusterClient
 from atmpl.cli.reasons import ADVICE
 from atmpl.cli.wait import State
 from atmpl.controller.outcome import Reason
-from tests.cli.cli_runner import typed
-from tests.kube.scripted_server import Script, connected, status
+from tests.support.cli_runner import typed
+from tests.support.scripted_server import Script, connected, status
 
 CREATED = {"metadata": {"name": "web-template", "namespace": "team-a", "uid": "1", "resourceVersion": "5"}}
 

@@ -11,10 +11,10 @@ import atmpl
 from atmpl.cli import comparands, terminal
 from atmpl.cli.client import ClusterClient
 from e2e.controlplane import Client, Server
-from tests.cli.cli_runner import typed
-from tests.cli.test_drift import VM, changed
-from tests.kube.scripted_server import Script, connected, status
-from tests.manager.objects import template_path, vm
+from tests.support.cli_runner import typed
+from tests.support.cluster_objects import template_path, vm
+from tests.support.scripted_server import Script, connected, status
+from tests.unit.cli.test_drift import VM, changed
 
 LATER = changed(VM, ("domain", "cpu", "cores"), 4)
 

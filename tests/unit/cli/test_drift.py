@@ -9,8 +9,8 @@ import pytest
 import atmpl
 from atmpl.cli.drift import NoMachineError, lines, texts
 from atmpl.template import FORMATS
-from tests.shared_data import needs_shared
-from tests.template.vms import a_vm, real_vms
+from tests.support.shared_data import needs_shared
+from tests.support.template_vms import a_vm, real_vms
 
 OPTIONS = [
     dict(zip(("identity", "data_volumes", "secrets"), words, strict=True))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from atmpl.cli import COMMANDS, controller, create, parser
-from tests.cli.cli_runner import typed
-from tests.cli.test_render import VM
+from tests.support.cli_runner import typed
+from tests.unit.cli.test_render import VM
 
 NAMES = [entry.name for entry in COMMANDS]
 

@@ -12,8 +12,8 @@ import atmpl
 from atmpl import __main__ as entry
 from atmpl import cli
 from atmpl.cli.errors import CommandError, UsageError
-from tests.cli.cli_runner import typed
-from tests.cli.test_render import VM
+from tests.support.cli_runner import typed
+from tests.unit.cli.test_render import VM
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_ctrl_c_while_it_is_still_being_imported_is_without_a_word_too(module):
 
 @pytest.mark.parametrize("script", ["atmpl", "kubectl-atmpl"])
 def test_each_script_begins_where_ctrl_c_is_answered(script):
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
     assert project["scripts"][script] == f"{entry.__name__}:{entry.main.__name__}"
 
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.cli.cli_runner import typed
+from tests.support.cli_runner import typed
 
 MEANT = {
     "the virtual machine without its option": (

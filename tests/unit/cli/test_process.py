@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-from tests.cli.cli_runner import typed
-from tests.cli.test_render import VM
-from tests.shared_data import corpus, needs_shared
+from tests.support.cli_runner import typed
+from tests.support.shared_data import corpus, needs_shared
+from tests.unit.cli.test_render import VM
 
 TEMPLATE = """\
 apiVersion: template.openshift.io/v1

@@ -7,8 +7,8 @@ import yaml
 
 import atmpl
 from atmpl.cli import terminal
-from tests.cli.cli_runner import typed
-from tests.shared_data import corpus, needs_shared
+from tests.support.cli_runner import typed
+from tests.support.shared_data import corpus, needs_shared
 
 VM = """\
 apiVersion: kubevirt.io/v1

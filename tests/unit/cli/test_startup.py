@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.test_render import VM
+from tests.unit.cli.test_render import VM
 
 CLUSTER = {"aiohttp", "asyncio", "ssl", "kubernetes_asyncio", "prometheus_client", "logging"}
 OWNED = {"atmpl.controller", "atmpl.kube", "atmpl.manager"}

@@ -8,7 +8,7 @@ from aiohttp import web
 from atmpl.cli import wait
 from atmpl.cli.client import ClusterClient
 from atmpl.controller.cluster import ForbiddenError
-from tests.kube.scripted_server import Script, connected, event, status, stream, thing
+from tests.support.scripted_server import Script, connected, event, status, stream, thing
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-MONITORING = Path(__file__).parents[2] / "config" / "monitoring"
+MONITORING = Path(__file__).parents[3] / "config" / "monitoring"
 RULES: dict[str, Any] = {
     rule["alert"]: rule
     for group in yaml.safe_load((MONITORING / "alerts.yaml").read_text())["spec"]["groups"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 DASHBOARD: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "config" / "monitoring" / "dashboard.json").read_text()
+    (Path(__file__).parents[3] / "config" / "monitoring" / "dashboard.json").read_text()
 )
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
 

@@ -3,7 +3,7 @@
 import json
 
 from e2e.controller import NAMESPACE
-from tests.config.manifests import one, render
+from tests.support.manifests import one, render
 
 
 def test_monitoring_has_dashboard_rules_and_monitor() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.config.manifests import CONFIG, DOCUMENTS, INSTALLATIONS, Object, one, render
+from tests.support.manifests import CONFIG, DOCUMENTS, INSTALLATIONS, Object, one, render
 
 POD_FIELDS = {  # of a PodSpec; every SCC and policy of the list below allows these, or ignores them
     "serviceAccountName",

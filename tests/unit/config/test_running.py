@@ -13,7 +13,7 @@ from atmpl.controller.outcome import Reason, Retry, WarningReason
 from atmpl.controller.turn import meaning
 from atmpl.template.render_warnings import MESSAGES
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 PAGE = (CONFIG / "README.md").read_text()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 GITHUB = CHECKOUT / ".github"
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(GITHUB.glob("workflows/*.yaml"))}
 JOBS = {f"{name}/{job}": it for name, workflow in WORKFLOWS.items() for job, it in workflow["jobs"].items()}

@@ -7,7 +7,7 @@ import yaml
 
 from atmpl.controller.admission_policy import NAME, SPEC
 
-FOLDER = Path(__file__).parents[2] / "config" / "policy"
+FOLDER = Path(__file__).parents[3] / "config" / "policy"
 
 
 def manifest(file: str) -> dict[str, Any]:

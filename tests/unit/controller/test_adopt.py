@@ -4,10 +4,10 @@ import pytest
 
 from atmpl.controller.adopt import adopt, find_existing_template, release
 from atmpl.controller.outcome import Rendered, Source, SourceGone
-from tests.controller.api_under_test import seen
-from tests.controller.fixtures import IN_STEP, REFRESH, UID, Town, asked_of, published
-from tests.controller.objects import a_request, a_template
-from tests.controller.resources import Object
+from tests.support.api_under_test import seen
+from tests.support.builders import a_request, a_template
+from tests.support.fixtures import IN_STEP, REFRESH, UID, Town, asked_of, published
+from tests.support.resources import Object
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from atmpl.controller.admission_policy import NAME
 from atmpl.controller.authorization import PolicyCheck, judge
-from tests.controller.admission import CREATED, binding, changed, policy
+from tests.support.admission import CREATED, binding, changed, policy
 
 Edit = Callable[[dict[str, Any], dict[str, Any]], Any]  # of (policy, binding), which start as the API server shows them
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.controller.authorization import PolicyCheck, judge
-from tests.controller.admission import CREATED, binding, policy
+from tests.support.admission import CREATED, binding, policy
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

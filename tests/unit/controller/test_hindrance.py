@@ -4,9 +4,9 @@ import pytest
 
 from atmpl.controller.cluster import APINotFoundError
 from atmpl.controller.hindrance import is_still_blocked
-from tests.controller.fixtures import READY, Town, asked_of
-from tests.controller.objects import a_template
-from tests.controller.resources import TEMPLATES, Object
+from tests.support.builders import a_template
+from tests.support.fixtures import READY, Town, asked_of
+from tests.support.resources import TEMPLATES, Object
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from atmpl.controller.cluster import APINotFoundError, UnavailableError
 from atmpl.controller.ownership import Ownership, classify_ownership, is_owned, meta_of
 from atmpl.controller.request import Request, read
-from tests.controller.objects import a_request, a_template
+from tests.support.builders import a_request, a_template
 
 CREATED = "2024-01-02T03:04:05Z"
 OWNED, ANOTHERS = "1-1", "2-2"

@@ -9,11 +9,11 @@ from atmpl.controller import vm_digest
 from atmpl.controller.outcome import Blocked, Conflict, Reason, Rejected, Rendered, Source
 from atmpl.controller.publish import publish
 from atmpl.kube.response import Response
-from tests.controller.api_under_test import ClusterClient, InMemory, version
-from tests.controller.fixtures import IN_STEP, NAME, REFRESH, UID, Town, asked_of, published
-from tests.controller.objects import NAMESPACE, a_template, with_memory
-from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Object
-from tests.controller.responses import status
+from tests.support.api_under_test import ClusterClient, InMemory, version
+from tests.support.builders import NAMESPACE, a_template, with_memory
+from tests.support.fixtures import IN_STEP, NAME, REFRESH, UID, Town, asked_of, published
+from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
+from tests.support.responses import status
 
 
 @pytest.fixture

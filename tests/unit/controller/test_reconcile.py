@@ -24,10 +24,10 @@ from atmpl.controller.outcome import (
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
 from atmpl.kube.response import Response
-from tests.controller.api_under_test import ClusterClient, InMemory, seen, version
-from tests.controller.fixtures import IN_STEP, READY, Town, published
-from tests.controller.objects import NAMESPACE, a_template, with_memory
-from tests.controller.resources import REQUESTS, TEMPLATES, VMS, Object
+from tests.support.api_under_test import ClusterClient, InMemory, seen, version
+from tests.support.builders import NAMESPACE, a_template, with_memory
+from tests.support.fixtures import IN_STEP, READY, Town, published
+from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
 DONE: Object = {"conditions": [READY], "templateRef": {"uid": "1"}}

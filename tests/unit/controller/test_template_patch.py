@@ -10,7 +10,7 @@ import pytest
 from atmpl.controller.cluster import TemplateMeta
 from atmpl.controller.template_patch import difference, release_patch
 from atmpl.template import FORMATS, Format, TemplateOwner, render
-from tests.controller.jsonpatch import applied
+from tests.support.jsonpatch import applied
 
 Object = dict[str, Any]
 

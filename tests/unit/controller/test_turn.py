@@ -22,8 +22,8 @@ from atmpl.controller.cluster import (
 from atmpl.controller.outcome import Blocked, Conflict, Outcome, Reason, Rejected, RequestGone, Retry, UpToDate
 from atmpl.controller.request import Request, read
 from atmpl.controller.turn import meaning, turn
-from tests.controller import admission
-from tests.controller.objects import a_request
+from tests.support import admission
+from tests.support.builders import a_request
 
 MEANINGS: dict[str, tuple[ClusterError, Outcome]] = {
     "no answer": (

@@ -6,7 +6,7 @@ import pytest
 
 from atmpl.controller import vm_digest
 from atmpl.controller.outcome import Source
-from tests.controller.objects import a_vm
+from tests.support.builders import a_vm
 
 META: dict[str, Any] = {"uid": "1", "generation": 3, "resourceVersion": "77"}
 VM = a_vm(**META)

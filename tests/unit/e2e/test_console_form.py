@@ -7,7 +7,7 @@ from pathlib import Path
 
 import atmpl
 from e2e.console_form import page
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 VM = a_vm(
     {

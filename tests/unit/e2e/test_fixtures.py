@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ONE = "tests/e2e/test_control_plane.py::test_the_server_counts_calls"
+ONE = "tests/system/e2e/test_control_plane.py::test_the_server_counts_calls"
 
 
 def pytest_says(*args: str, **env: str) -> tuple[int, str]:

@@ -74,7 +74,7 @@ def test_all_inside_is_dead_where(tmp_path: Path, number: signal.Signals, status
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER],
         env=os.environ | {"TMPDIR": str(tmp_path)},
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

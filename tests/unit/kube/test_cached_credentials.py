@@ -6,8 +6,8 @@ import pytest
 
 from atmpl.kube.auth.cached import PATIENCE, PAUSE, REREAD, CachedCredentials
 from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
-from tests import virtual_clock
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.virtual_clock import virtual
 
 
 class Source(CachedCredentials):

@@ -13,10 +13,10 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
 from atmpl.kube.client import CONNECT, KubeClient
 from atmpl.kube.response import error_from
-from tests import virtual_clock
-from tests.kube.certificates import Authority, needs_openssl
-from tests.kube.scripted_server import Anybody, Script, connected, found, serving, silent, status, stream
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.certificates import Authority, needs_openssl
+from tests.support.scripted_server import Anybody, Script, connected, found, serving, silent, status, stream
+from tests.support.virtual_clock import virtual
 
 LINES = "application/json"
 

@@ -26,9 +26,9 @@ from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
 from atmpl.template import FORMATS
-from tests.kube.scripted_server import Act, Call, Script, connected, cut_off, found, status, text
-from tests.kube.test_requests import raw, request
-from tests.virtual_clock import virtual
+from tests.support.scripted_server import Act, Call, Script, connected, cut_off, found, status, text
+from tests.support.virtual_clock import virtual
+from tests.unit.kube.test_requests import raw, request
 
 OPENSHIFT = FORMATS["openshift"]
 ONE = ObjectKey("ns", "one")

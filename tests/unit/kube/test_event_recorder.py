@@ -11,11 +11,11 @@ from aiohttp import web
 from atmpl.controller.request import Request, read
 from atmpl.kube import event_recorder as module
 from atmpl.kube.event_recorder import EventRecorder
-from tests import virtual_clock
-from tests.kube.scripted_server import Act, Script, connected, cut_off, found, status, text
-from tests.kube.test_requests import raw, request
-from tests.kube.test_requests import status as told
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.scripted_server import Act, Script, connected, cut_off, found, status, text
+from tests.support.virtual_clock import virtual
+from tests.unit.kube.test_requests import raw, request
+from tests.unit.kube.test_requests import status as told
 
 CREATED = found({}, 201)
 PATH = "/api/v1/namespaces/ns/events"

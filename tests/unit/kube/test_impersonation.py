@@ -11,7 +11,7 @@ from atmpl.kube.auth.endpoint import CredentialsError
 from atmpl.kube.auth.impersonation import ImpersonatedCredentials
 from atmpl.kube.auth.kubeconfig import Kubeconfig
 from atmpl.kube.client import KubeClient
-from tests.kube.scripted_server import Script, connected
+from tests.support.scripted_server import Script, connected
 
 
 def kubeconfig(tmp_path: Path, user: dict[str, Any], **context: str) -> Kubeconfig:

@@ -11,9 +11,9 @@ import pytest
 from atmpl.kube.auth.cached import REREAD
 from atmpl.kube.auth.endpoint import CredentialsError
 from atmpl.kube.auth.in_cluster import InCluster, in_pod, own_namespace
-from tests import virtual_clock
-from tests.kube.certificates import Authority, needs_openssl
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.certificates import Authority, needs_openssl
+from tests.support.virtual_clock import virtual
 
 pytestmark = needs_openssl
 POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}

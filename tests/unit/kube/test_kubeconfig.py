@@ -13,10 +13,10 @@ from atmpl.kube.auth.cached import REREAD
 from atmpl.kube.auth.endpoint import CredentialsError
 from atmpl.kube.auth.kubeconfig import Kubeconfig, default_file
 from atmpl.kube.client import KubeClient
-from tests import virtual_clock
-from tests.kube.certificates import Authority, needs_openssl
-from tests.kube.scripted_server import Script, found, serving, status
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.certificates import Authority, needs_openssl
+from tests.support.scripted_server import Script, found, serving, status
+from tests.support.virtual_clock import virtual
 
 PLUGIN_KIND = "client.authentication.k8s.io/v1"
 

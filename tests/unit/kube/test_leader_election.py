@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from atmpl.kube.leader_election import DEADLINE, DURATION, RETRY
-from tests import virtual_clock
-from tests.kube.lease_api import FATES, Fate, LeaseApi, hangs, slow, unsent, well
-from tests.kube.lease_replica import Replica, until
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.lease_api import FATES, Fate, LeaseApi, hangs, slow, unsent, well
+from tests.support.lease_replica import Replica, until
+from tests.support.virtual_clock import virtual
 
 MICROTIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 

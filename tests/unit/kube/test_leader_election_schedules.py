@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atmpl.kube.leader_election import DURATION, NEVER, RETRY
-from tests import virtual_clock
-from tests.kube.lease_api import FATES, Fate, LeaseApi, lost, said, slow, unsent, well
-from tests.kube.lease_replica import EDITS, Replica, until, watched
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.lease_api import FATES, Fate, LeaseApi, lost, said, slow, unsent, well
+from tests.support.lease_replica import EDITS, Replica, until, watched
+from tests.support.virtual_clock import virtual
 
 YEARS = 3 * 365 * 86400.0  # seconds
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.kube.lines import LINE_LIMIT, LineTooLongError, lines
-from tests import virtual_clock
+from tests.support import virtual_clock
 
 
 async def pieces(*of: bytes) -> AsyncIterator[bytes]:

@@ -21,7 +21,7 @@ from atmpl.kube.reflector import NeedsList, Reflector, StreamError, WatchTarget
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
-from tests.kube.scripted_server import Act, Script, connected, status, stream
+from tests.support.scripted_server import Act, Script, connected, status, stream
 
 SECRET = "hunter2-4711"
 LIMIT = 100_000  # bytes, for these tests

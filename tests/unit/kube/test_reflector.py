@@ -10,9 +10,9 @@ from atmpl.kube import client
 from atmpl.kube.client import METADATA, METADATA_LIST
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.stream import WatchTarget
-from tests import virtual_clock
-from tests.kube.recording_store import BOTH, LISTED, Most, Shelf, follow, versions
-from tests.kube.scripted_server import (
+from tests.support import virtual_clock
+from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, versions
+from tests.support.scripted_server import (
     Act,
     Script,
     bookmark,
@@ -26,7 +26,7 @@ from tests.kube.scripted_server import (
     text,
     thing,
 )
-from tests.virtual_clock import virtual
+from tests.support.virtual_clock import virtual
 
 # --- lists
 

@@ -11,9 +11,9 @@ from aiohttp import web
 from atmpl.kube.client import GATHER, KubeClient
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.stream import ObjectVersion, WatchTarget
-from tests import virtual_clock
-from tests.kube.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
-from tests.kube.scripted_server import (
+from tests.support import virtual_clock
+from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
+from tests.support.scripted_server import (
     Act,
     Anybody,
     Script,
@@ -28,7 +28,7 @@ from tests.kube.scripted_server import (
     stream,
     thing,
 )
-from tests.virtual_clock import virtual
+from tests.support.virtual_clock import virtual
 
 
 @virtual

@@ -10,9 +10,9 @@ import pytest
 
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.stream import ObjectVersion, WatchTarget
-from tests import virtual_clock
-from tests.kube.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
-from tests.kube.scripted_server import (
+from tests.support import virtual_clock
+from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
+from tests.support.scripted_server import (
     Script,
     bookmark,
     connected,
@@ -23,7 +23,7 @@ from tests.kube.scripted_server import (
     text,
     thing,
 )
-from tests.virtual_clock import virtual
+from tests.support.virtual_clock import virtual
 
 NO_LIST: dict[str, bytes] = {
     "a list without a version": b'{"metadata": {}, "items": []}',

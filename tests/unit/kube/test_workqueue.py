@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from atmpl.kube.workqueue import Closed, WorkQueue
-from tests import virtual_clock
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.virtual_clock import virtual
 
 
 class Calm(Random):

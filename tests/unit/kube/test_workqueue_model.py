@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atmpl.kube.workqueue import WorkQueue
-from tests import virtual_clock
+from tests.support import virtual_clock
 
 WAITS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]  # after so many failures in a row
 

@@ -13,7 +13,7 @@ from atmpl.manager import logs
 from e2e.controller import Controller
 from e2e.controlplane import Client
 from e2e.objects import is_ready, reason
-from tests.manager.objects import request, request_path, template_path, vm, vm_path
+from tests.support.cluster_objects import request, request_path, template_path, vm, vm_path
 
 SECRET = "hunter2"
 

@@ -16,11 +16,11 @@ from atmpl.kube.leader_election import DEADLINE, DURATION, LeaderElector
 from atmpl.manager.manager import SHUTDOWN_GRACE, Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.template import FORMATS
-from tests import virtual_clock
-from tests.kube.lease_api import LeaseApi, Way, unsent
-from tests.kube.scripted_server import Anybody, Script, bookmark, connected, event
-from tests.kube.test_requests import request
-from tests.virtual_clock import virtual
+from tests.support import virtual_clock
+from tests.support.lease_api import LeaseApi, Way, unsent
+from tests.support.scripted_server import Anybody, Script, bookmark, connected, event
+from tests.support.virtual_clock import virtual
+from tests.unit.kube.test_requests import request
 
 VM = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"
 

@@ -30,7 +30,7 @@ from atmpl.kube.client import KubeClient
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 
-MONITORING = Path(__file__).parents[2] / "config" / "monitoring"
+MONITORING = Path(__file__).parents[3] / "config" / "monitoring"
 
 
 @pytest.fixture

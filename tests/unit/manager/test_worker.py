@@ -31,9 +31,9 @@ from atmpl.controller.turn import ReconcileResult
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager import worker
-from tests import virtual_clock
-from tests.controller.objects import NAMESPACE, a_request
-from tests.controller.simulation import Uncounted
+from tests.simulation.simulation import Uncounted
+from tests.support import virtual_clock
+from tests.support.builders import NAMESPACE, a_request
 
 KEY = ObjectKey(NAMESPACE, "request")
 RENDERED = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True)

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests import virtual_clock
-from tests.virtual_clock import EPOCH, DeadlockError, virtual
+from tests.support import virtual_clock
+from tests.support.virtual_clock import EPOCH, DeadlockError, virtual
 
 
 @virtual

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from atmpl.template import FORMATS, RenderError, render
-from tests.template.openshift_console import shown
-from tests.template.vms import a_vm
+from tests.support.openshift_console import shown
+from tests.support.template_vms import a_vm
 
 SCRIPT = '#cloud-config\nhostname: "x"\n'
 

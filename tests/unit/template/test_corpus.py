@@ -4,8 +4,8 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS
-from tests.shared_data import needs_shared
-from tests.template.vms import real_vms
+from tests.support.shared_data import needs_shared
+from tests.support.template_vms import real_vms
 
 pytestmark = needs_shared
 

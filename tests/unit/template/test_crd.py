@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from atmpl.template import FORMATS, render
 from atmpl.template.parameter_names import natural
-from tests.shared_data import SHARED, needs_shared
-from tests.template.vms import a_vm
+from tests.support.shared_data import SHARED, needs_shared
+from tests.support.template_vms import a_vm
 
 pytestmark = needs_shared
 

@@ -5,7 +5,7 @@ import pytest
 import atmpl
 from atmpl.template import FORMATS, Format, ProcessError, RenderError
 from atmpl.template.formats import openshift
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 VM = a_vm({"hostname": "db", "x": {"name": "${A}"}}, labels={"a": "b"})
 

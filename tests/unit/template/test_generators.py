@@ -8,7 +8,7 @@ import pytest
 
 from atmpl.template import ProcessError, generators
 from atmpl.template.formats import native, openshift
-from tests.shared_data import SHARED, needs_shared
+from tests.support.shared_data import SHARED, needs_shared
 
 ENGINES = {"openshift": generators.openshift, "native": generators.native}
 DRAWS = 1000  # of 63 characters, one is missed with a chance of 1e-5, and the seed is fixed

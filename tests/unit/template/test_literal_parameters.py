@@ -4,7 +4,7 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 
 @pytest.fixture(params=list(FORMATS))

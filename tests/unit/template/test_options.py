@@ -6,7 +6,7 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS, RenderError
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 
 @pytest.fixture(params=list(FORMATS))

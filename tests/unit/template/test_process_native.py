@@ -8,7 +8,7 @@ import pytest
 
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.native import process, processed, unreferenced
-from tests.shared_data import SHARED, needs_shared
+from tests.support.shared_data import SHARED, needs_shared
 
 TYPED = "failed to convert unstructured object to VirtualMachine"  # what Go's types refused; ours does not know them
 

@@ -6,7 +6,7 @@ import pytest
 
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.openshift import process, processed
-from tests.shared_data import SHARED, needs_shared
+from tests.support.shared_data import SHARED, needs_shared
 
 
 def template(spec=None, *, objects=None, parameters=(), **fields):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import atmpl
 from atmpl.template import FORMATS, RenderError
-from tests.template import strategies
-from tests.template.openshift_console import shown
-from tests.template.strategies import VALIDATIONS
+from tests.support import strategies
+from tests.support.openshift_console import shown
+from tests.support.strategies import VALIDATIONS
 
 OPTIONS = st.fixed_dictionaries(
     {

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from atmpl.template import FORMATS, RenderOptions, render
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 
 def test_the_design_s_worked_example():

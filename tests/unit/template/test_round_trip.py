@@ -7,7 +7,7 @@ import pytest
 from atmpl.template import FORMATS, RenderError, RenderOptions, render
 from atmpl.template.round_trip import verify_round_trip
 from atmpl.template.source_vm import read
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 VM = a_vm(
     {

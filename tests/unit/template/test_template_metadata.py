@@ -5,7 +5,7 @@ import pytest
 import atmpl
 from atmpl.template import FORMATS, TemplateOwner, render
 from atmpl.template.template_metadata import label_value
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 VM = a_vm(
     {},

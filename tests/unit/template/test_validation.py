@@ -14,7 +14,7 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS, RenderError
-from tests.template.vms import a_vm
+from tests.support.template_vms import a_vm
 
 INSTANCE = "spec.template.spec"
 

@@ -1,0 +1,13 @@
+"""The option `--every`: all pairs of faults instead of a selection."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every", action="store_true", help="all pairs of faults instead of a selection (minutes)")
+
+
+@pytest.fixture
+def every(request: pytest.FixtureRequest) -> bool:
+    """Return True if all pairs of faults are tried."""
+    return bool(request.config.getoption("--every", default=False))
