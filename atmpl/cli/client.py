@@ -22,9 +22,7 @@ from atmpl.controller.cluster import (
     UnavailableError,
 )
 from atmpl.controller.objects import ObjectKey
-from atmpl.kube.auth.credentials import credentials
-from atmpl.kube.auth.endpoint import CredentialsError
-from atmpl.kube.auth.impersonation import ImpersonatedCredentials
+from atmpl.kube.auth import CredentialsError, ImpersonatedCredentials, load_credentials
 from atmpl.kube.client import KubeClient
 from atmpl.kube.cluster import READ
 from atmpl.kube.resources import REQUESTS, VMS, templates
@@ -61,15 +59,15 @@ async def opened(args: argparse.Namespace) -> AsyncIterator[ClusterClient]:
     """Open the cluster that the options of `flags` name. Raises CommandError where it cannot be made out."""
     logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # it logs what a plugin says, tokens too
     try:
-        own = credentials(args.kubeconfig, args.context)
+        own = load_credentials(args.kubeconfig, args.context)
         if args.user is not None:
             own = ImpersonatedCredentials(own, args.user, args.groups)
-        access = await own.access()
+        access = await own.endpoint()
         namespace = args.namespace or await own.namespace()
     except CredentialsError as error:
         raise CommandError(str(error)) from None
     async with KubeClient(own) as connection:
-        yield ClusterClient(connection, namespace, access.address)
+        yield ClusterClient(connection, namespace, access.display_url)
 
 
 def requests(namespace: str) -> str:

@@ -10,7 +10,7 @@ import orjson
 
 from atmpl.cli.client import ClusterClient, requests, said_in_full, sound
 from atmpl.controller.cluster import UnavailableError
-from atmpl.kube.lines import lines
+from atmpl.kube.client import iter_lines
 from atmpl.kube.response import Response
 
 SILENCE = 70.0  # seconds without a line before the server counts as gone; bookmarks come once a minute
@@ -78,7 +78,7 @@ async def _events(api: ClusterClient, collection: str, name: str, version: str) 
                 return
             if response.status != 200:
                 raise said_in_full(Response(response.status, await response.content.read(65536)))
-            async for batch in lines(response.content.iter_any()):
+            async for batch in iter_lines(response.content.iter_any()):
                 for line in batch:
                     event = orjson.loads(line)
                     if event["type"] == "ERROR":

@@ -125,14 +125,14 @@ class KubeCluster:
             {"op": "replace", "path": "/metadata/resourceVersion", "value": request.version},
             {"op": "add", "path": "/status", "value": status},
         ]
-        self._requests.writing(request, status)
+        self._requests.expect_write(request, status)
         version = None
         try:
             path = f"{REQUESTS.of(request.key)}/status"
             answer = await self._connection.call("PATCH", path, body=orjson.dumps(patch), headers=PATCH)
             version = _published(answer).version
         finally:
-            self._requests.wrote(request, version)
+            self._requests.record_write(request, version)
 
     async def delete_request(self, request: Request) -> None:
         """Delete exactly the request that was judged."""

@@ -56,7 +56,7 @@ class EventRecorder:
         self._bad: OrderedDict[str, str] = OrderedDict()  # by uid: the reason last told
         self._written: OrderedDict[tuple[str, str], _Told] = OrderedDict()  # (uid, reason): the event that told of it
 
-    def bad(self, request: Request, reason: str, message: str) -> None:
+    def record_failure(self, request: Request, reason: str, message: str) -> None:
         """Tell that a request's outcome is bad, unless that is what was told last, or what its status says already."""
         before = self._bad.pop(request.uid, request.status.reason)
         self._bad[request.uid] = reason
@@ -66,7 +66,7 @@ class EventRecorder:
             self._waiting.append(_Event(request, reason, message))
             self._news.set()
 
-    def good(self, request: Request) -> None:
+    def record_success(self, request: Request) -> None:
         """Take note that a request's outcome is good: the next bad one is a change."""
         if request.uid in self._bad:
             self._bad[request.uid] = ""

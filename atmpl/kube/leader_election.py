@@ -58,7 +58,7 @@ class _Record(NamedTuple):
     is_released: bool = False
 
     @property
-    def must_rest(self) -> float:
+    def expires_after(self) -> float:
         """For how many seconds it must not change before it is anybody's."""
         if self.is_released:
             return 0.0
@@ -109,7 +109,7 @@ class LeaderElector:
                 told = holder
             await self._sleep(RETRY * self._random.uniform(0.8, 1.0))
 
-    async def hold(self) -> None:
+    async def renew_until_lost(self) -> None:
         """Renew the lease for as long as that works; return when it is lost."""
         pause = RETRY
         while True:
@@ -187,9 +187,9 @@ class LeaderElector:
                 if record is None and self._seen is None:
                     await self._create(began)
                 elif record is not None and record.holder == self._identity:
-                    await self._take(record, began)
-                elif self._is_anybodys(record or _DELETED):
-                    await (self._take(record, began) if record else self._create(began))
+                    await self._claim(record, began)
+                elif self._is_expired(record or _DELETED):
+                    await (self._claim(record, began) if record else self._create(began))
         except ConflictError:
             return False  # another replica was quicker
         except (ClusterError, TimeoutError) as error:
@@ -198,11 +198,11 @@ class LeaderElector:
         self.problem = ""
         return self.is_held
 
-    def _is_anybodys(self, record: _Record) -> bool:
+    def _is_expired(self, record: _Record) -> bool:
         """Whether the lease was let go, or has rested for long enough, as far as we have seen ourselves."""
         if self._seen is None or self._seen.version != record.version:
             self._seen, self._seen_at = record, self._now()
-        return self._now() - self._seen_at >= record.must_rest
+        return self._now() - self._seen_at >= record.expires_after
 
     async def _read(self) -> _Record | None:
         answer = await self._connection.call("GET", self._path)
@@ -232,7 +232,7 @@ class LeaderElector:
         )
         self._written(answer, began)
 
-    async def _take(self, record: _Record, began: float) -> None:
+    async def _claim(self, record: _Record, began: float) -> None:
         now = self._time()
         spec = self._ours(now)
         if record.holder != self._identity:

@@ -22,12 +22,30 @@ import aiohttp
 from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.backoff import full_jitter
-from atmpl.kube.client import METADATA, METADATA_LIST, KubeClient, ResponseTooLargeError, gather
-from atmpl.kube.lines import LineTooLongError, lines
+from atmpl.kube.client import (
+    METADATA,
+    METADATA_LIST,
+    KubeClient,
+    LineTooLongError,
+    ResponseTooLargeError,
+    gather,
+    iter_lines,
+)
 from atmpl.kube.redaction import describe_client_error
 from atmpl.kube.response import Response, Status, status_from
-from atmpl.kube.stream import NeedsList, NotServed, State, Store, StreamError, Synced, WatchTarget
-from atmpl.kube.watch_events import InvalidResponseError, WatchDecoder, after_refusal, read_page
+from atmpl.kube.stores import Store
+from atmpl.kube.watch_events import (
+    InvalidResponseError,
+    NeedsList,
+    NotServed,
+    State,
+    StreamError,
+    Synced,
+    WatchDecoder,
+    WatchTarget,
+    after_refusal,
+    read_page,
+)
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +104,7 @@ class Reflector:
                     log.info(NOT_SERVED, extra={"stream": self._stream.path, "why": str(error), "wait": UNSERVED_WAIT})
                     self._absent = NOT_SERVED
                 self._sink.retain_only(set())
-                self._sink.served(yes=False)
+                self._sink.mark_synced(served=False)
                 await self._sleep(UNSERVED_WAIT)
             except StreamError as error:
                 self.failures = 1 if self._now() - since >= HEALTHY else self.failures + 1
@@ -132,7 +150,7 @@ class Reflector:
                 if not response.content_type.startswith("application/json"):
                     raise StreamError(f"an answer of type {response.content_type}, not JSON", state)
                 self._opened()
-                async for batch in lines(response.content.iter_any()):
+                async for batch in iter_lines(response.content.iter_any()):
                     await reading.take(batch)
                     # A VM's or a template's news may come 10 ms late, a request's not; many lines are together already.
                     if self._stream.metadata_only and len(batch) < MANY:
@@ -200,7 +218,7 @@ class Reflector:
 
     def _listed(self) -> None:
         self.lists += 1
-        self._sink.served(yes=True)
+        self._sink.mark_synced(served=True)
 
 
 def _read_refusal(answer: Response) -> tuple[Status, str]:

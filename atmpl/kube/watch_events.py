@@ -7,19 +7,63 @@ line in the log: one bad object is not to keep all others from being listed.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.version import is_older_version
-from atmpl.kube.depth import prune_deep_json
-from atmpl.kube.response import Response, status_from
-from atmpl.kube.stream import NeedsList, ObjectVersion, State, Store, StreamError, Synced
+from atmpl.kube.response import Response, prune_deep_json, status_from
+from atmpl.kube.stores import ObjectVersion, Store
 
 log = logging.getLogger(__name__)
 
 BATCH = 256  # lines between two breaths of the event loop
 END_OF_LIST = "k8s.io/initial-events-end"  # the annotation of the bookmark that ends a streamed list
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTarget:
+    """What is watched."""
+
+    path: str  # /apis/kubevirt.io/v1/virtualmachines
+    metadata_only: bool = False
+    selector: str = ""  # labelSelector
+
+    def query(self, **more: str) -> dict[str, str]:
+        """Return the query parameters of a call about these objects."""
+        return ({"labelSelector": self.selector} if self.selector else {}) | more
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsList:
+    """Nothing is known: list. `paged` where the last try to have the list streamed came to nothing."""
+
+    paged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything up to `version` is known: watch from there. `doubted` once what follows could not be read."""
+
+    version: str
+    doubted: bool = False
+
+
+State = NeedsList | Synced
+
+
+class StreamError(Exception):
+    """A step failed. `state` is how far it got: where the next one starts."""
+
+    def __init__(self, why: str, state: State, after: float | None = None) -> None:
+        super().__init__(why)
+        self.state = state
+        self.after = after  # the server's Retry-After, in seconds
+
+
+class NotServed(StreamError):  # noqa: N818 - a state of the cluster, not a failure
+    """The cluster has no such API."""
 
 
 class InvalidResponseError(ValueError):
@@ -101,11 +145,11 @@ class WatchDecoder:
                 if seen := _listed_object(self._sink, event.object):
                     self._seen.add(seen.key)
             case "ADDED" | "MODIFIED", Synced():
-                self._advance(self._sink.put(event.object).version)
+                self._advance(self._sink.upsert(event.object).version)
             case "DELETED", NeedsList():
-                self._sink.drop(event.object)
+                self._sink.delete(event.object)
             case "DELETED", Synced():
-                self._advance(self._sink.drop(event.object).version)
+                self._advance(self._sink.delete(event.object).version)
             case "BOOKMARK", state:
                 self._mark(_bookmark(event.object).metadata, state)
             case "ERROR", state:
@@ -160,9 +204,9 @@ def _page(body: bytes, sink: Store, seen: set[ObjectKey]) -> tuple[str, str]:
 def _listed_object(sink: Store, data: msgspec.Raw) -> ObjectVersion | None:
     try:
         try:
-            return sink.put(data)
+            return sink.upsert(data)
         except RecursionError:  # of the decoder: nothing is done yet
-            return sink.put(msgspec.Raw(prune_deep_json(bytes(data))))
+            return sink.upsert(msgspec.Raw(prune_deep_json(bytes(data))))
     except _UNREADABLE as error:
         log.error("an object cannot be read: it is left out", extra={"why": str(error)})  # noqa: TRY400
     except Exception:  # a bug of ours in one object's way is not to keep all others from being listed

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 from atmpl.kube.backoff import added_jitter
 
 FIRST_WAIT, MOST_WAIT = 1.0, 300.0  # of a key that fails: at most 20 tries in its first hour
-MOVED_WAITS = (0.0, 0.02, 0.1, 0.5)  # of a key whose object moved on: at once, then the stream gets time to show it
+CONFLICT_WAITS_SECONDS = (0.0, 0.02, 0.1, 0.5)  # after a conflict: at once, then the stream gets time to show it
 SLACK = 64  # deadlines that no longer count may stand in the heap; beyond that, at most as many as those that do
 
 Item = TypeVar("Item", bound=Hashable)
@@ -65,7 +65,7 @@ class WorkQueue(Generic[Item]):
         return len(self._due)
 
     @property
-    def settled(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing is ready and nothing is with a worker."""
         return not (self._fresh or self._backlog or self._busy)
 
@@ -104,7 +104,7 @@ class WorkQueue(Generic[Item]):
         if self._heap[0][1] == self._pushed:
             self._set_timer()
         elif len(self._heap) > 2 * len(self._due) + SLACK:
-            self._sweep()
+            self._compact()
 
     def retry(self, item: Item, after: float | None = None) -> None:
         """Put a key back that failed: later each time, and not before `after` seconds."""
@@ -112,12 +112,12 @@ class WorkQueue(Generic[Item]):
         self.retries += 1
         self.add_after(item, max(added_jitter(failures, FIRST_WAIT, MOST_WAIT, self._random), after or 0.0))
 
-    def moved(self, item: Item) -> None:
+    def retry_conflict(self, item: Item) -> None:
         """Put a key back whose object moved on meanwhile: at once, a few times; then it counts as failed."""
         times = self._moved.get(item, 0)
-        if times < len(MOVED_WAITS):
+        if times < len(CONFLICT_WAITS_SECONDS):
             self._moved[item] = times + 1
-            self.add_after(item, MOVED_WAITS[times])
+            self.add_after(item, CONFLICT_WAITS_SECONDS[times])
         else:
             self.retry(item)
 
@@ -126,12 +126,12 @@ class WorkQueue(Generic[Item]):
         self._failures.pop(item, None)
         self._moved.pop(item, None)
 
-    def drop(self, item: Item) -> None:
+    def forget_entirely(self, item: Item) -> None:
         """Forget all about a key whose object is gone: failures and deadlines, which may be a year off."""
         self.forget(item)
         self._due.pop(item, None)
 
-    def gone(self, item: Item) -> None:
+    def remove(self, item: Item) -> None:
         """Take a key back whose object is gone, or nobody may take it for weeks: where another replica leads.
 
         Whoever works on it now has it once more, and drops it then.
@@ -141,7 +141,7 @@ class WorkQueue(Generic[Item]):
         else:
             self._fresh.pop(item, None)
             self._backlog.pop(item, None)
-            self.drop(item)
+            self.forget_entirely(item)
 
     def failures(self, item: Item) -> int:
         """Return how often in a row a key has failed."""
@@ -185,7 +185,7 @@ class WorkQueue(Generic[Item]):
         while self._idle:
             self._wake_one()
 
-    def _sweep(self) -> None:
+    def _compact(self) -> None:
         """Throw out the deadlines that no longer count: a key may get an earlier one any number of times."""
         self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
         heapq.heapify(self._heap)
@@ -200,9 +200,9 @@ class WorkQueue(Generic[Item]):
     def _set_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._heap[0][0], self._ring)
+        self._timer = self._loop.call_at(self._heap[0][0], self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         now = self._loop.time()
         while self._heap and self._heap[0][0] <= now:

@@ -14,11 +14,11 @@ from atmpl.kube.event_recorder import EventRecorder
 from atmpl.kube.leader_election import LeaderElector
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.resources import REQUESTS, VMS, templates
+from atmpl.kube.stores import Store
 from atmpl.kube.stores.requests import RequestStore
-from atmpl.kube.stores.store import BaseStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
-from atmpl.kube.stream import WatchTarget
+from atmpl.kube.watch_events import WatchTarget
 from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector, StreamFigures
 from atmpl.manager.worker import Worker
@@ -45,7 +45,7 @@ class Manager:
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
-        self.requests = RequestStore(self.queue.add, self.queue.gone, self.queue.add_unless_backing_off)
+        self.requests = RequestStore(self.queue.add, self.queue.remove, self.queue.add_unless_backing_off)
         self.vms = VMStore(self._vm_changed)
         self.templates = {name: self._templates(format) for name, format in FORMATS.items()}
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
@@ -101,7 +101,7 @@ class Manager:
             await self._lease.acquire()
             log.info("leading")
             self._start_workers()
-            await self._lease.hold()
+            await self._lease.renew_until_lost()
             log.warning("the lease is lost: standing by", extra={"why": self._lease.problem})
             for task in self._team:
                 task.cancel()
@@ -146,7 +146,7 @@ class Manager:
     def _vm_changed(self, vm: ObjectKey) -> None:
         self._wake(self.requests.by_source(vm), self.vms)
 
-    def _wake(self, keys: Iterable[ObjectKey], by: BaseStore | None = None) -> None:
+    def _wake(self, keys: Iterable[ObjectKey], by: Store | None = None) -> None:
         """Have requests looked at: those that a first list wakes, or a whole API that appears, after fresh ones."""
         backlog = by is None or not by.is_served
         for key in keys:

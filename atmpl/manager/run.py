@@ -14,8 +14,7 @@ from random import Random
 from selectors import BaseSelector
 from typing import Any, Literal, TypeVar
 
-from atmpl.kube.auth.credentials import credentials
-from atmpl.kube.auth.endpoint import APIEndpoint, Credentials, CredentialsError
+from atmpl.kube.auth import APIEndpoint, Credentials, CredentialsError, load_credentials
 from atmpl.kube.auth.in_cluster import own_namespace
 from atmpl.kube.client import KubeClient
 from atmpl.kube.leader_election import LeaderElector
@@ -93,7 +92,7 @@ async def _serve(settings: Settings, gathering: Gathering) -> int:
     debug.listen(settings.log_level)
     asyncio.get_running_loop().set_exception_handler(logs.unexpected)
     try:
-        found = credentials(settings.kubeconfig, settings.context)
+        found = load_credentials(settings.kubeconfig, settings.context)
         access = await _access(found, stop)
     except CredentialsError as error:
         log.error("no way to a cluster", extra={"why": str(error)})  # noqa: TRY400 - the message says it all
@@ -101,7 +100,7 @@ async def _serve(settings: Settings, gathering: Gathering) -> int:
     if access is None:
         log.info("stopped")
         return 0
-    log.info("starting", extra={"server": access.address, "workers": settings.workers})
+    log.info("starting", extra={"server": access.display_url, "workers": settings.workers})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(KubeClient(found))
@@ -131,7 +130,7 @@ async def _access(found: Credentials, stop: asyncio.Event) -> APIEndpoint | None
 
     Raises AccessError.
     """
-    looking, stopped = asyncio.ensure_future(found.access()), asyncio.ensure_future(stop.wait())
+    looking, stopped = asyncio.ensure_future(found.endpoint()), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
         return looking.result() if looking.done() else None

@@ -82,7 +82,7 @@ class Worker:
         """Have a request judged, unless it is gone, or to be left alone for now."""
         request = self._requests.get(key)
         if request is None:
-            self._queue.drop(key)
+            self._queue.forget_entirely(key)
         elif self._requests.awaits_own_write(key):
             pass  # it comes again when the stream shows our last write
         elif (left := self._pace.left(request.uid)) > 0:
@@ -99,9 +99,9 @@ class Worker:
         self._pace.judged(request.uid, outcome)
         self._next(key, outcome)
         if isinstance(outcome, Blocked | Rejected | Retry) and not should_suppress_status(outcome, failures):
-            self._events.bad(request, outcome.reason, outcome.message)
+            self._events.record_failure(request, outcome.reason, outcome.message)
         elif isinstance(outcome, Rendered | SourceGone | Detached):
-            self._events.good(request)
+            self._events.record_success(request)
         if isinstance(outcome, Rendered) and outcome.seconds:
             self._metrics.render_seconds.observe(outcome.seconds)
         level = logging.DEBUG if isinstance(outcome, UpToDate | RequestGone) else logging.INFO
@@ -114,7 +114,7 @@ class Worker:
             case Retry(after=after):
                 self._queue.retry(key, after)
             case Conflict():
-                self._queue.moved(key)
+                self._queue.retry_conflict(key)
             case Blocked(again=float(again)) | UpToDate(again=float(again)) | RequestGone(again=float(again)):
                 self._queue.forget(key)
                 self._queue.add_after(key, again)

@@ -87,10 +87,10 @@ async def record_calls(vms: Iterable[Object], requests: Iterable[Object]) -> lis
     templates = {name: TemplateStore(changed=lambda _: None, appeared=lambda: None) for name in FORMATS}
     cluster = KubeCluster(recorder, known, seen, templates)
     for stored_vm in stored.values():
-        seen.put(msgspec.Raw(stored_vm))
+        seen.upsert(msgspec.Raw(stored_vm))
     recorded = []
     for body in requests:
-        known.put(msgspec.Raw(orjson.dumps(body)))
+        known.upsert(msgspec.Raw(orjson.dumps(body)))
         request = known.get(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]))
         assert request is not None
         recorder.recorded = []

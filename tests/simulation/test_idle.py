@@ -54,7 +54,7 @@ def started(done: Served) -> tuple[World, Replica]:
 
 def is_quiet(replica: Replica) -> bool:
     queue = replica.manager.queue
-    return queue.settled and queue.delayed == 0
+    return queue.is_idle and queue.delayed == 0
 
 
 @virtual_clock.virtual

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from atmpl.controller.objects import ObjectKey
-from atmpl.kube.workqueue import MOVED_WAITS
+from atmpl.kube.workqueue import CONFLICT_WAITS_SECONDS
 from e2e.objects import reason
 from tests.simulation.scenario import GOLDEN, REQUEST, VM, memory, rendered
 from tests.simulation.simulation import Plan, World, nothing_happens
@@ -92,7 +92,9 @@ async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_
     await world.settle(HOUR)
     tries = [call for call in world.calls if call.word == WORDS[what] and (call.cached or call.word != "GET vm")]
     await world.stop()
-    at_once = len(MOVED_WAITS) if name == "409" else 0  # judged anew at once, a few times, before that counts as failed
+    at_once = (
+        len(CONFLICT_WAITS_SECONDS) if name == "409" else 0
+    )  # judged anew at once, a few times, before that counts as failed
     assert len(tries) <= 20 + at_once
     assert world.writes["PATCH status"] <= 1
 
@@ -131,7 +133,9 @@ async def test_a_request_that_is_labelled_all_the_time_is_judged_anew_a_few_time
     async for number in ticks(10.0, each=0.0025):
         world.server.edit(REQUESTS, REQUEST, {"metadata": {"labels": {"number": str(number)}}})
     tries = [call.word for call in world.calls].count("PATCH status")
-    assert tries <= 1 + len(MOVED_WAITS) + 2 * 3  # after 1, 3 and 7 s, and at once where it was labelled meanwhile
+    assert (
+        tries <= 1 + len(CONFLICT_WAITS_SECONDS) + 2 * 3
+    )  # after 1, 3 and 7 s, and at once where it was labelled meanwhile
     await world.settle(20)
     rendered(world)
     await world.stop()

@@ -5,8 +5,7 @@ import pytest
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.stores.requests import RequestStore
-from atmpl.kube.stream import NeedsList
-from atmpl.kube.watch_events import WatchDecoder, read_page
+from atmpl.kube.watch_events import NeedsList, WatchDecoder, read_page
 from tests.support.builders import NAMESPACE, a_request
 
 # Each level near the decoders' limit: one of them gives up where another, a few frames less deep, has not.

@@ -64,10 +64,10 @@ class Recorder:
     def __init__(self) -> None:
         self.status: list[RequestStatus] = []
 
-    def put(self, data: msgspec.Raw) -> None:
+    def upsert(self, data: msgspec.Raw) -> None:
         self.status.append(("put", *_shown(orjson.loads(bytes(data)))))
 
-    def drop(self, data: msgspec.Raw) -> None:
+    def delete(self, data: msgspec.Raw) -> None:
         self.status.append(("drop", *_shown(orjson.loads(bytes(data)))))
 
 

@@ -41,12 +41,12 @@ class Feed:
         self._next = len(self._server.events)
         if self._resource in self._server.unserved:
             self._sink.retain_only(set())
-            self._sink.served(yes=False)
+            self._sink.mark_synced(served=False)
             return
         there = [obj for place, obj in self._server.objects.items() if place.resource is self._resource]
-        keys = {self._sink.put(self._raw(obj)).key for obj in there if self._selects(obj)}
+        keys = {self._sink.upsert(self._raw(obj)).key for obj in there if self._selects(obj)}
         self._sink.retain_only(keys)
-        self._sink.served(yes=True)
+        self._sink.mark_synced(served=True)
 
     def catch_up(self, lag: int = 0) -> None:
         """Tell of every change but the last `lag` of any kind."""
@@ -60,12 +60,12 @@ class Feed:
             return
         before, after = self._selects(event.before), self._selects(event.after)
         if after:
-            self._sink.put(self._raw(event.last))
+            self._sink.upsert(self._raw(event.last))
         elif before:
             # A real one shows what it was when it last matched, with the version of the change.
             version = {"resourceVersion": str(event.version)}
             shown = event.before or {}
-            self._sink.drop(self._raw(shown | {"metadata": shown["metadata"] | version}))
+            self._sink.delete(self._raw(shown | {"metadata": shown["metadata"] | version}))
 
     def _selects(self, obj: Object | None) -> bool:
         return obj is not None and (not self._label or self._label in (obj["metadata"].get("labels") or {}))

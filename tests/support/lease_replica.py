@@ -38,7 +38,7 @@ class Replica:
         while True:
             await self.lease.acquire()
             self.led.append(virtual_clock.now())
-            await self.lease.hold()
+            await self.lease.renew_until_lost()
             self.lost.append(virtual_clock.now())
 
     def start(self) -> "Replica":

@@ -9,7 +9,8 @@ import orjson
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.reflector import Reflector
-from atmpl.kube.stream import ObjectVersion, WatchTarget
+from atmpl.kube.stores import ObjectVersion, Store
+from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
 from tests.support.scripted_server import (
     Act,
@@ -22,21 +23,25 @@ from tests.support.scripted_server import (
 )
 
 
-class Shelf:
+class Shelf(Store):
     """A sink that writes down what it is told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.things: dict[str, int] = {}
         self.status: list[str] = []
         self.largest = 0
 
-    def put(self, data: msgspec.Raw) -> ObjectVersion:
+    def __len__(self) -> int:
+        return len(self.things)
+
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         seen = self._seen(data)
         self.things[seen.key.name] = int(seen.version or "0")
         self.largest = max(self.largest, len(bytes(data)))
         return seen
 
-    def drop(self, data: msgspec.Raw) -> ObjectVersion:
+    def delete(self, data: msgspec.Raw) -> ObjectVersion:
         seen = self._seen(data)
         self.things.pop(seen.key.name, None)
         return seen
@@ -44,8 +49,9 @@ class Shelf:
     def retain_only(self, keys: set[ObjectKey]) -> None:
         self.things = {name: version for name, version in self.things.items() if ObjectKey("ns", name) in keys}
 
-    def served(self, yes: bool) -> None:
-        self.status.append("synced" if yes else "not served")
+    def mark_synced(self, *, served: bool) -> None:
+        super().mark_synced(served=served)
+        self.status.append("synced" if served else "not served")
 
     def _seen(self, data: msgspec.Raw) -> ObjectVersion:
         found = orjson.loads(bytes(data))

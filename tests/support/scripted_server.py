@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from atmpl.kube.auth.endpoint import APIEndpoint
+from atmpl.kube.auth import APIEndpoint
 from atmpl.kube.client import KubeClient
 
 Act = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,10 +65,10 @@ class Anybody:
         self.given = APIEndpoint(url, more.pop("headers", {}), more.pop("tls", None), **more)
         self.renewed = 0
 
-    async def access(self) -> APIEndpoint:
+    async def endpoint(self) -> APIEndpoint:
         return self.given
 
-    async def renew(self, refused: APIEndpoint) -> None:
+    async def invalidate(self, refused: APIEndpoint) -> None:
         assert refused.headers == self.given.headers
         self.renewed += 1
 

@@ -6,13 +6,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
+from atmpl.kube.auth import APIEndpoint, CredentialsError
 
 log = logging.getLogger(__name__)
 
-REREAD = 60.0  # seconds; a token is rotated or renewed minutes before the old one ends
-PAUSE = 5.0  # seconds between two looks where the last one failed, or the server refused what it found
-PATIENCE = 1.0  # seconds that a call waits for a look while it could do with what is there: a plugin may take a minute
+REFRESH_INTERVAL_SECONDS = 60.0  # seconds; a token is rotated or renewed minutes before the old one ends
+RETRY_INTERVAL_SECONDS = 5.0  # after a refresh that failed, or credentials that the server refused
+MAX_REFRESH_WAIT_SECONDS = (
+    1.0  # seconds that a call waits for a look while it could do with what is there: a plugin may take a minute
+)
 
 
 class CachedCredentials(ABC):
@@ -32,22 +34,22 @@ class CachedCredentials(ABC):
         self._look_at: float | None = None  # when to look again; None: nobody has looked yet
         self._looking: asyncio.Task[None] | None = None
 
-    async def access(self) -> APIEndpoint:
+    async def endpoint(self) -> APIEndpoint:
         """Return the access. Raises AccessError."""
         if self._looking is None and (self._look_at is None or self._now() >= self._look_at):
             self._looking = asyncio.create_task(self._look_again(), name="credentials")
         if self._looking is not None:
-            await asyncio.wait({self._looking}, timeout=PATIENCE if self._is_usable else None)
+            await asyncio.wait({self._looking}, timeout=MAX_REFRESH_WAIT_SECONDS if self._is_usable else None)
         if self._access is None or self._refused:
             raise CredentialsError(self._failed)
         return self._access
 
-    async def renew(self, refused: APIEndpoint) -> None:
+    async def invalidate(self, refused: APIEndpoint) -> None:
         """Take note that the server does not know who comes with `refused`: look anew, unless that was done since."""
         if self._is_usable and _who(refused) == _who(self._access):
             self._refused = True
             self._failed = "the API server does not know us (401), and nothing newer has been found yet"
-            self._look_at = self._looked_at + PAUSE
+            self._look_at = self._looked_at + RETRY_INTERVAL_SECONDS
 
     @property
     def _is_usable(self) -> bool:
@@ -55,11 +57,11 @@ class CachedCredentials(ABC):
 
     async def _look_again(self) -> None:
         try:
-            self._access = await self._look(refused=self._refused)
+            self._access = await self._fetch(refused=self._refused)
             self._refused, self._failed = False, ""
-            self._look_at = self._now() + REREAD
+            self._look_at = self._now() + REFRESH_INTERVAL_SECONDS
         except Exception as error:
-            self._look_at = self._now() + PAUSE
+            self._look_at = self._now() + RETRY_INTERVAL_SECONDS
             self._failed = str(error)
             if not isinstance(
                 error, CredentialsError
@@ -73,7 +75,7 @@ class CachedCredentials(ABC):
             self._looking = None
 
     @abstractmethod
-    async def _look(self, *, refused: bool) -> APIEndpoint:
+    async def _fetch(self, *, refused: bool) -> APIEndpoint:
         """Find out the access; where the last one was `refused`, from its very source. Raises AccessError."""
 
 

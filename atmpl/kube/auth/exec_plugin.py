@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
-from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth import CredentialsError
 
 TIME = 60.0  # seconds a plugin may take; nobody is there to type a password
 EARLY = 300.0  # seconds before it expires that a credential is asked for anew

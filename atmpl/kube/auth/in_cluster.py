@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from atmpl.kube.auth import APIEndpoint, CredentialsError
 from atmpl.kube.auth.cached import CachedCredentials
-from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
 from atmpl.kube.auth.proxy import proxy_for
 
 MOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -59,7 +59,7 @@ class InCluster(CachedCredentials):
         """Return the pod's own namespace."""
         return self._file("namespace").decode("ascii", "replace").strip() or "default"
 
-    async def _look(self, *, refused: bool) -> APIEndpoint:  # noqa: ARG002 - the files are the very source
+    async def _fetch(self, *, refused: bool) -> APIEndpoint:  # noqa: ARG002 - the files are the very source
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> APIEndpoint:

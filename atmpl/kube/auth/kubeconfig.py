@@ -20,9 +20,8 @@ from kubernetes_asyncio.config import ConfigException
 from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMerger
 from multidict import MultiDict
 
-from atmpl.kube.auth import impersonation
+from atmpl.kube.auth import APIEndpoint, CredentialsError, impersonation_headers
 from atmpl.kube.auth.cached import CachedCredentials
-from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
 from atmpl.kube.auth.exec_plugin import Credential, ExecPlugin
 from atmpl.kube.auth.proxy import checked, proxy_for
 
@@ -75,10 +74,10 @@ class Kubeconfig(CachedCredentials):
 
     async def namespace(self) -> str:
         """Return the context's namespace, or `default`. Raises AccessError."""
-        await self.access()
+        await self.endpoint()
         return self._namespace
 
-    async def _look(self, *, refused: bool) -> APIEndpoint:
+    async def _fetch(self, *, refused: bool) -> APIEndpoint:
         if refused:
             self._plugin.forget()
             self._merged_of = []
@@ -177,7 +176,7 @@ class _Loader(KubeConfigLoader):
             return MultiDict()
         if not isinstance(name, str) or not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
             raise CredentialsError("users[].user.as is not a name, or as-groups no list of names")
-        return impersonation.headers(name, groups)
+        return impersonation_headers(name, groups)
 
     async def load_from_exec_plugin(self) -> bool:
         """Ask the plugin; the library takes the answer for its own plugin's."""

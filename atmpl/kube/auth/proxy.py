@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth import CredentialsError
 
 SCHEMES = ("http", "https")  # of a proxy; SOCKS is not spoken here
 

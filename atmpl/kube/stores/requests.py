@@ -9,8 +9,7 @@ import orjson
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.request import Request, read
 from atmpl.controller.version import is_older_version
-from atmpl.kube.stores.store import BaseStore
-from atmpl.kube.stream import ObjectVersion
+from atmpl.kube.stores import ObjectVersion, Store
 from atmpl.template import Format
 
 
@@ -21,7 +20,7 @@ class Wake(Protocol):
         """Wake."""
 
 
-class RequestStore(BaseStore):
+class RequestStore(Store):
     """Every request of the cluster, and which VM and which template each of them looks at. A Sink."""
 
     def __init__(
@@ -73,7 +72,7 @@ class RequestStore(BaseStore):
             if request.spec and request.spec.format is format and not request.finished
         ]
 
-    def put(self, data: msgspec.Raw) -> ObjectVersion:
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         """Take a request; wake it where it says something new."""
         request = read(data)
         key = request.key
@@ -93,7 +92,7 @@ class RequestStore(BaseStore):
                     self._wake(key, backlog=not self.is_served)
         return ObjectVersion(key, request.version)
 
-    def drop(self, data: msgspec.Raw) -> ObjectVersion:
+    def delete(self, data: msgspec.Raw) -> ObjectVersion:
         """Forget a request: it is deleted."""
         request = read(data)
         self._remove(request.key)
@@ -108,11 +107,11 @@ class RequestStore(BaseStore):
         self._awaited.clear()
         self._deferred.clear()
 
-    def writing(self, request: Request, status: dict[str, Any]) -> None:
+    def expect_write(self, request: Request, status: dict[str, Any]) -> None:
         """Take note that a status is about to be written."""
         self._writing[request.key] = status
 
-    def wrote(self, request: Request, version: str | None) -> None:
+    def record_write(self, request: Request, version: str | None) -> None:
         """Take note that it was, and of the request's version now; None: it was not, or nobody knows."""
         self._writing.pop(request.key, None)
         now = self._requests.get(request.key)

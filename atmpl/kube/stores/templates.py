@@ -5,8 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from atmpl.controller.objects import ObjectKey
-from atmpl.kube.stores.store import BaseStore
-from atmpl.kube.stream import ObjectVersion
+from atmpl.kube.stores import ObjectVersion, Store
 
 
 class _TemplateMetadata(msgspec.Struct):
@@ -19,7 +18,7 @@ class _Template(msgspec.Struct):
     metadata: _TemplateMetadata
 
 
-class TemplateStore(BaseStore):
+class TemplateStore(Store):
     """The templates of one format that are kept in step. A Sink."""
 
     def __init__(self, changed: Callable[[ObjectKey], None], appeared: Callable[[], None]) -> None:
@@ -36,7 +35,7 @@ class TemplateStore(BaseStore):
         """Return the resourceVersion that the stream last showed."""
         return self._versions.get(key)
 
-    def put(self, data: msgspec.Raw) -> ObjectVersion:
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         """Take a template; tell of it where it is of another version."""
         meta = self._decode(data).metadata
         key = ObjectKey(meta.namespace, meta.name)
@@ -45,7 +44,7 @@ class TemplateStore(BaseStore):
             self._changed(key)
         return ObjectVersion(key, meta.resourceVersion)
 
-    def drop(self, data: msgspec.Raw) -> ObjectVersion:
+    def delete(self, data: msgspec.Raw) -> ObjectVersion:
         """Forget a template: it is deleted, or no longer to be kept in step."""
         meta = self._decode(data).metadata
         key = ObjectKey(meta.namespace, meta.name)
@@ -59,9 +58,9 @@ class TemplateStore(BaseStore):
             del self._versions[key]
             self._changed(key)
 
-    def served(self, yes: bool) -> None:
+    def mark_synced(self, *, served: bool) -> None:
         """Take it from the stream: the list is complete, or the format is not served."""
         was = self.is_served
-        super().served(yes)
-        if yes and not was:
+        super().mark_synced(served=served)
+        if served and not was:
             self._appeared()

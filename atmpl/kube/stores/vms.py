@@ -7,8 +7,7 @@ import msgspec
 
 from atmpl.controller import vm_digest
 from atmpl.controller.objects import ObjectKey
-from atmpl.kube.stores.store import BaseStore
-from atmpl.kube.stream import ObjectVersion
+from atmpl.kube.stores import ObjectVersion, Store
 
 
 class _VmMetadata(msgspec.Struct):
@@ -32,7 +31,7 @@ class CachedVM(msgspec.Struct, frozen=True, gc=False):
     digest: str
 
 
-class VMStore(BaseStore):
+class VMStore(Store):
     """The VMs of the cluster, by metadata alone. A Sink. Status churn changes a version and wakes nobody."""
 
     def __init__(self, changed: Callable[[ObjectKey], None]) -> None:
@@ -48,7 +47,7 @@ class VMStore(BaseStore):
         """Return what the stream last showed of a VM."""
         return self._vms.get(key)
 
-    def put(self, data: msgspec.Raw) -> ObjectVersion:
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         """Take a VM; tell of it where its template would change."""
         meta = self._decode(data).metadata
         key = ObjectKey(sys.intern(meta.namespace), meta.name)
@@ -61,7 +60,7 @@ class VMStore(BaseStore):
             self._changed(key)
         return ObjectVersion(key, meta.resourceVersion)
 
-    def drop(self, data: msgspec.Raw) -> ObjectVersion:
+    def delete(self, data: msgspec.Raw) -> ObjectVersion:
         """Forget a VM: it is deleted."""
         meta = self._decode(data).metadata
         key = ObjectKey(meta.namespace, meta.name)

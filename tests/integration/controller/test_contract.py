@@ -37,24 +37,24 @@ async def test_a_vm_is_read_as_it_is_stored(api: ClusterClient) -> None:
 async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: ClusterClient) -> None:
     assert await api.cluster.vm(api.vm) is None
     made = await api.create(a_vm(namespace=api.namespace))
-    api.vms.put(msgspec.Raw(orjson.dumps(made)))
+    api.vms.upsert(msgspec.Raw(orjson.dumps(made)))
     await api.delete(VMS, api.vm)
     assert await api.cluster.vm(api.vm) is None
 
 
 async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: ClusterClient) -> None:
     first = await api.create(a_vm(namespace=api.namespace))
-    api.vms.put(msgspec.Raw(orjson.dumps(first)))
+    api.vms.upsert(msgspec.Raw(orjson.dumps(first)))
     second = await api.edit(VMS, api.vm, with_memory("1Gi"))
     assert await api.cluster.vm(api.vm) in (first, second)
-    api.vms.put(msgspec.Raw(orjson.dumps(second)))
+    api.vms.upsert(msgspec.Raw(orjson.dumps(second)))
     assert await api.cluster.vm(api.vm) == second
 
 
 async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     ahead = made | {"metadata": made["metadata"] | {"resourceVersion": "999999999"}}
-    api.vms.put(msgspec.Raw(orjson.dumps(ahead)))
+    api.vms.upsert(msgspec.Raw(orjson.dumps(ahead)))
     assert await api.cluster.vm(api.vm) == made
     assert await api.cluster.vm(api.vm, fresh=True) == made
 

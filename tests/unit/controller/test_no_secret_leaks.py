@@ -90,7 +90,7 @@ async def emitted(log: io.StringIO, answers: Answers, request: bytes = b"", *, f
     api: Any = ClusterClient(answers)
     queue: Any = WorkQueue(random=Random(0))
     requests, vms = RequestStore(queue.add), VMStore(lambda _: None)
-    key = requests.put(msgspec.Raw(request or posted())).key
+    key = requests.upsert(msgspec.Raw(request or posted())).key
     if format is not None:
         found = requests._requests[key]
         requests._requests[key] = dataclasses.replace(found, asked=found.spec._replace(format=format))

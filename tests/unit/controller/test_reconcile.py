@@ -42,12 +42,12 @@ class Street(Town):
 
     def shown(self, **changed: Any) -> None:
         """Let the stream show the VM, as it is or otherwise."""
-        self.api.vms.put(msgspec.Raw(orjson.dumps({"metadata": self.vm["metadata"] | changed})))
+        self.api.vms.upsert(msgspec.Raw(orjson.dumps({"metadata": self.vm["metadata"] | changed})))
 
     def template_shown(self) -> None:
         """Let the stream show the template."""
         assert self.template is not None
-        self.api.templates["openshift"].put(msgspec.Raw(orjson.dumps(self.template)))
+        self.api.templates["openshift"].upsert(msgspec.Raw(orjson.dumps(self.template)))
 
     def in_step(self) -> Request:
         """Return a request that is kept in step with its VM, as both streams and its status say."""
@@ -177,7 +177,7 @@ async def test_a_vm_that_cannot_be_rendered_is_refused_with_the_path(street: Str
 async def test_a_vm_older_than_the_one_that_was_rendered_is_read_anew(street: Street) -> None:
     old = street.vm
     street.vm = street.server.edit(VMS, street.api.vm, with_memory("256Mi"))
-    street.api.vms.put(msgspec.Raw(orjson.dumps({"metadata": old["metadata"]})))
+    street.api.vms.upsert(msgspec.Raw(orjson.dumps({"metadata": old["metadata"]})))
     street.server.cached_at = int(version(old))
     request = street.request(IN_STEP | {"source": {"resourceVersion": version(street.vm)}}, refreshPolicy="OnChange")
     found = await street.judge(request)
@@ -210,7 +210,7 @@ async def test_what_was_made_before_its_vm_was_spoiled_stands_only_under_once(st
 async def test_in_step_with_a_vm_that_is_gone_says_so_once(street: Street) -> None:
     request = street.in_step()
     street.server.delete(VMS, street.api.vm)
-    street.api.vms.drop(msgspec.Raw(orjson.dumps({"metadata": street.vm["metadata"]})))
+    street.api.vms.delete(msgspec.Raw(orjson.dumps({"metadata": street.vm["metadata"]})))
     assert await street.judge(request) == SourceGone(street.api.vm)
     gone = {"reason": "SourceGone", "message": "", "path": ""}
     assert await street.judge(street.status_from({"warnings": [gone]})) == UpToDate()
@@ -242,7 +242,7 @@ async def test_a_template_that_is_deleted_comes_back(street: Street) -> None:
     request = street.in_step()
     there = street.template
     street.server.delete(TEMPLATES, street.api.template)
-    street.api.templates["openshift"].drop(msgspec.Raw(orjson.dumps(there)))
+    street.api.templates["openshift"].delete(msgspec.Raw(orjson.dumps(there)))
     assert isinstance(await street.judge(request), Rendered)
     assert street.connection.calls == ["GET vm", "GET template", "POST template"]
 

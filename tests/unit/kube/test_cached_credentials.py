@@ -4,8 +4,13 @@ import asyncio
 
 import pytest
 
-from atmpl.kube.auth.cached import PATIENCE, PAUSE, REREAD, CachedCredentials
-from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
+from atmpl.kube.auth import APIEndpoint, CredentialsError
+from atmpl.kube.auth.cached import (
+    MAX_REFRESH_WAIT_SECONDS,
+    REFRESH_INTERVAL_SECONDS,
+    RETRY_INTERVAL_SECONDS,
+    CachedCredentials,
+)
 from tests.support import virtual_clock
 from tests.support.virtual_clock import virtual
 
@@ -19,7 +24,7 @@ class Source(CachedCredentials):
         self.takes = 0.0
         self.broken = ""
 
-    async def _look(self, *, refused: bool) -> APIEndpoint:
+    async def _fetch(self, *, refused: bool) -> APIEndpoint:
         self.looks.append(refused)
         number = len(self.looks)
         await asyncio.sleep(self.takes)
@@ -31,14 +36,14 @@ class Source(CachedCredentials):
 
 
 async def token(source: Source) -> str:
-    return (await source.access()).headers["Authorization"].removeprefix("Bearer ")
+    return (await source.endpoint()).headers["Authorization"].removeprefix("Bearer ")
 
 
 @virtual
 async def test_what_was_found_serves_for_a_minute() -> None:
     source = Source()
     assert [await token(source) for _ in range(10)] == ["1"] * 10
-    await asyncio.sleep(REREAD - 1)
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS - 1)
     assert await token(source) == "1"
     await asyncio.sleep(1)
     assert await token(source) == "2"
@@ -57,7 +62,7 @@ async def test_all_who_wait_get_the_failure_of_one_look() -> None:
     source = Source()
     source.takes, source.broken = 20, "no"
     began = virtual_clock.now()
-    found = await asyncio.gather(*(source.access() for _ in range(100)), return_exceptions=True)
+    found = await asyncio.gather(*(source.endpoint() for _ in range(100)), return_exceptions=True)
     assert {str(error) for error in found} == {"no"}
     assert (len(source.looks), virtual_clock.now() - began) == (1, 20)
 
@@ -68,7 +73,7 @@ async def test_whoever_gives_up_waiting_does_not_end_the_look() -> None:
     source.takes = 20
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(3):
-            await source.access()
+            await source.endpoint()
     assert await token(source) == "1"
     assert len(source.looks) == 1
 
@@ -79,35 +84,35 @@ async def test_a_failure_is_not_looked_for_again_at_once() -> None:
     source.broken = "no"
     for _ in range(100):
         with pytest.raises(CredentialsError, match="no"):
-            await source.access()
+            await source.endpoint()
     assert len(source.looks) == 1
     source.broken = ""
-    await asyncio.sleep(PAUSE)
+    await asyncio.sleep(RETRY_INTERVAL_SECONDS)
     assert await token(source) == "2"
 
 
 @virtual
 async def test_where_a_later_look_fails_what_was_found_stays_in_use(caplog: pytest.LogCaptureFixture) -> None:
     source = Source()
-    await source.access()
+    await source.endpoint()
     source.broken = "the file is being replaced"
-    await asyncio.sleep(REREAD)
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
     assert [await token(source) for _ in range(10)] == ["1"] * 10
     assert [vars(record)["why"] for record in caplog.records] == ["the file is being replaced"]
     source.broken = ""
-    await asyncio.sleep(PAUSE)
+    await asyncio.sleep(RETRY_INTERVAL_SECONDS)
     assert await token(source) == "3"
 
 
 @virtual
 async def test_nobody_waits_long_for_a_look_while_what_is_there_serves() -> None:
     source = Source()
-    await source.access()
+    await source.endpoint()
     source.takes = 50
-    await asyncio.sleep(REREAD)
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
     began = virtual_clock.now()
     assert await token(source) == "1"
-    assert virtual_clock.now() - began == PATIENCE
+    assert virtual_clock.now() - began == MAX_REFRESH_WAIT_SECONDS
     await asyncio.sleep(50)
     assert (await token(source), len(source.looks)) == ("2", 2)
 
@@ -115,10 +120,10 @@ async def test_nobody_waits_long_for_a_look_while_what_is_there_serves() -> None
 @virtual
 async def test_what_the_server_refuses_is_looked_for_again_and_never_used_again() -> None:
     source = Source()
-    first = await source.access()
+    first = await source.endpoint()
     await asyncio.sleep(10)
     source.takes = 5
-    await source.renew(first)
+    await source.invalidate(first)
     assert set(await asyncio.gather(*(token(source) for _ in range(50)))) == {"2"}
     assert source.looks == [False, True]
 
@@ -126,10 +131,10 @@ async def test_what_the_server_refuses_is_looked_for_again_and_never_used_again(
 @virtual
 async def test_of_many_who_are_refused_with_the_same_one_counts() -> None:
     source = Source()
-    first = await source.access()
+    first = await source.endpoint()
     await asyncio.sleep(10)
     for _ in range(64):
-        await source.renew(first)
+        await source.invalidate(first)
         assert await token(source) == "2"
     assert len(source.looks) == 2
 
@@ -140,23 +145,23 @@ async def test_where_nothing_helps_the_source_is_asked_now_and_then() -> None:
     refused = 0
     for _ in range(500):  # seconds
         try:
-            await source.renew(await source.access())
+            await source.invalidate(await source.endpoint())
         except CredentialsError as error:
             refused += "does not know us (401)" in str(error)
         await asyncio.sleep(1)
-    assert 500 / PAUSE - 1 <= len(source.looks) <= 500 / PAUSE + 1
+    assert 500 / RETRY_INTERVAL_SECONDS - 1 <= len(source.looks) <= 500 / RETRY_INTERVAL_SECONDS + 1
     assert refused == 500 - len(source.looks)
 
 
 @virtual
 async def test_after_a_refusal_a_failure_is_a_failure() -> None:
     source = Source()
-    first = await source.access()
+    first = await source.endpoint()
     await asyncio.sleep(10)
-    await source.renew(first)
+    await source.invalidate(first)
     source.broken = "the plugin is gone"
     with pytest.raises(CredentialsError, match="the plugin is gone"):
-        await source.access()
+        await source.endpoint()
 
 
 @virtual
@@ -164,8 +169,8 @@ async def test_a_failure_that_nobody_expected_is_one_too(caplog: pytest.LogCaptu
     source = Source()
     source.broken = "bug"
     with pytest.raises(CredentialsError, match=r"^credentials cannot be found out \(RuntimeError\)$"):
-        await source.access()
+        await source.endpoint()
     assert "credentials not found out" in caplog.messages
     source.broken = ""
-    await asyncio.sleep(PAUSE)
+    await asyncio.sleep(RETRY_INTERVAL_SECONDS)
     assert await token(source) == "2"

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from atmpl.controller.cluster import UnavailableError
-from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
+from atmpl.kube.auth import APIEndpoint, CredentialsError
 from atmpl.kube.client import CONNECT, KubeClient
 from atmpl.kube.response import error_from
 from tests.support import virtual_clock
@@ -107,10 +107,10 @@ async def test_who_is_not_known_is_renewed_by_a_call_and_by_a_stream() -> None:
 @virtual
 async def test_where_there_are_no_credentials_nothing_is_sent() -> None:
     class Nobody:
-        async def access(self) -> APIEndpoint:
+        async def endpoint(self) -> APIEndpoint:
             raise CredentialsError("the token is gone")
 
-        async def renew(self, refused: APIEndpoint) -> None: ...
+        async def invalidate(self, refused: APIEndpoint) -> None: ...
 
         async def namespace(self) -> str:
             return ""

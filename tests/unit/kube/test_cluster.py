@@ -60,7 +60,7 @@ async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
     requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None)
     kept = {name: TemplateStore(lambda _: None, lambda: None) for name in FORMATS}
     if seen:
-        vms.put(msgspec.Raw(orjson.dumps(OBJECT)))
+        vms.upsert(msgspec.Raw(orjson.dumps(OBJECT)))
     script = Script(*acts)
     async with connected(script) as connection:
         yield Setting(script, KubeCluster(connection, requests, vms, kept), requests, vms)
@@ -193,10 +193,10 @@ async def test_a_status_is_written_to_exactly_the_version_that_was_judged() -> N
 @virtual
 async def test_after_a_status_was_written_the_key_waits_for_the_stream_unless_nobody_knows() -> None:
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), cut_off()) as there:
-        there.requests.put(raw(request(5)))
+        there.requests.upsert(raw(request(5)))
         await there.cluster.write_status(asked(), {})
         assert there.requests.awaits_own_write(ONE)
-        there.requests.put(raw(request(8)))
+        there.requests.upsert(raw(request(8)))
         assert not there.requests.awaits_own_write(ONE)
         with pytest.raises(UnavailableError):
             await there.cluster.write_status(asked(), {})

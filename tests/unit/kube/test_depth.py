@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from atmpl.kube.depth import MAX_DEPTH, prune_deep_json
+from atmpl.kube.response import MAX_JSON_DEPTH, prune_deep_json
 
 
 def nested(levels: int, *, inner: bytes = b"1") -> bytes:
@@ -16,7 +16,7 @@ SAME = {
     "nothing": b"",
     "a scalar": b"17",
     "an object": b'{"a": [1, {"b": null}], "c": "d"}',
-    "as deep as may be": nested(MAX_DEPTH),
+    "as deep as may be": nested(MAX_JSON_DEPTH),
     "brackets in texts and in keys": b'{"[[[": "}}}", "\\"{": "\\\\", "x": ["[\\\\\\"]"]}',
     "broken: an object that does not end": b'{"a": {"b": 1',
     "broken: a text that does not end": b'{"a": "b',
@@ -29,9 +29,9 @@ def test_what_is_not_deep_stays_as_it_is(text: bytes) -> None:
     assert prune_deep_json(text) == text
 
 
-@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 1_500, 10_000])
+@pytest.mark.parametrize("levels", [MAX_JSON_DEPTH + 1, 1_500, 10_000])
 def test_what_stands_too_deep_is_null(levels: int) -> None:
-    assert prune_deep_json(nested(levels)) == nested(MAX_DEPTH, inner=b"null")
+    assert prune_deep_json(nested(levels)) == nested(MAX_JSON_DEPTH, inner=b"null")
 
 
 def test_what_stands_beside_it_stays() -> None:
@@ -41,7 +41,7 @@ def test_what_stands_beside_it_stays() -> None:
     found = orjson.loads(prune_deep_json(text))
     assert found["before"] == [1, "}"]
     assert found["after"] == {"b": 2}
-    assert [depth(found["deep"]), depth(found["deeper"][0])] == [MAX_DEPTH - 1, MAX_DEPTH - 2]
+    assert [depth(found["deep"]), depth(found["deeper"][0])] == [MAX_JSON_DEPTH - 1, MAX_JSON_DEPTH - 2]
 
 
 def depth(found: Any) -> int:

@@ -47,7 +47,7 @@ async def settled() -> None:
 @virtual
 async def test_a_bad_outcome_is_told_with_all_that_kubectl_shows() -> None:
     async with telling() as (events, script):
-        events.bad(asked(), "SourceNotFound", "there is no VM ns/vm")
+        events.record_failure(asked(), "SourceNotFound", "there is no VM ns/vm")
         await settled()
     [call] = script.calls
     assert (call.method, call.path) == ("POST", PATH)
@@ -82,7 +82,7 @@ async def test_a_bad_outcome_is_told_with_all_that_kubectl_shows() -> None:
 async def test_an_outcome_that_stays_is_told_once_whatever_its_message() -> None:
     async with telling() as (events, script):
         for number in range(100):
-            events.bad(asked(version=5 + number), "Failed", f"try {number}")
+            events.record_failure(asked(version=5 + number), "Failed", f"try {number}")
             await asyncio.sleep(1)
     assert len(script.calls) == 1
 
@@ -90,10 +90,10 @@ async def test_an_outcome_that_stays_is_told_once_whatever_its_message() -> None
 @virtual
 async def test_what_the_status_says_already_is_not_told_again_after_a_restart() -> None:
     async with telling() as (events, script):
-        events.bad(asked(said=told("SourceNotFound")), "SourceNotFound", "still")
+        events.record_failure(asked(said=told("SourceNotFound")), "SourceNotFound", "still")
         await settled()
         assert script.calls == []
-        events.bad(asked(said=told("SourceNotFound")), "InvalidSource", "now it is this")
+        events.record_failure(asked(said=told("SourceNotFound")), "InvalidSource", "now it is this")
         await settled()
     assert [call.json()["reason"] for call in script.calls] == ["InvalidSource"]
 
@@ -102,7 +102,7 @@ async def test_what_the_status_says_already_is_not_told_again_after_a_restart() 
 async def test_each_change_is_told_and_one_that_comes_back_counts_up() -> None:
     async with telling() as (events, script):
         for reason in ("Failed", "Forbidden", "Failed"):
-            events.bad(asked(), reason, f"it is {reason}")
+            events.record_failure(asked(), reason, f"it is {reason}")
             await settled()
     first, second, third = script.calls
     assert [call.method for call in script.calls] == ["POST", "POST", "PATCH"]
@@ -115,11 +115,11 @@ async def test_each_change_is_told_and_one_that_comes_back_counts_up() -> None:
 @virtual
 async def test_a_bad_outcome_after_a_good_one_is_told_again() -> None:
     async with telling() as (events, script):
-        events.good(asked())
+        events.record_success(asked())
         for _ in range(2):
-            events.bad(asked(), "SourceNotFound", "gone")
-            events.bad(asked(), "SourceNotFound", "gone")
-            events.good(asked())
+            events.record_failure(asked(), "SourceNotFound", "gone")
+            events.record_failure(asked(), "SourceNotFound", "gone")
+            events.record_success(asked())
             await settled()
     assert [call.method for call in script.calls] == ["POST", "PATCH"]
 
@@ -128,7 +128,7 @@ async def test_a_bad_outcome_after_a_good_one_is_told_again() -> None:
 async def test_an_event_that_has_expired_is_written_anew() -> None:
     async with telling(CREATED, CREATED, status(404, "NotFound", "", {"kind": "events"})) as (events, script):
         for reason in ("Failed", "Forbidden", "Failed"):
-            events.bad(asked(), reason, "")
+            events.record_failure(asked(), reason, "")
             await settled()
     assert [call.method for call in script.calls] == ["POST", "POST", "PATCH", "POST"]
     names = [call.json()["metadata"]["name"] for call in script.calls if call.method == "POST"]
@@ -139,8 +139,8 @@ async def test_an_event_that_has_expired_is_written_anew() -> None:
 @virtual
 async def test_another_request_of_the_same_name_is_another() -> None:
     async with telling() as (events, script):
-        events.bad(asked(uid="a"), "Failed", "")
-        events.bad(asked(uid="b"), "Failed", "")
+        events.record_failure(asked(uid="a"), "Failed", "")
+        events.record_failure(asked(uid="b"), "Failed", "")
         await settled()
     assert [call.json()["involvedObject"]["uid"] for call in script.calls] == ["a-one", "b-one"]
 
@@ -163,9 +163,9 @@ def test_an_event_that_is_lost_is_lost_and_the_next_is_told(lost: Act, caplog: p
     @virtual
     async def test() -> None:
         async with telling(lost) as (events, script):
-            events.bad(asked("lost"), "Failed", "")
+            events.record_failure(asked("lost"), "Failed", "")
             await settled()
-            events.bad(asked("next"), "Failed", "")
+            events.record_failure(asked("next"), "Failed", "")
             await settled()
         assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
 
@@ -176,8 +176,8 @@ def test_an_event_that_is_lost_is_lost_and_the_next_is_told(lost: Act, caplog: p
 @virtual
 async def test_a_bug_in_one_event_costs_that_event(caplog: pytest.LogCaptureFixture) -> None:
     async with telling() as (events, script):
-        events.bad(asked("lost"), "Failed", "a lone surrogate: \ud800")  # no JSON can be made of it
-        events.bad(asked("next"), "Failed", "")
+        events.record_failure(asked("lost"), "Failed", "a lone surrogate: \ud800")  # no JSON can be made of it
+        events.record_failure(asked("next"), "Failed", "")
         await settled()
     assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["next"]
     assert "event lost" in caplog.messages
@@ -195,11 +195,11 @@ async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too
         return web.json_response({})
 
     async with telling(hang) as (events, script):
-        events.bad(asked("first"), "Failed", "")
+        events.record_failure(asked("first"), "Failed", "")
         await asyncio.sleep(1)  # now it hangs in the server
         began = virtual_clock.now()
         for number in range(60):
-            events.bad(asked(f"r{number}"), "Failed", "")
+            events.record_failure(asked(f"r{number}"), "Failed", "")
         assert virtual_clock.now() == began
         assert len(events._waiting) == 20
         script.acts = [CREATED] * 20
@@ -214,7 +214,7 @@ async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "REMEMBERED", 10)
     async with telling() as (events, script):
         for number in range(50):
-            events.bad(asked(f"r{number}"), "Failed", "")
+            events.record_failure(asked(f"r{number}"), "Failed", "")
         await settled()
         assert (len(events._bad), len(events._written)) == (10, 10)
     assert len(script.calls) == 50
@@ -224,10 +224,10 @@ async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) ->
 async def test_what_is_written_fits_the_api() -> None:
     async with telling() as (events, script):
         events._instance = "p" * 300
-        events.bad(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
+        events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
         await settled()
-        events.bad(asked(("a" * 60 + ".") * 4 + "b"), "Forbidden", "")
-        events.bad(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
+        events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Forbidden", "")
+        events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
         await settled()
     body = script.calls[0].json()
     assert len(body["metadata"]["name"]) <= 253
@@ -242,8 +242,8 @@ async def test_a_server_that_never_answers_costs_an_event_and_no_more() -> None:
         return web.json_response({})
 
     async with telling(hang) as (events, script):
-        events.bad(asked("lost"), "Failed", "")
-        events.bad(asked("next"), "Failed", "")
+        events.record_failure(asked("lost"), "Failed", "")
+        events.record_failure(asked("next"), "Failed", "")
         await settled()
         assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
         assert script.calls[1].at - script.calls[0].at == pytest.approx(30, abs=1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth import CredentialsError
 from atmpl.kube.auth.exec_plugin import EARLY, ExecPlugin
 
 TOKEN = "t0k3n-that-nobody-may-see"

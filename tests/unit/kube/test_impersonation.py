@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from atmpl.kube.auth.endpoint import CredentialsError
-from atmpl.kube.auth.impersonation import ImpersonatedCredentials
+from atmpl.kube.auth import CredentialsError, ImpersonatedCredentials
 from atmpl.kube.auth.kubeconfig import Kubeconfig
 from atmpl.kube.client import KubeClient
 from tests.support.scripted_server import Script, connected
@@ -28,7 +27,7 @@ def kubeconfig(tmp_path: Path, user: dict[str, Any], **context: str) -> Kubeconf
 
 
 async def sent(credentials: Kubeconfig | ImpersonatedCredentials) -> list[tuple[str, str]]:
-    found = (await credentials.access()).headers
+    found = (await credentials.endpoint()).headers
     return sorted((name, value) for name, value in found.items())
 
 
@@ -54,7 +53,7 @@ async def test_whom_the_command_line_names_goes_before_whom_the_kubeconfig_names
 @pytest.mark.parametrize("user", [{"as": 5}, {"as": "alice", "as-groups": "db"}, {"as": "alice", "as-groups": [1]}])
 async def test_an_as_that_is_no_name_is_refused_and_never_left_out(user: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match=r"users\[\].user.as"):
-        await kubeconfig(tmp_path, user).access()
+        await kubeconfig(tmp_path, user).endpoint()
 
 
 async def test_every_group_reaches_the_server_in_a_header_of_its_own() -> None:

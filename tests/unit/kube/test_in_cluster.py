@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from atmpl.kube.auth.cached import REREAD
-from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth import CredentialsError
+from atmpl.kube.auth.cached import REFRESH_INTERVAL_SECONDS
 from atmpl.kube.auth.in_cluster import InCluster, in_pod, own_namespace
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
@@ -36,7 +36,7 @@ def mount(tmp_path: Path, authorities: tuple[bytes, bytes]) -> Path:
 
 @virtual
 async def test_the_address_and_the_token_are_the_pods(mount: Path) -> None:
-    access = await InCluster(POD, mount, virtual_clock.now).access()
+    access = await InCluster(POD, mount, virtual_clock.now).endpoint()
     assert access.server == "https://10.0.0.1:443"
     assert access.headers == {"Authorization": "Bearer first"}  # without the line's end
     assert access.tls is not None
@@ -53,28 +53,28 @@ ADDRESSES = {
 
 @pytest.mark.parametrize(("environment", "server"), ADDRESSES.values(), ids=ADDRESSES)
 def test_every_form_of_address_is_one(environment: dict[str, str], server: str, mount: Path) -> None:
-    assert virtual_clock.run(InCluster(environment, mount, virtual_clock.now).access()).server == server
+    assert virtual_clock.run(InCluster(environment, mount, virtual_clock.now).endpoint()).server == server
 
 
 @virtual
 async def test_a_proxy_of_the_environment_counts_and_is_spared_as_elsewhere(mount: Path) -> None:
     proxied = POD | {"HTTPS_PROXY": "proxy.test:3128"}
-    assert (await InCluster(proxied, mount, virtual_clock.now).access()).proxy == "http://proxy.test:3128"
+    assert (await InCluster(proxied, mount, virtual_clock.now).endpoint()).proxy == "http://proxy.test:3128"
     spared = proxied | {"NO_PROXY": ".cluster.local,10.0.0.0/16"}
-    assert (await InCluster(spared, mount, virtual_clock.now).access()).proxy is None
+    assert (await InCluster(spared, mount, virtual_clock.now).endpoint()).proxy is None
 
 
 @virtual
 async def test_a_rotated_token_is_read_again_within_a_minute(mount: Path) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
-    first = await credentials.access()
+    first = await credentials.endpoint()
     replacement = mount / "..new"
     replacement.write_text("second")
     replacement.rename(mount / "token")  # as the kubelet does it
-    await asyncio.sleep(REREAD - 1)
-    assert await credentials.access() is first
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS - 1)
+    assert await credentials.endpoint() is first
     await asyncio.sleep(1)
-    second = await credentials.access()
+    second = await credentials.endpoint()
     assert second.headers == {"Authorization": "Bearer second"}
     assert second.tls is first.tls  # connections are kept
 
@@ -82,20 +82,20 @@ async def test_a_rotated_token_is_read_again_within_a_minute(mount: Path) -> Non
 @virtual
 async def test_a_token_that_the_server_refuses_is_read_again_at_once(mount: Path) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
-    first = await credentials.access()
+    first = await credentials.endpoint()
     await asyncio.sleep(10)
     (mount / "token").write_text("second")
-    await credentials.renew(first)
-    assert (await credentials.access()).headers == {"Authorization": "Bearer second"}
+    await credentials.invalidate(first)
+    assert (await credentials.endpoint()).headers == {"Authorization": "Bearer second"}
 
 
 @virtual
 async def test_a_new_authority_is_trusted_within_a_minute(mount: Path, authorities: tuple[bytes, bytes]) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
-    first = await credentials.access()
+    first = await credentials.endpoint()
     (mount / "ca.crt").write_bytes(authorities[0] + authorities[1])  # both, while it is replaced
-    await asyncio.sleep(REREAD)
-    second = await credentials.access()
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
+    second = await credentials.endpoint()
     assert (first.tls is not None, second.tls is not None) == (True, True)
     assert [len(access.tls.get_ca_certs()) for access in (first, second) if access.tls] == [1, 2]
 
@@ -103,10 +103,10 @@ async def test_a_new_authority_is_trusted_within_a_minute(mount: Path, authoriti
 @virtual
 async def test_files_that_are_gone_for_a_moment_change_nothing(mount: Path) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
-    first = await credentials.access()
+    first = await credentials.endpoint()
     (mount / "token").rename(mount / "elsewhere")
-    await asyncio.sleep(REREAD)
-    assert await credentials.access() is first
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
+    assert await credentials.endpoint() is first
 
 
 WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: not there), what is said
@@ -125,7 +125,7 @@ def test_each_file_that_is_wrong_is_named(name: str, content: bytes | None, said
     if content is not None:
         (mount / name).write_bytes(content)
     with pytest.raises(CredentialsError) as error:
-        virtual_clock.run(InCluster(POD, mount, virtual_clock.now).access())
+        virtual_clock.run(InCluster(POD, mount, virtual_clock.now).endpoint())
     assert str(error.value).startswith(f"{mount / name} {said}")
 
 
@@ -133,7 +133,7 @@ def test_each_file_that_is_wrong_is_named(name: str, content: bytes | None, said
 def test_a_token_that_may_not_be_read_is_named(mount: Path) -> None:
     (mount / "token").chmod(stat.S_IWUSR)
     with pytest.raises(CredentialsError, match=r"token cannot be read \(Permission denied\)"):
-        virtual_clock.run(InCluster(POD, mount, virtual_clock.now).access())
+        virtual_clock.run(InCluster(POD, mount, virtual_clock.now).endpoint())
 
 
 def test_where_there_is_no_pod_it_is_said_what_to_do() -> None:

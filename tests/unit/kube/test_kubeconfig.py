@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from atmpl.kube.auth.cached import REREAD
-from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth import CredentialsError
+from atmpl.kube.auth.cached import REFRESH_INTERVAL_SECONDS
 from atmpl.kube.auth.kubeconfig import Kubeconfig, default_file
 from atmpl.kube.client import KubeClient
 from tests.support import virtual_clock
@@ -74,7 +74,7 @@ async def test_the_context_is_the_current_one_or_the_one_asked_for(tmp_path: Pat
     config["clusters"].append({"name": "two", "cluster": {"server": "http://two.test"}})
     config["users"].append({"name": "you", "user": {"username": "u", "password": "p"}})
     file.write_text(json.dumps(config))
-    here, there = await kubeconfig(file).access(), await kubeconfig(file, "there").access()
+    here, there = await kubeconfig(file).endpoint(), await kubeconfig(file, "there").endpoint()
     assert (here.server, here.headers) == ("http://one.test:6443", bearer("mine"))
     assert (there.server, there.headers) == ("http://two.test", {"Authorization": "Basic dTpw"})
 
@@ -85,13 +85,13 @@ async def test_files_are_merged_and_those_that_are_not_there_are_passed_over(tmp
     config = json.loads(first.read_text())
     second.write_text(json.dumps({"users": [{"name": "me", "user": {"token": "of the second"}}], "clusters": [], "contexts": []}))  # fmt: skip
     first.write_text(json.dumps(config | {"users": []}))
-    access = await Kubeconfig(f"{tmp_path}/none:{first}:{second}", now=virtual_clock.now).access()
+    access = await Kubeconfig(f"{tmp_path}/none:{first}:{second}", now=virtual_clock.now).endpoint()
     assert (access.server, access.headers) == ("http://one.test:6443", bearer("of the second"))
 
 
 def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
-        virtual_clock.run(kubeconfig(tmp_path / "none").access())
+        virtual_clock.run(kubeconfig(tmp_path / "none").endpoint())
     assert str(error.value) == (
         f"kubeconfig {tmp_path}/none: there is no such file: name one with --kubeconfig or the variable KUBECONFIG"
     )
@@ -100,12 +100,12 @@ def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
 def test_where_it_is_no_file_that_can_be_read_again_that_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/dev/null")):
         with pytest.raises(CredentialsError, match=rf"kubeconfig {path}: this is no regular file: name one with"):
-            virtual_clock.run(kubeconfig(path).access())
+            virtual_clock.run(kubeconfig(path).endpoint())
 
 
 def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
-        virtual_clock.run(kubeconfig(write(tmp_path / "config"), "there").access())
+        virtual_clock.run(kubeconfig(write(tmp_path / "config"), "there").endpoint())
     assert str(error.value) == (
         f"kubeconfig {tmp_path}/config, context there cannot be used: there is no context there in it; "
         "`kubectl config get-contexts` lists those that are"
@@ -118,34 +118,34 @@ def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_pat
 @virtual
 async def test_a_file_that_is_written_anew_counts_within_a_minute(tmp_path: Path) -> None:
     credentials = kubeconfig(write(tmp_path / "config", user={"token": "first"}))
-    assert (await credentials.access()).headers == bearer("first")
+    assert (await credentials.endpoint()).headers == bearer("first")
     write(tmp_path / "config", user={"token": "second"})
-    await asyncio.sleep(REREAD)
-    assert (await credentials.access()).headers == bearer("second")
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
+    assert (await credentials.endpoint()).headers == bearer("second")
 
 
 @virtual
 async def test_a_file_that_is_broken_for_a_moment_changes_nothing(tmp_path: Path) -> None:
     credentials = kubeconfig(write(tmp_path / "config", user={"token": "first"}))
-    first = await credentials.access()
+    first = await credentials.endpoint()
     (tmp_path / "config").write_text("{")
-    await asyncio.sleep(REREAD)
-    assert await credentials.access() is first
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
+    assert await credentials.endpoint() is first
 
 
 @virtual
 async def test_a_token_file_is_read_again_and_the_end_of_its_line_is_harmless(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("first\n")
     credentials = kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"}))  # beside the kubeconfig
-    assert (await credentials.access()).headers == bearer("first")
+    assert (await credentials.endpoint()).headers == bearer("first")
     (tmp_path / "token").write_text("second\r\n")
-    await asyncio.sleep(REREAD)
-    assert (await credentials.access()).headers == bearer("second")
+    await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
+    assert (await credentials.endpoint()).headers == bearer("second")
 
 
 def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match=f"{tmp_path}/token"):
-        virtual_clock.run(kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"})).access())
+        virtual_clock.run(kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"})).endpoint())
 
 
 def plugin(folder: Path, **status: str) -> dict[str, Any]:
@@ -159,21 +159,21 @@ def plugin(folder: Path, **status: str) -> dict[str, Any]:
 async def test_a_plugin_is_started_once_for_all_who_wait_and_again_when_refused(tmp_path: Path) -> None:
     now = 0.0
     credentials = Kubeconfig(str(write(tmp_path / "config", user=plugin(tmp_path, token="first"))), now=lambda: now)
-    accesses = await asyncio.gather(*(credentials.access() for _ in range(20)))
+    accesses = await asyncio.gather(*(credentials.endpoint() for _ in range(20)))
     assert [access.headers for access in accesses] == [bearer("first")] * 20
-    now += REREAD
-    await credentials.access()
+    now += REFRESH_INTERVAL_SECONDS
+    await credentials.endpoint()
     assert (tmp_path / "log").read_text() == "started\n"  # what it gave has no end
     plugin(tmp_path, token="second")
     now += 10
-    await credentials.renew(await credentials.access())
-    assert (await credentials.access()).headers == bearer("second")
+    await credentials.invalidate(await credentials.endpoint())
+    assert (await credentials.endpoint()).headers == bearer("second")
 
 
 async def test_a_plugin_that_fails_is_the_kubeconfigs(tmp_path: Path) -> None:
     file = write(tmp_path / "config", user=plugin(tmp_path))
     with pytest.raises(CredentialsError, match=f"kubeconfig {file}: exec: it gave neither"):
-        await Kubeconfig(str(file)).access()
+        await Kubeconfig(str(file)).endpoint()
 
 
 async def test_a_plugin_is_told_of_the_cluster_where_it_wants_to_know(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ async def test_a_plugin_is_told_of_the_cluster_where_it_wants_to_know(tmp_path: 
         (tmp_path / "plugin").write_text(
             f'#!/bin/sh\nprintf %s "$KUBERNETES_EXEC_INFO" > {tmp_path}/told\n{(tmp_path / "plugin").read_text()}'
         )
-        await Kubeconfig(str(write(tmp_path / "config", cluster=cluster, user=user))).access()
+        await Kubeconfig(str(write(tmp_path / "config", cluster=cluster, user=user))).endpoint()
         told = json.loads((tmp_path / "told").read_text())["spec"].get("cluster")
         assert told == (
             {
@@ -235,12 +235,12 @@ async def test_a_new_authority_is_trusted_within_a_minute_and_an_old_one_keeps_i
     trusted.write_bytes(authority.certificate.read_bytes())
     cluster = {"server": "https://one.test", "certificate-authority": "ca.crt"}
     credentials = Kubeconfig(str(write(tmp_path / "config", cluster=cluster)), now=lambda: now)
-    first = await credentials.access()
-    now += REREAD
-    second = await credentials.access()
+    first = await credentials.endpoint()
+    now += REFRESH_INTERVAL_SECONDS
+    second = await credentials.endpoint()
     trusted.write_bytes(authority.certificate.read_bytes() + Authority(tmp_path, "new").certificate.read_bytes())
-    now += REREAD
-    third = await credentials.access()
+    now += REFRESH_INTERVAL_SECONDS
+    third = await credentials.endpoint()
     assert first.tls is second.tls
     assert [len(access.tls.get_ca_certs()) for access in (second, third) if access.tls] == [1, 2]
 
@@ -248,8 +248,8 @@ async def test_a_new_authority_is_trusted_within_a_minute_and_an_old_one_keeps_i
 @virtual
 async def test_a_server_is_only_left_unverified_where_that_is_asked_for(tmp_path: Path) -> None:
     cluster = {"server": "https://one.test"}
-    strict = await kubeconfig(write(tmp_path / "strict", cluster=cluster)).access()
-    lax = await kubeconfig(write(tmp_path / "lax", cluster=cluster | {"insecure-skip-tls-verify": True})).access()
+    strict = await kubeconfig(write(tmp_path / "strict", cluster=cluster)).endpoint()
+    lax = await kubeconfig(write(tmp_path / "lax", cluster=cluster | {"insecure-skip-tls-verify": True})).endpoint()
     assert [(access.tls.verify_mode, access.tls.check_hostname) for access in (strict, lax) if access.tls] == [
         (ssl.CERT_REQUIRED, True),
         (ssl.CERT_NONE, False),
@@ -269,7 +269,7 @@ def test_a_certificate_that_cannot_be_used_is_said_to_be(
 ) -> None:
     file = write(tmp_path / "config", cluster={"server": "https://one.test"} | cluster, user=user)
     with pytest.raises(CredentialsError, match=f"kubeconfig {file} cannot be used: .*{said}"):
-        virtual_clock.run(kubeconfig(file).access())
+        virtual_clock.run(kubeconfig(file).endpoint())
 
 
 # --- proxies
@@ -281,17 +281,17 @@ async def test_the_kubeconfigs_proxy_wins_over_the_environments(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://of-the-environment:1")
     own = {"server": "https://one.test", "proxy-url": "http://me:secret@own.test:2"}
-    assert (await kubeconfig(write(tmp_path / "own", cluster=own)).access()).proxy == own["proxy-url"]
+    assert (await kubeconfig(write(tmp_path / "own", cluster=own)).endpoint()).proxy == own["proxy-url"]
     none = {"server": "https://one.test"}
-    assert (await kubeconfig(write(tmp_path / "none", cluster=none)).access()).proxy == "http://of-the-environment:1"
+    assert (await kubeconfig(write(tmp_path / "none", cluster=none)).endpoint()).proxy == "http://of-the-environment:1"
     monkeypatch.setenv("NO_PROXY", "one.test")
-    assert (await kubeconfig(write(tmp_path / "none", cluster=none)).access()).proxy is None
+    assert (await kubeconfig(write(tmp_path / "none", cluster=none)).endpoint()).proxy is None
 
 
 def test_a_proxy_that_nobody_speaks_to_is_refused_and_not_repeated(tmp_path: Path) -> None:
     file = write(tmp_path / "config", cluster={"proxy-url": "socks5://me:hunter2@own.test:2"})
     with pytest.raises(CredentialsError) as error:
-        virtual_clock.run(kubeconfig(file).access())
+        virtual_clock.run(kubeconfig(file).endpoint())
     assert str(error.value) == (
         f"kubeconfig {file}: its proxy-url is not the URL of an HTTP proxy, such as http://proxy.example:3128"
     )

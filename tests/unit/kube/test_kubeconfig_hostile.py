@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from atmpl.kube.auth.endpoint import APIEndpoint, CredentialsError
+from atmpl.kube.auth import APIEndpoint, CredentialsError
 from atmpl.kube.auth.kubeconfig import ALIASES, LARGEST, Kubeconfig
 
 TOKEN = "t0k3n-that-nobody-may-see"
@@ -49,7 +49,7 @@ WRONG: dict[str, Any] = {
 async def outcome(path: Path, context: str | None = None) -> APIEndpoint | str:
     """The access, or why there is none."""
     try:
-        return await Kubeconfig(str(path), context).access()
+        return await Kubeconfig(str(path), context).endpoint()
     except CredentialsError as error:
         return str(error)
 
@@ -147,5 +147,5 @@ async def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:
 
 def test_an_address_is_shown_without_user_and_password() -> None:
     for server in (f"https://me:{TOKEN}@host:6443", f"https://{TOKEN}@host:6443", f"https://a@b:{TOKEN}@host:6443"):
-        assert APIEndpoint(server, {}, None).address == "https://host:6443"
-    assert APIEndpoint("https://host:6443/prefix/a@b", {}, None).address == "https://host:6443/prefix/a@b"
+        assert APIEndpoint(server, {}, None).display_url == "https://host:6443"
+    assert APIEndpoint("https://host:6443/prefix/a@b", {}, None).display_url == "https://host:6443/prefix/a@b"

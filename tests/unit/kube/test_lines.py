@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atmpl.kube.lines import LINE_LIMIT, LineTooLongError, lines
+from atmpl.kube.client import MAX_LINE_BYTES, LineTooLongError, iter_lines
 from tests.support import virtual_clock
 
 
@@ -16,7 +16,7 @@ async def pieces(*of: bytes) -> AsyncIterator[bytes]:
 
 
 async def read(*of: bytes) -> list[list[bytes]]:
-    return [batch async for batch in lines(pieces(*of))]
+    return [batch async for batch in iter_lines(pieces(*of))]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ async def test_a_line_of_three_mebibytes_is_a_line() -> None:
 async def test_a_line_without_an_end_is_given_up() -> None:
     piece = b"x" * 2**20
     with pytest.raises(LineTooLongError, match=r"more than 33,554,432 bytes"):
-        await read(*[piece] * (LINE_LIMIT // len(piece) + 1))
+        await read(*[piece] * (MAX_LINE_BYTES // len(piece) + 1))
 
 
 async def test_many_short_lines_are_no_long_line() -> None:

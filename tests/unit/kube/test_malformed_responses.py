@@ -15,7 +15,7 @@ from aiohttp import web
 from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube import client as module
-from atmpl.kube.auth.endpoint import APIEndpoint
+from atmpl.kube.auth import APIEndpoint
 from atmpl.kube.client import KubeClient
 from atmpl.kube.reflector import NeedsList, Reflector, StreamError, WatchTarget
 from atmpl.kube.stores.requests import RequestStore
@@ -90,10 +90,10 @@ async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
         writer.close()
 
     class Somebody:
-        async def access(self) -> APIEndpoint:
+        async def endpoint(self) -> APIEndpoint:
             return APIEndpoint(url, headers, None)
 
-        async def renew(self, refused: APIEndpoint) -> None: ...
+        async def invalidate(self, refused: APIEndpoint) -> None: ...
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -200,10 +200,10 @@ async def test_an_object_of_any_shape_is_taken_or_breaks_its_stream_by_a_sentenc
 async def test_a_version_of_any_form_is_only_a_text(version: str) -> None:
     requests = RequestStore(lambda _, **__: None)
     request = changed(("metadata", "resourceVersion"), version)
-    requests.put(msgspec.Raw(msgspec.json.encode(request)))
+    requests.upsert(msgspec.Raw(msgspec.json.encode(request)))
     found = requests.get(ObjectKey("b", "a"))
     assert found is not None
-    requests.writing(found, {})
-    requests.wrote(found, "8")
-    requests.put(msgspec.Raw(msgspec.json.encode(changed(("metadata", "resourceVersion"), f"{version}1"))))
+    requests.expect_write(found, {})
+    requests.record_write(found, "8")
+    requests.upsert(msgspec.Raw(msgspec.json.encode(changed(("metadata", "resourceVersion"), f"{version}1"))))
     assert requests.get(ObjectKey("b", "a")).version == f"{version}1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.kube.auth.endpoint import CredentialsError
+from atmpl.kube.auth import CredentialsError
 from atmpl.kube.auth.proxy import checked, proxy_for
 
 P = "http://proxy.test:3128"

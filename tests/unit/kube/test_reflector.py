@@ -9,7 +9,7 @@ from aiohttp import web
 from atmpl.kube import client
 from atmpl.kube.client import METADATA, METADATA_LIST
 from atmpl.kube.reflector import Reflector
-from atmpl.kube.stream import WatchTarget
+from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
 from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, versions
 from tests.support.scripted_server import (

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from random import Random
 
 import msgspec
@@ -10,7 +11,8 @@ from aiohttp import web
 
 from atmpl.kube.client import GATHER, KubeClient
 from atmpl.kube.reflector import Reflector
-from atmpl.kube.stream import ObjectVersion, WatchTarget
+from atmpl.kube.stores import ObjectVersion
+from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
 from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
 from tests.support.scripted_server import (
@@ -162,7 +164,7 @@ async def test_a_refused_connection_backs_off_and_the_version_is_kept() -> None:
     async with KubeClient(credentials := Anybody("")) as connection:
         watch = Reflector(WatchTarget("/things"), connection, shelf, random=Most(), now=virtual_clock.now, sleep=sleep)
         async with serving(first) as url:
-            credentials.given = credentials.given._replace(server=url)
+            credentials.given = replace(credentials.given, server=url)
             task = asyncio.create_task(watch.run())
             await first.over.wait()
         await asyncio.sleep(600)
@@ -171,7 +173,7 @@ async def test_a_refused_connection_backs_off_and_the_version_is_kept() -> None:
         assert set(waits[6:]) == {30.0}
         async with serving(second, port=int(url.rpartition(":")[2])):
             await second.over.wait()
-            assert versions(second.spec) == ["5"]
+            assert versions(second.queries) == ["5"]
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -208,9 +210,9 @@ class _Times(Shelf):
         super().__init__()
         self.at: list[float] = []
 
-    def put(self, data: msgspec.Raw) -> ObjectVersion:
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         self.at.append(virtual_clock.now())
-        return super().put(data)
+        return super().upsert(data)
 
 
 @pytest.mark.parametrize("metadata_only", [True, False])

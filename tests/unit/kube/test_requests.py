@@ -58,16 +58,16 @@ def synced(*objects: dict[str, Any]) -> tuple[RequestStore, Woken]:
     woken = Woken()
     requests = RequestStore(woken)
     for obj in objects:
-        requests.put(raw(obj))
+        requests.upsert(raw(obj))
     requests.retain_only({ObjectKey("ns", obj["metadata"]["name"]) for obj in objects})
-    requests.served(yes=True)
+    requests.mark_synced(served=True)
     return requests, woken
 
 
 def test_the_first_list_wakes_behind_everything_fresh() -> None:
     requests, woken = synced(request(1), request(2, "two"))
     assert woken.since() == ["one later", "two later"]
-    requests.put(raw(request(3, "three")))
+    requests.upsert(raw(request(3, "three")))
     assert woken.since() == ["three"]
     assert len(requests) == 3
 
@@ -75,23 +75,23 @@ def test_the_first_list_wakes_behind_everything_fresh() -> None:
 def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
     requests, woken = synced(request(1))
     requests.retain_only(set())
-    requests.served(yes=False)
+    requests.mark_synced(served=False)
     woken.since()
-    requests.put(raw(request(1)))
+    requests.upsert(raw(request(1)))
     assert woken.since() == ["one later"]
 
 
 def test_a_request_that_asks_for_the_same_and_says_something_else_is_only_nudged() -> None:
     woken, nudged = Woken(), Woken()
     requests = RequestStore(woken, add_unless_backing_off=nudged)
-    requests.served(yes=True)
-    requests.put(raw(request(1)))
+    requests.mark_synced(served=True)
+    requests.upsert(raw(request(1)))
     assert (woken.since(), nudged.since()) == (["one"], [])
-    requests.put(raw(request(2, said=status("Failed"))))
-    requests.put(raw(request(3, said=status("Failed"), metadata={"labels": {"a": "b"}})))
+    requests.upsert(raw(request(2, said=status("Failed"))))
+    requests.upsert(raw(request(3, said=status("Failed"), metadata={"labels": {"a": "b"}})))
     assert (woken.since(), nudged.since()) == ([], ["one", "one"])
-    requests.put(raw(request(4, generation=2)))
-    requests.put(raw(request(5, uid="new")))
+    requests.upsert(raw(request(4, generation=2)))
+    requests.upsert(raw(request(5, uid="new")))
     assert (woken.since(), nudged.since()) == (["one", "one"], [])
 
 
@@ -101,9 +101,9 @@ def test_a_relist_that_shows_nothing_new_wakes_nobody() -> None:
     woken.since()
     for _ in range(100):
         for obj in objects:
-            requests.put(raw(obj))
+            requests.upsert(raw(obj))
         requests.retain_only({ObjectKey("ns", obj["metadata"]["name"]) for obj in objects})
-        requests.served(yes=True)
+        requests.mark_synced(served=True)
     assert woken.since() == []
 
 
@@ -127,7 +127,7 @@ WAKES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 def test_who_is_woken_by(before: dict[str, Any], after: dict[str, Any], wakes: bool) -> None:
     requests, woken = synced(before)
     woken.since()
-    assert requests.put(raw(after)) == (ONE, "5")
+    assert requests.upsert(raw(after)) == (ONE, "5")
     assert woken.since() == (["one"] if wakes else [])
     assert requests.get(ONE).version == "5"
 
@@ -136,9 +136,9 @@ def test_the_echo_of_our_own_write_is_no_news_when_it_comes_before_the_answer() 
     requests, woken = synced(request(1))
     woken.since()
     judged = requests.get(ONE)
-    requests.writing(judged, status("SourceNotFound"))
-    requests.put(raw(request(5, said=status("SourceNotFound"))))
-    requests.wrote(judged, "5")
+    requests.expect_write(judged, status("SourceNotFound"))
+    requests.upsert(raw(request(5, said=status("SourceNotFound"))))
+    requests.record_write(judged, "5")
     assert woken.since() == []
     assert not requests.awaits_own_write(ONE)
 
@@ -147,9 +147,9 @@ def test_the_echo_of_our_own_write_is_no_news_when_it_comes_after_the_answer() -
     requests, woken = synced(request(1))
     woken.since()
     judged = requests.get(ONE)
-    requests.writing(judged, status("SourceNotFound"))
-    requests.wrote(judged, "5")
-    requests.put(raw(request(5, said=status("SourceNotFound"))))
+    requests.expect_write(judged, status("SourceNotFound"))
+    requests.record_write(judged, "5")
+    requests.upsert(raw(request(5, said=status("SourceNotFound"))))
     assert woken.since() == []
     assert not requests.awaits_own_write(ONE)
 
@@ -168,8 +168,8 @@ NEWS: dict[str, dict[str, Any]] = {
 def test_while_we_write_it_is_news(news: dict[str, Any]) -> None:
     requests, woken = synced(request(1))
     woken.since()
-    requests.writing(requests.get(ONE), status("SourceNotFound"))
-    requests.put(raw(news))
+    requests.expect_write(requests.get(ONE), status("SourceNotFound"))
+    requests.upsert(raw(news))
     assert woken.since() == ["one"]
 
 
@@ -177,22 +177,22 @@ def test_a_write_that_nobody_knows_the_end_of_is_news_when_it_shows() -> None:
     requests, woken = synced(request(1))
     woken.since()
     judged = requests.get(ONE)
-    requests.writing(judged, status("SourceNotFound"))
-    requests.wrote(judged, None)
+    requests.expect_write(judged, status("SourceNotFound"))
+    requests.record_write(judged, None)
     assert not requests.awaits_own_write(ONE)
-    requests.put(raw(request(5, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(5, said=status("SourceNotFound"))))
     assert woken.since() == ["one"]
 
 
 def test_a_key_is_deferred_until_the_stream_shows_our_last_write_and_woken_then() -> None:
     requests, woken = synced(request(1))
     woken.since()
-    requests.wrote(requests.get(ONE), "9")
+    requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
-    requests.put(raw(request(8, said=status("Failed"))))  # from before our write
+    requests.upsert(raw(request(8, said=status("Failed"))))  # from before our write
     assert requests.awaits_own_write(ONE)
     woken.since()
-    requests.put(raw(request(9, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(9, said=status("SourceNotFound"))))
     assert woken.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
 
@@ -200,39 +200,39 @@ def test_a_key_is_deferred_until_the_stream_shows_our_last_write_and_woken_then(
 def test_a_key_that_nobody_woke_meanwhile_is_not_woken_by_its_echo() -> None:
     requests, woken = synced(request(1))
     woken.since()
-    requests.wrote(requests.get(ONE), "9")
-    requests.put(raw(request(9, said=status("SourceNotFound"))))
+    requests.record_write(requests.get(ONE), "9")
+    requests.upsert(raw(request(9, said=status("SourceNotFound"))))
     assert woken.since() == []
 
 
 def test_a_version_newer_than_our_write_shows_it_too() -> None:
     requests, woken = synced(request(1))
-    requests.wrote(requests.get(ONE), "9")
+    requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
     woken.since()
-    requests.put(raw(request(10, said=status("Failed"))))
+    requests.upsert(raw(request(10, said=status("Failed"))))
     assert woken.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
 
 
 def test_versions_are_compared_as_numbers() -> None:
     requests, _ = synced(request(9))
-    requests.wrote(requests.get(ONE), "10")
+    requests.record_write(requests.get(ONE), "10")
     assert requests.awaits_own_write(ONE)
-    requests.put(raw(request(100)))
+    requests.upsert(raw(request(100)))
     assert not requests.awaits_own_write(ONE)
 
 
 def test_versions_that_are_no_numbers_defer_nobody_for_ever() -> None:
     requests, _ = synced(request("abc"))
-    requests.wrote(requests.get(ONE), "def")
+    requests.record_write(requests.get(ONE), "def")
     assert not requests.awaits_own_write(ONE)
 
 
 def test_a_complete_list_ends_every_wait_for_a_write() -> None:
     requests, woken = synced(request(1), request(2, "two"))
     for key in (ONE, ObjectKey("ns", "two")):
-        requests.wrote(requests.get(key), "9")
+        requests.record_write(requests.get(key), "9")
     assert requests.awaits_own_write(ONE)
     woken.since()
     requests.retain_only({ONE, ObjectKey("ns", "two")})  # etcd was put back to an older state: its versions are lower
@@ -244,11 +244,11 @@ def test_a_complete_list_ends_every_wait_for_a_write() -> None:
 def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> None:
     requests, _ = synced(request(1))
     judged = requests.get(ONE)
-    requests.drop(raw(request(2)))
-    requests.wrote(judged, "9")
+    requests.delete(raw(request(2)))
+    requests.record_write(judged, "9")
     assert not requests.awaits_own_write(ONE)
-    requests.put(raw(request(3, uid="new")))
-    requests.wrote(judged, "9")
+    requests.upsert(raw(request(3, uid="new")))
+    requests.record_write(judged, "9")
     assert not requests.awaits_own_write(ONE)
 
 
@@ -257,15 +257,15 @@ def test_of_a_deleted_request_it_is_told_once_and_nobody_is_woken() -> None:
     woken = Woken()
     requests = RequestStore(woken, gone.append)
     for obj in (request(1), request(2, "two")):
-        requests.put(raw(obj))
-    requests.served(yes=True)
-    requests.wrote(requests.get(ONE), "9")
+        requests.upsert(raw(obj))
+    requests.mark_synced(served=True)
+    requests.record_write(requests.get(ONE), "9")
     requests.awaits_own_write(ONE)
     woken.since()
-    assert requests.drop(raw(request(3))) == (ONE, "3")
+    assert requests.delete(raw(request(3))) == (ONE, "3")
     assert requests.get(ONE) is None
     assert not requests.awaits_own_write(ONE)
-    requests.drop(raw(request(3)))
+    requests.delete(raw(request(3)))
     requests.retain_only({ONE})
     assert gone == [ONE, ObjectKey("ns", "two")]
     assert woken.since() == []
@@ -278,7 +278,7 @@ def test_a_request_is_found_by_its_vm_until_it_is_finished() -> None:
     )
     assert set(requests.by_source(VM)) == {ONE, ObjectKey("ns", "kept")}
     assert set(requests.by_source(ObjectKey("other", "vm"))) == set()
-    requests.put(raw(request(4, said=DONE)))
+    requests.upsert(raw(request(4, said=DONE)))
     assert set(requests.by_source(VM)) == {ObjectKey("ns", "kept")}
 
 
@@ -287,7 +287,7 @@ def test_a_request_is_found_by_the_template_that_it_keeps_in_step() -> None:
     template = ObjectKey("ns", "t")
     assert set(requests.by_template(OPENSHIFT, template)) == {ObjectKey("ns", "kept")}
     assert set(requests.by_template(NATIVE, template)) == set()
-    requests.put(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not released yet
+    requests.upsert(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not released yet
     assert set(requests.by_template(OPENSHIFT, template)) == set()
 
 
@@ -313,8 +313,8 @@ def test_nothing_is_left_of_requests_that_are_gone() -> None:
     for number, obj in enumerate(objects[:50]):
         moved = obj | {"spec": obj["spec"] | {"source": {"vmName": f"other{number}"}}}
         moved["metadata"] = obj["metadata"] | {"resourceVersion": "1000", "generation": 2}
-        requests.put(raw(moved))
-        requests.wrote(requests.get(ObjectKey("ns", f"r{number}")), "2000")
+        requests.upsert(raw(moved))
+        requests.record_write(requests.get(ObjectKey("ns", f"r{number}")), "2000")
         requests.awaits_own_write(ObjectKey("ns", f"r{number}"))
     requests.retain_only(set())
     assert len(requests) == 0
@@ -328,7 +328,7 @@ def test_nothing_is_left_of_requests_that_are_gone() -> None:
 def test_what_is_no_request_is_refused_and_changes_nothing(data: bytes) -> None:
     requests, woken = synced(request(1))
     woken.since()
-    for take in (requests.put, requests.drop):
+    for take in (requests.upsert, requests.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))
     assert len(requests) == 1

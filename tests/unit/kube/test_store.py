@@ -1,21 +1,21 @@
-"""Whether a store's first list is in."""
+"""Whether the first list of a store is complete."""
 
 import asyncio
 
-from atmpl.kube.stores.store import BaseStore
+from tests.kube.recording_store import Shelf
 
 
-async def test_a_store_is_synced_with_its_first_list_and_for_good() -> None:
-    listing = BaseStore()
+async def test_store_stays_synced_after_its_first_list() -> None:
+    listing = Shelf()
     assert (listing.is_served, listing.synced.is_set()) == (None, False)
     waiting = asyncio.create_task(listing.synced.wait())
-    listing.served(yes=True)
+    listing.mark_synced(served=True)
     await waiting
-    listing.served(yes=False)
+    listing.mark_synced(served=False)
     assert (listing.is_served, listing.synced.is_set()) == (False, True)
 
 
-def test_an_api_that_is_not_served_counts_as_synced() -> None:
-    listing = BaseStore()
-    listing.served(yes=False)
+def test_store_of_an_absent_api_is_synced() -> None:
+    listing = Shelf()
+    listing.mark_synced(served=False)
     assert (listing.is_served, listing.synced.is_set()) == (False, True)

@@ -34,20 +34,20 @@ def templates(told: RequestStatus) -> TemplateStore:
 
 
 def test_a_template_is_told_of_when_its_version_is_another(templates: TemplateStore, told: RequestStatus) -> None:
-    assert templates.put(raw(1)) == (T, "1")
-    templates.put(raw(1))
-    templates.put(raw(2))
+    assert templates.upsert(raw(1)) == (T, "1")
+    templates.upsert(raw(1))
+    templates.upsert(raw(2))
     assert told.changed == [T, T]
     assert templates.version(T) == "2"
     assert templates.version(ObjectKey("ns", "other")) is None
 
 
 def test_a_template_that_is_gone_or_let_go_is_told_of_once(templates: TemplateStore, told: RequestStatus) -> None:
-    templates.put(raw(1))
-    templates.put(raw(1, "u"))
+    templates.upsert(raw(1))
+    templates.upsert(raw(1, "u"))
     told.changed.clear()
-    assert templates.drop(raw(5)) == (T, "5")
-    templates.drop(raw(5))
+    assert templates.delete(raw(5)) == (T, "5")
+    templates.delete(raw(5))
     templates.retain_only(set())
     assert told.changed == [T, ObjectKey("ns", "u")]
     assert len(templates) == 0
@@ -57,20 +57,20 @@ def test_a_format_appears_when_it_is_served_for_the_first_time_or_again(
     templates: TemplateStore, told: RequestStatus
 ) -> None:
     for yes in (False, True, True, False, False, True):
-        templates.served(yes)
+        templates.mark_synced(served=yes)
     assert told.appeared == 2
     assert templates.is_served is True
 
 
 def test_the_first_list_is_in_once_it_is_known_whether_the_api_is_served(templates: TemplateStore) -> None:
     assert (templates.is_served, templates.synced.is_set()) == (None, False)
-    templates.served(yes=False)
+    templates.mark_synced(served=False)
     assert (templates.is_served, templates.synced.is_set()) == (False, True)
 
 
 @pytest.mark.parametrize("data", [b"null", b"{}", b'{"metadata": {"name": "t", "namespace": "ns"}}'])
 def test_what_is_no_template_is_refused(data: bytes, templates: TemplateStore, told: RequestStatus) -> None:
-    for take in (templates.put, templates.drop):
+    for take in (templates.upsert, templates.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))
     assert told.changed == []

@@ -26,7 +26,7 @@ def changed() -> list[ObjectKey]:
 @pytest.fixture
 def known(changed: list[ObjectKey]) -> VMStore:
     found = VMStore(changed.append)
-    found.put(raw(1, labels={"app": "db"}, annotations={"note": "1"}))
+    found.upsert(raw(1, labels={"app": "db"}, annotations={"note": "1"}))
     assert changed == [VM]
     changed.clear()
     return found
@@ -51,7 +51,7 @@ TOLD: dict[str, tuple[dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize(("change", "told"), TOLD.values(), ids=TOLD)
 def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: VMStore, changed: list[ObjectKey]) -> None:
-    assert known.put(raw(7, **change)) == (VM, "7")
+    assert known.upsert(raw(7, **change)) == (VM, "7")
     assert changed == ([VM] if told else [])
     seen = known.get(VM)
     assert seen is not None
@@ -66,15 +66,15 @@ def test_the_digest_is_the_one_that_a_whole_vm_has(known: VMStore) -> None:
 
 
 def test_a_deleted_vm_is_told_once(known: VMStore, changed: list[ObjectKey]) -> None:
-    assert known.drop(raw(8)) == (VM, "8")
-    known.drop(raw(8))
+    assert known.delete(raw(8)) == (VM, "8")
+    known.delete(raw(8))
     assert changed == [VM]
     assert known.get(VM) is None
     assert len(known) == 0
 
 
 def test_what_a_list_does_not_name_is_told_as_gone(known: VMStore, changed: list[ObjectKey]) -> None:
-    known.put(raw(2, "other"))
+    known.upsert(raw(2, "other"))
     changed.clear()
     known.retain_only({ObjectKey("ns", "other")})
     assert changed == [VM]
@@ -83,15 +83,15 @@ def test_what_a_list_does_not_name_is_told_as_gone(known: VMStore, changed: list
 
 def test_a_relist_that_shows_nothing_new_tells_nothing(known: VMStore, changed: list[ObjectKey]) -> None:
     for version in range(1, 100):
-        known.put(raw(version, **SAME))
+        known.upsert(raw(version, **SAME))
         known.retain_only({VM})
-        known.served(yes=True)
+        known.mark_synced(served=True)
     assert changed == []
 
 
 @pytest.mark.parametrize("data", [b"1", b"{}", b'{"metadata": {}}', b'{"metadata": {"name": "vm", "namespace": 1}}'])
 def test_what_is_no_vm_is_refused(data: bytes, known: VMStore, changed: list[ObjectKey]) -> None:
-    for take in (known.put, known.drop):
+    for take in (known.upsert, known.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))
     assert (changed, len(known)) == ([], 1)

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from atmpl.kube.reflector import Reflector
-from atmpl.kube.stream import ObjectVersion, WatchTarget
+from atmpl.kube.stores import ObjectVersion
+from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
 from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
 from tests.support.scripted_server import (
@@ -66,10 +67,10 @@ async def test_one_object_that_cannot_be_read_does_not_keep_the_others_from_bein
 class Shy(Shelf):
     """A sink whose decoder goes no deeper than 600 lists."""
 
-    def put(self, data: msgspec.Raw) -> ObjectVersion:
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         if bytes(data).count(b"[") > 600:
             raise RecursionError
-        return super().put(data)
+        return super().upsert(data)
 
 
 @virtual

@@ -65,7 +65,7 @@ async def test_a_key_added_while_it_is_worked_on_comes_again_once() -> None:
     keys.add("a")
     keys.done("a")
     assert await ready(keys) == ["a"]
-    assert keys.settled
+    assert keys.is_idle
 
 
 @virtual
@@ -73,7 +73,7 @@ async def test_a_key_that_is_done_does_not_come_again() -> None:
     keys = queue()
     keys.add("a")
     keys.done(await keys.get())
-    assert keys.settled
+    assert keys.is_idle
     assert not keys.delayed
 
 
@@ -127,7 +127,7 @@ def test_a_delayed_key_keeps_its_earliest_deadline(delays: tuple[int, ...]) -> N
         await asyncio.sleep(10)
         assert await ready(keys) == ["a"]
         await asyncio.sleep(3600)
-        assert keys.settled
+        assert keys.is_idle
 
     virtual_clock.run(test())
 
@@ -243,7 +243,7 @@ async def test_a_key_whose_object_moved_on_is_judged_anew_at_once_and_then_as_a_
     keys = queue()
     waits = []
     for _ in range(7):
-        keys.moved("a")
+        keys.retry_conflict("a")
         began = virtual_clock.now()
         keys.done(await keys.get())
         waits.append(virtual_clock.now() - began)
@@ -266,14 +266,14 @@ async def test_a_poison_key_does_not_hold_up_the_others() -> None:
 async def test_a_key_whose_object_is_gone_leaves_nothing_behind() -> None:
     keys = queue()
     await failing(keys, 3)
-    keys.moved("a")
+    keys.retry_conflict("a")
     await ready(keys)
     keys.add_after("a", 31_536_000)
-    keys.drop("a")
-    keys.drop("never seen")
+    keys.forget_entirely("a")
+    keys.forget_entirely("never seen")
     assert (keys.delayed, keys.failures("a")) == (0, 0)
     await asyncio.sleep(31_536_001)
-    assert keys.settled
+    assert keys.is_idle
 
 
 @virtual
@@ -284,8 +284,8 @@ async def test_where_nobody_takes_keys_those_whose_objects_are_gone_do_not_pile_
         keys.add(f"late {number}", backlog=True)
         keys.retry(f"failed {number}")
         for kind in ("fresh", "late", "failed"):
-            keys.gone(f"{kind} {number}")
-    assert (len(keys), keys.delayed, keys.settled) == (0, 0, True)
+            keys.remove(f"{kind} {number}")
+    assert (len(keys), keys.delayed, keys.is_idle) == (0, 0, True)
     assert len(keys._heap) < 100
     keys.add("fresh 1")
     assert await ready(keys) == ["fresh 1"]
@@ -296,13 +296,13 @@ async def test_a_worker_whose_object_goes_has_the_key_once_more_and_drops_it() -
     keys = queue()
     keys.add("a")
     assert await keys.get() == "a"
-    keys.gone("a")
+    keys.remove("a")
     keys.add_after("a", 31_536_000)  # what it found before it knew
     keys.done("a")
     assert await keys.get() == "a"
-    keys.drop("a")
+    keys.forget_entirely("a")
     keys.done("a")
-    assert (keys.settled, keys.delayed) == (True, 0)
+    assert (keys.is_idle, keys.delayed) == (True, 0)
 
 
 @virtual
@@ -311,7 +311,7 @@ async def test_a_worker_that_was_woken_for_a_key_that_is_gone_waits_on() -> None
     worker = asyncio.create_task(keys.get())
     await asyncio.sleep(0)
     keys.add("a")
-    keys.gone("a")
+    keys.remove("a")
     await asyncio.sleep(1)
     assert not worker.done()
     keys.add("b")
@@ -324,7 +324,7 @@ async def test_deadlines_that_no_longer_count_do_not_pile_up() -> None:
     for number in range(10_000):
         keys.add_after("kept", 100_000 - number)
         keys.add_after(str(number), 1_000_000)
-        keys.drop(str(number))
+        keys.forget_entirely(str(number))
     assert keys.delayed == 1
     assert len(keys._heap) < 100
     await asyncio.sleep(90_001)
@@ -393,7 +393,7 @@ async def test_a_closed_queue_gives_nothing_out_and_takes_nothing_in() -> None:
     keys.add("d")
     keys.add_after("e", 1)
     keys.retry("f")
-    keys.moved("g")
+    keys.retry_conflict("g")
     assert keys.busy == 4  # what was taken stays with its workers
     for taken in (in_hand, "b", "c", "old"):
         keys.done(taken)
@@ -406,7 +406,7 @@ async def test_a_closed_queue_gives_nothing_out_and_takes_nothing_in() -> None:
         Closed,
     ]
     await asyncio.sleep(3600)
-    assert keys.settled
+    assert keys.is_idle
     assert not keys.delayed
     with pytest.raises(Closed):
         await keys.get()

@@ -58,15 +58,15 @@ class Model:
     def forget(self, key: str) -> None:
         self.failures.pop(key, None)
 
-    def drop(self, key: str) -> None:
+    def forget_entirely(self, key: str) -> None:
         self.forget(key)
         self.due = [(deadline, other) for deadline, other in self.due if other != key]
 
-    def gone(self, key: str) -> None:
+    def remove(self, key: str) -> None:
         if key in self.busy:
             self.again.add(key)
         else:
-            self.drop(key)
+            self.forget_entirely(key)
             self.fresh = [other for other in self.fresh if other != key]
             self.backlog = [other for other in self.backlog if other != key]
 
@@ -91,7 +91,12 @@ class Model:
 
 KEYS = st.sampled_from("abcd")
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(["add", "add to the backlog", "nudge", "retry", "forget", "drop", "gone"]), KEYS),
+    st.tuples(
+        st.sampled_from(
+            ["add", "add to the backlog", "add_unless_backing_off", "retry", "forget", "forget_entirely", "remove"]
+        ),
+        KEYS,
+    ),
     st.tuples(st.just("add after"), KEYS, st.integers(1, 20)),
     st.tuples(st.just("sleep"), st.sampled_from([0.5, 1, 2, 7, 300])),
     st.tuples(st.just("get")),
@@ -113,7 +118,7 @@ async def follow(steps: list[tuple]) -> None:
             case ("add after", key, delay):
                 queue.add_after(key, delay)
                 model.add_after(key, delay)
-            case ("nudge" | "retry" | "forget" | "drop" | "gone" as name, key):
+            case ("add_unless_backing_off" | "retry" | "forget" | "forget_entirely" | "remove" as name, key):
                 getattr(queue, name)(key)
                 getattr(model, name)(key)
             case ("sleep", seconds):
@@ -185,7 +190,7 @@ async def disturb(acts: list[tuple[str, int]]) -> None:
                 await asyncio.sleep(number)
     await asyncio.sleep(60)
     assert seen == wanted, "an add was lost"
-    assert queue.settled
+    assert queue.is_idle
     for worker in workers:
         worker.cancel()
     ends = await asyncio.gather(*workers, return_exceptions=True)

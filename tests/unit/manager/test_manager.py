@@ -136,14 +136,14 @@ async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
         KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
     for name in ("old", "kept"):
-        manager.requests.put(a_request(name, refreshPolicy="OnChange"))
-    manager.requests.served(yes=True)
-    manager.vms.put(metadata("vm"))
-    manager.vms.served(yes=True)
+        manager.requests.upsert(a_request(name, refreshPolicy="OnChange"))
+    manager.requests.mark_synced(served=True)
+    manager.vms.upsert(metadata("vm"))
+    manager.vms.mark_synced(served=True)
     for templates in manager.templates.values():
-        templates.put(metadata("kept"))
-        templates.served(yes=True)
-    manager.requests.put(a_request("fresh"))
+        templates.upsert(metadata("kept"))
+        templates.mark_synced(served=True)
+    manager.requests.upsert(a_request("fresh"))
     assert [(await manager.queue.get()).name for _ in range(3)] == ["fresh", "old", "kept"]
 
 
@@ -153,16 +153,16 @@ async def test_a_change_after_the_first_lists_is_fresh_and_an_api_that_appears_i
     )
     format = FORMATS["openshift"]
     for sink in (manager.requests, manager.vms):
-        sink.served(yes=True)
-    manager.templates[format.name].served(yes=False)
-    manager.requests.put(a_request("waits"))
+        sink.mark_synced(served=True)
+    manager.templates[format.name].mark_synced(served=False)
+    manager.requests.upsert(a_request("waits"))
     assert (await manager.queue.get()).name == "waits"
     manager.queue.done(ObjectKey("ns", "waits"))
-    manager.templates[format.name].served(yes=True)
-    manager.requests.put(a_request("follows", source={"vmName": "other"}))
+    manager.templates[format.name].mark_synced(served=True)
+    manager.requests.upsert(a_request("follows", source={"vmName": "other"}))
     assert (await manager.queue.get()).name == "follows"
     manager.queue.done(ObjectKey("ns", "follows"))
-    manager.vms.put(metadata("other"))
+    manager.vms.upsert(metadata("other"))
     assert [(await manager.queue.get()).name for _ in range(2)] == ["follows", "waits"]
 
 

@@ -46,7 +46,7 @@ class Office:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome | Exception) -> None:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(1))
-        self.requests = RequestStore(self.queue.add, self.queue.gone)
+        self.requests = RequestStore(self.queue.add, self.queue.remove)
         self.judged: list[float] = []  # when
         self.failures: list[int] = []  # before each
         self.status: list[str] = []  # by events
@@ -73,15 +73,15 @@ class Office:
             raise found
         return ReconcileResult(found)
 
-    def bad(self, _: Request, reason: str, message: str) -> None:
+    def record_failure(self, _: Request, reason: str, message: str) -> None:
         self.status.append(f"bad: {reason}: {message}")
 
-    def good(self, _: Request) -> None:
+    def record_success(self, _: Request) -> None:
         self.status.append("good")
 
     def shown(self, version: str = "7", name: str = "request") -> Request:
         """Let the stream show a request."""
-        self.requests.put(request(version, name))
+        self.requests.upsert(request(version, name))
         found = self.requests.get(ObjectKey(NAMESPACE, name))
         assert found is not None
         return found
@@ -89,7 +89,7 @@ class Office:
     @asynccontextmanager
     async def open(self, workers: int = 1) -> AsyncIterator[None]:
         """Have work done."""
-        self.requests.served(yes=True)
+        self.requests.mark_synced(served=True)
         tasks = [asyncio.create_task(self.worker.run(lambda: self.may_work)) for _ in range(workers)]
         yield
         self.queue.close()
@@ -98,7 +98,7 @@ class Office:
 
 def gone(office: Office) -> None:
     """Let the stream show that the request is deleted."""
-    office.requests.drop(request("8", "request"))
+    office.requests.delete(request("8", "request"))
 
 
 def request(version: str, name: str, uid: str = "1") -> msgspec.Raw:
@@ -176,7 +176,7 @@ async def test_a_request_is_not_judged_before_its_stream_shows_what_was_written(
     async with office.open():
         first = office.shown()
         await asyncio.sleep(1)
-        office.requests.wrote(first, "9")
+        office.requests.record_write(first, "9")
         office.queue.add(KEY)
         await asyncio.sleep(5)
         assert len(office.judged) == 1
@@ -207,7 +207,7 @@ async def test_a_request_made_again_does_not_wait_for_what_was_said_about_the_on
         office.shown()
         await asyncio.sleep(1)
         gone(office)
-        office.requests.put(request("9", "request", uid="2"))
+        office.requests.upsert(request("9", "request", uid="2"))
         await asyncio.sleep(0.1)
     assert [int(time) for time in office.judged] == [0, 1]
 
@@ -273,7 +273,7 @@ async def test_a_worker_that_is_cancelled_leaves_its_request_to_the_next(monkeyp
 
     turn = worker.turn
     monkeypatch.setattr(worker, "turn", hanging)
-    office.requests.served(yes=True)
+    office.requests.mark_synced(served=True)
     office.shown()
     task = asyncio.create_task(office.worker.run(lambda: True))
     await asyncio.sleep(1)
