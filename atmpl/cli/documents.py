@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from atmpl.cli import manifests
-from atmpl.cli.yaml import NotYamlError, read
+from atmpl.cli.yaml import InvalidYAMLError, read
 
 _MARKER = re.compile(r"^(?:(?=---(?:\s|\Z))|\.\.\.(?=\s|\Z).*\n?)", re.MULTILINE)  # its end is where to cut
 _CONTENT = re.compile(r"^[ \t]*[^\s#%]", re.MULTILINE)  # a line that is more than a comment or a directive
@@ -42,8 +42,8 @@ def documents(path: str) -> list[Document | Unreadable]:
     out: list[Document | Unreadable] = []
     for number, each in enumerate(found, 1):
         place = f"{source}, document {number}" if several else source
-        if isinstance(each, NotYamlError):
-            out.append(Unreadable(f"{place}, line {each.line}", each.why))
+        if isinstance(each, InvalidYAMLError):
+            out.append(Unreadable(f"{place}, line {each.line}", each.reason))
         else:
             out += _objects(each, place, named=several)
     if not out:
@@ -51,7 +51,7 @@ def documents(path: str) -> list[Document | Unreadable]:
     return out
 
 
-def _found(text: str) -> Iterator[Any | NotYamlError]:
+def _found(text: str) -> Iterator[Any | InvalidYAMLError]:
     """Yield the value of each document that has one, or why it cannot be read."""
     values = _json(text) if text.lstrip()[:1] in ("{", "[") else None
     if values is not None:
@@ -60,7 +60,7 @@ def _found(text: str) -> Iterator[Any | NotYamlError]:
     for line, piece in _pieces(text):
         try:
             yield from (value for value in read(piece, line) if value is not None)
-        except NotYamlError as error:
+        except InvalidYAMLError as error:
             yield error
 
 

@@ -60,9 +60,9 @@ def test_the_objects_of_an_input_are_found(case, found):
 def test_one_bad_document_does_not_stop_the_others(found):
     assert found("a: 1\n---\nb: 1\nb: 2\n---\nc: 3\n---\nd: [\n") == [
         Document("f, document 1", {"a": 1}),
-        Unreadable("f, document 2, line 4", "the key b stands here a second time"),
+        Unreadable("f, document 2, line 4", "the key b occurs twice"),
         Document("f, document 3", {"c": 3}),
-        Unreadable("f, document 4, line 9", "a value is missing here, or what ends a { or [ above"),
+        Unreadable("f, document 4, line 9", "a value is missing here, or the end of a { or [ above"),
     ]
 
 
@@ -89,7 +89,7 @@ def test_json_that_is_broken_is_named_with_its_line(found):
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
 def test_nesting_without_end_is_refused(text, found):
-    assert found(text) == [Unreadable("f, line 1", "nested more than 500 levels deep")]
+    assert found(text) == [Unreadable("f, line 1", "nested more than 250 levels deep")]
 
 
 def test_no_json_reader_takes_a_nan(found):

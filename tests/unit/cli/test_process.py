@@ -187,7 +187,7 @@ def test_what_is_no_template_is_refused_in_a_sentence(case):
 
 def test_yaml_that_cannot_be_read_is_named_with_its_line():
     came = typed("process", "-", stdin="a: 1\na: 2")
-    assert (came.status, came.err) == (1, "error: standard input, line 2: the key a stands here a second time\n")
+    assert (came.status, came.err) == (1, "error: standard input, line 2: the key a occurs twice\n")
 
 
 @needs_shared

@@ -167,7 +167,7 @@ def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
     ]
     assert came.err == (
         "error: a.yaml, document 2 (Pod p): apiVersion: is 'v1'; give a VirtualMachine of kubevirt.io/v1\n"
-        "error: a.yaml, document 3, line 23: a value is missing here, or what ends a { or [ above\n"
+        "error: a.yaml, document 3, line 23: a value is missing here, or the end of a { or [ above\n"
         "error: missing.yaml: there is no such file\n"
         "3 rendered, 3 refused\n"
     )
