@@ -28,8 +28,8 @@ class Engine(ABC):
         """Build a folder's Dockerfile, with its build arguments, and tag the result. Shows what it does."""
 
     @abstractmethod
-    def run(self, tag: str, *command: str) -> str:
-        """Run a command in a fresh container as the image's own user, and return what it printed."""
+    def run(self, tag: str, *command: str, user: str = "") -> str:
+        """Run a command in a new container and return its output; `user` (UID:GID) overrides the image's."""
 
     @abstractmethod
     def save(self, tag: str, path: Path) -> None:
@@ -51,9 +51,10 @@ class Docker(Engine):
         """See Engine."""
         self.call("build", "--tag", tag, *_arguments(arguments), folder, quiet=False)
 
-    def run(self, tag: str, *command: str) -> str:
+    def run(self, tag: str, *command: str, user: str = "") -> str:
         """See Engine."""
-        return self.call("run", "--rm", "--read-only", "--network=none", "--entrypoint", command[0], tag, *command[1:])
+        flags = ("--rm", "--read-only", "--network=none", *([f"--user={user}"] if user else []))
+        return self.call("run", *flags, "--entrypoint", command[0], tag, *command[1:])
 
     def save(self, tag: str, path: Path) -> None:
         """See Engine."""
@@ -80,11 +81,11 @@ class Buildah(Engine):
         self.call("build", *flags, folder, quiet=False)  # with --layers, vfs would copy the whole base at every step
         self.call("rmi", "--prune")  # the image that had the tag before
 
-    def run(self, tag: str, *command: str) -> str:
+    def run(self, tag: str, *command: str, user: str = "") -> str:
         """See Engine."""
         container = self.call("from", "--pull-never", f"localhost/{tag}").strip()
         try:
-            return self.call("run", container, "--", *command)
+            return self.call("run", *([f"--user={user}"] if user else []), container, "--", *command)
         finally:
             self.call("rm", container)
 

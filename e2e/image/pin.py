@@ -13,7 +13,7 @@ def wanted() -> dict[str, list[str]]:
     """Return the requirements of pyproject.toml by the name of the file that pins them."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
     return {
-        "requirements.txt": project["project"]["dependencies"],
+        "requirements.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["fast"],
         "build.txt": project["build-system"]["requires"],
     }
 

@@ -52,6 +52,15 @@ def test_atmpl_runs_in_it(engine: Engine, image: str) -> None:
     assert engine.run(image, "atmpl", "--version").strip() == f"atmpl {__version__}"
 
 
+def test_image_runs_with_an_arbitrary_uid(engine: Engine, image: str) -> None:
+    """OpenShift chooses the UID: no entry in /etc/passwd, group root, and HOME can be missing."""
+    user = "1000680000:0"
+    script = "id -u && id -g && atmpl --version && atmpl controller --help >/dev/null && python3 -c 'import uvloop'"
+    lines = engine.run(image, "env", "-u", "HOME", "sh", "-ec", script, user=user).split("\n")
+    assert lines[:3] == ["1000680000", "0", f"atmpl {__version__}"]
+    assert "1000680000" not in engine.run(image, "cat", "/etc/passwd")
+
+
 def test_it_renders_a_template(engine: Engine, image: str) -> None:
     vm = {
         "apiVersion": "kubevirt.io/v1",
@@ -70,7 +79,7 @@ def test_its_packages_are_the_pinned_ones(engine: Engine, image: str) -> None:
     pinned = re.findall(r"^(\S+==\S+)", (FOLDER / "requirements.txt").read_text(), re.MULTILINE)
     there = {name.replace("_", "-") for name in engine.run(image, "python3", "-c", listed).split()}
     assert there - {f"atmpl=={__version__}"} <= set(pinned)
-    assert {re.split("==", name)[0] for name in there} >= {"atmpl", "aiohttp", "orjson"}
+    assert {re.split("==", name)[0] for name in there} >= {"atmpl", "aiohttp", "orjson", "uvloop"}
 
 
 def test_nothing_of_ours_is_compiled_as_it_starts(archive: Archive) -> None:

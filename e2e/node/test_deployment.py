@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from e2e.controlplane.client import Object
-from e2e.node.deployed import BUDGET, DEPLOYMENT, PODS, Deployed, apply, memory, restarts
+from e2e.node.deployed import BUDGET, DEPLOYMENT, NAMESPACE, PATIENCE, PODS, Deployed, apply, memory, restarts
 from e2e.node.node import Node
 from e2e.objects import condition, is_ready
 
@@ -45,6 +45,26 @@ async def test_it_runs_as_nobody_and_can_write_nothing(node: Node, deployed: Dep
     seen = "import os; print(os.getuid(), bool(os.statvfs('/').f_flag & os.ST_RDONLY))"
     said = node.kubectl("exec", pod, "--namespace=atmpl-system", "--", "python3", "-c", seen)
     assert said.split() == ["65532", "True"]
+
+
+async def test_pod_runs_with_an_arbitrary_uid(node: Node, deployed: Deployed) -> None:
+    """As OpenShift runs it: a UID without an entry in /etc/passwd, group root, HOME unset, nothing writable."""
+    template = (await deployed.client.get(DEPLOYMENT))["spec"]["template"]
+    security = template["spec"]["securityContext"] | {"runAsUser": 1000680000, "runAsGroup": 0}
+    await deployed.client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "arbitrary-uid", "namespace": NAMESPACE},  # no labels: no ReplicaSet adopts it
+            "spec": template["spec"] | {"securityContext": security},
+        }
+    )
+    await deployed.client.until(f"{PODS}/arbitrary-uid", is_ready, timeout=PATIENCE)
+    seen = "import os; print(os.getuid(), os.getgid(), bool(os.statvfs('/').f_flag & os.ST_RDONLY))"
+    run = ("exec", "arbitrary-uid", f"--namespace={NAMESPACE}", "--", "env", "-u", "HOME")
+    assert node.kubectl(*run, "python3", "-c", seen).split() == ["1000680000", "0", "True"]
+    assert node.kubectl(*run, "atmpl", "--version").startswith("atmpl ")
+    await deployed.client.delete(f"{PODS}/arbitrary-uid")
 
 
 async def test_it_serves_a_request(deployed: Deployed) -> None:
