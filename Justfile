@@ -62,6 +62,10 @@ pin:
 alerts:
     python -m e2e.gotools alerts
 
+# test the Helm chart and the OLM bundle (builds helm and the bundle's validators once, some minutes)
+packages:
+    python -m e2e.gotools packages
+
 # the workflows checked by actionlint
 workflows:
     python -m e2e.gotools workflows

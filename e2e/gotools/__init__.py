@@ -1,8 +1,10 @@
-"""Programs of others that check what is not Python: actionlint the workflows, promtool the alerts.
+"""Programs of other projects that check what is not Python, built from Go modules.
 
-Each has a go.mod of its own beside this file: their dependencies exclude each other.
+actionlint checks the workflows, promtool the alerts, helm the chart, and olm, which is operator-framework's validators,
+the bundle. Each has its own go.mod in this folder, because their dependencies exclude each other.
 """
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -10,18 +12,39 @@ from typing import Literal
 from e2e.controlplane.build import build_of
 from e2e.controlplane.programs import cached, caches, machine
 
-PACKAGES = {
+Name = Literal["actionlint", "helm", "kind", "olm", "promtool"]
+
+PACKAGES: dict[Name, str] = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
+    "helm": "helm.sh/helm/v3/cmd/helm",
     "kind": "sigs.k8s.io/kind",
+    "olm": "atmpl/e2e/gotools/olm",
     "promtool": "github.com/prometheus/prometheus/cmd/promtool",
 }
+# Without them, helm assumes a cluster of Kubernetes 1.20 for `helm template`.
+_KUBERNETES = "helm.sh/helm/v3/pkg/chartutil"
+LINKER_FLAGS: dict[Name, str] = {"helm": f"-X {_KUBERNETES}.k8sVersionMajor=1 -X {_KUBERNETES}.k8sVersionMinor=36"}
 
 
-def program(name: Literal["actionlint", "kind", "promtool"]) -> Path:
-    """Return the program, built where it is not in the cache: promtool takes some minutes. Raises BuildError."""
-    pins = Path(__file__).parent / name / "go.mod"
+def program(name: Name) -> Path:
+    """Return the program. Builds it if it is not in the cache, which takes minutes. Raises BuildError."""
 
     def build(packages: Mapping[str, str], folder: Path) -> None:
-        build_of(pins, packages, folder)
+        build_of(_pins(name), packages, folder, linker_flags=LINKER_FLAGS.get(name, ""))
 
-    return cached({name: PACKAGES[name]}, caches() / name / machine(pins), build)[name]
+    return cached({name: PACKAGES[name]}, _cache(name), build)[name]
+
+
+def available(name: Name) -> Path | None:
+    """Return the program if it is in the cache or on PATH."""
+    built = _cache(name) / name
+    found = str(built) if built.exists() else shutil.which(name)
+    return Path(found) if found else None
+
+
+def _pins(name: Name) -> Path:
+    return Path(__file__).parent / name / "go.mod"
+
+
+def _cache(name: Name) -> Path:
+    return caches() / name / machine(_pins(name))

@@ -1,4 +1,4 @@
-"""`python -m e2e.gotools alerts` and `python -m e2e.gotools workflows`."""
+"""`python -m e2e.gotools alerts`, `python -m e2e.gotools workflows` and `python -m e2e.gotools packages`."""
 
 import argparse
 import json
@@ -49,6 +49,13 @@ def workflows() -> int:
     return _run(program("actionlint"), "-shellcheck=", "-pyflakes=", *sorted(CHECKOUT.glob(".github/workflows/*.yaml")))
 
 
+def packages() -> int:
+    """Run the tests of the chart and of the bundle; `just test` skips them if helm and olm are not there."""
+    for name in ("helm", "olm"):
+        program(name)
+    return _run(sys.executable, "-m", "pytest", *sorted(CHECKOUT.glob("tests/integration/config/test_package_*.py")))
+
+
 def _run(*command: str | Path) -> int:
     return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
 
@@ -56,7 +63,7 @@ def _run(*command: str | Path) -> int:
 def main() -> int:
     """Do as the arguments say; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m e2e.gotools", description="Check what is not Python.")
-    commands = {"alerts": alerts, "workflows": workflows}
+    commands = {"alerts": alerts, "packages": packages, "workflows": workflows}
     parser.add_argument("command", choices=commands)
     try:
         return commands[parser.parse_args().command]()

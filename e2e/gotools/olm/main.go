@@ -1,0 +1,33 @@
+// Validates an OLM bundle with the validators of operator-framework: `olm FOLDER` prints errors and warnings.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/operator-framework/api/pkg/manifests"
+	"github.com/operator-framework/api/pkg/validation"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: olm FOLDER")
+		os.Exit(2)
+	}
+	bundle, err := manifests.GetBundleFromDir(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := 0
+	for _, result := range validation.AllValidators.Validate(bundle.ObjectsToValidate()...) {
+		for _, finding := range result.Errors {
+			fmt.Println("error:", finding.Error())
+			status = 1
+		}
+		for _, finding := range result.Warnings {
+			fmt.Println("warning:", finding.Error())
+		}
+	}
+	os.Exit(status)
+}
