@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.kube.recording_store import Shelf
+from tests.support.recording_store import Shelf
 
 
 async def test_store_stays_synced_after_its_first_list() -> None:
