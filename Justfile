@@ -82,6 +82,10 @@ test-kind *ARGS:
 manifest IMAGE:
     @python -m e2e.release manifest "{{IMAGE}}"
 
+# write the OLM bundle for an image into a folder
+bundle IMAGE FOLDER:
+    python -m e2e.release bundle "{{IMAGE}}" "{{FOLDER}}"
+
 # push the image for both architectures, with an SBOM and its provenance, and print it by its digest; needs Docker
 publish REPOSITORY TAG:
     @python -m e2e.release publish "{{REPOSITORY}}" "{{TAG}}"

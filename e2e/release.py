@@ -1,6 +1,6 @@
-"""What a release is made of: the image for both architectures, its signature, and one file that installs it.
+"""The artifacts of a release: image, signature, manifests, chart and OLM bundle.
 
-Each is a recipe (`just manifest`, `just publish`, `just sign`), and what .github/workflows/release.yaml runs.
+Each has a recipe: `just publish`, `just sign`, `just manifest`, `just bundle`. The release workflow runs them.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from atmpl.version import __version__
-from e2e.controlplane import programs
+from e2e import bundle, manifests
 from e2e.controlplane.build import BuildError
 
 ROOT = Path(__file__).parents[1]
@@ -20,28 +20,27 @@ PLATFORMS = "linux/amd64,linux/arm64"
 
 
 class ReleaseError(Exception):
-    """This cannot be released; the message says why."""
+    """The release is not possible; the message has the reason."""
 
 
 def manifest(image: str) -> str:
-    """Return all of config/default for an image, as `kubectl apply -f` reads it. Raises BuildError, ReleaseError."""
-    kubectl = programs.find("kubectl")["kubectl"]
-    built = subprocess.run(
-        [kubectl, "kustomize", ROOT / "config" / "default"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    ours = f"image: atmpl:{__version__}"
-    if built.stdout.count(ours) != 1:
-        raise ReleaseError(f"config/default does not have `{ours}` exactly once: atmpl/version.py says {__version__}")
-    return built.stdout.replace(ours, f"image: {image}")
+    """Return all of config/default for an image, for `kubectl apply -f`. Raises BuildError, ReleaseError."""
+    rendered = manifests.text("default")
+    placeholder = f"image: atmpl:{__version__}"
+    if rendered.count(placeholder) != 1:
+        raise ReleaseError(
+            f"config/default does not contain `{placeholder}` exactly once; atmpl/version.py has {__version__}"
+        )
+    return rendered.replace(placeholder, f"image: {image}")
 
 
 def publish(repository: str, tag: str) -> str:
-    """Build, push and attest the image; return it by digest. `tag` is git's, of this very version.
+    """Build, push and attest the image; return it by digest. `tag` is the git tag of this version.
 
-    BuildKit adds an SBOM (SPDX) and how it was built (SLSA provenance) to the image, for each platform.
+    BuildKit adds an SBOM (SPDX) and SLSA provenance to the image, for each platform.
     """
     if tag != f"v{__version__}":
-        raise ReleaseError(f"the tag is {tag}, and atmpl/version.py says {__version__}: they must agree")
+        raise ReleaseError(f"the tag is {tag} and atmpl/version.py has {__version__}; they must be equal")
     revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     with tempfile.TemporaryDirectory(prefix="atmpl-publish-") as folder:
         told = Path(folder) / "image.json"
@@ -66,17 +65,23 @@ def publish(repository: str, tag: str) -> str:
 
 
 def sign(image: str) -> None:
-    """Sign an image, named by its digest, as whoever the workflow is: without a key that could be lost."""
+    """Sign an image, named by its digest, with the identity of the workflow: there is no key that can leak."""
     if not re.search(r"@sha256:[0-9a-f]{64}$", image):
-        raise ReleaseError(f"{image} is not IMAGE@sha256:DIGEST: a tag may be another image by the time it is signed")
+        raise ReleaseError(f"{image} is not IMAGE@sha256:DIGEST; a tag can change before it is signed")
     subprocess.run(["cosign", "sign", "--yes", image], check=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do as the arguments say; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m e2e.release", description="What a release is made of.")
+    """Run the command of the arguments; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m e2e.release", description="Build the artifacts of a release.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("manifest", help="print all that a cluster needs").add_argument("image", metavar="IMAGE")
+    commands.add_parser("manifest", help="print the manifests for `kubectl apply -f`").add_argument(
+        "image", metavar="IMAGE"
+    )
+    bundled = commands.add_parser("bundle", help="write the OLM bundle")
+    bundled.add_argument("image", metavar="IMAGE")
+    bundled.add_argument("folder", metavar="FOLDER", type=Path)
+    commands.add_parser("policy", help="print the admission policy, which no OLM bundle can contain")
     published = commands.add_parser("publish", help="build and push the image; print it by its digest")
     published.add_argument("repository", metavar="REPOSITORY")
     published.add_argument("tag", metavar="TAG", help="the git tag, v and the version")
@@ -86,6 +91,10 @@ def main(arguments: list[str] | None = None) -> int:
         match asked.command:
             case "manifest":
                 print(manifest(asked.image), end="")
+            case "bundle":
+                bundle.write(asked.image, asked.folder)
+            case "policy":
+                print(manifests.text("policy"), end="")
             case "publish":
                 print(publish(asked.repository, asked.tag))
             case "sign":

@@ -2,8 +2,6 @@
 
 import subprocess
 from collections.abc import Mapping
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,12 @@ import pytest
 import yaml
 
 from e2e import gotools
-from e2e.controlplane import programs
+from e2e.manifests import CONFIG, render
 
 Object = dict[str, Any]
 
-CONFIG = Path(__file__).parents[2] / "config"
+__all__ = ["CONFIG", "DOCUMENTS", "INSTALLATIONS", "Object", "chart", "helm", "one", "render"]
+
 DOCUMENTS = {  # a cluster administrator applies these; the other folders are parts of them
     "default": "two replicas",
     "single-node": "one replica and no disruption budget",
@@ -23,19 +22,6 @@ DOCUMENTS = {  # a cluster administrator applies these; the other folders are pa
     "samples": "requests",
 }
 INSTALLATIONS = ["default", "single-node"]
-
-
-def render(folder: Path | str) -> list[Object]:
-    """Return the objects of a kustomization, named by its folder below config/ or by a path."""
-    return deepcopy(_render(folder))
-
-
-@cache
-def _render(folder: Path | str) -> list[Object]:
-    kubectl = programs.find("kubectl")["kubectl"]
-    done = subprocess.run([kubectl, "kustomize", CONFIG / folder], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return list(yaml.safe_load_all(done.stdout))
 
 
 def one(objects: list[Object], kind: str, name: str | None = None) -> Object:

@@ -52,7 +52,7 @@ def test_what_is_published_is_named_by_its_digest_and_comes_with_sbom_and_proven
 
 def test_a_tag_that_is_not_the_version_publishes_nothing(programs: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert release.main(["publish", "registry/atmpl", "v9.9.9"]) == 1
-    assert f"the tag is v9.9.9, and atmpl/version.py says {__version__}" in capfd.readouterr().err
+    assert "the tag is v9.9.9" in capfd.readouterr().err
     assert not programs.exists()
 
 
