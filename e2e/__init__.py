@@ -7,6 +7,7 @@
 - `chaos` kills everything at random, `storm/` does what clusters do to controllers: `just chaos`, `just storm`.
 - `bench/` measures throughput, latency, memory and CPU, beside other implementations: `just bench`.
 - `image/`, `node/` and `kind/` go from the Dockerfile to a real node to a whole cluster with KubeVirt, each with its
-  tests: `just test-image`, `just node`, `just kind`. `release` puts together what is published.
-- `gotools/` checks what is not Python: `just workflows`, `just alerts`.
+  tests: `just test-image`, `just node`, `just kind`.
+- `release` builds the artifacts of a release, from the objects in `manifests`; `bundle` makes the one for OLM.
+- `gotools/` checks what is not Python: `just workflows`, `just alerts`, `just packages`.
 """
