@@ -86,6 +86,12 @@ manifest IMAGE:
 bundle IMAGE FOLDER:
     python -m e2e.release bundle "{{IMAGE}}" "{{FOLDER}}"
 
+# build wheel and sdist into dist/, and check their metadata (needs a package index)
+dist:
+    rm -rf dist
+    uv build --out-dir dist
+    uv tool run twine check --strict dist/*
+
 # push the image for both architectures, with an SBOM and its provenance, and print it by its digest; needs Docker
 publish REPOSITORY TAG:
     @python -m e2e.release publish "{{REPOSITORY}}" "{{TAG}}"
