@@ -1,1 +1,1 @@
-"""A virtual machine becomes a template on a real API server, step by step: `python -m e2e.demo`."""
+"""Make a template from a VM on a real API server, step by step: `python -m e2e.demo`."""

@@ -1,4 +1,4 @@
-"""The demo, as somebody sees it who has just cloned the project."""
+"""The demo, run as in a new clone."""
 
 import os
 import re
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from e2e.demo.story import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step, typed
+from e2e.demo.steps import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step, with_prompt
 from tests.support.shared_data import SHARED, needs_shared
 
 CHECKOUT = Path(__file__).parents[3]
 DEMO = CHECKOUT / "e2e" / "demo"
 
-# What must be read on the way, in this order.
-SEEN = (
+# Lines of its output, in this order.
+EXPECTED_LINES = (
     r"^validatingadmissionpolicybinding\.admissionregistration\.k8s\.io/atmpl-request-access created$",
     r"^\$ kubectl apply -f e2e/demo/vm\.yaml -f e2e/demo/request\.yaml$",
     r"^\$ atmpl controller --kubeconfig \S+ \\\n    --bind 127\.0\.0\.1:0 --log-format text &$",
@@ -60,29 +60,29 @@ def demo(*args: str, tmp: Path) -> Iterator[subprocess.Popen]:
 
 @pytest.mark.apiserver
 @pytest.mark.private
-def test_a_newcomer_sees_a_virtual_machine_become_a_template_and_finds_nothing_left(tmp_path: Path) -> None:
+def test_demo_shows_each_step_and_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp=tmp_path) as process:
-        shown, complaints = process.communicate(timeout=120)
-    assert (process.returncode, complaints) == (0, "")
-    rest = shown
-    for line in SEEN:
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    rest = output
+    for line in EXPECTED_LINES:
         found = re.search(line, rest, re.MULTILINE)
         assert found, f"{line} not in:\n{rest}"
         rest = rest[found.end() :]
-    assert "\033" not in shown
+    assert "\033" not in output
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.apiserver
 @pytest.mark.private
-def test_kept_it_can_be_looked_at_until_ctrl_c(tmp_path: Path) -> None:
+def test_kept_demo_is_usable_until_ctrl_c(tmp_path: Path) -> None:
     with demo("--keep", tmp=tmp_path) as process:
-        shown = ""
-        while "Ctrl-C here stops" not in shown:
+        output = ""
+        while "Ctrl-C here stops" not in output:
             line = process.stdout.readline()
             assert line, process.stderr.read()
-            shown += line
-        env_file = re.search(r"^  (\. \S+/env)$", shown, re.MULTILINE)[1]
+            output += line
+        env_file = re.search(r"^  (\. \S+/env)$", output, re.MULTILINE)[1]
         listed = subprocess.check_output(
             ["sh", "-ec", f"{env_file}; atmpl --version; kubectl get vm,vmtreq,template -o name"], text=True
         )
@@ -96,20 +96,20 @@ def test_kept_it_can_be_looked_at_until_ctrl_c(tmp_path: Path) -> None:
 
 @pytest.mark.apiserver
 @pytest.mark.private
-def test_interrupted_half_way_it_leaves_nothing_either(tmp_path: Path) -> None:
+def test_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp=tmp_path) as process:
         while "atmpl controller" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        shown, complaints = process.communicate(timeout=30)
-    assert (process.returncode, complaints) == (130, "")
-    assert shown.endswith("\nEverything is stopped and removed.\n")
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "")
+    assert output.endswith("\nEverything is stopped and removed.\n")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.apiserver
 @pytest.mark.private
-def test_a_reader_that_leaves_early_causes_no_complaint_and_finds_nothing_left(tmp_path: Path) -> None:
+def test_demo_in_a_closed_pipe_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp=tmp_path) as process:
         while "kubectl apply" not in process.stdout.readline():
             assert process.poll() is None
@@ -120,13 +120,13 @@ def test_a_reader_that_leaves_early_causes_no_complaint_and_finds_nothing_left(t
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", BEFORE_THE_CONTROLLER + WITH_THE_CONTROLLER, ids=lambda step: step.says)
-def test_a_step_fits_80_columns(step: Step) -> None:
-    assert max(map(len, [step.says, *typed(step.command).splitlines()])) <= 80
+@pytest.mark.parametrize("step", BEFORE_THE_CONTROLLER + WITH_THE_CONTROLLER, ids=lambda step: step.sentence)
+def test_step_fits_80_columns(step: Step) -> None:
+    assert max(map(len, [step.sentence, *with_prompt(step.command).splitlines()])) <= 80
 
 
 @needs_shared
-def test_the_request_is_the_designs_own_verbatim() -> None:
+def test_request_equals_the_design_example() -> None:
     assert SHARED is not None
     design = (SHARED / "design" / "vm-template-generation.txt").read_text()
     assert f"```yaml\n{(DEMO / 'request.yaml').read_text()}```" in design
