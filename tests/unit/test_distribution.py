@@ -115,3 +115,13 @@ def test_sdist_builds_the_same_wheel(folder: Path, wheel: Path, tmp_path: Path) 
     for folder_name in ("atmpl", "tests", "config"):
         assert (source / folder_name).is_dir()
     assert not re.search(r"\.venv|\.git/|node_modules", "\n".join(map(str, source.rglob("*"))))
+
+
+def test_description_has_absolute_links(wheel: Path) -> None:
+    """PyPI shows it without the repository."""
+    with zipfile.ZipFile(wheel) as archive:
+        text = archive.read(f"atmpl-{__version__}.dist-info/METADATA").decode()
+    description = text.partition("\n\n")[2]
+    links = re.findall(r"\]\(([^)]+)\)", description)
+    assert "https://github.com/OWNER/atmpl/blob/main/LICENSE" in links
+    assert [link for link in links if not link.startswith("https://")] == []
