@@ -62,7 +62,7 @@ pin:
 alerts:
     python -m e2e.gotools alerts
 
-# test the Helm chart and the OLM bundle (builds helm and the bundle's validators once, some minutes)
+# test chart, OLM bundle and krew plugin (builds helm, krew and the bundle's validators once, some minutes)
 packages:
     python -m e2e.gotools packages
 
@@ -85,6 +85,10 @@ manifest IMAGE:
 # write the OLM bundle for an image into a folder
 bundle IMAGE FOLDER:
     python -m e2e.release bundle "{{IMAGE}}" "{{FOLDER}}"
+
+# write the archives and the manifest of the krew plugin into a folder; URL is where the archives will be
+krew FOLDER URL:
+    python -m e2e.release krew "{{FOLDER}}" "{{URL}}"
 
 # build wheel and sdist into dist/, and check their metadata (needs a package index)
 dist:

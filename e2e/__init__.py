@@ -8,6 +8,6 @@
 - `bench/` measures throughput, latency, memory and CPU, beside other implementations: `just bench`.
 - `image/`, `node/` and `kind/` go from the Dockerfile to a real node to a whole cluster with KubeVirt, each with its
   tests: `just test-image`, `just node`, `just kind`.
-- `release` builds the artifacts of a release, from the objects in `manifests`; `bundle` makes the one for OLM.
+- `release` builds the artifacts of a release, from the objects in `manifests`: `bundle` for OLM, `krew` for kubectl.
 - `gotools/` checks what is not Python: `just workflows`, `just alerts`, `just packages`.
 """

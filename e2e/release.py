@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from atmpl.version import __version__
-from e2e import bundle, manifests
+from e2e import bundle, krew, manifests
 from e2e.controlplane.build import BuildError
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     bundled = commands.add_parser("bundle", help="write the OLM bundle")
     bundled.add_argument("image", metavar="IMAGE")
     bundled.add_argument("folder", metavar="FOLDER", type=Path)
+    plugin = commands.add_parser("krew", help="write the archives and the manifest of the krew plugin")
+    plugin.add_argument("folder", metavar="FOLDER", type=Path)
+    plugin.add_argument("url", metavar="URL", help="where the archives will be, without their names")
     commands.add_parser("policy", help="print the admission policy, which no OLM bundle can contain")
     published = commands.add_parser("publish", help="build and push the image; print it by its digest")
     published.add_argument("repository", metavar="REPOSITORY")
@@ -93,6 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
                 print(manifest(asked.image), end="")
             case "bundle":
                 bundle.write(asked.image, asked.folder)
+            case "krew":
+                krew.write(asked.folder, asked.url)
             case "policy":
                 print(manifests.text("policy"), end="")
             case "publish":

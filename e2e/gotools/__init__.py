@@ -1,7 +1,8 @@
 """Programs of other projects that check what is not Python, built from Go modules.
 
-actionlint checks the workflows, promtool the alerts, helm the chart, and olm, which is operator-framework's validators,
-the bundle. Each has its own go.mod in this folder, because their dependencies exclude each other.
+actionlint checks the workflows, promtool the alerts, helm the chart, krew the kubectl plugin, and olm, which is
+operator-framework's validators, the bundle. Each has its own go.mod in this folder: their dependencies exclude each
+other.
 """
 
 import shutil
@@ -12,12 +13,13 @@ from typing import Literal
 from e2e.controlplane.build import build_of
 from e2e.controlplane.programs import cached, caches, machine
 
-Name = Literal["actionlint", "helm", "kind", "olm", "promtool"]
+Name = Literal["actionlint", "helm", "kind", "krew", "olm", "promtool"]
 
 PACKAGES: dict[Name, str] = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "helm": "helm.sh/helm/v3/cmd/helm",
     "kind": "sigs.k8s.io/kind",
+    "krew": "sigs.k8s.io/krew/cmd/krew",
     "olm": "atmpl/e2e/gotools/olm",
     "promtool": "github.com/prometheus/prometheus/cmd/promtool",
 }

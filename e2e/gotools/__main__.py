@@ -50,9 +50,10 @@ def workflows() -> int:
 
 
 def packages() -> int:
-    """Run the tests of the chart and of the bundle; `just test` skips them if helm and olm are not there."""
-    for name in ("helm", "olm"):
-        program(name)
+    """Run the tests of the packages. `just test` skips what needs helm, olm or krew if they are not there."""
+    program("helm")
+    program("olm")
+    program("krew")
     return _run(sys.executable, "-m", "pytest", *sorted(CHECKOUT.glob("tests/integration/config/test_package_*.py")))
 
 

@@ -6,14 +6,13 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.metadata import Metadata
-from packaging.requirements import Requirement
 
 from atmpl.version import __version__
+from tests.support.packages import link_dependencies
 
 CHECKOUT = Path(__file__).parents[2]
 SAMPLE = CHECKOUT / "config" / "samples" / "vm.yaml"
@@ -38,19 +37,6 @@ def wheel(folder: Path) -> Path:
     return path
 
 
-def dependencies(name: str) -> set[str]:
-    """Return the names of all packages that a package requires here, itself included, without extras."""
-    found: set[str] = set()
-    pending = [name]
-    while pending:
-        if (current := pending.pop()) in found:
-            continue
-        found.add(current)
-        required = map(Requirement, distribution(current).requires or [])
-        pending += [it.name for it in required if it.marker is None or it.marker.evaluate({"extra": ""})]
-    return found
-
-
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the wheel, and of everything else only what the wheel requires."""
@@ -59,10 +45,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = (sys.executable, "-m", "pip", "--python", path / "bin" / "python", "install", "--quiet")
     run(*pip, "--no-index", "--no-deps", wheel)
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(path), "platbase": str(path)}))
-    for name in dependencies("atmpl") - {"atmpl"}:
-        files = distribution(name)
-        for top in {file.parts[0] for file in files.files or [] if file.parts[0] not in {"..", "__pycache__"}}:
-            (packages / top).exists() or (packages / top).symlink_to(Path(str(files.locate_file(top))))
+    link_dependencies(packages)
     return path
 
 
