@@ -78,7 +78,7 @@ kind *ARGS:
 test-kind *ARGS:
     python -m pytest e2e/kind {{ARGS}}
 
-# all that a cluster needs in one file, with this image in it: what a release holds
+# print the manifests for an image, as in the install.yaml of a release
 manifest IMAGE:
     @python -m e2e.release manifest "{{IMAGE}}"
 
@@ -96,13 +96,13 @@ dist:
     uv build --out-dir dist
     uv tool run twine check --strict dist/*
 
-# push the image for both architectures, with an SBOM and its provenance, and print it by its digest; needs Docker
-publish REPOSITORY TAG:
-    @python -m e2e.release publish "{{REPOSITORY}}" "{{TAG}}"
+# write everything that a release has into a folder: image, manifests, chart, bundle, plugin, wheel (needs Docker)
+artifacts REPOSITORY TAG FOLDER *ARGS:
+    @python -m e2e.release artifacts "{{REPOSITORY}}" "{{TAG}}" "{{FOLDER}}" {{ARGS}}
 
-# sign an image that is published; needs cosign, and somebody who vouches for you
-sign IMAGE:
-    @python -m e2e.release sign "{{IMAGE}}"
+# check the packages of the image for known vulnerabilities (needs a package index)
+audit:
+    uv tool run pip-audit@2.10.1 --disable-pip --require-hashes --requirement config/image/requirements.txt
 
 # the Deployment on a real node of its own, what only that shows; as root, arguments go to pytest
 node *ARGS:

@@ -16,20 +16,25 @@ WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(GITH
 JOBS = {f"{name}/{job}": it for name, workflow in WORKFLOWS.items() for job, it in workflow["jobs"].items()}
 ENVIRONMENT = yaml.safe_load((GITHUB / "actions" / "environment" / "action.yaml").read_text())
 
-# What is no recipe: it makes the environment that recipes run in, or speaks to GitHub itself.
+# Commands that are not recipes: they set up the environment of recipes, or run in a job that may write and therefore
+# installs nothing.
 OTHERWISE = (
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'",  # the README's
     'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"',
     "sudo apt-get update && sudo apt-get install --yes containernetworking-plugins iptables libseccomp-dev",
     'docker login "$REGISTRY" --username "$GITHUB_ACTOR" --password-stdin <<< "$TOKEN"',
-    'gh release create "$GITHUB_REF_NAME" install.yaml --verify-tag --generate-notes',
+    'skopeo copy --all --preserve-digests oci-archive:image.tar "docker://${IMAGE%@*}:${GITHUB_REF_NAME#v}"',
+    'cosign sign --yes "$IMAGE"',
+    'for file in files/*; do cosign sign-blob --yes --bundle "$file.sigstore.json" "$file"; done',
+    'gh release create "$GITHUB_REF_NAME" files/* --repo "$GITHUB_REPOSITORY" --verify-tag --generate-notes',
 )
-MORE = {
-    "image/packages",
-    "image/id-token",
-    "image/attestations",
+WRITES = {  # job of release.yaml: what it may write
+    "publish/packages",
+    "publish/id-token",
+    "publish/attestations",
     "release/contents",
-}  # than reading: release.yaml alone
+    "release/id-token",
+}
 
 
 def steps() -> list[dict[str, Any]]:
@@ -67,10 +72,21 @@ def test_a_job_ends_in_time_and_writes_only_where_it_must(job: str) -> None:
     it = JOBS[job]
     assert "uses" in it or it["timeout-minutes"] <= 60
     writes = {f"{job.partition('/')[2]}/{what}" for what, how in it["permissions"].items() if how != "read"}
-    assert writes <= (MORE if job.startswith("release/") else set())
+    assert writes <= (WRITES if job.startswith("release/") else set())
 
 
 def test_a_checkout_keeps_no_token() -> None:
     found = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
     assert found
     assert all(step["with"]["persist-credentials"] is False for step in found)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_job_that_writes_installs_no_packages(job: str) -> None:
+    """An environment of Python packages could use its token."""
+    it = JOBS[job]
+    if all(how == "read" for how in it["permissions"].values()):
+        return
+    for step in it["steps"]:
+        assert "actions/environment" not in step.get("uses", "")
+        assert not re.search(r"\b(pip|uv|just|python3?|npm|go|make)\b", step.get("run", ""))

@@ -1,72 +1,132 @@
-"""What a release is made of: as far as it goes without a registry and without who signs."""
+"""The artifacts of a release, without Docker and without a package index."""
 
+import hashlib
 import os
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from atmpl.version import __version__
-from e2e import release
+from e2e import gotools, krew, release
 
 DIGEST = f"sha256:{'7' * 64}"
+IMAGE = f"registry/atmpl@{DIGEST}"
 
 
-def test_the_manifest_is_all_of_it_with_the_image_that_is_named(capfd: pytest.CaptureFixture[str]) -> None:
-    assert release.main(["manifest", f"registry/atmpl@{DIGEST}"]) == 0
+def test_manifest_has_every_object_and_the_image(capfd: pytest.CaptureFixture[str]) -> None:
+    assert release.main(["manifest", IMAGE]) == 0
     objects = list(yaml.safe_load_all(capfd.readouterr().out))
-    [deployment] = [it for it in objects if it["kind"] == "Deployment"]
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"registry/atmpl@{DIGEST}"
+    assert image_of(objects) == IMAGE
     assert {"CustomResourceDefinition", "ValidatingAdmissionPolicy", "ClusterRole"} <= {it["kind"] for it in objects}
 
 
+def image_of(objects: list[Any]) -> str:
+    [deployment] = [it for it in objects if it["kind"] == "Deployment"]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    image: str = container["image"]
+    return image
+
+
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Docker and cosign that write down how they were called; docker says which image came of it."""
-    told = tmp_path / "told"
-    for name in ("docker", "cosign"):
-        program = tmp_path / name
-        program.write_text(
-            f"""#!/bin/sh
-echo {name} "$@" >> {told}
-for word; do case $word in --metadata-file=*)
-  echo '{{"containerimage.digest": "{DIGEST}"}}' > "${{word#*=}}";;
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker that records its arguments and reports an image; the file of the records."""
+    calls = tmp_path / "calls"
+    program = tmp_path / "docker"
+    program.write_text(
+        f"""#!/bin/sh
+echo docker "$@" >> {calls}
+for word; do case $word in
+--metadata-file=*) echo '{{"containerimage.digest": "{DIGEST}"}}' > "${{word#*=}}";;
+--output=*) echo image > "${{word##*=}}";;
 esac; done
 """
-        )
-        program.chmod(0o755)
+    )
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    return told
+    return calls
 
 
-def test_what_is_published_is_named_by_its_digest_and_comes_with_sbom_and_provenance(
-    programs: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert release.main(["publish", "registry/atmpl", f"v{__version__}"]) == 0
-    assert capfd.readouterr().out == f"registry/atmpl@{DIGEST}\n"
-    words = programs.read_text().split()
-    assert {"--platform=linux/amd64,linux/arm64", "--sbom=true", "--provenance=mode=max", "--push"} <= set(words)
+def test_image_has_sbom_and_provenance_for_both_platforms(docker: Path, tmp_path: Path) -> None:
+    assert release.build_image("registry/atmpl", tmp_path / "image.tar") == IMAGE
+    words = set(docker.read_text().split())
+    assert {"--platform=linux/amd64,linux/arm64", "--sbom=true", "--provenance=mode=max"} <= words
     assert f"--tag=registry/atmpl:{__version__}" in words
+    assert "--push" not in words  # publishing is another job's
+    assert (tmp_path / "image.tar").exists()
 
 
-def test_a_tag_that_is_not_the_version_publishes_nothing(programs: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert release.main(["publish", "registry/atmpl", "v9.9.9"]) == 1
-    assert "the tag is v9.9.9" in capfd.readouterr().err
-    assert not programs.exists()
+def no_index(folder: Path, url: str) -> None:
+    """Write a krew manifest without archives."""
+    (folder / "atmpl.yaml").write_text(krew.manifest({}, url))
 
 
-def test_only_what_is_named_by_its_digest_is_signed(programs: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert release.main(["sign", "registry/atmpl:latest"]) == 1
-    assert "is not IMAGE@sha256:DIGEST" in capfd.readouterr().err
-    assert not programs.exists()
-    assert release.main(["sign", f"registry/atmpl@{DIGEST}"]) == 0
-    assert programs.read_text() == f"cosign sign --yes registry/atmpl@{DIGEST}\n"
+def chart_without_helm(image: str, folder: Path) -> None:
+    (folder / f"atmpl-{__version__}.tgz").write_text(image)
 
 
-def test_a_program_that_is_not_there_is_named(
+@pytest.fixture
+def written(
+    docker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[], Path]:
+    def write() -> Path:
+        monkeypatch.setattr(krew, "write", no_index)
+        if gotools.available("helm") is None:
+            monkeypatch.setattr(release, "package_chart", chart_without_helm)
+        folder = tmp_path / "artifacts"
+        assert release.main(["artifacts", "registry/atmpl", f"v{__version__}", str(folder)]) == 0
+        assert capfd.readouterr().out == f"{IMAGE}\n"
+        return folder
+
+    return write
+
+
+def test_artifacts_are_complete_and_name_the_image(written: Callable[[], Path]) -> None:
+    folder = written()
+    assert (folder / "image.txt").read_text() == f"{IMAGE}\n"
+    assert (folder / "image.tar").exists()
+    files = folder / "files"
+    assert {path.name for path in files.iterdir()} == {
+        *("install.yaml", "install-single-node.yaml", "policy.yaml", "atmpl.yaml", "SHA256SUMS"),
+        *(f"atmpl-{__version__}.tgz", f"atmpl-{__version__}.tar.gz", f"atmpl-{__version__}-py3-none-any.whl"),
+        f"atmpl-olm-bundle-{__version__}.tar.gz",
+    }
+    for name in ("install.yaml", "install-single-node.yaml"):
+        assert image_of(list(yaml.safe_load_all((files / name).read_text()))) == IMAGE
+    with tarfile.open(files / f"atmpl-olm-bundle-{__version__}.tar.gz") as tar:
+        assert "bundle/manifests/atmpl.clusterserviceversion.yaml" in tar.getnames()
+    lines = [line.split("  ") for line in (files / "SHA256SUMS").read_text().splitlines()]
+    assert {name: digest for digest, name in lines} == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files.iterdir()
+        if path.name != "SHA256SUMS"
+    }
+
+
+@pytest.mark.skipif(gotools.available("helm") is None, reason="no helm here: `just packages` builds it")
+def test_packaged_chart_has_the_image_and_no_links(written: Callable[[], Path]) -> None:
+    with tarfile.open(written() / "files" / f"atmpl-{__version__}.tgz") as tar:
+        assert all(it.isfile() for it in tar)
+        file = tar.extractfile("atmpl/values.yaml")
+        assert file is not None
+        values = yaml.safe_load(file.read())
+        assert (values["image"]["repository"], values["image"]["digest"]) == ("registry/atmpl", DIGEST)
+        assert "atmpl/files/policy/policy.yaml" in tar.getnames()
+
+
+def test_tag_of_another_version_builds_nothing(docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert release.main(["artifacts", "registry/atmpl", "v9.9.9", str(tmp_path / "artifacts")]) == 1
+    assert "v9.9.9" in capfd.readouterr().err
+    assert not docker.exists()
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_missing_program_is_named(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert release.main(["sign", f"registry/atmpl@{DIGEST}"]) == 1
-    assert capfd.readouterr().err == "error: cosign is not installed here\n"
+    monkeypatch.setattr(release, "build_image", lambda *_: (_ for _ in ()).throw(FileNotFoundError(2, "", "docker")))
+    assert release.main(["artifacts", "registry/atmpl", f"v{__version__}", str(tmp_path / "artifacts")]) == 1
+    assert "docker" in capfd.readouterr().err
