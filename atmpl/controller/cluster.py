@@ -4,7 +4,8 @@
 What a stream has shown is read at once (`vm_digest`, `template_version`); what needs a call is awaited.
 """
 
-from typing import Any, NamedTuple, Protocol
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple, Protocol
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
@@ -29,8 +30,31 @@ class PolicyObjects(NamedTuple):
     binding: dict[str, Any] | None
 
 
+class Unknown(Enum):
+    """The type of UNKNOWN."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN  # a stream has not shown yet whether the object exists
+
+
+class StreamState(Enum):
+    """The state of a stream. Its objects are known in all states but SYNCING."""
+
+    SYNCING = auto()  # the first list is not complete
+    WATCHING = auto()
+    INTERRUPTED = auto()  # its last known objects can be out of date; it will resume or list again
+    NOT_SERVED = auto()  # the cluster has no such API; there are no objects
+
+
 class ClusterError(Exception):
-    """A call that did not do what was asked. The message is the server's, where it has one."""
+    """A call failed. Its text contains no value that the server quoted and may be shown to anyone.
+
+    `server_message` is the server's own text. It may only be shown to the user who made the call.
+    """
+
+    server_message = ""
 
 
 class UnavailableError(ClusterError):
@@ -72,16 +96,26 @@ class TooLargeError(ClusterError):
 class Cluster(Protocol):
     """A cluster, as the controller needs it. Every awaited verb raises ClusterError, and nothing else."""
 
-    def vm_digest(self, source: ObjectKey) -> str | None:
-        """Return the digest (see `controller.vm`) of the VM that the stream shows; None where it shows none."""
+    def vm_stream(self) -> StreamState:
+        """Return the state of the stream of VMs."""
+
+    def template_stream(self, format: Format) -> StreamState:
+        """Return the state of the stream of a format's refreshed templates."""
+
+    def vm_digest(self, source: ObjectKey) -> str | Unknown | None:
+        """Return the digest (see `vm_digest`) of the VM as the stream last showed it.
+
+        None if it does not exist, UNKNOWN if the stream has not shown that yet.
+        """
 
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a template kept in step, as the stream shows it; None where it shows none."""
 
     async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
-        """Read the VM: as the stream showed it, or later; the newest where `fresh`.
+        """Read the VM; None if it does not exist.
 
-        None only when a read that no cache can have answered says so.
+        With `fresh`, it is at least as new as the moment of this call. Otherwise it is at least as new as the stream
+        showed it, and can come from the API server's watch cache.
         """
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:

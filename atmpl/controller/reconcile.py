@@ -6,13 +6,16 @@ from typing import Any
 
 from atmpl.controller import vm_digest
 from atmpl.controller.adopt import find_existing_template, release
-from atmpl.controller.cluster import APINotFoundError, Cluster, UnavailableError
+from atmpl.controller.cluster import UNKNOWN, APINotFoundError, Cluster, StreamState, UnavailableError
 from atmpl.controller.hindrance import LOOK_AGAIN, is_still_blocked, unavailable
 from atmpl.controller.outcome import Blocked, Detached, Outcome, Reason, Rejected, RequestGone, UpToDate
 from atmpl.controller.publish import RenderedTemplate, publish
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.version import is_older_version
 from atmpl.template import RenderError, TemplateOwner, render
+
+RECHECK = 1.0  # seconds until an API that answered 404 is called again, unless its stream agrees
+SOURCE_RECHECK = 60.0  # seconds between two reads of a VM that does not exist, while the stream of VMs is not open
 
 
 async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcome:
@@ -28,8 +31,11 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
     try:
         if request.status.digest and not spec.refresh_on_change and await release(request, spec, cluster):
             return Detached()
-        if _in_step(request, spec, cluster):
-            return UpToDate()
+        if spec.refresh_on_change and request.rendered:
+            if StreamState.SYNCING in {cluster.vm_stream(), cluster.template_stream(spec.format)}:
+                return UpToDate()  # it is enqueued when both lists are complete
+            if _in_step(request, spec, cluster):
+                return UpToDate()
         if await is_still_blocked(request, spec, cluster):
             return UpToDate(again=LOOK_AGAIN[Reason(request.status.reason)])
         match await _make(request, spec, cluster):
@@ -39,17 +45,19 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
                 return await find_existing_template(request, spec, cluster) or outcome
             case outcome:
                 return outcome
-    except APINotFoundError:
+    except APINotFoundError as error:
+        if cluster.template_stream(spec.format) is not StreamState.NOT_SERVED:  # an API server that has just started
+            raise UnavailableError(f"{spec.format.api_version} was served a moment ago: {error}", RECHECK) from None
         return unavailable(spec)
 
 
 def _in_step(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
-    """OnChange: whether the streams show the VM and the template that the status speaks of. Costs no call."""
-    if not request.rendered:
-        return False
+    """OnChange: return True if the streams show the VM and the template of the status. Makes no call."""
     status = request.status
     seen = cluster.vm_digest(spec.source)
     there = cluster.template_version(spec.format, request.template_key(spec))
+    if seen is UNKNOWN:
+        return False
     if seen is None or status.source_gone:
         return seen is None and status.source_gone and there is not None
     return seen == status.digest and there == status.template_version
@@ -60,13 +68,11 @@ async def _make(request: Request, spec: RequestSpec, cluster: Cluster) -> Outcom
     try:
         found = await _source(request, spec, cluster)
     except APINotFoundError as error:
-        if cluster.vm_digest(spec.source) is not None:  # a server that has just started, say: no stream will wake us
-            raise UnavailableError(
-                f"no VirtualMachine is served, though there were some a moment ago: {error}"
-            ) from None
-        return _without("This cluster serves no VirtualMachine: install KubeVirt")
+        if cluster.vm_stream() is not StreamState.NOT_SERVED:  # an API server that has just started
+            raise UnavailableError(f"VirtualMachines were served a moment ago: {error}", RECHECK) from None
+        return _without("This cluster serves no VirtualMachine: install KubeVirt", cluster)
     if found is None:
-        return _without(f"There is no VirtualMachine {spec.source}")
+        return _without(f"There is no VirtualMachine {spec.source}", cluster)
     proved = _proved(found, request, spec)
     del found  # for the reason that Made gives
     return proved if isinstance(proved, Rejected) else await publish(request, spec, proved, cluster)
@@ -89,15 +95,21 @@ def _proved(found: dict[str, Any], request: Request, spec: RequestSpec) -> Rende
 
 
 async def _source(request: Request, spec: RequestSpec, cluster: Cluster) -> dict[str, Any] | None:
-    """Read the VM; never an older one than was rendered already, which a cache that lags might give."""
-    found = await cluster.vm(spec.source)
+    """Read the VM, for a first rendering from etcd: the watch cache can be older than the request.
+
+    A refresh reads from the cache, because the next event corrects it, but never an older VM than was rendered.
+    """
+    found = await cluster.vm(spec.source, fresh=not (spec.refresh_on_change and request.rendered))
     if found is not None and is_older_version(vm_digest.source(found).version, request.status.source_version):
         found = await cluster.vm(spec.source, fresh=True)
     return found
 
 
-def _without(why: str) -> Outcome:
-    return Blocked(Reason.SOURCE_NOT_FOUND, f"{why}; the template is made as soon as there is one")
+def _without(why: str, cluster: Cluster) -> Outcome:
+    """Return that there is no VM. The stream shows when it appears; while it is not open, it is checked again."""
+    is_watched = cluster.vm_stream() in {StreamState.WATCHING, StreamState.NOT_SERVED}
+    message = f"{why}; the template is made as soon as there is one"
+    return Blocked(Reason.SOURCE_NOT_FOUND, message, None if is_watched else SOURCE_RECHECK)
 
 
 async def _expire(request: Request, spec: RequestSpec, cluster: Cluster, now: datetime) -> Outcome:

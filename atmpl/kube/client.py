@@ -1,12 +1,11 @@
-"""Calls to the API server, on sockets that are kept. Watches have a session of their own, and never wait for calls."""
+"""An HTTP client for one API server, over persistent connections. Watches have a session of their own."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import perf_counter
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -16,44 +15,55 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.auth import APIEndpoint, Credentials, CredentialsError
 from atmpl.kube.redaction import describe_client_error
 from atmpl.kube.response import Response
+from atmpl.version import __version__
 
 log = logging.getLogger("atmpl")
 
-CONNECT = 10.0  # seconds from the server's name to the end of the handshakes, with it and with a proxy
-CALL = aiohttp.ClientTimeout(total=30, connect=CONNECT, sock_connect=5)
-BODY_LIMIT = 64 * 2**20  # bytes of an answer; the largest honest one is a page of a list
-KEEP_ALIVE = 60.0  # seconds a socket that nobody uses is kept; the API server keeps it for 90
-GATHER = 0.01  # seconds between two looks at a stream that nobody waits for
-MAX_LINE_BYTES = 32 * 2**20  # the longest valid line is an object of the server's limit, 3 MiB with its managedFields
-READ_BUFFER = 2**21  # bytes; a watch's lines come in pieces of up to this size
-METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+USER_AGENT: Final = f"atmpl/{__version__}"
+FIELD_MANAGER: Final = "atmpl-controller"  # in the managedFields of what the controller writes
+CONNECT_TIMEOUT_SECONDS: Final = 10.0  # name resolution and all handshakes, the proxy's included
+SOCKET_CONNECT_TIMEOUT_SECONDS: Final = 5.0
+CALL_TIMEOUT: Final = aiohttp.ClientTimeout(
+    total=30, connect=CONNECT_TIMEOUT_SECONDS, sock_connect=SOCKET_CONNECT_TIMEOUT_SECONDS
+)
+MAX_BODY_BYTES: Final = 64 * 2**20  # the largest valid response is a page of a list
+KEEP_ALIVE_SECONDS: Final = 60.0  # of an idle connection; the API server closes it after 90
+MAX_LINE_BYTES: Final = (
+    32 * 2**20
+)  # the longest valid line is an object of the server's limit, 3 MiB with its managedFields
+READ_BUFFER_BYTES: Final = 2**21  # a watch's lines arrive in chunks of up to this size
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ResponseTooLargeError(UnavailableError):
-    """An answer of more than BODY_LIMIT bytes: asked for less at a time, the server may be understood."""
+    """The response has more than MAX_BODY_BYTES bytes. A smaller page may succeed."""
+
+
+class LineTooLongError(ValueError):
+    """A line is longer than any object can be."""
 
 
 class KubeClient:
-    """A connection to one API server, as one user. Use it as an async context manager.
+    """A client of one API server, as one user. Use it as an async context manager.
 
-    Every failure to get an answer is an UnavailableError; an answer of any status is an Answer.
+    A call without a response raises UnavailableError. Responses of any status are returned.
     """
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._calls: aiohttp.ClientSession
-        self._streams: aiohttp.ClientSession
+        self._watches: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._calls, self._streams = _session(), _session()
+        self._calls, self._watches = _session(), _session()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._calls.close()
-        await self._streams.close()
+        await self._watches.close()
 
     async def call(
         self,
@@ -63,152 +73,146 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: aiohttp.ClientTimeout = CALL,
+        timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
     ) -> Response:
-        """Make one call. `query` is percent-encoded here; `path` is taken as it is, and names are legal in it.
+        """Make one call. `query` is percent-encoded; `path` is not, because Kubernetes' names are valid in it.
 
-        Raises UnavailableError where there is no answer; one of any status is returned.
+        Raises:
+            UnavailableError: there is no response.
         """
-        access = await self._access()
+        endpoint = await self._endpoint()
         began = perf_counter()
         try:
             async with self._calls.request(
                 method,
-                _url(access, path, query),
+                _url(endpoint, path, query),
                 data=body,
-                headers=[*access.headers.items(), *(headers or {}).items()],
-                ssl=access.tls or True,
-                server_hostname=access.tls_name,
-                proxy=access.proxy,
+                headers=[*endpoint.headers.items(), *(headers or {}).items()],
+                ssl=endpoint.tls or True,
+                server_hostname=endpoint.tls_name,
+                proxy=endpoint.proxy,
                 timeout=timeout,
                 allow_redirects=False,
-            ) as response:
-                answer = Response(response.status, await _body(response), response.headers.get("Retry-After"))
+            ) as reply:
+                response = Response(reply.status, await _body(reply), reply.headers.get("Retry-After"), path)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            _told(method, path, began, why=describe_client_error(error))
+            _log_call(method, path, began, why=describe_client_error(error))
             raise UnavailableError(describe_client_error(error)) from None
-        _told(method, path, began, status=answer.status)
-        if answer.status == 401:
-            await self._credentials.invalidate(access)
-        return answer
+        _log_call(method, path, began, status=response.status)
+        if response.status == 401:
+            await self._credentials.invalidate(endpoint)
+        return response
 
     @asynccontextmanager
     async def stream(
-        self, path: str, query: Mapping[str, str], accept: str, silence: float
+        self, path: str, query: Mapping[str, str], accept: str, read_timeout: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Open a stream of lines. Raises UnavailableError.
+        """Open a stream of lines.
 
-        Reading it raises aiohttp.ClientError, and OSError: TimeoutError where nothing comes for `silence` seconds.
+        Reading it raises aiohttp.ClientError and OSError, TimeoutError if nothing arrives for `read_timeout` seconds.
+
+        Raises:
+            UnavailableError: there is no response.
         """
-        access = await self._access()
+        endpoint = await self._endpoint()
         began = perf_counter()
         async with AsyncExitStack() as stack:
             try:
-                response = await stack.enter_async_context(
-                    self._streams.get(
-                        _url(access, path, query),
-                        headers=[*access.headers.items(), ("Accept", accept)],
-                        ssl=access.tls or True,
-                        server_hostname=access.tls_name,
-                        proxy=access.proxy,
-                        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_connect=5, sock_read=silence),
+                reply = await stack.enter_async_context(
+                    self._watches.get(
+                        _url(endpoint, path, query),
+                        headers=[*endpoint.headers.items(), ("Accept", accept)],
+                        ssl=endpoint.tls or True,
+                        server_hostname=endpoint.tls_name,
+                        proxy=endpoint.proxy,
+                        timeout=aiohttp.ClientTimeout(
+                            total=None,
+                            connect=CONNECT_TIMEOUT_SECONDS,
+                            sock_connect=SOCKET_CONNECT_TIMEOUT_SECONDS,
+                            sock_read=read_timeout,
+                        ),
                         allow_redirects=False,
                     )
                 )
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise UnavailableError(describe_client_error(error)) from None
-            _told("WATCH", path, began, status=response.status)
-            if response.status == 401:
-                await self._credentials.invalidate(access)
+            _log_call("WATCH", path, began, status=reply.status)
+            if reply.status == 401:
+                await self._credentials.invalidate(endpoint)
             try:
-                yield response
+                yield reply
             finally:
-                _break_off(response)
+                _abort(reply)
 
-    async def _access(self) -> APIEndpoint:
+    async def _endpoint(self) -> APIEndpoint:
         try:
             return await self._credentials.endpoint()
         except CredentialsError as error:
             raise UnavailableError(str(error)) from None
 
 
-async def gather(response: aiohttp.ClientResponse) -> None:
-    """Let what a stream has to say gather for a moment before it is read: a line alone costs as much as a hundred."""
-    transport = response.connection.transport if response.connection else None
-    if transport is None or transport.is_closing():
-        return
-    transport.pause_reading()
-    try:
-        await asyncio.sleep(GATHER)
-    finally:
-        if not transport.is_closing():
-            transport.resume_reading()
+async def iter_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Yield the lines that each chunk completes, without line ends. An incomplete line at the end is dropped.
+
+    It yields lists, not single lines: the first list of 100,000 VMs arrives in a few hundred chunks.
+
+    Raises:
+        LineTooLongError: a line has more than MAX_LINE_BYTES bytes. Exceptions of `chunks` are passed on.
+    """
+    incomplete: list[bytes] = []  # the parts of the last line so far
+    size = 0  # their bytes
+    async for chunk in chunks:
+        *complete, rest = chunk.split(b"\n")
+        if complete:
+            complete[0] = b"".join([*incomplete, complete[0]])
+            incomplete, size = [], 0
+            yield complete
+        if rest:
+            incomplete.append(rest)
+            size += len(rest)
+            if size > MAX_LINE_BYTES:
+                raise LineTooLongError(f"a line of more than {MAX_LINE_BYTES:,} bytes")
 
 
-def _told(method: str, path: str, began: float, **how: object) -> None:
-    """Log a call at level debug: for every one at work there are three, and their paths hold no more than names."""
+def _log_call(method: str, path: str, began: float, **result: object) -> None:
+    """Log a call at level debug. Paths contain only names."""
     if log.isEnabledFor(logging.DEBUG):
         ms = round((perf_counter() - began) * 1000, 1)
-        log.debug("call", extra={"method": method, "path": path, **how, "ms": ms})
+        log.debug("call", extra={"method": method, "path": path, **result, "ms": ms})
 
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
-        trust_env=False,  # which proxy is used is said by the access; see proxy.py
-        read_bufsize=READ_BUFFER,
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+        headers={"User-Agent": USER_AGENT},
+        trust_env=False,  # the endpoint names the proxy; see auth/proxy.py
+        read_bufsize=READ_BUFFER_BYTES,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,
         raise_for_status=False,
     )
 
 
-def _break_off(response: aiohttp.ClientResponse) -> None:
-    """Drop a stream that is not at its end at once: TLS's own goodbye waits for a peer that goes on sending."""
-    transport = response.connection.transport if response.connection else None
+def _abort(reply: aiohttp.ClientResponse) -> None:
+    """Close an unfinished stream at once: the TLS shutdown would wait for a peer that continues to send."""
+    transport = reply.connection.transport if reply.connection else None
     if transport is not None:
         transport.abort()
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    packed = "Content-Encoding" in response.headers  # then its length says nothing of what comes out
-    if response.content_length is not None and response.content_length <= BODY_LIMIT and not packed:
-        return await response.read()
+async def _body(reply: aiohttp.ClientResponse) -> bytes:
+    is_compressed = "Content-Encoding" in reply.headers  # its length is not the body's
+    if reply.content_length is not None and reply.content_length <= MAX_BODY_BYTES and not is_compressed:
+        return await reply.read()
     body = bytearray()
-    async for chunk in response.content.iter_any():
+    async for chunk in reply.content.iter_any():
         body += chunk
-        if len(body) > BODY_LIMIT:
-            response.close()
-            raise ResponseTooLargeError(f"an answer of more than {BODY_LIMIT:,} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            reply.close()
+            raise ResponseTooLargeError(f"a response of more than {MAX_BODY_BYTES:,} bytes")
     return bytes(body)
 
 
-def _url(access: APIEndpoint, path: str, query: Mapping[str, str] | None) -> URL:
-    # Encoded here and not again by yarl: names are legal in a path as they are.
-    return URL(f"{access.server}{path}?{urlencode(query)}" if query else f"{access.server}{path}", encoded=True)
-
-
-class LineTooLongError(ValueError):
-    """A line longer than any object can be."""
-
-
-async def iter_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """Yield the lines that each piece completes, without their ends. Half a line at the end is no line.
-
-    Raises LineTooLongError for one of more than MAX_LINE_BYTES bytes, and whatever `pieces` does.
-
-    A list a piece, and not a line at a time: the first list of 100,000 VMs comes in a few hundred pieces.
-    """
-    begun: list[bytes] = []  # what has come of the line that is not complete
-    size = 0  # bytes of it
-    async for piece in pieces:
-        *whole, rest = piece.split(b"\n")
-        if whole:
-            whole[0] = b"".join([*begun, whole[0]])
-            begun, size = [], 0
-            yield whole
-        if rest:
-            begun.append(rest)
-            size += len(rest)
-            if size > MAX_LINE_BYTES:
-                raise LineTooLongError(f"a line of more than {MAX_LINE_BYTES:,} bytes")
+def _url(endpoint: APIEndpoint, path: str, query: Mapping[str, str] | None) -> URL:
+    # Already encoded: yarl would encode it again.
+    return URL(f"{endpoint.server}{path}?{urlencode(query)}" if query else f"{endpoint.server}{path}", encoded=True)

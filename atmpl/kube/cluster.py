@@ -1,16 +1,26 @@
-"""The `Cluster` of a real API server: what the streams showed, and calls in their cheapest forms. Design section 3."""
+"""The controller's `Cluster` over HTTP: what the streams showed, and calls."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import orjson
 
+from atmpl.controller import vm_digest
 from atmpl.controller.admission_policy import NAME as POLICY
-from atmpl.controller.cluster import APINotFoundError, ConflictError, PolicyObjects, TemplateMeta, UnavailableError
+from atmpl.controller.cluster import (
+    APINotFoundError,
+    ConflictError,
+    PolicyObjects,
+    StreamState,
+    TemplateMeta,
+    UnavailableError,
+    Unknown,
+)
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
 from atmpl.controller.request import Request
-from atmpl.kube.client import METADATA, KubeClient
+from atmpl.kube.client import FIELD_MANAGER, METADATA, KubeClient
 from atmpl.kube.resources import REQUESTS, VMS, templates
 from atmpl.kube.response import Response, error_from
 from atmpl.kube.stores.requests import RequestStore
@@ -22,54 +32,72 @@ ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 POLICIES = "validatingadmissionpolicies"
 BINDINGS = "validatingadmissionpolicybindings"
 
-WRITE = {"Content-Type": "application/json", "Accept": METADATA}
-PATCH = {"Content-Type": "application/json-patch+json", "Accept": METADATA}
-READ = {"Accept": "application/json"}
-READ_METADATA = {"Accept": METADATA}
+MANAGED: Final = {"fieldManager": FIELD_MANAGER}
+WRITE: Final = {"Content-Type": "application/json", "Accept": METADATA}
+PATCH: Final = {"Content-Type": "application/json-patch+json", "Accept": METADATA}
+READ: Final = {"Accept": "application/json"}
+READ_METADATA: Final = {"Accept": METADATA}
 
 
 class KubeCluster:
     """A Cluster over HTTP."""
 
     def __init__(
-        self, connection: KubeClient, requests: RequestStore, vms: VMStore, kept: dict[str, TemplateStore]
+        self, client: KubeClient, requests: RequestStore, vms: VMStore, templates: Mapping[str, TemplateStore]
     ) -> None:
-        self._connection = connection
+        self._client = client
         self._requests = requests
         self._vms = vms
-        self._kept = kept  # by the format's name
+        self._templates = templates  # by the format's name
 
-    def vm_digest(self, source: ObjectKey) -> str | None:
-        """Return the digest of the VM that the stream shows."""
-        seen = self._vms.get(source)
-        return seen.digest if seen else None
+    def vm_stream(self) -> StreamState:
+        """Return the state of the stream of VMs."""
+        return self._vms.state
+
+    def template_stream(self, format: Format) -> StreamState:
+        """Return the state of the stream of a format's refreshed templates."""
+        return self._templates[format.name].state
+
+    def vm_digest(self, source: ObjectKey) -> str | Unknown | None:
+        """Return the digest of the VM as the stream last showed it; None if absent, UNKNOWN if not shown yet."""
+        return self._vms.digest(source)
 
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
-        """Return the resourceVersion of a template kept in step."""
-        return self._kept[format.name].version(key)
+        """Return the resourceVersion of a refreshed template as the stream last showed it."""
+        return self._templates[format.name].version(key)
 
     async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
-        """Read a VM: from the server's watch cache, at the version that its event named; else from its store."""
+        """Read a VM: with `fresh` from etcd, otherwise from the watch cache, not older than the stream showed it."""
         path = VMS.of(source)
-        seen = self._vms.get(source)
-        if seen is not None and not fresh:
-            # 404: deleted since. 504: the cache has not come that far in 3 s. Both are for the store to say.
-            answer = await self._connection.call("GET", path, query={"resourceVersion": seen.version}, headers=READ)
-            if answer.status not in {404, 410, 504}:
-                return _found(answer)
-        return _found(await self._connection.call("GET", path, headers=READ))
+        cached = self._vms.get(source)
+        lists = self._vms.lists
+        if cached is not None and not fresh:
+            query = {"resourceVersion": cached.version}
+            response = await self._client.call("GET", path, query=query, headers=READ)
+            # 404: deleted in the meantime. 504: the cache did not reach this version in 3 s. Then etcd is read.
+            if response.status not in {404, 410, 504}:
+                return self._record(source, _object(response), lists)
+        return self._record(source, _object(await self._client.call("GET", path, headers=READ)), lists)
+
+    def _record(self, source: ObjectKey, vm: dict[str, Any] | None, lists: int) -> dict[str, Any] | None:
+        """Let the store know of a VM that was read. Its absence is left to the stream: it can be created meanwhile."""
+        fields = ("labels", "annotations")
+        if vm is not None and all(isinstance(vm["metadata"].get(field) or {}, dict) for field in fields):
+            version, digest = vm["metadata"]["resourceVersion"], vm_digest.vm_digest_of(vm)
+            self._vms.record_read(source, version, digest, lists)
+        return vm
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
-        """Write a new template; only its metadata comes back."""
+        """Create a template; only its metadata is returned."""
         path = templates(format).within(namespace)
-        return _published(await self._connection.call("POST", path, body=body, headers=WRITE), body)
+        return _published(await self._client.call("POST", path, query=MANAGED, body=body, headers=WRITE))
 
     async def template_meta(self, format: Format, key: ObjectKey) -> TemplateMeta | None:
         """Read a template's metadata."""
-        found = _found(await self._connection.call("GET", templates(format).of(key), headers=READ_METADATA))
-        if found is None:
+        template = _object(await self._client.call("GET", templates(format).of(key), headers=READ_METADATA))
+        if template is None:
             return None
-        meta = found["metadata"]
+        meta = template["metadata"]
         return TemplateMeta(
             uid=meta["uid"],
             version=meta["resourceVersion"],
@@ -79,48 +107,46 @@ class KubeCluster:
         )
 
     async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
-        """Read a whole template."""
-        return _found(await self._connection.call("GET", templates(format).of(key), headers=READ))
+        """Read a template."""
+        return _object(await self._client.call("GET", templates(format).of(key), headers=READ))
 
     async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
-        """Patch a template."""
-        body = orjson.dumps(patch)
-        return _published(
-            await self._connection.call("PATCH", templates(format).of(key), body=body, headers=PATCH), body
-        )
+        """Apply a JSON patch to a template."""
+        path, body = templates(format).of(key), orjson.dumps(patch)
+        return _published(await self._client.call("PATCH", path, query=MANAGED, body=body, headers=PATCH))
 
     async def is_current(self, request: Request) -> bool:
-        """Ask the store for the request."""
-        found = _found(await self._connection.call("GET", REQUESTS.of(request.key), headers=READ_METADATA))
+        """Read the request from etcd; return True if it is the same object and generation, and not being deleted."""
+        found = _object(await self._client.call("GET", REQUESTS.of(request.key), headers=READ_METADATA))
         if found is None or "deletionTimestamp" in found["metadata"]:
             return False
         return (found["metadata"]["uid"], found["metadata"].get("generation", 0)) == (request.uid, request.generation)
 
     async def policy(self) -> PolicyObjects:
-        """Read the admission policy and its binding, both at once; None where the cluster knows no such kind."""
+        """Read the admission policy and its binding; both are None if the cluster does not serve these kinds."""
         calls = (
-            self._connection.call("GET", f"{ADMISSION}/{kind}/{POLICY}", headers=READ) for kind in (POLICIES, BINDINGS)
+            self._client.call("GET", f"{ADMISSION}/{kind}/{POLICY}", headers=READ) for kind in (POLICIES, BINDINGS)
         )
-        answers = await asyncio.gather(*calls, return_exceptions=True)  # neither is left behind where the other fails
+        responses = await asyncio.gather(*calls, return_exceptions=True)  # wait for both, also if one fails
         try:
-            policy, binding = (_found(_raised(answer)) for answer in answers)
+            policy, binding = (_object(_raised(response)) for response in responses)
         except APINotFoundError:
-            if not await self._knows_no_policies():
+            if not await self._serves_no_policies():
                 raise
             return PolicyObjects(None, None)
         return PolicyObjects(policy, binding)
 
-    async def _knows_no_policies(self) -> bool:
-        """Ask what is served. The plain 404 is also a proxy's; and a request that is denied for it stays denied."""
-        answer = await self._connection.call("GET", ADMISSION, headers=READ)
-        found = answer.json() if answer.ok else {}
+    async def _serves_no_policies(self) -> bool:
+        """Check by discovery: a plain 404 can also come from a proxy, and a request that is denied stays denied."""
+        response = await self._client.call("GET", ADMISSION, headers=READ)
+        found = response.json() if response.ok else {}
         kinds = found.get("resources") if found.get("kind") == "APIResourceList" else None
         return isinstance(kinds, list) and not any(
             isinstance(kind, dict) and kind.get("name") in {POLICIES, BINDINGS} for kind in kinds
         )
 
     async def write_status(self, request: Request, status: dict[str, Any]) -> None:
-        """Write the status of exactly the request that was judged: the version stands in the patch itself."""
+        """Write the status of exactly this version of the request: the patch contains the version."""
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": request.version},
             {"op": "add", "path": "/status", "value": status},
@@ -128,52 +154,53 @@ class KubeCluster:
         self._requests.expect_write(request, status)
         version = None
         try:
-            path = f"{REQUESTS.of(request.key)}/status"
-            answer = await self._connection.call("PATCH", path, body=orjson.dumps(patch), headers=PATCH)
-            version = _published(answer).version
+            path, body = f"{REQUESTS.of(request.key)}/status", orjson.dumps(patch)
+            version = _published(
+                await self._client.call("PATCH", path, query=MANAGED, body=body, headers=PATCH)
+            ).version
         finally:
             self._requests.record_write(request, version)
 
     async def delete_request(self, request: Request) -> None:
-        """Delete exactly the request that was judged."""
+        """Delete exactly this version of the request."""
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": request.uid, "resourceVersion": request.version},
         }
-        answer = await self._connection.call("DELETE", REQUESTS.of(request.key), body=orjson.dumps(body), headers=WRITE)
-        if not answer.ok:
-            raise error_from(answer)
-        answer.json()  # a page that a proxy answered with is no deletion
+        response = await self._client.call("DELETE", REQUESTS.of(request.key), body=orjson.dumps(body), headers=WRITE)
+        if not response.ok:
+            raise error_from(response)
+        response.json()  # a proxy's page is not a deletion
 
 
-def _found(answer: Response) -> dict[str, Any] | None:
-    """Return the object that was read, with the metadata every object has; None where there is none."""
-    if not answer.ok:
-        error = error_from(answer)
-        if answer.status == 404 and isinstance(error, ConflictError):
+def _object(response: Response) -> dict[str, Any] | None:
+    """Return the object that was read, after a check of the metadata that every object has; None if it is absent."""
+    if not response.ok:
+        error = error_from(response)
+        if response.status == 404 and isinstance(error, ConflictError):
             return None
         raise error
-    found = answer.json()
-    _metadata(found, "uid", "resourceVersion", "creationTimestamp")
+    found = response.json()
+    _check_metadata(found, "uid", "resourceVersion", "creationTimestamp")
     return found
 
 
-def _raised(answer: Response | BaseException) -> Response:
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
+def _raised(response: Response | BaseException) -> Response:
+    if isinstance(response, BaseException):
+        raise response
+    return response
 
 
-def _published(answer: Response, sent: bytes = b"") -> Published:
-    if not answer.ok:
-        raise error_from(answer, sent)
-    metadata = _metadata(answer.json(), "uid", "resourceVersion")
+def _published(response: Response) -> Published:
+    if not response.ok:
+        raise error_from(response)
+    metadata = _check_metadata(response.json(), "uid", "resourceVersion")
     return Published(metadata["uid"], metadata["resourceVersion"])
 
 
-def _metadata(found: dict[str, Any], *fields: str) -> dict[str, Any]:
-    """Return the metadata that every object has, with texts in `fields`: they go into statuses and patches."""
+def _check_metadata(found: dict[str, Any], *fields: str) -> dict[str, Any]:
+    """Return the metadata of an object. `fields` must be strings: they enter statuses and patches."""
     metadata = found.get("metadata")
     if (
         not isinstance(metadata, dict)

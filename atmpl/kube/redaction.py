@@ -1,105 +1,112 @@
-"""What others say is passed on, but for the values that they quote: a message ends in a status and in the log.
+"""Which parts of other programs' messages may enter a status, an event or a log.
 
-API servers, webhooks and admission policies repeat what they refuse: `spec.a: Invalid value: "hunter2": must be ...`.
-What they refuse is a template, so it is a VM's own data. Two sieves, one after the other:
-
-- by form: quoted text, JSON objects and the values of field errors go; names in the places where the API server's own
-  sentences have them stay;
-- by content: each line and each word with a digit that stands in what was sent goes, wherever it is repeated.
+API servers, webhooks and admission policies quote what they refuse, and what they refuse is a template, so it is a VM's
+data: `spec.a: Invalid value: "hunter2"`. A policy's own message is free text and can contain any value. So a message is
+not filtered: it is composed again of the status code, the reason, the fields' paths, and the names in the API server's
+own sentences, which are recognised from their beginning. Linear in the message's length.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import aiohttp
-import orjson
 
-CUT: Final = "…"
-LONGEST: Final = 16_384  # characters of a message that are looked at: some repeat a whole object, of a megabyte
-SHORTEST: Final = 8  # characters: what is shorter is only cut where its form tells it
+MAX_MESSAGE_CHARS: Final = 600
+MAX_PREFIX_CHARS: Final = 2_048  # of a server's message that is read: all names are at its beginning
+MAX_FIELDS: Final = 10
 
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:"|\Z)', re.DOTALL)  # Go's %q and JSON; the end of a long one may be missing
-_OBJECT = re.compile(r"\{[^{}]+\}")  # `{}` is Go's: map[string]interface {}
-_PLAIN = re.compile(r"(?<=value: )\[.*?\](?=[:,\]]|\Z)|(?<=value: )(?!…)[^\s:,\]]+|(?<=Not found: )(?!…)[^\s:,\]]+")
-_WORD = re.compile(rf"""[^\s"'`:;,=()<>\[\]{{}}]{{{SHORTEST},}}""")
-_DIGIT = re.compile(r"\d")
-_LEVELS: Final = 20  # objects inside one another that are taken apart; what is deeper goes with all that follows
+_NAME = r"[A-Za-z0-9][\w.:/@-]{0,252}"
+_SUBJECT = r'[\w./-]{1,253}(?: "[^"]{1,253}")? is forbidden: '  # templates.template.openshift.io "golden" is forbidden:
 
-# The words before a name, and those after one, in what the API server itself says.
-_BEFORE: Final = re.compile(r"\b(?:User|resource|group|namespaces?|webhook|field|kind|version)\s\Z")
-_AFTER: Final = re.compile(r" (?:is forbidden|is invalid|not found|already exists)\b|: the object has been modified\b")
-_NOT_SECRET: Final = {"apiVersion", "kind"}  # fields whose text says what a thing is, not what is in it
-
-
-def redact(message: str, sent: bytes = b"") -> str:
-    """Return what an API server said without the values in it; `sent` is the body that it answers, JSON or nothing."""
-    message = message[:LONGEST]
-    message = _QUOTED.sub(lambda quoted: quoted[0] if _is_name(message, quoted) else CUT, message)
-    message = _PLAIN.sub(CUT, _without_objects(message))
-    for text in sorted(_repeated(message, sent), key=len, reverse=True) if sent else ():
-        message = message.replace(text, CUT)
-    return message
-
-
-def _is_name(message: str, quoted: re.Match[str]) -> bool:
-    before = message[max(0, quoted.start() - 12) : quoted.start()]
-    return bool(_BEFORE.search(before) or _AFTER.match(message, quoted.end()))
-
-
-def _without_objects(message: str) -> str:
-    for _ in range(_LEVELS):
-        shorter = _OBJECT.sub(CUT, message)
-        if shorter == message:
-            break
-        message = shorter
-    left = re.search(r"\{[^}]", message)
-    return f"{message[: left.start()]}{CUT}" if left else message
+# The API server's own sentences (1.30 to 1.36), anchored at the beginning, and what is passed on of each.
+_SENTENCES: Final = (
+    (
+        re.compile(
+            _SUBJECT + rf'User "[^"]{{1,500}}" cannot (?P<verb>[a-z]{{1,30}}) resource "(?P<resource>{_NAME})" '
+            r'in API group "(?P<group>[\w.-]{0,253})"(?: in the namespace "(?P<namespace>[\w.-]{1,63})")?'
+        ),
+        'cannot {verb} resource "{resource}" in API group "{group}"',
+    ),
+    (
+        re.compile(
+            _SUBJECT + rf"ValidatingAdmissionPolicy '(?P<policy>{_NAME})' with binding '(?P<binding>{_NAME})' denied "
+        ),
+        "ValidatingAdmissionPolicy '{policy}' with binding '{binding}' denied the request",
+    ),
+    (re.compile(_SUBJECT + rf"exceeded quota: (?P<quota>{_NAME}),"), "exceeded quota {quota}"),
+    (
+        re.compile(rf'admission webhook "(?P<webhook>{_NAME})" denied the request'),
+        'admission webhook "{webhook}" denied the request',
+    ),
+    (
+        re.compile(rf'Internal error occurred: failed calling webhook "(?P<webhook>{_NAME})"'),
+        'calling the webhook "{webhook}" failed',
+    ),
+)
+_REASON = re.compile(r"[A-Za-z]{1,50}")
+_FIELD = re.compile(r"[\w.\[\]/$:-]{1,200}", re.ASCII)
+_GROUP = re.compile(r"/apis/([a-z0-9.-]{1,253})/")
 
 
-def _repeated(message: str, sent: bytes) -> set[str]:
-    """Return what of `sent` the message repeats: lines, as they are and escaped, and words."""
-    text = "\n".join(_texts(orjson.loads(sent)))
-    lines = set(map(str.strip, text.splitlines()))
-    escaped = {orjson.dumps(line).decode()[1:-1] for line in lines if '"' in line or "\\" in line}
-    words = {word for word in set(_WORD.findall(text)) if word in message and _DIGIT.search(word)}
-    return {line for line in lines | escaped if len(line) >= SHORTEST and line in message} | words
+def describe_refusal(
+    code: int, reason: str = "", message: str = "", fields: Sequence[tuple[str, str]] = (), path: str = ""
+) -> str:
+    """Return what a response that is not ok says, without any value that it quotes.
+
+    `fields` are the paths of `details.causes` and their reasons; `path` is the path of the call.
+    """
+    if code == 503:
+        return f"{_api(path)} is unavailable (503)"
+    parts = [part for part in (_sentence(message), _field_list(fields)) if part]
+    status = f"{code} {reason}" if _REASON.fullmatch(reason) else f"status {code}"
+    return f"{status}: {'; '.join(parts)}"[:MAX_MESSAGE_CHARS] if parts else status
 
 
-def _texts(sent: Any) -> Iterator[str]:
-    """Yield each text in `sent`. What names the object that was sent is left out: messages speak of it."""
-    metadata = sent.get("metadata") if isinstance(sent, dict) else None
-    own = {metadata.get("name"), metadata.get("namespace")} if isinstance(metadata, dict) else set()
-    left = [sent]
-    while left:
-        item = left.pop()
-        if isinstance(item, dict):
-            left += (value for key, value in item.items() if key not in _NOT_SECRET)
-        elif isinstance(item, list):
-            left += item
-        elif isinstance(item, str) and item not in own:
-            yield item
+def _api(path: str) -> str:
+    """Return the API of a path: each group can be served by a program of its own."""
+    group = _GROUP.match(path)
+    return f"the API {group[1]}" if group else "the API server"
 
 
-# The HTTP client's errors quote what they could not read: an answer's first line, a header, a chunk. The first counts.
-_CLIENT: Final[dict[type[Exception], Callable[[Any], str]]] = {
-    aiohttp.ClientConnectorCertificateError: lambda error: f"no connection: {error.certificate_error}",
-    aiohttp.ClientConnectorError: lambda error: f"no connection: {error.os_error}",
-    aiohttp.ConnectionTimeoutError: lambda _: "no connection in time",
-    aiohttp.ServerDisconnectedError: lambda _: "the connection was closed before there was an answer",
-    aiohttp.ClientPayloadError: lambda _: "the answer broke off",
-    aiohttp.ClientHttpProxyError: lambda error: f"the proxy refused: status {error.status}",
-    aiohttp.ClientResponseError: lambda _: "the answer is no HTTP",
-    aiohttp.InvalidURL: lambda _: "the server's address is no URL",
-    aiohttp.NonHttpUrlClientError: lambda _: "the server's address is no http or https URL",
-    TimeoutError: lambda _: "no answer in time",
-    OSError: str,  # certificates, names, sockets, timeouts: the system's words and an address
-    UnicodeError: lambda _: "it cannot be sent: the token is no text",
-    ValueError: lambda _: "it cannot be sent: is there a line break in the token, or a proxy that is none?",
+def _sentence(message: str) -> str:
+    message = message[:MAX_PREFIX_CHARS]
+    for pattern, text in _SENTENCES:
+        if match := pattern.match(message):
+            names = match.groupdict()
+            where = f' in the namespace "{names["namespace"]}"' if names.get("namespace") else ""
+            return text.format(**names) + where
+    return ""
+
+
+def _field_list(fields: Sequence[tuple[str, str]]) -> str:
+    shown = [
+        f"{field} ({reason})" if _REASON.fullmatch(reason) else field
+        for field, reason in fields[:MAX_FIELDS]
+        if _FIELD.fullmatch(field)
+    ]
+    return ", ".join(shown)
+
+
+# aiohttp's errors quote what they could not read: a status line, a header, a chunk. The first match counts.
+_CLIENT_ERRORS: Final[dict[type[Exception], Callable[[Any], str]]] = {
+    aiohttp.ClientConnectorCertificateError: lambda error: f"cannot connect: {error.certificate_error}",
+    aiohttp.ClientConnectorError: lambda error: f"cannot connect: {error.os_error}",
+    aiohttp.ConnectionTimeoutError: lambda _: "connect timeout",
+    aiohttp.ServerDisconnectedError: lambda _: "the connection was closed before the response",
+    aiohttp.ClientPayloadError: lambda _: "the response is incomplete",
+    aiohttp.ClientHttpProxyError: lambda error: f"the proxy refused the connection: status {error.status}",
+    aiohttp.ClientResponseError: lambda _: "the response is not valid HTTP",
+    aiohttp.InvalidURL: lambda _: "the server's address is not a valid URL",
+    aiohttp.NonHttpUrlClientError: lambda _: "the server's address is not an http or https URL",
+    TimeoutError: lambda _: "response timeout",
+    OSError: str,  # certificates, names, sockets: the system's message and an address
+    UnicodeError: lambda _: "cannot send the request: the token is not valid text",
+    ValueError: lambda _: "cannot send the request: the token contains a line break, or the proxy is not valid",
 }
 
 
 def describe_client_error(error: Exception) -> str:
-    """Return why a call failed, without anything that was sent or that came back."""
-    words = next((words for kind, words in _CLIENT.items() if isinstance(error, kind)), lambda _: "")
-    return words(error) or type(error).__name__
+    """Return why a call failed, without anything that was sent or received."""
+    describe = next((describe for kind, describe in _CLIENT_ERRORS.items() if isinstance(error, kind)), lambda _: "")
+    return describe(error) or type(error).__name__

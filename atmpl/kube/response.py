@@ -1,4 +1,4 @@
-"""What the API server answered, and what that means."""
+"""A response of the API server, and which error it means."""
 
 import re
 from typing import Any, Final, NamedTuple
@@ -16,123 +16,120 @@ from atmpl.controller.cluster import (
     TooLargeError,
     UnavailableError,
 )
-from atmpl.kube.redaction import redact
+from atmpl.kube.redaction import describe_refusal
 
-MAX_JSON_DEPTH: Final = (
-    500  # levels that stay: more than any template may have, so that a VM which is too deep still is
-)
+MAX_JSON_DEPTH: Final = 500  # levels; more than a template may have, so that a VM that is too deep is still rejected
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
-QUOTED = 600  # characters of a server's message that are passed on
 
 
 class Response(NamedTuple):
-    """Status, body and what else of an answer is looked at."""
+    """A response, as far as it is used."""
 
     status: int
     body: bytes
-    retry_after: str | None = None
+    retry_after: str | None = None  # the header
+    path: str = ""  # of the call
 
     @property
     def ok(self) -> bool:
-        """Whether the server did what was asked."""
+        """Return True if the call succeeded."""
         return 200 <= self.status < 300
 
     def json(self) -> dict[str, Any]:
-        """Return the body. Raises UnavailableError where it is no JSON object: something else answered, a proxy say."""
+        """Return the body.
+
+        Raises:
+            UnavailableError: it is not a JSON object; it can be a proxy's page.
+        """
         try:
-            found = orjson.loads(self.body)
+            parsed = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            found = _deep(self.body)
-        if not isinstance(found, dict):
+            parsed = _parse_deep_json(self.body)
+        if not isinstance(parsed, dict):
             raise UnavailableError(f"status {self.status} without a JSON object")
-        return found
+        return parsed
 
 
 class Status(NamedTuple):
-    """A `meta/v1 Status`, as far as it is of use. All empty where the body is none."""
+    """The fields of a `meta/v1 Status`. All are empty if the body is something else."""
 
     reason: str = ""
-    message: str = ""
-    causes: tuple[str, ...] = ()
-    kind: str = ""  # details.kind: of what object it speaks
+    message: str = ""  # the server's own: it can quote the object that was sent
+    causes: tuple[str, ...] = ()  # details.causes[].reason
+    kind: str = ""  # details.kind
     retry_after: float | None = None  # seconds
+    description: str = ""  # may be shown to anyone; see redaction.py
 
 
-def status_from(answer: Response, sent: bytes = b"") -> Status:
-    """Read the Status in an answer to a call whose body was `sent`; nothing of it is believed to have the right type.
-
-    Its message comes without the values that it quotes.
-    """
+def parse_status(response: Response) -> Status:
+    """Return the Status in a response. No field is trusted to have the right type."""
     try:
-        found = orjson.loads(answer.body)
+        body = orjson.loads(response.body)
     except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict) or found.get("kind") != "Status":
-        return Status(retry_after=_seconds(answer.retry_after))
-    details = found.get("details")
+        body = None
+    if not isinstance(body, dict) or body.get("kind") != "Status":
+        return Status(
+            retry_after=_seconds(response.retry_after),
+            description=describe_refusal(response.status, path=response.path),
+        )
+    details = body.get("details")
     details = details if isinstance(details, dict) else {}
     causes = details.get("causes")
+    causes = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+    reason, message = _text(body.get("reason")), _text(body.get("message"))
+    fields = [(_text(cause.get("field")), _text(cause.get("reason"))) for cause in causes]
     return Status(
-        reason=_word(found.get("reason")),
-        message=redact(_word(found.get("message")), sent)[:QUOTED],
-        causes=tuple(_word(c.get("reason")) for c in causes if isinstance(c, dict)) if isinstance(causes, list) else (),
-        kind=_word(details.get("kind")),
-        retry_after=_seconds(answer.retry_after) or _seconds(details.get("retryAfterSeconds")),
+        reason=reason,
+        message=message,
+        causes=tuple(_text(cause.get("reason")) for cause in causes),
+        kind=_text(details.get("kind")),
+        retry_after=_seconds(response.retry_after) or _seconds(details.get("retryAfterSeconds")),
+        description=describe_refusal(response.status, reason, message, fields, response.path),
     )
 
 
-def error_from(answer: Response, sent: bytes = b"") -> ClusterError:
-    """Return what an answer that is not ok means; `sent` is the body of the call, where there was one."""
-    status = status_from(answer, sent)
-    message = status.message or f"status {answer.status}"
-    match answer.status, status.reason:
+def error_from(response: Response) -> ClusterError:
+    """Return the error that a response means that is not ok.
+
+    Its text may be shown to anyone. `server_message` is the server's own, for the user who made the call.
+    """
+    status = parse_status(response)
+    error = _classify(response, status)
+    error.server_message = status.message
+    return error
+
+
+def _classify(response: Response, status: Status) -> ClusterError:
+    text = status.description
+    match response.status, status.reason:
         case 403, _ if "NamespaceTerminating" in status.causes:
-            return NamespaceTerminatingError(message)
+            return NamespaceTerminatingError(text)
         case 403, _:
-            return ForbiddenError(message)
-        case 404, "":  # the plain one, of a path that nobody serves; a missing object is a Status
-            return APINotFoundError(message)
+            return ForbiddenError(text)
+        case 404, "":  # plain text: the path is not served; a missing object is a Status
+            return APINotFoundError(text)
         case 404, _ if status.kind == "namespaces":
-            return NamespaceTerminatingError(message)
+            return NamespaceTerminatingError(text)
         case 404, _:
-            return ConflictError(message)
+            return ConflictError(text)
         case 409, "AlreadyExists":
-            return AlreadyExistsError(message)
+            return AlreadyExistsError(text)
         case 409, _:
-            return ConflictError(message)
+            return ConflictError(text)
         case 422, "Invalid" if not status.kind:
-            # A JSON patch that cannot be applied: its `test` met another object than the one judged. The server says
-            # no more than "an error in our request"; of an object that is invalid it names the kind (measured).
-            return ConflictError(message)
+            # A JSON patch that cannot be applied: its `test` met another object. The server only says "an error in our
+            # request"; for an invalid object it names the kind (measured).
+            return ConflictError(text)
         case ((400 | 422), _):
-            return InvalidError(message)
+            return InvalidError(text)
         case 413, _:
-            return TooLargeError(message)
-        case 500, _ if "too large" in message or "trying to send message larger" in message:
-            return TooLargeError(message)
+            return TooLargeError(text)
+        case 500, _ if "too large" in status.message or "trying to send message larger" in status.message:
+            return TooLargeError(f"{text}: the object is too large")
         case _:
-            return UnavailableError(message, status.retry_after)
-
-
-def _deep(body: bytes) -> Any:
-    """Return what is no JSON to the decoder, unless it is but too deep for it."""
-    try:
-        return orjson.loads(prune_deep_json(body))
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        seconds = float(value) if isinstance(value, int | str) else None
-    except ValueError:  # Retry-After may be a date; the API server writes seconds
-        return None
-    return min(seconds, 300.0) if seconds is not None and seconds > 0 else None
+            return UnavailableError(text, status.retry_after)
 
 
 def prune_deep_json(text: bytes) -> bytes:
@@ -141,18 +138,38 @@ def prune_deep_json(text: bytes) -> bytes:
     An API server stores 10,000 levels, for example in managedFields, and orjson and msgspec stop near 1,000. The fields
     that this project reads are never that deep.
     """
-    kept: list[bytes] = []
+    parts: list[bytes] = []
     level = start = 0
     for token in _TOKEN.finditer(text):
         match text[token.start()]:
             case 0x5B | 0x7B:  # [ {
                 level += 1
                 if level == MAX_JSON_DEPTH + 1:
-                    kept += (text[start : token.start()], b"null")
+                    parts += (text[start : token.start()], b"null")
             case 0x5D | 0x7D:  # ] }
                 level -= 1
                 if level == MAX_JSON_DEPTH:
                     start = token.end()
-    if level <= MAX_JSON_DEPTH:  # else it is no JSON: left for the decoder to say
-        kept.append(text[start:])
-    return b"".join(kept)
+    if level <= MAX_JSON_DEPTH:  # otherwise it is not valid JSON: the decoder will reject it
+        parts.append(text[start:])
+    return b"".join(parts)
+
+
+def _parse_deep_json(body: bytes) -> Any:
+    """Return the parsed JSON if it is only too deep for the decoder; None if it is not valid."""
+    try:
+        return orjson.loads(prune_deep_json(body))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        seconds = float(value) if isinstance(value, int | str) else None
+    except ValueError:  # Retry-After can be a date; the API server writes seconds
+        return None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if seconds is not None and seconds > 0 else None

@@ -46,7 +46,8 @@ class Manager:
     ) -> None:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
         self.requests = RequestStore(self.queue.add, self.queue.remove, self.queue.add_unless_backing_off)
-        self.vms = VMStore(self._vm_changed)
+        self.vms = VMStore(self._vm_changed, self.requests.sources, lambda: self._wake(self.requests.refreshed()))
+        self.requests.source_unused = self.vms.forget
         self.templates = {name: self._templates(format) for name, format in FORMATS.items()}
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
         self._workers = workers
@@ -69,14 +70,13 @@ class Manager:
         return f"died: {', '.join(self._dead)}" if self._dead else ""
 
     def unready(self) -> str:
-        """Return which first lists are not in yet."""
-        missing = [name for name, (sink, _) in self._watches.items() if sink.is_served is None]
-        return f"still listing: {', '.join(missing)}" if missing else ""
+        """Return why no request can be served yet; empty if they can. Only the list of requests is needed for that."""
+        return "the list of requests is not complete" if self.requests.is_served is None else ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish what is in hand, and only then let the lease go."""
         for name, (_, watch) in self._watches.items():
-            self._start(name, watch.run())
+            self._start(name, self._follow(watch, after=self.requests if name == VMS.plural else None))
         self._start("events", self._events.run())
         self._start("leader" if self._lease else "starter", self._lead())
         await stop.wait()
@@ -90,9 +90,15 @@ class Manager:
         if self._lease:
             await self._lease.release()
 
+    async def _follow(self, reflector: Reflector, after: Store | None) -> None:
+        """Run a reflector; the VMs' only after the requests' list, which says which VMs are kept."""
+        if after is not None:
+            await after.synced.wait()
+        await reflector.run()
+
     async def _lead(self) -> None:
-        """Have workers while we lead, which without a lease is from the first lists on."""
-        await asyncio.gather(*(sink.synced.wait() for sink, _ in self._watches.values()))
+        """Run workers while this replica leads; without leader election, as soon as the requests are listed."""
+        await self.requests.synced.wait()
         log.info("ready", extra={name: len(sink) for name, (sink, _) in self._watches.items()})
         if self._lease is None:
             self._start_workers()
@@ -140,7 +146,7 @@ class Manager:
             changed=lambda template: self._wake(
                 self.requests.by_template(format, template), self.templates[format.name]
             ),
-            appeared=lambda: self._wake(self.requests.by_format(format)),
+            on_synced=lambda: self._wake(self.requests.by_format(format)),
         )
 
     def _vm_changed(self, vm: ObjectKey) -> None:

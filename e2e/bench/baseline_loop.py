@@ -19,7 +19,7 @@ import msgspec
 import orjson
 from yarl import URL
 
-from atmpl.kube.client import KEEP_ALIVE, READ_BUFFER
+from atmpl.kube.client import KEEP_ALIVE_SECONDS, READ_BUFFER_BYTES
 from atmpl.manager.run import run
 
 
@@ -46,10 +46,10 @@ def pod_session() -> aiohttp.ClientSession:
         f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}",
         headers={"Authorization": f"Bearer {(mount / 'token').read_text()}"},
         connector=aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=KEEP_ALIVE, ssl=ssl.create_default_context(cafile=mount / "ca.crt")
+            limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=ssl.create_default_context(cafile=mount / "ca.crt")
         ),
         trust_env=False,
-        read_bufsize=READ_BUFFER,
+        read_bufsize=READ_BUFFER_BYTES,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
 

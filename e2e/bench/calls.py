@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.turn import turn
-from atmpl.kube.client import CALL, KubeClient
+from atmpl.kube.client import CALL_TIMEOUT, KubeClient
 from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.response import Response
 from atmpl.kube.stores.requests import RequestStore
@@ -83,8 +83,8 @@ async def record_calls(vms: Iterable[Object], requests: Iterable[Object]) -> lis
     recorder = _Recorder(stored)
     queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(0))
     known = RequestStore(queue.add)
-    seen = VMStore(lambda _: None)
-    templates = {name: TemplateStore(changed=lambda _: None, appeared=lambda: None) for name in FORMATS}
+    seen = VMStore(lambda _: None, known.sources)
+    templates = {name: TemplateStore(changed=lambda _: None) for name in FORMATS}
     cluster = KubeCluster(recorder, known, seen, templates)
     for stored_vm in stored.values():
         seen.upsert(msgspec.Raw(stored_vm))
@@ -115,7 +115,7 @@ class _Recorder(KubeClient):
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: object = CALL,
+        timeout: object = CALL_TIMEOUT,
     ) -> Response:
         del timeout
         url = f"{path}?{'&'.join(f'{key}={value}' for key, value in query.items())}" if query else path

@@ -7,8 +7,8 @@ from atmpl.controller import hindrance
 from atmpl.controller.outcome import Reason
 from atmpl.kube import reflector
 
-reflector.FIRST_WAIT, reflector.MOST_WAIT = 0.05, 0.2
-reflector.UNSERVED_WAIT = 1.0
+reflector.BACKOFF_SECONDS = (0.05, 0.2)
+reflector.NOT_SERVED_RECHECK_SECONDS = 1.0
 hindrance.LOOK_AGAIN[Reason.FORMAT_UNAVAILABLE] = 5.0
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ server in memory, and what becomes of each of its calls is the test's to say.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from random import Random
 from typing import Any
 
@@ -51,6 +51,7 @@ class World:
         delay: float = 0.0,
         lag: int = 0,
         lost: frozenset[int] = frozenset(),
+        unlisted: Iterable[Resource] = (),
     ) -> None:
         self.server = ApiServer(virtual_clock.utcnow)
         self.server.listeners.append(lambda _: self._changed())
@@ -61,6 +62,7 @@ class World:
         self.delay = delay  # seconds from a change to its event
         self.lag = lag  # later changes that an event waits for, though never longer than PATIENCE
         self.lost = lost  # versions of events that no stream tells
+        self.unlisted = set(unlisted)  # kinds whose streams show nothing until `list_late`
         self.calls: list[Call] = []
         self.writes: Counter[str] = Counter()  # those that changed something, by their word
         self.breaches: list[str] = []
@@ -94,7 +96,14 @@ class World:
         """Serve a kind, or do so no more."""
         (self.server.unserved.discard if yes else self.server.unserved.add)(resource)
         for replica in self.replicas:
-            replica.feeds[resource].list()
+            if resource not in self.unlisted:
+                replica.feeds[resource].list()
+
+    def list_late(self) -> None:
+        """Complete the lists that were missing."""
+        self.unlisted.clear()
+        for replica in self.replicas:
+            replica.list()
 
     def relist(self) -> None:
         """Have every controller list everything, and judge every request anew."""
@@ -179,14 +188,16 @@ class Replica:
 
     def list(self) -> None:
         """List everything."""
-        for feed in self.feeds.values():
-            feed.list()
+        for resource, feed in self.feeds.items():
+            if resource not in self.world.unlisted:
+                feed.list()
 
     def catch_up(self, lag: int = 0) -> None:
         """Hear of what has changed, but of the last `lag` changes."""
         if self in self.world.replicas and not self.asleep:
-            for feed in self.feeds.values():
-                feed.catch_up(lag)
+            for resource, feed in self.feeds.items():
+                if resource not in self.world.unlisted:
+                    feed.catch_up(lag)
 
     async def end(self) -> None:
         """Be ended, whatever is in hand."""
@@ -220,7 +231,15 @@ class Replica:
         world = self.world
         resource, key, sub = parsed(path)
         assert resource is not None, path
-        call = call_of(len(world.calls), self.number, method, Place(resource, key), sub, cached=bool(query), body=body)
+        call = call_of(
+            len(world.calls),
+            self.number,
+            method,
+            Place(resource, key),
+            sub,
+            cached="resourceVersion" in (query or {}),
+            body=body,
+        )
         world.calls.append(call)
         fate = world.plan(call)
         await asyncio.sleep(LATENCY)

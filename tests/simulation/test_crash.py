@@ -120,9 +120,9 @@ async def test_a_story_with_up_to_four_mishaps_and_two_controllers_ends_as_witho
 
 # Of a fresh request's three calls, the mishaps that its status tells of before all is well. The others cost no write.
 TOLD = {
-    "GET vm": {"400", "401", "403", "422", "500", SPOILS, "503", "a page of HTML"}
+    "GET vm": {"400", "401", "403", "410", "422", "500", SPOILS, "503", "504", "a page of HTML"}
     | {"reset", "timeout", "lost", "lost late"},
-    "POST template": {"400", "401", "403", "plain 404", "410", "422", "500", SPOILS, "503", "504"}
+    "POST template": {"400", "401", "403", "410", "422", "500", SPOILS, "503", "504"}
     | {"a page of HTML", "reset", "timeout", "lost", "lost late"},
     "PATCH status": set(),
 }

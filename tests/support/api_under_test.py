@@ -83,8 +83,11 @@ class ClusterClient:
         self.watched = connection.watched
         self.namespace = namespace
         self.requests = RequestStore(lambda key, *, backlog=False: None)
-        self.vms = VMStore(lambda key: None)
-        self.templates = {name: TemplateStore(lambda key: None, lambda: None) for name in FORMATS}
+        self.vms = VMStore(lambda key: None, {ObjectKey(namespace, "vm")})
+        self.templates = {name: TemplateStore(lambda key: None) for name in FORMATS}
+        for store in (self.requests, self.vms, *self.templates.values()):
+            store.mark_synced(served=True)
+            store.is_watched = True
         self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
         self.vm, self.template, self.request = (ObjectKey(namespace, name) for name in ("vm", "golden", "request"))
 

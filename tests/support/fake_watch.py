@@ -39,14 +39,16 @@ class Feed:
     def list(self) -> None:
         """Tell of all there is now, as a list does; what it does not name is gone."""
         self._next = len(self._server.events)
+        self._sink.begin_list()
         if self._resource in self._server.unserved:
             self._sink.retain_only(set())
             self._sink.mark_synced(served=False)
             return
         there = [obj for place, obj in self._server.objects.items() if place.resource is self._resource]
-        keys = {self._sink.upsert(self._raw(obj)).key for obj in there if self._selects(obj)}
+        keys = {self._sink.upsert(self._raw(obj)).key for obj in there if self._selects(obj)} - {None}
         self._sink.retain_only(keys)
         self._sink.mark_synced(served=True)
+        self._sink.is_watched = True
 
     def catch_up(self, lag: int = 0) -> None:
         """Tell of every change but the last `lag` of any kind."""

@@ -2,30 +2,47 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
+from atmpl.controller.cluster import StreamState
 from atmpl.controller.objects import ObjectKey
 
 
 class ObjectVersion(NamedTuple):
     """The object of an event and its version."""
 
-    key: ObjectKey
+    key: ObjectKey | None  # None: the store does not keep this object
     version: str  # resourceVersion
 
 
 class Store(ABC):
     """The last known objects of one stream. Called from the event loop, never concurrently; must not block."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_synced: Callable[[], None] = lambda: None) -> None:
+        """Create an empty store. `on_synced` is called when its objects are first known, and when the API appears."""
+        self._on_synced = on_synced
         self.is_served: bool | None = None  # None until the first list is complete or the API is known to be absent
         self.synced = asyncio.Event()  # set once `is_served` is not None; never cleared
+        self.is_watched = False  # a watch is open now
+
+    @property
+    def state(self) -> StreamState:
+        """The state of the stream that fills this store."""
+        if self.is_served is None:
+            return StreamState.SYNCING
+        if not self.is_served:
+            return StreamState.NOT_SERVED
+        return StreamState.WATCHING if self.is_watched else StreamState.INTERRUPTED
 
     @abstractmethod
     def __len__(self) -> int:
         """Return the number of objects."""
+
+    def begin_list(self) -> None:  # noqa: B027 - most stores need not know
+        """Prepare for a list: `upsert` follows for each of its objects, and `retain_only` at its end."""
 
     @abstractmethod
     def upsert(self, data: msgspec.Raw) -> ObjectVersion:
@@ -49,5 +66,7 @@ class Store(ABC):
 
     def mark_synced(self, *, served: bool) -> None:
         """Record that the list is complete or, if not `served`, that the API does not exist and has no objects."""
-        self.is_served = served
+        before, self.is_served = self.is_served, served
         self.synced.set()
+        if before is None or (served and not before):
+            self._on_synced()

@@ -1,6 +1,6 @@
-"""Every request as the stream showed it, and who is to be woken by a change."""
+"""All requests as the stream showed them, and which requests a change of a VM or a template concerns."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -12,39 +12,45 @@ from atmpl.controller.version import is_older_version
 from atmpl.kube.stores import ObjectVersion, Store
 from atmpl.template import Format
 
+_Index = dict[Any, set[ObjectKey]]
 
-class Wake(Protocol):
-    """Have a request looked at; `backlog` puts it behind everything fresh."""
+
+class Enqueue(Protocol):
+    """Enqueue a request; with `backlog`, after all others."""
 
     def __call__(self, key: ObjectKey, /, *, backlog: bool = False) -> None:
-        """Wake."""
+        """Enqueue."""
 
 
 class RequestStore(Store):
-    """Every request of the cluster, and which VM and which template each of them looks at. A Sink."""
+    """All requests, with indexes by source VM and by template.
+
+    It also keeps the expectations of client-go's controllers: after a status write, a request is not reconciled again
+    before the stream shows that write.
+    """
 
     def __init__(
         self,
-        wake: Wake,
-        gone: Callable[[ObjectKey], None] = lambda _: None,
+        enqueue: Enqueue,
+        removed: Callable[[ObjectKey], None] = lambda _: None,
         add_unless_backing_off: Callable[[ObjectKey], None] | None = None,
     ) -> None:
+        """Create an empty store.
+
+        `enqueue` is called with each request that may need work, `removed` with each that was deleted, and
+        `add_unless_backing_off`, if given, instead of `enqueue` if only labels or the status of a request changed.
+        """
         super().__init__()
-        self._wake = wake
-        self._nudge = (
-            add_unless_backing_off or wake
-        )  # for one that asks for what it did before, and says something else of it
-        self._gone = gone  # told of a request that is deleted: nobody need look at it any more
+        self._enqueue = enqueue
+        self._add_unless_backing_off = add_unless_backing_off or enqueue
+        self._removed = removed
+        self.source_unused: Callable[[ObjectKey], None] = lambda _: None  # called if no request refers to a VM any more
         self._requests: dict[ObjectKey, Request] = {}
-        self._by_source: dict[
-            ObjectKey, set[ObjectKey]
-        ] = {}  # the requests that a change of this VM concerns; no finished one
-        self._by_template: dict[
-            tuple[str, ObjectKey], set[ObjectKey]
-        ] = {}  # (format, template): those that keep it in step
-        self._writing: dict[ObjectKey, dict[str, Any]] = {}  # the status that is being written; its event is no news
-        self._awaited: dict[ObjectKey, str] = {}  # resourceVersion of our last write, until the stream shows it
-        self._deferred: set[ObjectKey] = set()  # woken meanwhile; a subset of _awaited
+        self._by_source: dict[ObjectKey, set[ObjectKey]] = {}  # by VM: unfinished requests
+        self._by_template: dict[tuple[str, ObjectKey], set[ObjectKey]] = {}  # by format and template: OnChange only
+        self._writing: dict[ObjectKey, dict[str, Any]] = {}  # the status that is being written
+        self._expected_versions: dict[ObjectKey, str] = {}  # of our last write, until the stream shows it
+        self._deferred: set[ObjectKey] = set()  # enqueued in the meantime; a subset of _expected_versions
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -53,18 +59,23 @@ class RequestStore(Store):
         """Return the request as the stream last showed it."""
         return self._requests.get(key)
 
+    @property
+    def sources(self) -> Collection[ObjectKey]:
+        """The VMs that unfinished requests refer to; a live view."""
+        return self._by_source
+
     def by_source(self, source: ObjectKey) -> Iterable[ObjectKey]:
-        """Return the requests that a change of this VM concerns."""
+        """Return the unfinished requests that refer to this VM."""
         return self._by_source.get(source, ())
 
     def by_template(self, format: Format, template: ObjectKey) -> Iterable[ObjectKey]:
-        """Return the requests that keep this template in step."""
+        """Return the OnChange requests that refresh this template."""
         return self._by_template.get((format.name, template), ())
 
     def by_format(self, format: Format) -> list[ObjectKey]:
-        """Return the requests that may wait for this format to be served: all of it that are not finished.
+        """Return the unfinished requests of a format.
 
-        Their status does not tell: that the format is unavailable may be about to be written.
+        Their status does not show which of them wait for its API: FormatUnavailable can be about to be written.
         """
         return [
             key
@@ -72,47 +83,49 @@ class RequestStore(Store):
             if request.spec and request.spec.format is format and not request.finished
         ]
 
+    def refreshed(self) -> list[ObjectKey]:
+        """Return the OnChange requests."""
+        return [key for key, request in self._requests.items() if request.spec and request.spec.refresh_on_change]
+
     def upsert(self, data: msgspec.Raw) -> ObjectVersion:
-        """Take a request; wake it where it says something new."""
+        """Add or update a request; enqueue it if the event shows more than our own write."""
         request = read(data)
         key = request.key
         before = self._requests.get(key)
         if before is None or before.version != request.version:
-            if before is not None:
-                self._forget(before)
             self._requests[key] = request
-            self._index(request)
-            news = not self._is_own_write(request, before)
-            if self._has_come(request):
-                self._wake(key)
-            elif _needs_look(request, news=news):
-                if before is not None and _asks_the_same(before, request):
-                    self._nudge(key)
+            self._reindex(before, request)
+            is_news = not self._is_own_write(request, before)
+            if self._was_deferred(request):
+                self._enqueue(key)
+            elif _needs_reconcile(request, is_news=is_news):
+                if before is not None and _is_same_spec(before, request):
+                    self._add_unless_backing_off(key)
                 else:
-                    self._wake(key, backlog=not self.is_served)
+                    self._enqueue(key, backlog=not self.is_served)
         return ObjectVersion(key, request.version)
 
     def delete(self, data: msgspec.Raw) -> ObjectVersion:
-        """Forget a request: it is deleted."""
+        """Remove a deleted request."""
         request = read(data)
         self._remove(request.key)
         return ObjectVersion(request.key, request.version)
 
     def retain_only(self, keys: set[ObjectKey]) -> None:
-        """Forget every other request. Whatever we wrote before is in this list, also where it counts versions anew."""
+        """Remove every other request. Expectations end: the list contains all earlier writes of ours."""
         for key in self._requests.keys() - keys:
             self._remove(key)
         for key in self._deferred:
-            self._wake(key, backlog=False)
-        self._awaited.clear()
+            self._enqueue(key, backlog=False)
+        self._expected_versions.clear()
         self._deferred.clear()
 
     def expect_write(self, request: Request, status: dict[str, Any]) -> None:
-        """Take note that a status is about to be written."""
+        """Record that this status is about to be written."""
         self._writing[request.key] = status
 
     def record_write(self, request: Request, version: str | None) -> None:
-        """Take note that it was, and of the request's version now; None: it was not, or nobody knows."""
+        """Record the request's version after the write; None if it failed, or if its result is unknown."""
         self._writing.pop(request.key, None)
         now = self._requests.get(request.key)
         if (
@@ -121,30 +134,30 @@ class RequestStore(Store):
             and now.uid == request.uid
             and is_older_version(now.version, version)
         ):
-            self._awaited[request.key] = version
+            self._expected_versions[request.key] = version
 
     def awaits_own_write(self, key: ObjectKey) -> bool:
-        """Whether the stream has yet to show our last write; the key is woken when it does."""
-        if key not in self._awaited:
+        """Return True if the stream has not shown our last write yet. The key is enqueued when it does."""
+        if key not in self._expected_versions:
             return False
         self._deferred.add(key)
         return True
 
     def _is_own_write(self, request: Request, before: Request | None) -> bool:
-        """Whether an event shows nothing but what we wrote ourselves."""
+        """Return True if an event shows nothing but our own status write."""
         if before is None or (before.uid, before.generation) != (request.uid, request.generation) or request.deleting:
             return False
         written = self._writing.get(request.key)
         if written is not None:
             return bool(orjson.loads(request.raw_status) == written)
-        return self._awaited.get(request.key) == request.version
+        return self._expected_versions.get(request.key) == request.version
 
-    def _has_come(self, request: Request) -> bool:
-        """Take note that the stream has caught up with our last write; whether somebody woke the key meanwhile."""
-        awaited = self._awaited.get(request.key)
-        if awaited is None or is_older_version(request.version, awaited):
+    def _was_deferred(self, request: Request) -> bool:
+        """End the expectation if this version fulfils it; return True if the key was enqueued in the meantime."""
+        expected = self._expected_versions.get(request.key)
+        if expected is None or is_older_version(request.version, expected):
             return False
-        del self._awaited[request.key]
+        del self._expected_versions[request.key]
         deferred = request.key in self._deferred
         self._deferred.discard(request.key)
         return deferred
@@ -152,41 +165,52 @@ class RequestStore(Store):
     def _remove(self, key: ObjectKey) -> None:
         request = self._requests.pop(key, None)
         if request is not None:
-            self._forget(request)
-            self._awaited.pop(key, None)
+            self._reindex(request, None)
+            self._expected_versions.pop(key, None)
             self._deferred.discard(key)
-            self._gone(key)
+            self._removed(key)
 
-    def _index(self, request: Request) -> None:
-        spec = request.spec
-        if spec is None or request.finished:
-            return
-        self._by_source.setdefault(spec.source, set()).add(request.key)
-        if spec.refresh_on_change:
-            there = (spec.format.name, request.template_key(spec))
-            self._by_template.setdefault(there, set()).add(request.key)
+    def _reindex(self, before: Request | None, after: Request | None) -> None:
+        """Replace the index entries of a request. An entry that does not change is never absent in between."""
+        old_source, old_template = _index_keys(before)
+        source, template = _index_keys(after)
+        if old_source is not None and old_source != source:
+            assert before is not None
+            _discard(self._by_source, old_source, before.key)
+            if old_source not in self._by_source:
+                self.source_unused(old_source)
+        if old_template is not None and old_template != template:
+            assert before is not None
+            _discard(self._by_template, old_template, before.key)
+        if after is not None:
+            if source is not None:
+                self._by_source.setdefault(source, set()).add(after.key)
+            if template is not None:
+                self._by_template.setdefault(template, set()).add(after.key)
 
-    def _forget(self, request: Request) -> None:
-        spec = request.spec
-        if spec is None:
-            return
-        _discard(self._by_source, spec.source, request.key)
-        _discard(self._by_template, (spec.format.name, request.template_key(spec)), request.key)
+
+def _index_keys(request: Request | None) -> tuple[ObjectKey | None, tuple[str, ObjectKey] | None]:
+    """Return the source VM, if the request is unfinished, and the template, if it is refreshed."""
+    spec = request.spec if request else None
+    if request is None or spec is None or request.finished:
+        return None, None
+    template = (spec.format.name, request.template_key(spec)) if spec.refresh_on_change else None
+    return spec.source, template
 
 
-def _needs_look(request: Request, *, news: bool) -> bool:
-    """Whether a reconcile may have something to do; `news` says that the event shows more than our own last write."""
+def _needs_reconcile(request: Request, *, is_news: bool) -> bool:
+    """Return True if a reconcile may have work. `is_news`: the event shows more than our own last write."""
     if request.finished and request.spec:
         return request.spec.ttl is not None or request.status.generation != request.generation
-    return news
+    return is_news
 
 
-def _asks_the_same(before: Request, request: Request) -> bool:
-    """Whether no more has changed than labels or a status, another replica's say: no reason for an early try."""
+def _is_same_spec(before: Request, request: Request) -> bool:
+    """Return True if only labels or the status changed, for example by another replica: no reason to end a backoff."""
     return (before.uid, before.generation, before.deleting) == (request.uid, request.generation, request.deleting)
 
 
-def _discard(index: dict[Any, set[ObjectKey]], place: Any, key: ObjectKey) -> None:
+def _discard(index: _Index, place: Any, key: ObjectKey) -> None:
     keys = index.get(place)
     if keys is not None:
         keys.discard(key)

@@ -1,4 +1,4 @@
-"""The templates that are kept in step, as the stream of one format showed them."""
+"""The templates that are refreshed (OnChange), as the stream of one format showed them."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from atmpl.kube.stores import ObjectVersion, Store
 class _TemplateMetadata(msgspec.Struct):
     name: str
     namespace: str
-    resourceVersion: str  # noqa: N815
+    resourceVersion: str  # noqa: N815 - the API's name
 
 
 class _Template(msgspec.Struct):
@@ -19,12 +19,12 @@ class _Template(msgspec.Struct):
 
 
 class TemplateStore(Store):
-    """The templates of one format that are kept in step. A Sink."""
+    """The refreshed templates of one format, by their version."""
 
-    def __init__(self, changed: Callable[[ObjectKey], None], appeared: Callable[[], None]) -> None:
-        super().__init__()
+    def __init__(self, changed: Callable[[ObjectKey], None], on_synced: Callable[[], None] = lambda: None) -> None:
+        """Create an empty store. `changed` is called with each template that has another version."""
+        super().__init__(on_synced)
         self._changed = changed
-        self._appeared = appeared
         self._versions: dict[ObjectKey, str] = {}
         self._decode = msgspec.json.Decoder(_Template).decode
 
@@ -36,7 +36,7 @@ class TemplateStore(Store):
         return self._versions.get(key)
 
     def upsert(self, data: msgspec.Raw) -> ObjectVersion:
-        """Take a template; tell of it where it is of another version."""
+        """Add or update a template; call `changed` if its version is another one."""
         meta = self._decode(data).metadata
         key = ObjectKey(meta.namespace, meta.name)
         if self._versions.get(key) != meta.resourceVersion:
@@ -45,7 +45,7 @@ class TemplateStore(Store):
         return ObjectVersion(key, meta.resourceVersion)
 
     def delete(self, data: msgspec.Raw) -> ObjectVersion:
-        """Forget a template: it is deleted, or no longer to be kept in step."""
+        """Remove a template: it was deleted, or it is no longer refreshed."""
         meta = self._decode(data).metadata
         key = ObjectKey(meta.namespace, meta.name)
         if self._versions.pop(key, None):
@@ -53,14 +53,7 @@ class TemplateStore(Store):
         return ObjectVersion(key, meta.resourceVersion)
 
     def retain_only(self, keys: set[ObjectKey]) -> None:
-        """Forget every other template."""
+        """Remove every other template."""
         for key in self._versions.keys() - keys:
             del self._versions[key]
             self._changed(key)
-
-    def mark_synced(self, *, served: bool) -> None:
-        """Take it from the stream: the list is complete, or the format is not served."""
-        was = self.is_served
-        super().mark_synced(served=served)
-        if served and not was:
-            self._appeared()

@@ -1,12 +1,14 @@
-"""The VMs as the stream showed them, by metadata alone: there may be 100,000."""
+"""The VMs that requests refer to, by metadata alone: a cluster can have 100,000 VMs and few requests."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from atmpl.controller import vm_digest
+from atmpl.controller.cluster import UNKNOWN, Unknown
 from atmpl.controller.objects import ObjectKey
+from atmpl.controller.version import is_older_version
 from atmpl.kube.stores import ObjectVersion, Store
 
 
@@ -25,33 +27,82 @@ class _Vm(msgspec.Struct):
 
 
 class CachedVM(msgspec.Struct, frozen=True, gc=False):
-    """All that is kept of a VM: there may be 100,000."""
+    """What is kept of a VM."""
 
-    version: str  # resourceVersion
-    digest: str
+    version: str  # resourceVersion; of an absent VM that of its deletion, empty if a list did not contain it
+    digest: str | None  # None: the VM is absent
 
 
 class VMStore(Store):
-    """The VMs of the cluster, by metadata alone. A Sink. Status churn changes a version and wakes nobody."""
+    """The VMs that requests refer to. Changes of a VM's status change its version and enqueue no request.
 
-    def __init__(self, changed: Callable[[ObjectKey], None]) -> None:
-        super().__init__()
+    A VM is present, absent or unknown. It is absent if its deletion was watched, or if a list that began after a
+    request referred to it did not contain it. A VM without an entry is unknown: the stream had shown it, or not, before
+    a request referred to it.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[ObjectKey], None],
+        sources: Collection[ObjectKey],
+        on_synced: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Create an empty store.
+
+        `changed` is called with each VM whose template would change. `sources` is a live view of the VMs that
+        unfinished requests refer to.
+        """
+        super().__init__(on_synced)
         self._changed = changed
+        self._sources = sources
         self._vms: dict[ObjectKey, CachedVM] = {}
+        self._listing: set[ObjectKey] | None = None  # during a list: the sources when it began
         self._decode = msgspec.json.Decoder(_Vm).decode
+        self.lists = 0  # complete lists
 
     def __len__(self) -> int:
-        return len(self._vms)
+        """Return the number of VMs that are present."""
+        return sum(vm.digest is not None for vm in self._vms.values())
 
     def get(self, key: ObjectKey) -> CachedVM | None:
-        """Return what the stream last showed of a VM."""
-        return self._vms.get(key)
+        """Return a VM that is present."""
+        vm = self._vms.get(key)
+        return vm if vm is not None and vm.digest is not None else None
+
+    def digest(self, key: ObjectKey) -> str | Unknown | None:
+        """Return the digest of a VM, None if it is absent, UNKNOWN if the stream has not shown which."""
+        vm = self._vms.get(key)
+        return vm.digest if vm is not None else UNKNOWN
+
+    def record_read(self, key: ObjectKey, version: str, digest: str, lists: int) -> None:
+        """Record a VM that a GET returned. `lists` is the value of `lists` before the GET.
+
+        A list that ended in the meantime is not overruled: it can be the newer one.
+        """
+        if lists != self.lists or key not in self._sources:
+            return
+        vm = self._vms.get(key)
+        if vm is None or not vm.version or is_older_version(vm.version, version):
+            self._vms[key] = CachedVM(version, digest)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Forget a VM to which no request refers any more."""
+        self._vms.pop(key, None)
+
+    def begin_list(self) -> None:
+        """Remember which VMs this list will show as present or absent."""
+        self._listing = set(self._sources)
 
     def upsert(self, data: msgspec.Raw) -> ObjectVersion:
-        """Take a VM; tell of it where its template would change."""
+        """Add or update a VM; call `changed` if its template would change."""
         meta = self._decode(data).metadata
         key = ObjectKey(sys.intern(meta.namespace), meta.name)
+        if key not in self._sources:
+            return ObjectVersion(None, meta.resourceVersion)
         before = self._vms.get(key)
+        # A read can be newer than the events that follow. A list is never ignored: etcd can have been restored.
+        if before is not None and self._listing is None and is_older_version(meta.resourceVersion, before.version):
+            return ObjectVersion(key, meta.resourceVersion)
         digest = vm_digest.digest(meta.uid, meta.generation, meta.labels or {}, meta.annotations or {})
         if before is not None and before.digest == digest:
             self._vms[key] = CachedVM(meta.resourceVersion, before.digest)
@@ -61,15 +112,24 @@ class VMStore(Store):
         return ObjectVersion(key, meta.resourceVersion)
 
     def delete(self, data: msgspec.Raw) -> ObjectVersion:
-        """Forget a VM: it is deleted."""
+        """Mark a VM as absent."""
         meta = self._decode(data).metadata
         key = ObjectKey(meta.namespace, meta.name)
-        if self._vms.pop(key, None):
-            self._changed(key)
+        before = self._vms.get(key)
+        if key in self._sources and not (before and is_older_version(meta.resourceVersion, before.version)):
+            self._mark_absent(key, meta.resourceVersion)
         return ObjectVersion(key, meta.resourceVersion)
 
     def retain_only(self, keys: set[ObjectKey]) -> None:
-        """Forget every other VM."""
-        for key in self._vms.keys() - keys:
-            del self._vms[key]
+        """Mark every other VM as absent that was known, or to which a request referred when the list began."""
+        for key in (self._vms.keys() | (self._listing or set())) - keys:
+            if key in self._sources:
+                self._mark_absent(key, "")
+        self._listing = None
+        self.lists += 1
+
+    def _mark_absent(self, key: ObjectKey, version: str) -> None:
+        before = self._vms.get(key)
+        self._vms[key] = CachedVM(version, None)
+        if before is not None and before.digest is not None:
             self._changed(key)

@@ -222,6 +222,6 @@ async def test_what_the_server_does_not_take_is_not_shown(password: str, account
     file.write_text(wrong(account, password=password))
     controller = Controller(file, "--log-level=debug", python=("-X", "dev"))
     await asyncio.to_thread(controller.start)
-    await asyncio.to_thread(controller.logged, lambda line: line["message"] == "stream broke")
+    await asyncio.to_thread(controller.logged, lambda line: line["message"] == "watch failed")
     assert await asyncio.to_thread(controller.stop) == 0
     assert found(json.dumps(controller.lines) + "\n".join(controller.noise)) == set()

@@ -89,12 +89,13 @@ async def emitted(log: io.StringIO, answers: Answers, request: bytes = b"", *, f
     """Have a request reconciled, and return all that came out of it but the template itself."""
     api: Any = ClusterClient(answers)
     queue: Any = WorkQueue(random=Random(0))
-    requests, vms = RequestStore(queue.add), VMStore(lambda _: None)
+    requests = RequestStore(queue.add)
+    vms = VMStore(lambda _: None, requests.sources)
     key = requests.upsert(msgspec.Raw(request or posted())).key
     if format is not None:
         found = requests._requests[key]
-        requests._requests[key] = dataclasses.replace(found, asked=found.spec._replace(format=format))
-    templates = {name: TemplateStore(changed=lambda _: None, appeared=lambda: None) for name in FORMATS}
+        requests._requests[key] = dataclasses.replace(found, spec=found.spec._replace(format=format))
+    templates = {name: TemplateStore(changed=lambda _: None) for name in FORMATS}
     metrics, events = Metrics(), EventRecorder(api, "me")
     worker = Worker(queue, requests, KubeCluster(api, requests, vms, templates), metrics, events)
     await worker._turn(key)
@@ -257,7 +258,7 @@ def raising(where: str) -> Answers:
 async def test_an_exception_with_data_in_its_message_shows_where_and_not_what(where: str, log: io.StringIO) -> None:
     text = await emitted(log, raising(where))
     assert "Internal error of the controller (ValueError)" in text
-    assert "test_secrets_of_turns.py" in log.getvalue()
+    assert "test_no_secret_leaks.py" in log.getvalue()
     assert SECRET not in text
 
 

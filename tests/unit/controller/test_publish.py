@@ -68,7 +68,7 @@ async def test_a_template_that_the_server_cannot_store_is_refused_in_its_words(t
         town.vm = town.server.edit(VMS, town.api.vm, with_memory("256Mi"))
     cluster = ClusterClient(Full(town.server), NAMESPACE).cluster
     found = await publish(request, asked_of(request), town.made(request), cluster)
-    said = "The API server cannot store the template: etcdserver: request is too large"
+    said = "The API server cannot store the template: status 500: the object is too large"
     assert found == Rejected(Reason.TOO_LARGE, said)
 
 

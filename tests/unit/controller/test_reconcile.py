@@ -21,13 +21,13 @@ from atmpl.controller.outcome import (
     SourceGone,
     UpToDate,
 )
-from atmpl.controller.reconcile import reconcile
+from atmpl.controller.reconcile import RECHECK, SOURCE_RECHECK, reconcile
 from atmpl.controller.request import Request
 from atmpl.kube.response import Response
 from tests.support.api_under_test import ClusterClient, InMemory, seen, version
 from tests.support.builders import NAMESPACE, a_template, with_memory
 from tests.support.fixtures import IN_STEP, READY, Town, published
-from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
+from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object, Resource
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
 DONE: Object = {"conditions": [READY], "templateRef": {"uid": "1"}}
@@ -155,15 +155,68 @@ async def test_without_its_vm_it_waits(street: Street) -> None:
 
 async def test_without_kubevirt_it_waits(street: Street) -> None:
     street.server.unserved.add(VMS)
+    street.api.vms.mark_synced(served=False)
     said = "This cluster serves no VirtualMachine: install KubeVirt; the template is made as soon as there is one"
     assert await street.judge(street.request()) == Blocked(Reason.SOURCE_NOT_FOUND, said)
 
 
-async def test_a_vm_that_was_there_a_moment_ago_is_not_believed_to_be_served_no_more(street: Street) -> None:
-    street.shown()
-    street.server.unserved.add(VMS)
-    with pytest.raises(UnavailableError, match="there were some a moment ago"):
+@pytest.mark.parametrize("resource", [VMS, TEMPLATES], ids=["VMs", "templates"])
+async def test_404_of_an_api_is_retried_unless_its_stream_agrees(street: Street, resource: Resource) -> None:
+    street.server.unserved.add(resource)
+    with pytest.raises(UnavailableError) as failed:
         await street.judge(street.request())
+    assert failed.value.after == RECHECK
+
+
+@pytest.mark.parametrize("state", ["syncing", "interrupted"])
+async def test_missing_vm_is_checked_again_while_its_stream_is_not_open(street: Street, state: str) -> None:
+    street.server.delete(VMS, street.api.vm)
+    street.api.vms.is_watched = False
+    if state == "syncing":
+        street.api.vms.is_served = None
+    outcome = await street.judge(street.request())
+    assert isinstance(outcome, Blocked)
+    assert (outcome.reason, outcome.again) == (Reason.SOURCE_NOT_FOUND, SOURCE_RECHECK)
+
+
+@pytest.mark.parametrize("stream", ["VMs", "templates"])
+async def test_refresh_waits_for_both_lists(street: Street, stream: str) -> None:
+    request = street.in_step()
+    store = street.api.vms if stream == "VMs" else street.api.templates["openshift"]
+    store.is_served = None
+    street.vm = street.server.edit(VMS, street.api.vm, with_memory("256Mi"))
+    street.shown()
+    assert await street.judge(request) == UpToDate()
+    assert street.connection.calls == []
+    store.mark_synced(served=True)
+    assert isinstance(await street.judge(request), Rendered)
+
+
+async def test_first_rendering_waits_for_no_list(street: Street) -> None:
+    for store in (street.api.vms, *street.api.templates.values()):
+        store.is_served = None
+    assert isinstance(await street.judge(street.request(refreshPolicy="OnChange")), Rendered)
+
+
+async def test_vm_that_the_stream_has_not_shown_is_read(street: Street) -> None:
+    request = street.in_step()
+    street.api.vms.forget(street.api.vm)
+    assert isinstance(await street.judge(request), Rendered)
+    assert street.connection.calls == ["GET vm", "GET template"]
+    assert await street.judge(request) == UpToDate()
+    assert street.connection.calls == []
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["shown by the stream", "not shown"])
+async def test_first_rendering_is_never_older_than_its_request(street: Street, shown: bool) -> None:
+    if shown:
+        street.shown()
+    street.server.cached_at = int(version(street.vm))
+    street.vm = street.server.edit(VMS, street.api.vm, with_memory("256Mi"))
+    outcome = await street.judge(street.request())
+    assert isinstance(outcome, Rendered)
+    assert outcome.source.version == version(street.vm)
+    assert street.connection.calls == ["GET vm", "POST template"]
 
 
 async def test_a_vm_that_cannot_be_rendered_is_refused_with_the_path(street: Street) -> None:
@@ -259,6 +312,7 @@ async def test_on_change_that_has_become_once_lets_the_template_go_without_a_loo
 
 async def test_a_format_that_is_not_served_is_waited_for(street: Street) -> None:
     street.server.unserved.add(TEMPLATES)
+    street.api.templates["openshift"].mark_synced(served=False)
     said = "This cluster does not serve template.openshift.io/v1 Template; the template is made as soon as it does"
     assert await street.judge(street.request()) == Blocked(Reason.FORMAT_UNAVAILABLE, said, 60.0)
 

@@ -16,6 +16,7 @@ from atmpl.controller.cluster import (
     InvalidError,
     NamespaceTerminatingError,
     PolicyObjects,
+    StreamState,
     TooLargeError,
     UnavailableError,
 )
@@ -81,6 +82,9 @@ class Broken:
 
     async def template_meta(self, *_: Any) -> None:
         return None
+
+    def vm_stream(self) -> StreamState:
+        return StreamState.WATCHING
 
     async def write_status(self, _: Any, status: Any) -> None:
         self.written.append(status)

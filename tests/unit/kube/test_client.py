@@ -11,7 +11,7 @@ from aiohttp import web
 
 from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.auth import APIEndpoint, CredentialsError
-from atmpl.kube.client import CONNECT, KubeClient
+from atmpl.kube.client import CONNECT_TIMEOUT_SECONDS, KubeClient
 from atmpl.kube.response import error_from
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
@@ -61,7 +61,7 @@ async def test_a_call_is_what_was_asked_and_its_answer_what_was_said() -> None:
     assert (answer.status, answer.retry_after) == (429, "7")
     error = error_from(answer)
     assert isinstance(error, UnavailableError)
-    assert (str(error), error.after) == ("later", 7)
+    assert (str(error), error.after) == ("429 TooManyRequests", 7)
 
 
 @virtual
@@ -177,7 +177,7 @@ def test_a_connection_that_is_never_made_ends_after_seconds(kind: str, through: 
                 began = virtual_clock.now()
                 with pytest.raises(UnavailableError):
                     await (connection.call("GET", "/a") if kind == "call" else opened(connection))
-                assert virtual_clock.now() - began <= CONNECT + 1
+                assert virtual_clock.now() - began <= CONNECT_TIMEOUT_SECONDS + 1
 
     test()
 

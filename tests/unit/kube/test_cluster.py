@@ -16,6 +16,7 @@ from atmpl.controller.cluster import (
     PolicyObjects,
     TemplateMeta,
     UnavailableError,
+    Unknown,
 )
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
@@ -57,8 +58,8 @@ class Setting:
 
 @asynccontextmanager
 async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
-    requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None)
-    kept = {name: TemplateStore(lambda _: None, lambda: None) for name in FORMATS}
+    requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None, {VM})
+    kept = {name: TemplateStore(lambda _: None) for name in FORMATS}
     if seen:
         vms.upsert(msgspec.Raw(orjson.dumps(OBJECT)))
     script = Script(*acts)
@@ -115,7 +116,7 @@ async def test_a_vm_that_no_event_named_or_that_is_wanted_fresh_is_read_from_the
 async def test_what_the_streams_showed_is_known_without_a_call() -> None:
     async with setting() as there:
         assert there.cluster.vm_digest(VM)
-        assert there.cluster.vm_digest(ONE) is None
+        assert there.cluster.vm_digest(ONE) is Unknown.UNKNOWN
         assert there.cluster.template_version(OPENSHIFT, ONE) is None
     assert there.calls == []
 

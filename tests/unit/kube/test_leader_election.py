@@ -243,8 +243,8 @@ async def test_a_holder_that_can_neither_renew_nor_read_the_lease_does_not_press
 async def test_a_trouble_is_said_once_and_forgotten_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
     one = Replica(LeaseApi(), "one", *[FATES["403"]] * 20).start()
     await asyncio.sleep(20)
-    assert one.lease.problem == "no"
-    assert [vars(record)["why"] for record in caplog.records] == ["no"]
+    assert one.lease.problem == "403 Forbidden"
+    assert [vars(record)["why"] for record in caplog.records] == ["403 Forbidden"]
     await until(lambda: one.leads, 60)
     assert one.lease.problem == ""
     await one.stop()

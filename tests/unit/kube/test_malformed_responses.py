@@ -31,7 +31,7 @@ Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BODY_LIMIT", LIMIT)
+    monkeypatch.setattr(module, "MAX_BODY_BYTES", LIMIT)
 
 
 def body(data: bytes, *, chunked: bool = False, **headers: str) -> Act:
@@ -69,7 +69,7 @@ async def test_an_answer_is_measured_as_it_unfolds(act: Act, taken: bool) -> Non
         if taken:
             assert len((await connection.call("GET", "/a")).body) == LIMIT
         else:
-            with pytest.raises(UnavailableError, match="an answer of more than 100,000 bytes"):
+            with pytest.raises(UnavailableError, match="a response of more than 100,000 bytes"):
                 await connection.call("GET", "/a")
 
 
@@ -132,7 +132,9 @@ async def test_what_is_no_answer_is_no_answer_and_not_repeated(said: bytes) -> N
 
 
 def watching(connection: KubeClient, sink: Any = None) -> Reflector:
-    return Reflector(WatchTarget("/a"), connection, sink or VMStore(lambda _: None), random=Random(0))
+    return Reflector(
+        WatchTarget("/a"), connection, sink or VMStore(lambda _: None, {ObjectKey("b", "a")}), random=Random(0)
+    )
 
 
 TOKENS = {"a line break": f"Bearer {SECRET}\r\nA: b", "half a character": f"Bearer {SECRET}\ud800"}
@@ -151,8 +153,8 @@ async def test_a_token_that_cannot_be_sent_breaks_nothing_and_is_not_repeated(to
 def sinks() -> dict[str, Any]:
     return {
         "requests": RequestStore(lambda _, **__: None),
-        "VMs": VMStore(lambda _: None),
-        "templates": TemplateStore(lambda _: None, lambda: None),
+        "VMs": VMStore(lambda _: None, {ObjectKey("b", "a")}),
+        "templates": TemplateStore(lambda _: None),
     }
 
 

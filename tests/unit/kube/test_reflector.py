@@ -133,7 +133,7 @@ async def test_a_server_that_learns_to_stream_lists_is_asked_again_at_the_next_l
 
 @virtual
 async def test_a_page_that_is_too_large_is_asked_for_again_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "BODY_LIMIT", 1_000)
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", 1_000)
     large = page([thing("a", 1, text="x" * 1_000)], "5")
     ran = await follow(
         status(422, "Invalid"), large, page([thing("a", 1)], "5", more="token"), large, page([thing("b", 2)], "5")
@@ -147,7 +147,7 @@ async def test_a_page_that_is_too_large_is_asked_for_again_in_smaller_ones(monke
 async def test_an_object_that_is_too_large_by_itself_is_not_asked_for_again_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "BODY_LIMIT", 1_000)
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", 1_000)
     large = page([thing("a", 1, text="x" * 1_000)], "5")
     ran = await follow(status(422, "Invalid"), *[large] * 9, page([thing("a", 1)], "5"), random=Most())
     assert [query["limit"] for query in ran.queries[1:-1]] == [

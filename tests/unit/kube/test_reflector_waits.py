@@ -5,13 +5,11 @@ import logging
 from dataclasses import replace
 from random import Random
 
-import msgspec
 import pytest
 from aiohttp import web
 
-from atmpl.kube.client import GATHER, KubeClient
+from atmpl.kube.client import KubeClient
 from atmpl.kube.reflector import Reflector
-from atmpl.kube.stores import ObjectVersion
 from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
 from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
@@ -22,13 +20,11 @@ from tests.support.scripted_server import (
     bookmark,
     connected,
     error_event,
-    event,
     serving,
     silent,
     slowly,
     status,
     stream,
-    thing,
 )
 from tests.support.virtual_clock import virtual
 
@@ -118,13 +114,13 @@ async def test_that_a_stream_is_away_is_logged_and_that_it_is_back(caplog: pytes
     await follow(status(404), status(404), LISTED, status(500), status(500), stream(bookmark(7)), stream(bookmark(8)))
     said = [record.message for record in caplog.records]
     assert said[:5] == [
-        "not served by this cluster",
-        "stream is back",
-        "stream broke",
-        "stream broke",
-        "stream is back",
+        "API not served",
+        "watch recovered",
+        "watch failed",
+        "watch failed",
+        "watch recovered",
     ]
-    assert "stream is back" not in said[5:]
+    assert "watch recovered" not in said[5:]
 
 
 @virtual
@@ -201,31 +197,3 @@ async def test_an_api_that_goes_takes_its_objects_with_it() -> None:
     ran = await follow(LISTED, status(404))
     assert ran.shelf.things == {}
     assert ran.shelf.status == ["synced", "not served"]
-
-
-class _Times(Shelf):
-    """A shelf that writes down when it is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at: list[float] = []
-
-    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
-        self.at.append(virtual_clock.now())
-        return super().upsert(data)
-
-
-@pytest.mark.parametrize("metadata_only", [True, False])
-@virtual
-async def test_news_of_metadata_are_read_together_and_requests_as_they_come(metadata_only: bool) -> None:
-    shelf = _Times()
-    script = Script(
-        LISTED, slowly(*((0.001, event("ADDED", thing(f"news-{number}", number))) for number in range(6, 10)))
-    )
-    async with connected(script) as connection:
-        await until_over(
-            Reflector(WatchTarget("/things", metadata_only=metadata_only), connection, shelf, random=Most()), script
-        )
-    first, *others = shelf.at[-4:]
-    after = [round(at - first, 4) for at in others]
-    assert after == ([GATHER] * 3 if metadata_only else [0.001, 0.002, 0.003])

@@ -318,7 +318,13 @@ def test_nothing_is_left_of_requests_that_are_gone() -> None:
         requests.awaits_own_write(ObjectKey("ns", f"r{number}"))
     requests.retain_only(set())
     assert len(requests) == 0
-    for index in (requests._by_source, requests._by_template, requests._awaited, requests._deferred, requests._writing):
+    for index in (
+        requests._by_source,
+        requests._by_template,
+        requests._expected_versions,
+        requests._deferred,
+        requests._writing,
+    ):
         assert not index
 
 

@@ -53,12 +53,10 @@ def test_a_template_that_is_gone_or_let_go_is_told_of_once(templates: TemplateSt
     assert len(templates) == 0
 
 
-def test_a_format_appears_when_it_is_served_for_the_first_time_or_again(
-    templates: TemplateStore, told: RequestStatus
-) -> None:
+def test_template_store_reports_first_sync_and_appearance(templates: TemplateStore, told: RequestStatus) -> None:
     for yes in (False, True, True, False, False, True):
         templates.mark_synced(served=yes)
-    assert told.appeared == 2
+    assert told.appeared == 3
     assert templates.is_served is True
 
 

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from atmpl.controller import vm_digest as vms
+from atmpl.controller.cluster import UNKNOWN
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.stores.vms import VMStore
 
@@ -25,7 +26,7 @@ def changed() -> list[ObjectKey]:
 
 @pytest.fixture
 def known(changed: list[ObjectKey]) -> VMStore:
-    found = VMStore(changed.append)
+    found = VMStore(changed.append, {VM, ObjectKey("ns", "other")})
     found.upsert(raw(1, labels={"app": "db"}, annotations={"note": "1"}))
     assert changed == [VM]
     changed.clear()
@@ -95,3 +96,91 @@ def test_what_is_no_vm_is_refused(data: bytes, known: VMStore, changed: list[Obj
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))
     assert (changed, len(known)) == ([], 1)
+
+
+OTHER = ObjectKey("ns", "other")
+
+
+@pytest.fixture
+def sources() -> set[ObjectKey]:
+    """The VMs that requests refer to."""
+    return {VM}
+
+
+@pytest.fixture
+def store(changed: list[ObjectKey], sources: set[ObjectKey]) -> VMStore:
+    return VMStore(changed.append, sources)
+
+
+def test_vm_store_keeps_only_referenced_vms(store: VMStore, changed: list[ObjectKey]) -> None:
+    assert store.upsert(raw(1, "other")) == (None, "1")
+    assert (store.digest(OTHER), changed) == (UNKNOWN, [])
+
+
+def test_vm_is_unknown_until_a_list_that_began_later(store: VMStore, sources: set[ObjectKey]) -> None:
+    store.begin_list()
+    sources.add(OTHER)  # a request for it is indexed while the list is read
+    assert store.digest(VM) is UNKNOWN
+    store.retain_only(set())
+    assert (store.digest(VM), store.digest(OTHER)) == (None, UNKNOWN)
+    store.begin_list()
+    store.retain_only(set())
+    assert store.digest(OTHER) is None
+
+
+def test_read_makes_an_unknown_vm_present(store: VMStore, changed: list[ObjectKey]) -> None:
+    store.record_read(VM, "7", "digest", store.lists)
+    assert store.digest(VM) == "digest"
+    store.record_read(OTHER, "7", "digest", store.lists)
+    assert store.digest(OTHER) is UNKNOWN
+    assert changed == []
+
+
+def test_events_older_than_a_read_are_ignored(store: VMStore, changed: list[ObjectKey]) -> None:
+    store.record_read(VM, "7", "digest", store.lists)
+    store.upsert(raw(6))
+    store.delete(raw(6))
+    assert (store.digest(VM), changed) == ("digest", [])
+    store.upsert(raw(8))
+    assert changed == [VM]
+
+
+def test_read_older_than_a_deletion_is_ignored(store: VMStore) -> None:
+    store.delete(raw(8))
+    store.record_read(VM, "7", "digest", store.lists)
+    assert store.digest(VM) is None
+    store.record_read(VM, "9", "digest", store.lists)
+    assert store.digest(VM) == "digest"
+
+
+def test_read_does_not_overrule_a_list_that_ended_later(store: VMStore) -> None:
+    before = store.lists
+    store.begin_list()
+    store.retain_only(set())
+    store.record_read(VM, "7", "digest", before)
+    assert store.digest(VM) is None
+    store.record_read(VM, "7", "digest", store.lists)
+    assert store.digest(VM) == "digest"
+
+
+def test_list_of_a_restored_etcd_overrules_a_read(store: VMStore, changed: list[ObjectKey]) -> None:
+    store.record_read(VM, "900", "digest", store.lists)
+    store.begin_list()
+    store.upsert(raw(3))
+    store.retain_only({VM})
+    assert store.get(VM).version == "3"
+    assert changed == [VM]
+
+
+def test_list_ends_a_vm_that_was_read_while_it_was_listed(store: VMStore, changed: list[ObjectKey]) -> None:
+    store.begin_list()
+    store.record_read(VM, "7", "digest", store.lists)  # deleted before the list's snapshot
+    store.retain_only(set())
+    assert (store.digest(VM), changed) == (None, [VM])
+
+
+def test_unreferenced_vm_is_forgotten(store: VMStore, sources: set[ObjectKey]) -> None:
+    store.upsert(raw(1))
+    sources.clear()
+    store.forget(VM)
+    assert (store.digest(VM), len(store)) == (UNKNOWN, 0)

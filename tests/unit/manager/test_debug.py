@@ -101,7 +101,7 @@ def test_the_controller_goes_on_and_shows_itself(nowhere: Path) -> None:
     controller = Controller(nowhere)
     controller.start()
     try:
-        controller.logged(lambda line: line["message"] == "stream broke")
+        controller.logged(lambda line: line["message"] == "watch failed")
         assert {line["level"] for line in controller.lines} == {"info", "warning"}
         controller.send(signal.SIGUSR1)
         watch = controller.logged(lambda line: line.get("task") == "virtualmachines")
