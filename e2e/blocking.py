@@ -14,13 +14,11 @@ from blockbuster import BlockingError, blockbuster_ctx
 
 # Where atmpl may block all the same: (end of a file's name, its function), and why.
 MAY = {
-    # log lines go to standard error, as everybody's do; whoever does not read them stops us, and is to
-    ("logging/__init__.py", "emit"),
-    # while nothing is ready to run: the wait of the event loop itself
-    ("atmpl/manager/gathering.py", "select"),
+    # only before the process exits, and in tests
+    ("atmpl/manager/logs.py", "flush"),
     # at the start, before anybody waits for the loop: dear imports, and who we are
-    ("atmpl/kube/credentials.py", "credentials"),
-    ("atmpl/kube/incluster.py", "own_namespace"),
+    ("atmpl/kube/auth/__init__.py", "load_credentials"),
+    ("atmpl/kube/auth/in_cluster.py", "own_namespace"),
     # kubernetes_asyncio reads a token of a few hundred bytes, and writes a certificate to a file for OpenSSL
     ("kubernetes_asyncio/config/kube_config.py", "_load_cluster_info"),
     ("kubernetes_asyncio/config/kube_config.py", "_load_user_token"),

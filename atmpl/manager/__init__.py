@@ -1,4 +1,5 @@
-"""The wiring: streams -> stores -> queue -> workers -> drain (manager.py, worker.py); probes, metrics, logs.
+"""The controller process: manager, workers, metrics, probes, logs.
 
-run.py is the process: it starts all of it, and ends it within five seconds. debug.py shows by signal what it does.
+`run` starts the process and ends it in time. `manager` connects streams, stores, queue and workers. `debug` shows on a
+signal what the process is doing.
 """

@@ -1,11 +1,11 @@
-"""What the process is doing, asked of it by signal: it goes on working, and tells nothing of what it works on.
+"""Diagnosis by signal, while the process continues to work.
 
-| signal | what it does |
+| signal | effect |
 |---|---|
-| SIGUSR1 | log at level debug, and first where every task stands; once more: as before |
-| SIGUSR2 | write where every thread stands, also where the event loop no longer turns |
+| SIGUSR1 | log the stack of every task, then log at level debug; a second one restores the level |
+| SIGUSR2 | write the stack of every thread, also if the event loop is blocked |
 
-Both show modules, functions and lines, never a value.
+Both show modules, functions and line numbers, never a value.
 """
 
 import asyncio
@@ -20,47 +20,47 @@ from typing import Any
 log = logging.getLogger("atmpl")
 
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")  # of a coroutine, a generator and an asynchronous generator
-_NEXT = ("cr_await", "gi_yieldfrom", "ag_await")  # what each of them waits for
+_AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")  # what each of them awaits
 
 
-def listen(usual: str) -> None:
-    """Obey both signals from now on; `usual` is the level that the second SIGUSR1 brings back."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch, usual)
+def listen(usual_level: str) -> None:
+    """Handle both signals from now on; a second SIGUSR1 restores `usual_level`."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, toggle_debug, usual_level)
     faulthandler.register(signal.SIGUSR2, all_threads=True)
 
 
-def switch(usual: str) -> None:
-    """Go from the usual level to debug, or back; where debug is the usual one, say only where the tasks stand."""
+def toggle_debug(usual_level: str) -> None:
+    """Switch between the usual level and debug. If debug is the usual level, only log the stacks of the tasks."""
     root = logging.getLogger()
-    if root.level == logging.DEBUG and usual.upper() != "DEBUG":
+    if root.level == logging.DEBUG and usual_level.upper() != "DEBUG":
         log.debug("debug is off")
-        root.setLevel(usual.upper())
+        root.setLevel(usual_level.upper())
         return
     root.setLevel(logging.DEBUG)
     log.debug("debug is on")
-    for (task, at), count in sorted(Counter(map(_standing, asyncio.all_tasks())).items()):
-        log.debug("tasks", extra={"task": task, "count": count, "at": at})
+    for (task, stack), count in sorted(Counter(map(_describe, asyncio.all_tasks())).items()):
+        log.debug("tasks", extra={"task": task, "count": count, "at": stack})
 
 
-def _standing(task: asyncio.Task[Any]) -> tuple[str, str]:
-    """Return a task's name without its number, and where it stands, the innermost call last."""
-    at = " > ".join(map(_place, _frames(task.get_coro())))
-    return task.get_name().rstrip("-0123456789 "), at
+def _describe(task: asyncio.Task[Any]) -> tuple[str, str]:
+    """Return a task's name without its number, and its stack with the innermost call last."""
+    stack = " > ".join(map(_location, _frames(task.get_coro())))
+    return task.get_name().rstrip("-0123456789 "), stack
 
 
-def _frames(awaited: object) -> Iterator[FrameType]:
-    """Yield the frames from a task's coroutine down to what it waits for; `Task.get_stack` knows the first only."""
-    while awaited is not None:
-        frame = _first(awaited, _FRAMES)
-        if frame is None:  # a future, or something made in C
+def _frames(awaitable: object) -> Iterator[FrameType]:
+    """Yield the frames from a task's coroutine to what it awaits; `Task.get_stack` returns only the first."""
+    while awaitable is not None:
+        frame = _first_attribute(awaitable, _FRAMES)
+        if frame is None:  # a future, or an awaitable implemented in C
             return
         yield frame
-        awaited = _first(awaited, _NEXT)
+        awaitable = _first_attribute(awaitable, _AWAITED)
 
 
-def _first(of: object, names: tuple[str, ...]) -> Any:
+def _first_attribute(of: object, names: tuple[str, ...]) -> Any:
     return next((value for name in names if (value := getattr(of, name, None)) is not None), None)
 
 
-def _place(frame: FrameType) -> str:
+def _location(frame: FrameType) -> str:
     return f"{frame.f_globals.get('__name__', '?')}:{frame.f_lineno} {frame.f_code.co_qualname}"

@@ -1,66 +1,90 @@
-"""Health, readiness and metrics over HTTP: three paths, answered from memory, to clients that are not trusted.
+"""Health, readiness and metrics over HTTP: three paths, answered from memory, to untrusted clients.
 
-A connection lives for `LIFETIME` at most, whatever its client does or leaves undone, and the oldest of `CONNECTIONS`
-makes room for a new one: clients that send a byte a minute, or never read their answer, do not keep the kubelet out.
+A connection lives for CONNECTION_SECONDS at most, and the oldest of MAX_CONNECTIONS is closed for a new one. Slow or
+idle clients therefore cannot keep the kubelet out. A malformed request costs no log line.
 """
 
 import asyncio
 import errno
+import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-LIFETIME = 10.0  # seconds from accept to close; a scrape takes a few milliseconds
-CONNECTIONS = 128  # at once
-FRESHNESS = 1.0  # seconds for which one scrape's text serves the next
-REQUEST_LIMIT = 8190  # bytes of a request's line and of each header; nobody's probe has more
+log = logging.getLogger("atmpl.probes")
 
-# The two forms that there are. Of what else a client asks for, escaping or another version, none matters to our names,
-# and each would be a text of its own to make.
+CONNECTION_SECONDS = 10.0  # from accept to close; a scrape takes a few milliseconds
+MAX_CONNECTIONS = 128
+SCRAPE_CACHE_SECONDS = 1.0  # scrapes within this time get the same text
+MAX_HEADER_BYTES = 8190  # of the request line and of each header
+
+# The two supported formats. Clients can also request other versions and escaping schemes: these make no difference for
+# the names of these metrics.
 OPEN_METRICS_TYPE = "application/openmetrics-text"
 OPEN_METRICS, PLAIN = choose_encoder(OPEN_METRICS_TYPE), choose_encoder("")
 
-Problem = Callable[[], str]  # what is wrong; nothing while all is well
+Check = Callable[[], str]  # returns the problem, or an empty string
+
+
+class Authorizer(Protocol):
+    """Decides who may read /metrics."""
+
+    async def refusal(self, authorization: str) -> web.Response | None:
+        """Return the response to a client that may not read the metrics; None if it may."""
 
 
 class Probes:
-    """The listener of the kubelet and of Prometheus. An asynchronous context manager: it listens while entered."""
+    """The listener of the kubelet and of Prometheus, an asynchronous context manager."""
 
-    def __init__(self, host: str, port: int, *, healthy: Problem, ready: Problem, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        healthy: Check,
+        ready: Check,
+        registry: CollectorRegistry,
+        authorizer: Authorizer | None = None,
+    ) -> None:
         self._host = host  # empty: all addresses of the machine, IPv4 and IPv6
-        self._port = port  # 0 takes a free one; `address` says which
-        self._paths = {
-            "/healthz": lambda _: _verdict(healthy()),
-            "/readyz": lambda _: _verdict(ready()),
+        self._port = port  # 0: any free port; see `address`
+        self._registry = registry
+        self._authorizer = authorizer
+        self._paths: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
+            "/healthz": lambda _: _check(healthy),
+            "/readyz": lambda _: _check(ready),
             "/metrics": self._metrics,
         }
-        self._registry = registry
-        self._scrapes: dict[str, tuple[float, bytes]] = {}  # the latest of each form, and its time
-        self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some may have ended meanwhile
+        self._scrapes: dict[str, tuple[float, bytes]] = {}  # content type: time and text of the latest scrape
+        self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some may be closed already
         self._web: web.Server
         self._server: asyncio.Server
         self.address: tuple[str, int]
 
     async def __aenter__(self) -> Self:
-        """Listen. Raises OSError where the address cannot be had."""
+        """Listen. Raises: OSError if the address is not available."""
         loop = asyncio.get_running_loop()
+        log.addFilter(_is_not_of_client)
         self._web = web.Server(
-            self._answer,
+            self._handle,
+            logger=log,
             access_log=None,
-            keepalive_timeout=LIFETIME,
+            handler_cancellation=True,
+            keepalive_timeout=CONNECTION_SECONDS,
             lingering_time=0.0,
-            max_line_size=REQUEST_LIMIT,
-            max_field_size=REQUEST_LIMIT,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
         )
         if self._host:
-            self._server = await loop.create_server(self._connection, self._host, self._port)
+            self._server = await loop.create_server(self._connect, self._host, self._port)
         else:
-            self._server = await loop.create_server(self._connection, sock=_bind_all_addresses(self._port))
+            self._server = await loop.create_server(self._connect, sock=_bind_all_addresses(self._port))
         self.address = self._server.sockets[0].getsockname()[:2]
         return self
 
@@ -70,33 +94,35 @@ class Probes:
         self._server.close()
         await self._web.shutdown(timeout=0.3)
 
-    def _connection(self) -> asyncio.Protocol:
-        """Return what serves a connection that has just come."""
-        if len(self._open) >= CONNECTIONS:
-            self._end(next(iter(self._open)))
+    def _connect(self) -> asyncio.Protocol:
+        """Return the protocol of a new connection."""
+        if len(self._open) >= MAX_CONNECTIONS:
+            self._abort(next(iter(self._open)))
         connection = self._web()
         self._open[connection] = None
-        asyncio.get_running_loop().call_later(LIFETIME, self._end, connection)
+        asyncio.get_running_loop().call_later(CONNECTION_SECONDS, self._abort, connection)
         return connection
 
-    def _end(self, connection: web.RequestHandler) -> None:
+    def _abort(self, connection: web.RequestHandler) -> None:
         self._open.pop(connection, None)
         if connection.transport is not None:
             connection.transport.abort()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         answer = self._paths.get(request.path)
         if answer is None:
-            return web.Response(status=404, text=f"nothing here; ask {', '.join(self._paths)}\n")
+            return web.Response(status=404, text=f"not found; the paths are {', '.join(self._paths)}\n")
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-        return answer(request)
+        return await answer(request)
 
-    def _metrics(self, request: web.BaseRequest) -> web.Response:
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+        if self._authorizer and (refusal := await self._authorizer.refusal(request.headers.get("Authorization", ""))):
+            return refusal
         encode, content_type = OPEN_METRICS if OPEN_METRICS_TYPE in request.headers.get("Accept", "") else PLAIN
         now = asyncio.get_running_loop().time()
-        taken, text = self._scrapes.get(content_type, (-FRESHNESS, b""))
-        if now - taken >= FRESHNESS:
+        scraped_at, text = self._scrapes.get(content_type, (-SCRAPE_CACHE_SECONDS, b""))
+        if now - scraped_at >= SCRAPE_CACHE_SECONDS:
             text = encode(self._registry)
             self._scrapes[content_type] = (now, text)
         return web.Response(body=text, headers={"Content-Type": content_type})
@@ -116,5 +142,11 @@ def _bind_all_addresses(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _verdict(problem: str) -> web.Response:
+def _is_not_of_client(record: logging.LogRecord) -> bool:
+    """Return True if a record of aiohttp's server is not about a malformed request, which any client can send."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+async def _check(check: Check) -> web.Response:
+    problem = check()
     return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)

@@ -1,4 +1,4 @@
-"""The process: settings, signals, the probe listener, and an end that takes at most five seconds."""
+"""The process: settings, signals, the probe listener, and an exit within five seconds."""
 
 import asyncio
 import gc
@@ -8,10 +8,10 @@ import signal
 import socket
 import threading
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from random import Random
-from selectors import BaseSelector
+from types import FrameType
 from typing import Any, Literal, TypeVar
 
 from atmpl.kube.auth import APIEndpoint, Credentials, CredentialsError, load_credentials
@@ -19,27 +19,28 @@ from atmpl.kube.auth.in_cluster import own_namespace
 from atmpl.kube.client import KubeClient
 from atmpl.kube.leader_election import LeaderElector
 from atmpl.manager import debug, logs
-from atmpl.manager.gathering import Gathering
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.manager.probes import Probes
+from atmpl.version import __version__
 
 T = TypeVar("T")
 
 log = logging.getLogger("atmpl")
 
-EXIT_TIMEOUT = (
-    1.0  # seconds after all is done; a thread that waits for a name server cannot be ended, and is waited for else
-)
+# Python waits at exit for a thread that resolves a name, and such a thread cannot be cancelled.
+EXIT_TIMEOUT = 1.0  # seconds from the end of all work
+# Rendering runs on the event loop. A signal that arrives meanwhile is handled by the loop only afterwards.
+SIGNAL_TIMEOUT = 4.5  # seconds from SIGTERM or SIGINT
 
-# A template is hundreds of dicts and lists that live for a moment and are in no cycle. With Python's own thresholds
-# (700, 10, 10) looking through them takes a tenth of what rendering a VM of 10 kB takes (measured).
+# A template consists of hundreds of short-lived dicts and lists without cycles. With Python's own thresholds
+# (700, 10, 10) the collector takes a tenth of the time of rendering a VM of 10 kB (measured).
 GC_THRESHOLDS = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line of `atmpl controller` says."""
+    """The options of `atmpl controller`."""
 
     kubeconfig: str | None
     context: str | None
@@ -54,70 +55,74 @@ class Settings:
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. A second signal ends the process at once."""
     logs.set_up(settings.log_format, settings.log_level)
-    gathering = Gathering()
     try:
-        return run(_in_time(_serve(settings, gathering)), gathering)
-    except Exception:  # Python would write its message too
-        log.critical("died", exc_info=True)
+        return run(_exit_in_time(_serve(settings)))
+    except Exception:  # Python would write the message of the exception
+        log.critical("controller failed", exc_info=True)
         return 1
 
 
-def run(work: Coroutine[Any, Any, T], selector: BaseSelector | None = None) -> T:
-    """Run an event loop as the controller's: with its thresholds of collection, and uvloop's where there is one.
-
-    uvloop has its own wait in C, and no use for `selector`.
-    """
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on the controller's event loop: uvloop's if it is installed (the image installs it)."""
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         import uvloop  # noqa: PLC0415 - an extra: `pip install atmpl[fast]`
     except ImportError:
-        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
-            return runner.run(work)
-    return uvloop.run(work)  # type: ignore[no-any-return]
+        return asyncio.run(work)
+    result: T = uvloop.run(work)
+    return result
 
 
-async def _in_time(work: Coroutine[Any, Any, int]) -> int:
-    """Await `work`, and see to it that the process ends soon after, with the status that it returns."""
+async def _exit_in_time(work: Coroutine[Any, Any, int]) -> int:
+    """Await `work`, then make sure that the process exits with its status within EXIT_TIMEOUT."""
     status = await work
-    logs.flush()
-    end = threading.Timer(EXIT_TIMEOUT, os._exit, (status,))
-    end.daemon = True
-    end.start()
+    _force_exit_after(EXIT_TIMEOUT, status)
     return status
 
 
-async def _serve(settings: Settings, gathering: Gathering) -> int:
+def _force_exit_after(seconds: float, status: int) -> None:
+    def force_exit() -> None:
+        logs.flush()
+        os._exit(status)
+
+    timer = threading.Timer(seconds, force_exit)
+    timer.daemon = True
+    timer.start()
+
+
+async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
-    _on_signals(stop)
+    _handle_signals(stop)
     debug.listen(settings.log_level)
-    asyncio.get_running_loop().set_exception_handler(logs.unexpected)
+    asyncio.get_running_loop().set_exception_handler(logs.log_loop_exception)
+    log.info("starting", extra={"version": __version__, "workers": settings.workers})
     try:
-        found = load_credentials(settings.kubeconfig, settings.context)
-        access = await _access(found, stop)
+        credentials = load_credentials(settings.kubeconfig, settings.context)
+        endpoint = await _endpoint(credentials, stop)
     except CredentialsError as error:
-        log.error("no way to a cluster", extra={"why": str(error)})  # noqa: TRY400 - the message says it all
+        log.error("cannot load cluster credentials", extra={"why": str(error)})  # noqa: TRY400 - no traceback needed
         return 1
-    if access is None:
+    if endpoint is None:
         log.info("stopped")
         return 0
-    log.info("starting", extra={"server": access.display_url, "workers": settings.workers})
+    log.info("credentials loaded", extra={"server": endpoint.display_url})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(KubeClient(found))
+        client = await stack.enter_async_context(KubeClient(credentials))
         identity = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         random = Random()  # noqa: S311 - jitter only
         lease = None
         if settings.leader_elect:
-            apart = await stack.enter_async_context(KubeClient(found))  # renewals wait for nobody's calls
-            where = settings.lease_namespace or own_namespace()
-            lease = LeaderElector(apart, where, identity, random=random)
-        manager = Manager(connection, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
-        gathering.in_hand = lambda: manager.queue.busy
+            # A client of its own: a renewal never waits for other calls.
+            lease_client = await stack.enter_async_context(KubeClient(credentials))
+            namespace = settings.lease_namespace or own_namespace()
+            lease = LeaderElector(lease_client, namespace, identity, random=random)
+        manager = Manager(client, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
         probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
         try:
             await stack.enter_async_context(probes)
         except OSError as error:
-            log.error("the probe listener cannot be opened: choose another --bind", extra={"why": str(error)})  # noqa: TRY400
+            log.error("cannot listen; choose another --bind", extra={"why": str(error)})  # noqa: TRY400
             return 1
         log.info("listening", extra={"host": probes.address[0], "port": probes.address[1]})
         await manager.run(stop)
@@ -125,28 +130,36 @@ async def _serve(settings: Settings, gathering: Gathering) -> int:
     return 0
 
 
-async def _access(found: Credentials, stop: asyncio.Event) -> APIEndpoint | None:
-    """Return the access; None where we are to stop before it is known, as a plugin may take a minute.
+async def _endpoint(credentials: Credentials, stop: asyncio.Event) -> APIEndpoint | None:
+    """Return the API server's endpoint; None if `stop` is set first. An exec plugin can take a minute.
 
-    Raises AccessError.
+    Raises: CredentialsError.
     """
-    looking, stopped = asyncio.ensure_future(found.endpoint()), asyncio.ensure_future(stop.wait())
+    loading, stopped = asyncio.ensure_future(credentials.endpoint()), asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({looking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return looking.result() if looking.done() else None
+        await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return loading.result() if loading.done() else None
     finally:
-        for task in (looking, stopped):
+        for task in (loading, stopped):
             task.cancel()
 
 
-def _on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
+def _handle_signals(stop: asyncio.Event) -> None:
+    """Set `stop` on the first SIGTERM or SIGINT. A second signal ends the process at once.
 
-    def asked_to_stop(number: signal.Signals) -> None:
-        if stop.is_set():
+    Python runs these handlers between two bytecodes, so also while the event loop is busy. The handlers of the loop
+    itself would wait.
+    """
+    loop, received = asyncio.get_running_loop(), list[int]()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if received:
             logs.flush()
             os._exit(128 + number)
-        stop.set()
+        received.append(number)
+        _force_exit_after(SIGNAL_TIMEOUT, 0)
+        with suppress(RuntimeError):  # the loop is closed: the process is at its end
+            loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_stop, number)
+        signal.signal(number, handle)

@@ -39,7 +39,7 @@ def _replica(kubeconfig: Path, name: str) -> Controller:
 
 async def _leads(replica: Controller) -> datetime:
     """Wait until a replica leads; return since when."""
-    return _time(await asyncio.to_thread(replica.logged, lambda line: line["message"] == "leading"))
+    return _time(await asyncio.to_thread(replica.logged, lambda line: line["message"] == "lease acquired"))
 
 
 def _time(line: Line) -> datetime:

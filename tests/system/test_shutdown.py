@@ -81,7 +81,7 @@ async def test_what_is_in_hand_is_finished_and_what_is_not_is_left(
             wire.let_go()
             status = await asyncio.to_thread(controller.end)
     assert status == 0
-    assert [line["in_hand"] for line in controller.lines if line["message"] == "stopping"] == [1]
+    assert [line["active"] for line in controller.lines if line["message"] == "stopping"] == [1]
     said = {line["request"]: line["message"] for line in controller.lines if "request" in line}
     assert said == {f"{namespace}/in-hand": "Rendered"}
     assert is_ready(await client.get(request_path(namespace, "in-hand")))

@@ -31,7 +31,7 @@ async def _sleeper_writes_nothing(server: ControlPlane, *options: str) -> None:
     try:
         await asyncio.to_thread(sleeper.__enter__)
         if options:
-            await asyncio.to_thread(sleeper.logged, lambda line: line["message"] == "leading")
+            await asyncio.to_thread(sleeper.logged, lambda line: line["message"] == "lease acquired")
         await asyncio.to_thread(other.__enter__)
         async with server.client() as client:
             await _slept_through(client, sleeper, elected=bool(options))
@@ -58,7 +58,7 @@ async def _slept_through(client: Client, sleeper: Controller, *, elected: bool) 
     finally:
         sleeper.send(signal.SIGCONT)
     if elected:
-        await asyncio.to_thread(sleeper.logged, lambda line: "lease is lost" in line["message"])
+        await asyncio.to_thread(sleeper.logged, lambda line: line["message"] == "lease lost")
     await client.create(vm("default", "second"))
     await client.create(request("default", "fresh", source="second"))
     await client.until(request_path("default", "fresh"), is_ready)

@@ -39,6 +39,11 @@ def written() -> Iterator[io.StringIO]:
     root.handlers[:] = before[1]
 
 
+def text_of(stream: io.StringIO) -> str:
+    logs.flush()
+    return stream.getvalue()
+
+
 @pytest.fixture
 async def waiting() -> AsyncIterator[None]:
     """Three tasks that wait alike, for each other's end, with a secret at hand; and one that waits by a generator."""
@@ -70,29 +75,29 @@ async def waiting() -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("waiting")
 async def test_it_says_where_every_task_stands_and_not_with_what(written: io.StringIO) -> None:
-    debug.switch("warning")
-    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    debug.toggle_debug("warning")
+    lines = [json.loads(line) for line in text_of(written).splitlines()]
     assert lines[0]["message"] == "debug is on"
     [waiter] = [line for line in lines if line.get("task") == "waiter"]
     assert waiter["count"] == 3
     assert [place.rpartition(".")[2] for place in waiter["at"].split(" > ")] == ["outer", "inner", "wait"]
     [reader] = [line for line in lines if line.get("task") == "reader"]
     assert reader["at"].endswith("reads")
-    assert SECRET not in written.getvalue()
+    assert SECRET not in text_of(written)
 
 
 async def test_a_second_time_the_usual_level_is_back(written: io.StringIO) -> None:
-    debug.switch("warning")
-    debug.switch("warning")
-    assert json.loads(written.getvalue().splitlines()[-1])["message"] == "debug is off"
+    debug.toggle_debug("warning")
+    debug.toggle_debug("warning")
+    assert json.loads(text_of(written).splitlines()[-1])["message"] == "debug is off"
     assert logging.getLogger().level == logging.WARNING
 
 
 async def test_where_debug_is_usual_it_stays(written: io.StringIO) -> None:
     logging.getLogger().setLevel("DEBUG")
     for _ in range(2):
-        debug.switch("debug")
-    said = [json.loads(line)["message"] for line in written.getvalue().splitlines()]
+        debug.toggle_debug("debug")
+    said = [json.loads(line)["message"] for line in text_of(written).splitlines()]
     assert said.count("debug is on") == 2
     assert logging.getLogger().level == logging.DEBUG
 
@@ -105,7 +110,7 @@ def test_the_controller_goes_on_and_shows_itself(nowhere: Path) -> None:
         assert {line["level"] for line in controller.lines} == {"info", "warning"}
         controller.send(signal.SIGUSR1)
         watch = controller.logged(lambda line: line.get("task") == "virtualmachines")
-        assert "Watch.run" in watch["at"]
+        assert "Reflector.run" in watch["at"]
         before = len(controller.lines)
         controller.send(signal.SIGUSR1)
         controller.logged(lambda line: line["message"] == "debug is off", after=before)

@@ -1,19 +1,21 @@
-"""The process before it has found a cluster."""
+"""The process: its event loop, its signals, and its exit before it has loaded credentials."""
 
 import asyncio
 import json
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from e2e.program import Program
 
-# A controller whose name server does not answer.
+# A controller whose name server does not answer. uvloop resolves names itself, so it is hidden.
 NO_NAMES = """
 import socket, sys, time
+sys.modules["uvloop"] = None
 from atmpl.cli import main
 
 def hang(*_, **__):
@@ -23,6 +25,68 @@ def hang(*_, **__):
 socket.getaddrinfo = hang
 sys.exit(main())
 """
+
+# A controller whose event loop is blocked, for example by rendering.
+BLOCKED = """
+import asyncio, sys, time
+if sys.argv[1] == "asyncio":
+    sys.modules["uvloop"] = None
+from atmpl.manager import logs, run
+
+async def main():
+    run._handle_signals(asyncio.Event())
+    print('{"message": "blocked", "level": "test"}', flush=True)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        pass
+
+run.SIGNAL_TIMEOUT = 0.1
+run.run(main())
+sys.exit(7)
+"""
+
+LOOPS = [
+    "asyncio",
+    pytest.param("uvloop", marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed")),
+]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+async def test_run_uses_uvloop_if_it_is_installed(loop: str) -> None:
+    code = """
+import asyncio, sys
+if sys.argv[1] == "asyncio":
+    sys.modules["uvloop"] = None
+from atmpl.manager.run import run
+
+async def main():
+    return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+print(run(main()))
+"""
+    command = [sys.executable, "-c", code, loop]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert (await process.communicate())[0].decode().strip() == loop
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+async def test_sigterm_ends_a_blocked_event_loop(loop: str) -> None:
+    process = Program([sys.executable, "-c", BLOCKED, loop])
+    process.start()
+    await asyncio.to_thread(process.logged, lambda line: line["message"] == "blocked")
+    process.send(signal.SIGTERM)
+    assert await asyncio.to_thread(process.end) == 0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+async def test_second_signal_ends_at_once(loop: str) -> None:
+    code = BLOCKED.replace("SIGNAL_TIMEOUT = 0.1", "SIGNAL_TIMEOUT = 60")
+    process = Program([sys.executable, "-c", code, loop])
+    process.start()
+    await asyncio.to_thread(process.logged, lambda line: line["message"] == "blocked")
+    process.send(signal.SIGTERM)
+    process.send(signal.SIGINT)
+    assert await asyncio.to_thread(process.end) in {128 + 2, 128 + 15}
 
 
 def kubeconfig(folder: Path, script: str) -> Path:
@@ -47,9 +111,7 @@ def controller(file: Path) -> Program:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_asked_to_end_it_waits_for_no_plugin_and_leaves_none_behind(
-    number: signal.Signals, tmp_path: Path
-) -> None:
+async def test_signal_ends_the_exec_plugin(number: signal.Signals, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "started")
     process = controller(kubeconfig(tmp_path, f"echo $$ > {tmp_path}/started; exec sleep 60"))
     process.start()
@@ -59,12 +121,12 @@ async def test_asked_to_end_it_waits_for_no_plugin_and_leaves_none_behind(
     assert process.noise == []
     said = [line["message"] for line in process.lines]
     assert "stopped" in said
-    assert "starting" not in said
+    assert "credentials loaded" not in said
     with pytest.raises(ProcessLookupError):
         os.kill(plugin, 0)
 
 
-async def test_asked_to_end_it_waits_for_no_name_server(tmp_path: Path) -> None:
+async def test_sigterm_does_not_wait_for_a_name_server(tmp_path: Path) -> None:
     token = "echo '" + json.dumps(
         {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "t"}}
     )
@@ -77,11 +139,11 @@ async def test_asked_to_end_it_waits_for_no_name_server(tmp_path: Path) -> None:
     assert await asyncio.to_thread(process.end) == 0  # else it would be killed, after 30 s
 
 
-async def test_without_a_way_to_a_cluster_it_says_why_and_ends(tmp_path: Path) -> None:
+async def test_credentials_error_is_logged_and_exits_1(tmp_path: Path) -> None:
     process = controller(kubeconfig(tmp_path, "exit 3"))
     process.start()
     assert await asyncio.to_thread(process.end) == 1
     [line] = [line for line in process.lines if line["level"] == "error"]
-    assert line["message"] == "no way to a cluster"
+    assert line["message"] == "cannot load cluster credentials"
     assert line["why"].startswith(f"kubeconfig {tmp_path}/config: exec: it returned 3; it is the command at users[]")
     assert process.noise == []
