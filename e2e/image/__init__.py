@@ -1,7 +1,7 @@
-"""The image of the Dockerfile, built with what this machine has, and the tests of it: `just image`, `just test-image`.
+"""The image of the Dockerfile, and its tests: `just image`, `just test-image`.
 
-engine.py is what can build and run an image (docker, podman, or buildah where neither is), bases.py makes what a
-Dockerfile stands on where no registry of images can be asked, pin.py pins what is installed.
+engine.py builds and runs images with docker or podman, or otherwise buildah. bases.py makes base images if no registry
+can be reached. pin.py pins the packages of the image.
 """
 
 from e2e.image.engine import Engine, EngineError, find

@@ -13,9 +13,9 @@ from e2e.image.engine import EngineError, find
 
 
 def main() -> None:
-    """Do as the arguments say."""
+    """Build the image as the arguments say."""
     parser = argparse.ArgumentParser(prog="just image", description="Build the image of this checkout.")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write it as an archive too (docker load reads it)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="also write an archive for `docker load`")
     arguments = parser.parse_args()
     try:
         engine = find()

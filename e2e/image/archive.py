@@ -1,11 +1,11 @@
-"""An image as `docker save` writes it: what it says of itself, and which files it has."""
+"""A saved image, in the format of `docker save`: its configuration and its files."""
 
 import json
 import tarfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-_WHITEOUT = ".wh."  # before the name of a file that a layer takes away
+_WHITEOUT = ".wh."  # prefix of a file that a layer deletes
 
 
 class Archive:
@@ -15,8 +15,8 @@ class Archive:
         with tarfile.open(path) as archive:
             manifest = json.loads(_read(archive, "manifest.json"))[0]
             self.config: dict[str, Any] = json.loads(_read(archive, manifest["Config"]))["config"]
-            self.size = 0  # bytes of its files, layer by layer
-            self.files: set[PurePosixPath] = set()  # by their paths from the root
+            self.size = 0  # bytes, summed over the layers
+            self.files: set[PurePosixPath] = set()  # absolute paths
             for layer in manifest["Layers"]:
                 content = archive.extractfile(layer)
                 assert content is not None

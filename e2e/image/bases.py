@@ -1,6 +1,6 @@
-"""The Dockerfile's two bases, made of Debian's packages by debootstrap, where no registry of images can be asked.
+"""Base images for the Dockerfile, made from Debian's packages by debootstrap, if no image registry can be reached.
 
-They are what `python:3-slim` is: a small Debian with Python. The second one is the first and pip.
+Like `python:3-slim`, they are a small Debian with Python. The build base also has pip.
 """
 
 import os
@@ -14,34 +14,34 @@ from pathlib import Path
 
 from e2e.controlplane.build import say
 
-SUITE = "trixie"  # its Python is the one that the Dockerfile's own bases have
+SUITE = "trixie"  # has the same Python as the Dockerfile's default bases
 
 
 @dataclass(frozen=True)
 class Base:
-    """A base by its tag, and what it has beyond Python."""
+    """A base image: its tag, and its packages in addition to Python."""
 
     tag: str
     packages: tuple[str, ...]
 
 
-# build argument of the Dockerfile: what it is where nothing else is said
+# build argument of the Dockerfile: its base image
 BASES = {
     "RUN_BASE": Base(f"localhost/atmpl-run-base:{SUITE}", ()),
     "BUILD_BASE": Base(f"localhost/atmpl-build-base:{SUITE}", ("python3-pip", "python3-venv")),
 }
 
-# what a container never reads, as Debian's own slim images leave it out
-_CHAFF = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
+# files that no container reads; Debian's slim images omit them too
+_OMITTED = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
 
 
 @contextmanager
 def folders(wanted: Sequence[Base]) -> Iterator[list[Path]]:
-    """Make a build folder, of a Dockerfile and a file system, for each base; they go with the context. Takes minutes.
+    """Make a temporary build folder with Dockerfile and file system for each base. Takes minutes.
 
     Raises subprocess.CalledProcessError.
     """
-    say(f"making {', '.join(base.tag for base in wanted)} of Debian {SUITE}: once, some 2 minutes")
+    say(f"making {', '.join(base.tag for base in wanted)} from Debian {SUITE}: once, about 2 minutes")
     with tempfile.TemporaryDirectory(prefix="atmpl-bases-") as scratch:
         plain = Path(scratch) / "plain"
         _run("debootstrap", "--variant=minbase", "--include=python3,ca-certificates", SUITE, plain)
@@ -55,9 +55,9 @@ def _folder(folder: Path, plain: Path, base: Base) -> Path:
     if base.packages:
         _run("chroot", root, "apt-get", "update")
         _run("chroot", root, "apt-get", "install", "--yes", "--no-install-recommends", *base.packages)
-    for chaff in _CHAFF:
-        shutil.rmtree(root / chaff)
-        (root / chaff).mkdir()
+    for omitted in _OMITTED:
+        shutil.rmtree(root / omitted)
+        (root / omitted).mkdir()
     _run("tar", "--create", "--numeric-owner", "--file", folder / "root.tar", "--directory", root, ".")
     shutil.rmtree(root)
     (folder / "Dockerfile").write_text("FROM scratch\nADD root.tar /\nENV PATH=/usr/local/bin:/usr/sbin:/usr/bin\n")

@@ -7,7 +7,7 @@ from atmpl.version import __version__
 from e2e.image.engine import Engine
 
 ROOT = Path(__file__).parents[2]
-TAG = f"atmpl:{__version__}"  # what config/manager asks for
+TAG = f"atmpl:{__version__}"  # as in config/manager
 
 
 def build(engine: Engine) -> str:
@@ -17,5 +17,5 @@ def build(engine: Engine) -> str:
 
 
 def _revision() -> str:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or "unknown"
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

@@ -1,4 +1,4 @@
-"""The image, built once a test run."""
+"""The image, built once per test run."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from e2e.image.engine import Engine, EngineError, find
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """What builds images here; without, the tests are skipped and say why."""
+    """The engine of this machine. Skips the tests if it has none."""
     try:
         return find()
     except EngineError as error:

@@ -1,4 +1,4 @@
-"""What builds and runs images here: docker or podman where they work, else buildah, which needs no daemon."""
+"""Builds and runs images with docker or podman, or otherwise with buildah, which needs no daemon."""
 
 import os
 import shutil
@@ -10,22 +10,22 @@ from pathlib import Path
 from e2e.controlplane.programs import caches
 from e2e.image import bases
 
-NEEDED = "docker or podman, or as root Debian's packages buildah and debootstrap"
+NEEDED = "docker or podman, or (as root) Debian's packages buildah and debootstrap"
 
 
 class EngineError(Exception):
-    """There is nothing here that builds images, or it failed; the message says which."""
+    """No engine is available, or it failed; the message has the reason."""
 
 
 class Engine(ABC):
-    """Builds, runs and saves images. Its methods block and raise EngineError with what was said."""
+    """Builds, runs and saves images. The methods block, and raise EngineError with the engine's output."""
 
     def __init__(self, *command: str) -> None:
         self._command = command
 
     @abstractmethod
     def build(self, folder: Path, tag: str, arguments: Mapping[str, str]) -> None:
-        """Build a folder's Dockerfile, with its build arguments, and tag the result. Shows what it does."""
+        """Build and tag the Dockerfile of a folder with these build arguments. Prints the progress."""
 
     @abstractmethod
     def run(self, tag: str, *command: str, user: str = "") -> str:
@@ -33,19 +33,19 @@ class Engine(ABC):
 
     @abstractmethod
     def save(self, tag: str, path: Path) -> None:
-        """Write the image as an archive that `docker load` and `ctr images import` read."""
+        """Write the image as an archive for `docker load` and `ctr images import`."""
 
     def call(self, *arguments: str | Path, quiet: bool = True) -> str:
-        """Run the program itself; return its standard output where that is not shown."""
+        """Run the engine; if `quiet`, return its standard output instead of printing it."""
         done = subprocess.run([*self._command, *arguments], capture_output=quiet, text=True, check=False)
         if done.returncode:
-            said = f": {done.stderr.strip()}" if quiet else ""
-            raise EngineError(f"{self._command[0]} {arguments[0]} failed{said}")
+            output = f": {done.stderr.strip()}" if quiet else ""
+            raise EngineError(f"{self._command[0]} {arguments[0]} failed{output}")
         return done.stdout or ""
 
 
 class Docker(Engine):
-    """Docker, and podman, which is driven by the same words."""
+    """Docker, or podman, which has the same command line."""
 
     def build(self, folder: Path, tag: str, arguments: Mapping[str, str]) -> None:
         """See Engine."""
@@ -62,10 +62,10 @@ class Docker(Engine):
 
 
 class Buildah(Engine):
-    """Buildah with images of its own, over bases made here of Debian's packages."""
+    """Buildah, with its own storage, and bases made from Debian's packages."""
 
     def __init__(self) -> None:
-        """Keep the images in the cache, apart from the person's; vfs and chroot work in a container too."""
+        """Store the images in the cache, not among the user's; vfs and chroot work in a container too."""
         os.environ["BUILDAH_ISOLATION"] = "chroot"
         place = caches() / "image"
         super().__init__(
@@ -73,13 +73,13 @@ class Buildah(Engine):
         )
 
     def build(self, folder: Path, tag: str, arguments: Mapping[str, str]) -> None:
-        """See Engine. The machine's certificates stand in for the base's, as a network may have its own."""
+        """See Engine. The build uses the machine's certificates, because a network can have a private CA."""
         self._make_bases()
         own = {argument: base.tag for argument, base in bases.BASES.items()}
         certificates = "--volume=/etc/ssl/certs:/etc/ssl/certs:ro"
         flags = (certificates, "--tag", f"localhost/{tag}", *_arguments(own | dict(arguments)))
-        self.call("build", *flags, folder, quiet=False)  # with --layers, vfs would copy the whole base at every step
-        self.call("rmi", "--prune")  # the image that had the tag before
+        self.call("build", *flags, folder, quiet=False)  # without --layers: vfs would copy the whole base at every step
+        self.call("rmi", "--prune")  # the previous image of this tag
 
     def run(self, tag: str, *command: str, user: str = "") -> str:
         """See Engine."""
@@ -91,7 +91,7 @@ class Buildah(Engine):
 
     def save(self, tag: str, path: Path) -> None:
         """See Engine."""
-        path.unlink(missing_ok=True)  # buildah adds to an archive, and refuses where the image is in it
+        path.unlink(missing_ok=True)  # buildah appends to an archive, and fails if it contains the image
         self.call("push", f"localhost/{tag}", f"docker-archive:{path}:docker.io/library/{tag}")
 
     def _make_bases(self) -> None:
@@ -104,13 +104,13 @@ class Buildah(Engine):
 
 
 def find() -> Engine:
-    """Return what builds images here. Raises EngineError where nothing does."""
+    """Return the engine of this machine. Raises EngineError if it has none."""
     for program in ("docker", "podman"):
         if shutil.which(program) and not subprocess.run([program, "info"], capture_output=True, check=False).returncode:
             return Docker(program)
     if os.geteuid() == 0 and shutil.which("buildah") and shutil.which("debootstrap"):
         return Buildah()
-    raise EngineError(f"nothing here builds images: it takes {NEEDED}")
+    raise EngineError(f"no engine to build images: install {NEEDED}")
 
 
 def _arguments(arguments: Mapping[str, str]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Pins what the image is made of, by version and hash: `just pin`. Reads pyproject.toml, writes config/image/*.txt."""
+"""Pins the packages of the image by version and hash: `just pin`. Reads pyproject.toml, writes config/image/*.txt."""
 
 import subprocess
 import tomllib
@@ -10,7 +10,7 @@ FOLDER = ROOT / "config" / "image"
 
 
 def wanted() -> dict[str, list[str]]:
-    """Return the requirements of pyproject.toml by the name of the file that pins them."""
+    """Return the requirements of pyproject.toml, by the file that pins them."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
     return {
         "requirements.txt": project["project"]["dependencies"] + project["project"]["optional-dependencies"]["fast"],
@@ -19,7 +19,7 @@ def wanted() -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Write the files anew, for every platform and every Python that the project supports."""
+    """Write the files, for all platforms and all supported versions of Python."""
     for name, requirements in wanted().items():
         subprocess.run(
             [

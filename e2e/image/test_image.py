@@ -1,4 +1,4 @@
-"""What is in the image, what is not, and that it runs."""
+"""The contents of the image, and that it runs."""
 
 import json
 import re
@@ -11,11 +11,11 @@ from e2e.image.build import ROOT
 from e2e.image.engine import Engine
 from e2e.image.pin import FOLDER
 
-# nothing that makes or fetches programs: by the names that Debian, Alpine and Python give them
+# programs that build or download others, by their names in Debian, Alpine and Python
 _TOOLS = re.compile(r"(\S+-)?(gcc|g\+\+|cc|c\+\+|clang|ld|as|make|pip|pip3|uv|git|curl|wget)(-?[\d.]+)?")
 
 
-def test_it_is_nobody_in_particular_that_runs(archive: Archive) -> None:
+def test_image_runs_as_an_unprivileged_user(archive: Archive) -> None:
     assert archive.config["User"] == "65532:65532"
 
 
@@ -25,11 +25,11 @@ def test_pod_has_the_group_and_tag_of_the_image() -> None:
     assert pod["containers"][0]["image"] == f"atmpl:{__version__}"
 
 
-def test_it_runs_the_controller_unless_told_otherwise(archive: Archive) -> None:
+def test_image_runs_the_controller_by_default(archive: Archive) -> None:
     assert (archive.config["Entrypoint"], archive.config["Cmd"]) == (["atmpl"], ["controller"])
 
 
-def test_it_says_what_it_is(archive: Archive) -> None:
+def test_image_has_labels(archive: Archive) -> None:
     labels = archive.config["Labels"]
     assert labels["org.opencontainers.image.title"] == "atmpl"
     assert labels["org.opencontainers.image.version"] == __version__
@@ -37,18 +37,18 @@ def test_it_says_what_it_is(archive: Archive) -> None:
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
 
 
-def test_it_holds_no_compiler_and_no_pip(archive: Archive) -> None:
+def test_image_has_no_compiler_and_no_pip(archive: Archive) -> None:
     folders = {"bin", "sbin"}
     assert [file for file in archive.files if file.parent.name in folders and _TOOLS.fullmatch(file.name)] == []
     assert [file for file in archive.files if {"pip", "ensurepip"} & set(file.parts)] == []
 
 
-def test_it_holds_nothing_of_the_checkout_but_the_package(archive: Archive) -> None:
+def test_image_has_only_the_package_of_the_checkout(archive: Archive) -> None:
     ours = {"e2e", "tests", "config", "Justfile", "Dockerfile"}
     assert [file for file in archive.files if ours & set(file.parts[:5]) and "opt" in file.parts] == []
 
 
-def test_atmpl_runs_in_it(engine: Engine, image: str) -> None:
+def test_image_runs_atmpl(engine: Engine, image: str) -> None:
     assert engine.run(image, "atmpl", "--version").strip() == f"atmpl {__version__}"
 
 
@@ -61,7 +61,7 @@ def test_image_runs_with_an_arbitrary_uid(engine: Engine, image: str) -> None:
     assert "1000680000" not in engine.run(image, "cat", "/etc/passwd")
 
 
-def test_it_renders_a_template(engine: Engine, image: str) -> None:
+def test_image_renders_a_template(engine: Engine, image: str) -> None:
     vm = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
@@ -74,7 +74,7 @@ def test_it_renders_a_template(engine: Engine, image: str) -> None:
     assert {"name": "HOSTNAME", "description": "hostname", "value": "web"}.items() <= template["parameters"][0].items()
 
 
-def test_its_packages_are_the_pinned_ones(engine: Engine, image: str) -> None:
+def test_packages_of_the_image_are_pinned(engine: Engine, image: str) -> None:
     listed = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}'.lower() for d in m.distributions()))"
     pinned = re.findall(r"^(\S+==\S+)", (FOLDER / "requirements.txt").read_text(), re.MULTILINE)
     there = {name.replace("_", "-") for name in engine.run(image, "python3", "-c", listed).split()}
@@ -82,8 +82,8 @@ def test_its_packages_are_the_pinned_ones(engine: Engine, image: str) -> None:
     assert {re.split("==", name)[0] for name in there} >= {"atmpl", "aiohttp", "orjson", "uvloop"}
 
 
-def test_nothing_of_ours_is_compiled_as_it_starts(archive: Archive) -> None:
-    """Where nothing can be written, what is not compiled is compiled anew at every start."""
+def test_package_is_compiled_in_the_image(archive: Archive) -> None:
+    """On a read-only file system, Python would compile the package at every start."""
     package = {file for file in archive.files if file.match("/opt/atmpl/lib/*/site-packages/atmpl/**/*.py")}
     assert len(package) > 20
     compiled = {file.name.split(".")[0] for file in archive.files if file.suffix == ".pyc" and "atmpl" in file.parts}

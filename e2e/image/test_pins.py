@@ -1,4 +1,4 @@
-"""What is pinned can be installed, with those hashes and without a compiler, wherever a node may be."""
+"""The pinned packages can be installed with their hashes and without a compiler, on both architectures."""
 
 import subprocess
 from pathlib import Path

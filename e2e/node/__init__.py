@@ -1,6 +1,6 @@
-"""A real node, with the controller's Deployment on it, and the tests of what only a node shows: `just node`.
+"""A real node that runs the controller's Deployment, and tests that need one: `just node`.
 
-conditions.py says whether a node can run here, place.py makes the namespaces that all of it lives in and goes with,
-inside.py their network and mounts, settings.py what the programs are told, node.py the node itself, deployed.py what
-was deployed on it.
+requirements.py checks if a node can run on this machine. sandbox.py creates the Linux namespaces that contain it,
+sandbox_init.py their network and mounts. settings.py has the configuration files of the programs, node.py starts them,
+and deployment.py is the Deployment on the node.
 """

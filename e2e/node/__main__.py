@@ -1,4 +1,4 @@
-"""Makes a place for a node and runs a command inside, the node's tests where none is named: `just node`."""
+"""Creates a sandbox for a node, and runs the tests of the node in it: `just node`."""
 
 import os
 import subprocess
@@ -9,25 +9,25 @@ from e2e import image
 from e2e.controlplane.build import BuildError
 from e2e.image.build import build
 from e2e.node import programs
-from e2e.node.conditions import why_not
-from e2e.node.place import Place
+from e2e.node.requirements import unmet_requirement
+from e2e.node.sandbox import Sandbox
 
 TESTS = Path(__file__).parent
 
 
 def main() -> int:
-    """Run pytest on the node's tests, with our arguments; return its exit status, 0 where no node can run here."""
+    """Run pytest with our arguments; return its exit status, or 0 if no node can run on this machine."""
     try:
-        if reason := why_not():
+        if reason := unmet_requirement():
             print(f"skipped: {reason}")
             return 0
         engine = image.find()
-        programs.find()  # inside, there is no network to fetch them by
+        programs.find()  # the sandbox has no network for downloads
         tag = build(engine)
-        with Place() as place:
-            engine.save(tag, place.folder / "atmpl.tar")
+        with Sandbox() as sandbox:
+            engine.save(tag, sandbox.folder / "atmpl.tar")
             pytest = [sys.executable, "-m", "pytest", str(TESTS), *sys.argv[1:]]
-            return place.run([sys.executable, "-m", "e2e.node.inside", *pytest], os.environ)
+            return sandbox.run([sys.executable, "-m", "e2e.node.sandbox_init", *pytest], os.environ)
     except image.EngineError as error:
         print(f"skipped: {error}")
         return 0

@@ -1,4 +1,4 @@
-"""One node a test run, with the controller deployed on it."""
+"""One node per test run, with the controller deployed on it."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -7,38 +7,38 @@ from pathlib import Path
 import pytest
 
 from e2e.controlplane.crds import REQUEST
-from e2e.node.deployed import Deployed, apply, vm
+from e2e.node.deployment import Deployment, apply, vm
 from e2e.node.node import Node
-from e2e.node.place import VARIABLE
+from e2e.node.sandbox import FOLDER_VARIABLE
 
-FIGURES: dict[str, str] = {}  # what was measured, in the order of the tests
+MEASUREMENTS: dict[str, str] = {}  # in the order of the tests
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for what, figure in FIGURES.items():
-        terminalreporter.write_line(f"{what}: {figure}")
+    for name, value in MEASUREMENTS.items():
+        terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")
-def figures() -> dict[str, str]:
-    """What a test measures, for the person: by what it is."""
-    return FIGURES
+def measurements() -> dict[str, str]:
+    """Measurements of the tests, printed at the end."""
+    return MEASUREMENTS
 
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:
-    """A node that has the image of this checkout, and VMs, but not yet anything of ours."""
-    place = os.environ.get(VARIABLE)
-    if place is None:
-        pytest.skip("a node lives in namespaces of its own, which `just node` makes")
-    with Node(Path(place), [Path(place, "atmpl.tar")]) as running:
-        running.kubectl("delete", "--filename", REQUEST)  # that is config/default's to define
+    """A node that has the image of this checkout and the API of VMs. Nothing of atmpl is installed."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder is None:
+        pytest.skip("a node needs the sandbox that `just node` creates")
+    with Node(Path(folder), [Path(folder, "atmpl.tar")]) as running:
+        running.kubectl("delete", "--filename", REQUEST)  # config/default defines it
         yield running
 
 
 @pytest.fixture(scope="session")
-def said(node: Node) -> str:
-    """What kubectl said as all of it was applied; a warning among it would be on standard error."""
+def applied(node: Node) -> str:
+    """The output of `kubectl apply`, which prints warnings on standard error."""
     done = apply(node)
     assert done.stderr == ""
     node.kubectl("apply", "--filename=-", input=vm())
@@ -46,10 +46,10 @@ def said(node: Node) -> str:
 
 
 @pytest.fixture
-async def deployed(node: Node, said: str) -> AsyncIterator[Deployed]:
-    """The controller, with all its replicas available."""
-    assert said
+async def deployment(node: Node, applied: str) -> AsyncIterator[Deployment]:
+    """The Deployment, with all replicas available."""
+    assert applied
     async with node.client() as client:
-        controller = Deployed(node, client)
+        controller = Deployment(node, client)
         await controller.available()
         yield controller

@@ -1,4 +1,4 @@
-"""The image that a pod's namespaces are held by: one static program of our own, so that none has to be fetched."""
+"""The pause image of pods: one static program of the project, so no image is downloaded."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # Go's names by the ker
 
 
 def write(program: Path, architecture: str, path: Path) -> None:
-    """Write the image as `docker save` does."""
+    """Write the image in the format of `docker save`."""
     layer = _tar({"pause": (program.read_bytes(), 0o755)})
     config = {
         "architecture": architecture,

@@ -1,6 +1,6 @@
-"""Where a node's programs come from: the cache, else a build from the Go modules pinned here and by the control plane.
+"""The programs of a node, from the cache or built from pinned Go modules.
 
-Debian's own runc and crun are too old for containerd 2. runc alone needs a C compiler, and libseccomp.
+Debian's runc and crun are too old for containerd 2. Only runc needs a C compiler, and libseccomp.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ KUBERNETES = ("kubelet", "kube-scheduler")
 
 
 def find() -> dict[str, Path]:
-    """Return the programs by their names, containerd's and runc's in one folder. Raises BuildError."""
+    """Return the programs by name; those of containerd and runc are in one folder. Raises BuildError."""
     folder = programs.caches() / "node" / f"{_versions()}-{programs.machine(GO_MODULE)}"
     return {
         **programs.find(*KUBERNETES),

@@ -1,7 +1,7 @@
-"""What a node's programs are told: the files that containerd, its network plugins and the kubelet read.
+"""The configuration files of containerd, its network plugins and the kubelet.
 
-The values are for a node of one machine that is somebody's own, or a container: whatever would change the machine
-itself, or evict pods because its disk is full, is off.
+The node runs on a developer's machine or in a container. Everything is disabled that would change the machine, or evict
+pods because its disk is full.
 """
 
 import json
@@ -11,25 +11,28 @@ from typing import Any
 import yaml
 
 BRIDGE = "cni0"
-ADDRESS = "10.22.0.1"  # the bridge's: the node's, the API server's, and the pods' gateway
+ADDRESS = "10.22.0.1"  # of the bridge: node, API server and gateway of the pods
 SUBNET = "10.22.0.0/16"
-SERVICE = "10.0.0.1"  # where pods look for the API server: the first address of its service range
+SERVICE = "10.0.0.1"  # the Service `kubernetes`: the first address of the service range
 NODE = "node"
 SOCKET = Path("/run/containerd/containerd.sock")
 PAUSE = "localhost/atmpl-pause:1"
-PLUGINS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))  # of containernetworking-plugins; of others
+PLUGINS = (
+    Path("/usr/lib/cni"),
+    Path("/opt/cni/bin"),
+)  # of Debian's containernetworking-plugins; of other distributions
 
 
 def plugins() -> Path | None:
-    """Return the folder of the network plugins, where there is one."""
+    """Return the folder of the network plugins, or None."""
     return next((folder for folder in PLUGINS if (folder / "bridge").exists()), None)
 
 
-def containerd(place: Path, runc: Path, *, overlays: bool) -> str:
+def containerd(sandbox: Path, runc: Path, *, overlays: bool) -> str:
     """Return config.toml. Without overlays, each container gets a copy of its whole image."""
     return f"""\
 version = 3
-root = "{place}/containerd"
+root = "{sandbox}/containerd"
 state = "{SOCKET.parent}"
 
 [grpc]
@@ -46,7 +49,7 @@ restrict_oom_score_adj = true
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
 bin_dirs = ["{plugins()}"]
-conf_dir = "{place}/cni"
+conf_dir = "{sandbox}/cni"
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
@@ -56,16 +59,16 @@ BinaryName = "{runc}"
 """
 
 
-def network(place: Path) -> str:
-    """Return the one network of the pods: a bridge, which is their gateway."""
+def network(sandbox: Path) -> str:
+    """Return the network of the pods: a bridge, which is their gateway."""
     addresses = {"type": "host-local", "ranges": [[{"subnet": SUBNET}]], "routes": [{"dst": "0.0.0.0/0"}]}
     bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "hairpinMode": True}
-    plugin = bridge | {"ipam": addresses | {"dataDir": str(place / "addresses")}}
+    plugin = bridge | {"ipam": addresses | {"dataDir": str(sandbox / "addresses")}}
     return json.dumps({"cniVersion": "1.0.0", "name": "atmpl", "plugins": [plugin]})
 
 
-def kubelet(place: Path, cgroup: str) -> str:
-    """Return the kubelet's configuration. It lets anybody in: only what runs in this network can reach it."""
+def kubelet(sandbox: Path, cgroup: str) -> str:
+    """Return the kubelet's configuration. Authentication is off: only the sandbox can reach it."""
     configuration: dict[str, Any] = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -81,10 +84,10 @@ def kubelet(place: Path, cgroup: str) -> str:
         "localStorageCapacityIsolation": False,
         "evictionHard": {"memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%"},
         "imageGCHighThresholdPercent": 100,  # never
-        "podLogsDir": str(place / "logs"),
-        "clusterDNS": ["10.0.0.10"],  # nobody answers there; nothing here asks
+        "podLogsDir": str(sandbox / "logs"),
+        "clusterDNS": ["10.0.0.10"],  # no DNS server is there, and no pod needs one
         "clusterDomain": "cluster.local",
-        "resolvConf": str(place / "resolv.conf"),
+        "resolvConf": str(sandbox / "resolv.conf"),
         "healthzPort": 0,
         "registerWithTaints": [],
     }

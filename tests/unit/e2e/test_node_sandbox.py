@@ -1,4 +1,4 @@
-"""Whatever ends a node's place, nothing of it stays."""
+"""A sandbox leaves nothing behind, however it ends."""
 
 import os
 import signal
@@ -8,44 +8,44 @@ from pathlib import Path
 
 import pytest
 
-from e2e.node import place
-from e2e.node.conditions import why_not
-from e2e.node.place import PREFIX, Place
+from e2e.node import sandbox
+from e2e.node.requirements import unmet_requirement
+from e2e.node.sandbox import PREFIX, Sandbox
 
-WHY_NOT = why_not()
-needs_namespaces = pytest.mark.skipif(WHY_NOT is not None, reason=f"{WHY_NOT}")
+UNMET = unmet_requirement()
+needs_namespaces = pytest.mark.skipif(UNMET is not None, reason=f"{UNMET}")
 
 INSIDE = "import os, time; os.system('ip link add stays type bridge'); print('up', flush=True); time.sleep(600)"
 OWNER = f"""
 import os, sys
-from e2e.node.place import Place
-with Place() as place:
-    sys.exit(place.run([sys.executable, "-c", {INSIDE!r}], os.environ))
+from e2e.node.sandbox import Sandbox
+with Sandbox() as sandbox:
+    sys.exit(sandbox.run([sys.executable, "-c", {INSIDE!r}], os.environ))
 """
 
 
 @pytest.fixture
 def cgroups(tmp_path: Path, monkeypatch) -> list[Path]:
-    """Folders in the place of the machine's cgroups."""
-    monkeypatch.setattr(place.tempfile, "tempdir", str(tmp_path))
-    made = [tmp_path / "cgroup" / name for name in ("cpu", "memory")]
-    for hierarchy in made:
+    """Folders that replace the cgroup mounts of this machine."""
+    monkeypatch.setattr(sandbox.tempfile, "tempdir", str(tmp_path))
+    mounts = [tmp_path / "cgroup" / name for name in ("cpu", "memory")]
+    for hierarchy in mounts:
         hierarchy.mkdir(parents=True)
-    monkeypatch.setattr(place, "hierarchies", lambda: made)
-    return made
+    monkeypatch.setattr(sandbox, "hierarchies", lambda: mounts)
+    return mounts
 
 
-def test_a_place_has_a_folder_and_a_group_in_each_hierarchy_until_it_ends(cgroups: list[Path]) -> None:
-    with Place() as made:
-        assert made.folder.is_dir()
-        groups = [hierarchy / made.folder.name for hierarchy in cgroups]
+def test_sandbox_has_a_folder_and_cgroups_until_it_ends(cgroups: list[Path]) -> None:
+    with Sandbox() as it:
+        assert it.folder.is_dir()
+        groups = [hierarchy / it.folder.name for hierarchy in cgroups]
         (groups[0] / "kubepods" / "burstable").mkdir(parents=True)
         assert [group.is_dir() for group in groups] == [True, True]
-    assert not made.folder.exists()
+    assert not it.folder.exists()
     assert [list(hierarchy.iterdir()) for hierarchy in cgroups] == [[], []]
 
 
-def test_what_a_killed_owner_left_goes_with_the_next_place(cgroups: list[Path], tmp_path: Path) -> None:
+def test_sandbox_of_a_killed_owner_is_removed_by_the_next(cgroups: list[Path], tmp_path: Path) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     owners = {"dead": dead.pid, "alive": os.getpid()}
@@ -53,7 +53,7 @@ def test_what_a_killed_owner_left_goes_with_the_next_place(cgroups: list[Path], 
         (tmp_path / f"{PREFIX}{name}").mkdir()
         (tmp_path / f"{PREFIX}{name}" / "owner").write_text(f"{owner}")
         (cgroups[0] / f"{PREFIX}{name}" / "kubepods").mkdir(parents=True)
-    with Place():
+    with Sandbox():
         pass
     assert [path.name for path in tmp_path.glob(f"{PREFIX}*")] == [f"{PREFIX}alive"]
     assert [path.name for path in cgroups[0].iterdir()] == [f"{PREFIX}alive"]
@@ -64,13 +64,13 @@ def test_what_a_killed_owner_left_goes_with_the_next_place(cgroups: list[Path], 
     ("number", "status", "left"),
     {
         "Ctrl-C": (signal.SIGINT, 130, False),
-        "it is asked to end": (signal.SIGTERM, 143, False),
-        "it is killed": (signal.SIGKILL, -9, True),  # until the next one sweeps
+        "SIGTERM": (signal.SIGTERM, 143, False),
+        "SIGKILL": (signal.SIGKILL, -9, True),  # until the next one removes it
     }.values(),
-    ids=["Ctrl-C", "it is asked to end", "it is killed"],
+    ids=["Ctrl-C", "SIGTERM", "SIGKILL"],
 )
-def test_all_inside_is_dead_where(tmp_path: Path, number: signal.Signals, status: int, left: bool) -> None:
-    """Its output ends when the last process that holds it has ended."""
+def test_processes_of_the_sandbox_end_with_it(tmp_path: Path, number: signal.Signals, status: int, left: bool) -> None:
+    """The output ends when the last process that holds it has ended."""
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER],
         env=os.environ | {"TMPDIR": str(tmp_path)},
@@ -91,4 +91,4 @@ def test_all_inside_is_dead_where(tmp_path: Path, number: signal.Signals, status
     assert "stays" not in subprocess.run(["ip", "link"], capture_output=True, text=True, check=True).stdout
     assert any(tmp_path.glob(f"{PREFIX}*")) == left
     for folder in tmp_path.glob(f"{PREFIX}*"):
-        place._remove(folder)
+        sandbox._remove(folder)

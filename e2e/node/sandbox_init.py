@@ -1,14 +1,14 @@
-"""What a place needs before a node can live in it: `python -m e2e.node.inside COMMAND...`, run in new namespaces."""
+"""Prepares network and mounts of a sandbox, then runs a command: `python -m e2e.node.sandbox_init COMMAND...`."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from e2e.node.place import VARIABLE
+from e2e.node.sandbox import FOLDER_VARIABLE
 from e2e.node.settings import ADDRESS, BRIDGE, SERVICE, SUBNET
 
-# What the kubelet sets for the whole machine. In here it finds them set: files stand in their place.
+# The kubelet sets these for the whole machine. In the sandbox, files with the same content replace them.
 KERNEL = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -20,7 +20,7 @@ KERNEL = {
 
 
 def prepare(folder: Path) -> None:
-    """Make the network and the mounts. Raises subprocess.CalledProcessError."""
+    """Create the network and the mounts. Raises subprocess.CalledProcessError."""
     _run("mount", "--make-rshared", "/")
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
     settings = folder / "kernel"
@@ -35,14 +35,14 @@ def prepare(folder: Path) -> None:
     _run("hostname", "node")
 
 
-def serve_at(port: int) -> None:
-    """Lead pods that look for the API server at its service's address to where it is: all of kube-proxy's work here."""
+def redirect_service(port: int) -> None:
+    """Redirect the Service address of the API server to its port. This replaces kube-proxy."""
     rule = ("-d", SERVICE, "-p", "tcp", "--dport", "443", "-j", "DNAT", "--to-destination", f"{ADDRESS}:{port}")
     _run("iptables", "--table", "nat", "--append", "PREROUTING", *rule)
 
 
-def overlays(folder: Path) -> bool:
-    """Whether a folder's file system can be the layers of an overlay; a container's own often cannot."""
+def supports_overlay(folder: Path) -> bool:
+    """Return True if overlayfs works on a folder's file system. On that of a container it often does not."""
     trial = folder / "overlay"
     lower, upper, work, merged = (trial / name for name in ("lower", "upper", "work", "merged"))
     for made in (lower, upper, work, merged):
@@ -60,8 +60,8 @@ def _run(*command: str | Path) -> None:
 
 
 def main() -> None:
-    """Prepare the place, then become the command."""
-    prepare(Path(os.environ[VARIABLE]))
+    """Prepare the sandbox, then exec the command."""
+    prepare(Path(os.environ[FOLDER_VARIABLE]))
     os.execvp(sys.argv[1], sys.argv[1:])
 
 

@@ -1,4 +1,4 @@
-"""The controller as it is deployed on a node: its pods, its lease, and what it has to do."""
+"""The Deployment on a node: its pods, its lease and its requests."""
 
 import asyncio
 import subprocess
@@ -9,7 +9,7 @@ import yaml
 
 from e2e.controlplane.client import Client, Object
 from e2e.node.node import Node
-from e2e.node.place import hierarchies
+from e2e.node.sandbox import hierarchies
 from e2e.objects import is_ready
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -24,17 +24,17 @@ EVENTS = f"/api/v1/namespaces/{NAMESPACE}/events"
 REQUESTS = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/default/virtualmachinetemplaterequests"
 TEMPLATES = "/apis/template.openshift.io/v1/namespaces/default/templates"
 
-PATIENCE = 180.0  # seconds for a rollout on a machine that is busy with something else; 10 is usual
+TIMEOUT_SECONDS = 180.0  # of a rollout on a busy machine; usually it takes 10
 
 
 def apply(node: Node) -> subprocess.CompletedProcess[str]:
-    """Deploy all of it, as the README says; return what kubectl said."""
+    """Apply config/default, as config/README.md does; return the result of kubectl."""
     command: list[str | Path] = [node.kubectl_program, "apply", "--kustomize", CONFIG / "default"]
     return subprocess.run(command, env=node.env(), capture_output=True, text=True, check=True)
 
 
 def is_available(deployment: Object | None) -> bool:
-    """Whether a rollout is over: every pod is of the newest template, and available."""
+    """Return True if a rollout is complete: every pod is of the newest template, and available."""
     assert deployment is not None
     status, wanted = deployment["status"], deployment["spec"]["replicas"]
     counted = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
@@ -42,68 +42,68 @@ def is_available(deployment: Object | None) -> bool:
 
 
 def restarts(pod: Object | None) -> int:
-    """Return how often a pod's container was started again; 0 where there is no container yet."""
+    """Return the restart count of a pod's container, or 0 if it does not exist yet."""
     statuses = (pod or {}).get("status", {}).get("containerStatuses", [])
     return sum(status["restartCount"] for status in statuses)
 
 
-class Deployed:
-    """What was applied, seen by an administrator. Every method raises ApiError, and TimeoutError after PATIENCE."""
+class Deployment:
+    """The Deployment, for an administrator. Every method raises ApiError, and TimeoutError after TIMEOUT_SECONDS."""
 
     def __init__(self, node: Node, client: Client) -> None:
         self.node = node
         self.client = client
 
     async def available(self) -> None:
-        """Wait until every replica is there."""
-        await self.client.until(DEPLOYMENT, is_available, timeout=PATIENCE)
+        """Wait until every replica is available."""
+        await self.client.until(DEPLOYMENT, is_available, timeout=TIMEOUT_SECONDS)
 
     async def pods(self) -> list[str]:
-        """Return the names of the pods that are not about to end."""
+        """Return the names of the pods that are not being deleted."""
         found = await self.client.get(PODS)
         return [pod["metadata"]["name"] for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
 
     async def holder(self, wanted: Callable[[str], bool] = bool) -> str:
-        """Wait until who holds the lease is wanted; return its name."""
-        lease = await self.client.until(LEASE, lambda lease: wanted(_holder(lease)), timeout=PATIENCE)
+        """Wait until the holder of the lease fulfils a condition; return its name."""
+        lease = await self.client.until(LEASE, lambda lease: wanted(_holder(lease)), timeout=TIMEOUT_SECONDS)
         return _holder(lease)
 
     async def event(self, pod: str, *words: str) -> None:
-        """Wait until an event of a pod's says all of these words, also one from before."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait for an event of a pod, old or new, whose message contains all of these words."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             async for event in self.client.watch(EVENTS, fieldSelector=f"involvedObject.name={pod}"):
                 if all(word in event["object"]["message"] for word in words):
                     return
 
     async def replace(self, pod: str) -> str:
-        """Delete a pod, and wait until there is another in its place; return that one's name."""
+        """Delete a pod, wait for the one that replaces it, and return its name."""
         listed = await self.client.get(PODS)
         await self.client.delete(f"{PODS}/{pod}")
         since = listed["metadata"]["resourceVersion"]
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             async for event in self.client.watch(PODS, resourceVersion=since):
                 if event["type"] == "ADDED":
                     name: str = event["object"]["metadata"]["name"]
                     return name
-        raise AssertionError("the watch ended before there was a new pod")
+        raise AssertionError("the watch ended before a new pod was created")
 
     async def process(self, pod: str) -> int:
-        """Return the id of the controller's process in a pod."""
+        """Return the id of the controller's process in a pod, in the namespace of the tests."""
         found = await self.client.get(f"{PODS}/{pod}")
         container: str = found["status"]["containerStatuses"][0]["containerID"]
         return await asyncio.to_thread(self.node.process, container.removeprefix("containerd://"))
 
     async def request(self, name: str) -> None:
-        """Ask for a template of the VM."""
+        """Create a request for a template of the VM `web`."""
         kind = {"apiVersion": "ssp.kubevirt.io/v1alpha1", "kind": "VirtualMachineTemplateRequest"}
         await self.client.post(REQUESTS, {**kind, "metadata": {"name": name}, "spec": {"vmName": "web"}})
 
     async def rendered(self, name: str) -> None:
-        """Wait until a request has its template."""
-        await self.client.until(f"{REQUESTS}/{name}", is_ready, timeout=PATIENCE)
+        """Wait until a request is Ready."""
+        await self.client.until(f"{REQUESTS}/{name}", is_ready, timeout=TIMEOUT_SECONDS)
 
     async def evict(self, pod: str) -> None:
-        """Ask for a pod's end as `kubectl drain` does."""
+        """Evict a pod, as `kubectl drain` does."""
         kind = {"apiVersion": "policy/v1", "kind": "Eviction"}
         await self.client.post(f"{PODS}/{pod}/eviction", {**kind, "metadata": {"name": pod, "namespace": NAMESPACE}})
 
@@ -113,7 +113,7 @@ def _holder(lease: Object | None) -> str:
 
 
 def memory(pid: int) -> int:
-    """Return the bytes that the limit of a process's container counts now."""
+    """Return the memory of a process's container in bytes, as its limit counts it."""
     for line in Path("/proc", str(pid), "cgroup").read_text().splitlines():
         _, controllers, group = line.split(":", 2)
         if controllers in {"memory", ""}:  # version 1, version 2
@@ -121,10 +121,10 @@ def memory(pid: int) -> int:
                 for name in ("memory.usage_in_bytes", "memory.current"):
                     if (usage := hierarchy / group.lstrip("/") / name).exists():
                         return int(usage.read_text())
-    raise LookupError(f"nothing counts the memory of process {pid}")
+    raise LookupError(f"process {pid} has no memory cgroup")
 
 
 def vm() -> Object:
-    """Return the VM that every request here is about: the samples', as `web`."""
+    """Return the VM of all requests: the one of the samples, named `web`."""
     sample: Object = yaml.safe_load((CONFIG / "samples" / "vm.yaml").read_text())
     return sample | {"metadata": {"name": "web", "namespace": "default"}}

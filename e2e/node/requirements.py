@@ -1,4 +1,4 @@
-"""Whether a node can run on this machine, and if not, why."""
+"""The requirements of a node."""
 
 import os
 import shutil
@@ -6,36 +6,36 @@ import subprocess
 import sys
 
 from e2e.node import settings
-from e2e.node.place import UNSHARE, hierarchies
+from e2e.node.sandbox import UNSHARE, hierarchies
 
 COMMANDS = {"ip": "iproute2", "iptables": "iptables", "unshare": "util-linux", "mount": "mount"}  # Debian's packages
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
-_TRIAL = (
+_TRIAL_SCRIPT = (
     "mount -t tmpfs tmpfs /run && ip link add cni0 type bridge && "
     f"iptables -t nat -A PREROUTING -d {settings.SERVICE} -p tcp --dport 443 -j DNAT --to {settings.ADDRESS}:6443"
 )
 
 
-def why_not() -> str | None:
-    """Return why no node can run here, or None where one can."""
+def unmet_requirement() -> str | None:
+    """Return why no node can run on this machine, or None if one can."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        return "a node takes Linux and root"
+        return "a node requires Linux and root"
     for command, package in COMMANDS.items():
         if shutil.which(command) is None:
-            return f"there is no {command} here: apt-get install {package}"
+            return f"{command} is missing: apt-get install {package}"
     if settings.plugins() is None:
-        return "there are no network plugins here: apt-get install containernetworking-plugins"
+        return "network plugins are missing: apt-get install containernetworking-plugins"
     if lacking := CONTROLLERS - _controllers():
-        return f"no cgroups of {', '.join(sorted(lacking))} can be made here"
-    tried = subprocess.run([*UNSHARE, "sh", "-c", _TRIAL], capture_output=True, text=True, check=False)
+        return f"cgroups cannot be created: {', '.join(sorted(lacking))}"
+    tried = subprocess.run([*UNSHARE, "sh", "-c", _TRIAL_SCRIPT], capture_output=True, text=True, check=False)
     if tried.returncode:
-        return f"namespaces of their own, with a bridge and a rule, cannot be had here: {tried.stderr.strip()}"
+        return f"namespaces with a bridge and an iptables rule cannot be created: {tried.stderr.strip()}"
     return None
 
 
 def _controllers() -> set[str]:
-    """Return the cgroup controllers under which a group can be made, whichever version has them."""
+    """Return the cgroup controllers, of version 1 or 2, that allow creating a group."""
     found: set[str] = set()
     for hierarchy in hierarchies():
         if os.access(hierarchy, os.W_OK) and not os.statvfs(hierarchy).f_flag & os.ST_RDONLY:
