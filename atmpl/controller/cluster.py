@@ -96,11 +96,14 @@ class TooLargeError(ClusterError):
 class Cluster(Protocol):
     """A cluster, as the controller needs it. Every awaited verb raises ClusterError, and nothing else."""
 
-    def vm_stream(self) -> StreamState:
-        """Return the state of the stream of VMs."""
+    def serves_namespace(self, namespace: str) -> bool:
+        """Return True if the controller watches the objects of this namespace."""
 
-    def template_stream(self, format: Format) -> StreamState:
-        """Return the state of the stream of a format's refreshed templates."""
+    def vm_stream(self, namespace: str) -> StreamState:
+        """Return the state of the stream of a namespace's VMs."""
+
+    def template_stream(self, format: Format, namespace: str) -> StreamState:
+        """Return the state of the stream of a format's refreshed templates in a namespace."""
 
     def vm_digest(self, source: ObjectKey) -> str | Unknown | None:
         """Return the digest (see `vm_digest`) of the VM as the stream last showed it.

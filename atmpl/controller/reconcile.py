@@ -28,11 +28,17 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
         return UpToDate() if finished else Rejected(Reason.UNSUPPORTED, request.unsupported)
     if request.finished:
         return await _expire(request, spec, cluster, now)
+    if not cluster.serves_namespace(spec.source.namespace):
+        return Rejected(
+            Reason.UNSUPPORTED,
+            f"VM {spec.source} is in a namespace that this controller does not serve; create the request again "
+            f"for a VM in {request.key.namespace}, or have the controller serve {spec.source.namespace} (--namespace)",
+        )
     try:
         if request.status.digest and not spec.refresh_on_change and await release(request, spec, cluster):
             return Detached()
         if spec.refresh_on_change and request.rendered:
-            if StreamState.SYNCING in {cluster.vm_stream(), cluster.template_stream(spec.format)}:
+            if StreamState.SYNCING in set(_streams(request, spec, cluster)):
                 return UpToDate()  # it is enqueued when both lists are complete
             if _in_step(request, spec, cluster):
                 return UpToDate()
@@ -46,9 +52,16 @@ async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcom
             case outcome:
                 return outcome
     except APINotFoundError as error:
-        if cluster.template_stream(spec.format) is not StreamState.NOT_SERVED:  # an API server that has just started
+        if (
+            cluster.template_stream(spec.format, request.key.namespace) is not StreamState.NOT_SERVED
+        ):  # an API server that has just started
             raise UnavailableError(f"{spec.format.api_version} was served a moment ago: {error}", RECHECK) from None
         return unavailable(spec)
+
+
+def _streams(request: Request, spec: RequestSpec, cluster: Cluster) -> tuple[StreamState, StreamState]:
+    """Return the states of the streams that a refresh depends on."""
+    return cluster.vm_stream(spec.source.namespace), cluster.template_stream(spec.format, request.key.namespace)
 
 
 def _in_step(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
@@ -68,11 +81,13 @@ async def _make(request: Request, spec: RequestSpec, cluster: Cluster) -> Outcom
     try:
         found = await _source(request, spec, cluster)
     except APINotFoundError as error:
-        if cluster.vm_stream() is not StreamState.NOT_SERVED:  # an API server that has just started
+        if (
+            cluster.vm_stream(spec.source.namespace) is not StreamState.NOT_SERVED
+        ):  # an API server that has just started
             raise UnavailableError(f"VirtualMachines were served a moment ago: {error}", RECHECK) from None
-        return _without("This cluster serves no VirtualMachine: install KubeVirt", cluster)
+        return _without("This cluster serves no VirtualMachine: install KubeVirt", spec, cluster)
     if found is None:
-        return _without(f"There is no VirtualMachine {spec.source}", cluster)
+        return _without(f"There is no VirtualMachine {spec.source}", spec, cluster)
     proved = _proved(found, request, spec)
     del found  # for the reason that Made gives
     return proved if isinstance(proved, Rejected) else await publish(request, spec, proved, cluster)
@@ -105,9 +120,9 @@ async def _source(request: Request, spec: RequestSpec, cluster: Cluster) -> dict
     return found
 
 
-def _without(why: str, cluster: Cluster) -> Outcome:
+def _without(why: str, spec: RequestSpec, cluster: Cluster) -> Outcome:
     """Return that there is no VM. The stream shows when it appears; while it is not open, it is checked again."""
-    is_watched = cluster.vm_stream() in {StreamState.WATCHING, StreamState.NOT_SERVED}
+    is_watched = cluster.vm_stream(spec.source.namespace) in {StreamState.WATCHING, StreamState.NOT_SERVED}
     message = f"{why}; the template is made as soon as there is one"
     return Blocked(Reason.SOURCE_NOT_FOUND, message, None if is_watched else SOURCE_RECHECK)
 

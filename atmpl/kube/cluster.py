@@ -23,6 +23,7 @@ from atmpl.controller.request import Request
 from atmpl.kube.client import FIELD_MANAGER, METADATA, KubeClient
 from atmpl.kube.resources import REQUESTS, VMS, templates
 from atmpl.kube.response import Response, error_from
+from atmpl.kube.stores import of_namespace
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
@@ -43,48 +44,68 @@ class KubeCluster:
     """A Cluster over HTTP."""
 
     def __init__(
-        self, client: KubeClient, requests: RequestStore, vms: VMStore, templates: Mapping[str, TemplateStore]
+        self,
+        client: KubeClient,
+        requests: RequestStore,
+        vms: Mapping[str, VMStore],
+        templates: Mapping[tuple[str, str], TemplateStore],
     ) -> None:
+        """Create it. `vms` are by namespace, `templates` by format and namespace; ``""`` is the whole cluster."""
         self._client = client
         self._requests = requests
         self._vms = vms
-        self._templates = templates  # by the format's name
+        self._templates = templates
 
-    def vm_stream(self) -> StreamState:
+    def serves_namespace(self, namespace: str) -> bool:
+        """Return True if the objects of this namespace are watched."""
+        return of_namespace(self._vms, namespace) is not None
+
+    def vm_stream(self, namespace: str) -> StreamState:
         """Return the state of the stream of VMs."""
-        return self._vms.state
+        return self._vm_store(namespace).state
 
-    def template_stream(self, format: Format) -> StreamState:
+    def template_stream(self, format: Format, namespace: str) -> StreamState:
         """Return the state of the stream of a format's refreshed templates."""
-        return self._templates[format.name].state
+        return self._template_store(format, namespace).state
 
     def vm_digest(self, source: ObjectKey) -> str | Unknown | None:
         """Return the digest of the VM as the stream last showed it; None if absent, UNKNOWN if not shown yet."""
-        return self._vms.digest(source)
+        return self._vm_store(source.namespace).digest(source)
 
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a refreshed template as the stream last showed it."""
-        return self._templates[format.name].version(key)
+        return self._template_store(format, key.namespace).version(key)
+
+    def _vm_store(self, namespace: str) -> VMStore:
+        store = of_namespace(self._vms, namespace)
+        assert store is not None, "sources in other namespaces are rejected"
+        return store
+
+    def _template_store(self, format: Format, namespace: str) -> TemplateStore:
+        place = (format.name, namespace)
+        return self._templates[place] if place in self._templates else self._templates[format.name, ""]
 
     async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
         """Read a VM: with `fresh` from etcd, otherwise from the watch cache, not older than the stream showed it."""
         path = VMS.of(source)
-        cached = self._vms.get(source)
-        lists = self._vms.lists
+        store = self._vm_store(source.namespace)
+        cached, lists = store.get(source), store.lists
         if cached is not None and not fresh:
             query = {"resourceVersion": cached.version}
             response = await self._client.call("GET", path, query=query, headers=READ)
             # 404: deleted in the meantime. 504: the cache did not reach this version in 3 s. Then etcd is read.
             if response.status not in {404, 410, 504}:
-                return self._record(source, _object(response), lists)
-        return self._record(source, _object(await self._client.call("GET", path, headers=READ)), lists)
+                return self._record(store, source, _object(response), lists)
+        return self._record(store, source, _object(await self._client.call("GET", path, headers=READ)), lists)
 
-    def _record(self, source: ObjectKey, vm: dict[str, Any] | None, lists: int) -> dict[str, Any] | None:
+    def _record(
+        self, store: VMStore, source: ObjectKey, vm: dict[str, Any] | None, lists: int
+    ) -> dict[str, Any] | None:
         """Let the store know of a VM that was read. Its absence is left to the stream: it can be created meanwhile."""
         fields = ("labels", "annotations")
         if vm is not None and all(isinstance(vm["metadata"].get(field) or {}, dict) for field in fields):
             version, digest = vm["metadata"]["resourceVersion"], vm_digest.vm_digest_of(vm)
-            self._vms.record_read(source, version, digest, lists)
+            store.record_read(source, version, digest, lists)
         return vm
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -12,18 +12,10 @@ from atmpl.kube.client import KubeClient
 from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.event_recorder import EventRecorder
 from atmpl.kube.leader_election import LeaderElector
-from atmpl.kube.reflector import Reflector
-from atmpl.kube.resources import REQUESTS, VMS, templates
-from atmpl.kube.stores import Store
-from atmpl.kube.stores.requests import RequestStore
-from atmpl.kube.stores.templates import TemplateStore
-from atmpl.kube.stores.vms import VMStore
-from atmpl.kube.watch_events import WatchTarget
+from atmpl.kube.streams import Streams
 from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector, StreamFigures
 from atmpl.manager.worker import Worker
-from atmpl.template import FORMATS, Format
-from atmpl.template.template_metadata import REFRESH
 
 log = logging.getLogger("atmpl")
 
@@ -41,24 +33,19 @@ class Manager:
         workers: int,
         random: Random,
         identity: str,
+        namespaces: Collection[str] = (),
         lease: LeaderElector | None = None,
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.queue: WorkQueue[ObjectKey] = WorkQueue(random=random, waited=metrics.queue_seconds.observe)
-        self.requests = RequestStore(self.queue.add, self.queue.remove, self.queue.add_unless_backing_off)
-        self.vms = VMStore(self._on_vm_change, self.requests.sources, lambda: self._enqueue(self.requests.refreshed()))
-        self.requests.source_unused = self.vms.forget
-        self.templates = {name: self._template_store(format) for name, format in FORMATS.items()}
-        self.cluster = KubeCluster(client, self.requests, self.vms, self.templates)
+        self.queue = WorkQueue[ObjectKey](random=random, waited=metrics.queue_seconds.observe)
+        self.streams = Streams(client, self.queue, random=random, namespaces=namespaces)
+        self.requests = self.streams.requests
+        self.cluster = KubeCluster(client, self.requests, self.streams.vms, self.streams.templates)
         self._workers = workers
         self._events = EventRecorder(client, identity)
         self._worker = Worker(self.queue, self.requests, self.cluster, metrics, self._events, utc=utc)
         self._lease = lease
         self._worker_tasks: set[asyncio.Task[None]] = set()  # empty while this replica is on standby
-        self._streams = {
-            target.path.rpartition("/")[2]: (store, Reflector(target, client, store, random=random))
-            for target, store in self._targets()
-        }
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed_tasks: list[str] = []  # names of tasks that ended with an error
         metrics.registry.register(QueueCollector(self.queue, workers))
@@ -70,13 +57,13 @@ class Manager:
         return f"failed: {', '.join(self._failed_tasks)}" if self._failed_tasks else ""
 
     def unready(self) -> str:
-        """Return why no request can be served yet, or an empty string. Only the list of requests is needed."""
-        return "the list of requests is not complete" if self.requests.is_served is None else ""
+        """Return why not all requests can be served yet, or an empty string."""
+        return self.streams.unready()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Then finish the active reconciles, and only after them release the lease."""
-        for name, (_, reflector) in self._streams.items():
-            self._start(name, self._follow(reflector, after=self.requests if name == VMS.plural else None))
+        for stream in self.streams.all:
+            self._start(stream.name, stream.run())
         self._start("events", self._events.run())
         self._start("leader" if self._lease else "starter", self._run_leader())
         await stop.wait()
@@ -90,16 +77,10 @@ class Manager:
         if self._lease:
             await self._lease.release()
 
-    async def _follow(self, reflector: Reflector, after: Store | None) -> None:
-        """Run a reflector; the VMs' only after the requests' list, which says which VMs are kept."""
-        if after is not None:
-            await after.synced.wait()
-        await reflector.run()
-
     async def _run_leader(self) -> None:
         """Run the workers once the requests are listed; with leader election, while this replica has the lease."""
         await self.requests.synced.wait()
-        log.info("ready", extra={name: len(store) for name, (store, _) in self._streams.items()})
+        log.info("ready", extra={stream.name: len(stream.store) for stream in self.streams.all})
         if self._lease is None:
             self._start_workers()
             return
@@ -134,32 +115,9 @@ class Manager:
             self._failed_tasks.append(task.get_name())
             log.critical("task failed", exc_info=error, extra={"task": task.get_name()})
 
-    def _targets(self) -> Iterable[tuple[WatchTarget, RequestStore | VMStore | TemplateStore]]:
-        yield WatchTarget(REQUESTS.path), self.requests
-        yield WatchTarget(VMS.path, metadata_only=True), self.vms
-        for format in FORMATS.values():
-            path = templates(format).path
-            yield WatchTarget(path, metadata_only=True, selector=f"{REFRESH}=OnChange"), self.templates[format.name]
-
-    def _template_store(self, format: Format) -> TemplateStore:
-        return TemplateStore(
-            changed=lambda template: self._enqueue(
-                self.requests.by_template(format, template), self.templates[format.name]
-            ),
-            on_synced=lambda: self._enqueue(self.requests.by_format(format)),
-        )
-
-    def _on_vm_change(self, vm: ObjectKey) -> None:
-        self._enqueue(self.requests.by_source(vm), self.vms)
-
-    def _enqueue(self, keys: Iterable[ObjectKey], store: Store | None = None) -> None:
-        """Enqueue requests; behind new ones if a first list or an API that is served from now on causes it."""
-        backlog = store is None or not store.is_served
-        for key in keys:
-            self.queue.add(key, backlog=backlog)
-
     def _stream_figures(self) -> Iterable[StreamFigures]:
-        for name, (store, reflector) in self._streams.items():
+        for stream in self.streams.all:
+            store, reflector = stream.store, stream.reflector
             yield StreamFigures(
-                name, len(store), bool(store.is_served), reflector.lists, reflector.consecutive_failures
+                stream.name, len(store), bool(store.is_served), reflector.lists, reflector.consecutive_failures
             )

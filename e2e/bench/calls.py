@@ -84,8 +84,8 @@ async def record_calls(vms: Iterable[Object], requests: Iterable[Object]) -> lis
     queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(0))
     known = RequestStore(queue.add)
     seen = VMStore(lambda _: None, known.sources)
-    templates = {name: TemplateStore(changed=lambda _: None) for name in FORMATS}
-    cluster = KubeCluster(recorder, known, seen, templates)
+    templates = {(name, ""): TemplateStore(changed=lambda _: None) for name in FORMATS}
+    cluster = KubeCluster(recorder, known, {"": seen}, templates)
     for stored_vm in stored.values():
         seen.upsert(msgspec.Raw(stored_vm))
     recorded = []

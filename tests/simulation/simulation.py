@@ -171,12 +171,12 @@ class Replica:
             identity=f"replica-{number}",
             utc=virtual_clock.utcnow,
         )
-        templates = self.manager.templates
+        templates = self.manager.streams.templates
         self.feeds = {
             REQUESTS: Feed(world.server, REQUESTS, self.manager.requests),
-            VMS: Feed(world.server, VMS, self.manager.vms, metadata_only=True),
-            TEMPLATES: Feed(world.server, TEMPLATES, templates["openshift"], metadata_only=True, label=REFRESH),
-            NATIVE: Feed(world.server, NATIVE, templates["native"], metadata_only=True, label=REFRESH),
+            VMS: Feed(world.server, VMS, self.manager.streams.vms[""], metadata_only=True),
+            TEMPLATES: Feed(world.server, TEMPLATES, templates["openshift", ""], metadata_only=True, label=REFRESH),
+            NATIVE: Feed(world.server, NATIVE, templates["native", ""], metadata_only=True, label=REFRESH),
         }
         for feed in self.feeds.values():
             feed.lost = world.lost

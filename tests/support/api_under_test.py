@@ -88,7 +88,12 @@ class ClusterClient:
         for store in (self.requests, self.vms, *self.templates.values()):
             store.mark_synced(served=True)
             store.is_watched = True
-        self.cluster = KubeCluster(connection, self.requests, self.vms, self.templates)
+        self.cluster = KubeCluster(
+            connection,
+            self.requests,
+            {"": self.vms},
+            {(name, ""): store for name, store in self.templates.items()},
+        )
         self.vm, self.template, self.request = (ObjectKey(namespace, name) for name in ("vm", "golden", "request"))
 
     async def call(self, method: str, place: Place, body: Any = None, *, sub: str = "", content: str = "") -> Response:

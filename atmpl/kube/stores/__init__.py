@@ -2,8 +2,8 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,14 @@ class ObjectVersion(NamedTuple):
 
     key: ObjectKey | None  # None: the store does not keep this object
     version: str  # resourceVersion
+
+
+StoreT = TypeVar("StoreT")
+
+
+def of_namespace(stores: Mapping[str, StoreT], namespace: str) -> StoreT | None:
+    """Return the store of a namespace: its own, else that of the whole cluster, which has the key ``""``."""
+    return stores[namespace] if namespace in stores else stores.get("")
 
 
 class Store(ABC):

@@ -55,6 +55,10 @@ class RequestStore(Store):
     def __len__(self) -> int:
         return len(self._requests)
 
+    def count(self, namespace: str) -> int:
+        """Return the number of requests of a namespace."""
+        return sum(key.namespace == namespace for key in self._requests)
+
     def get(self, key: ObjectKey) -> Request | None:
         """Return the request as the stream last showed it."""
         return self._requests.get(key)
@@ -111,14 +115,20 @@ class RequestStore(Store):
         self._remove(request.key)
         return ObjectVersion(request.key, request.version)
 
-    def retain_only(self, keys: set[ObjectKey]) -> None:
-        """Remove every other request. Expectations end: the list contains all earlier writes of ours."""
+    def retain_only(self, keys: set[ObjectKey], namespace: str = "") -> None:
+        """Remove every other request, with `namespace` only of that namespace.
+
+        Their expectations end: the list contains all earlier writes of ours.
+        """
         for key in self._requests.keys() - keys:
-            self._remove(key)
-        for key in self._deferred:
-            self._enqueue(key, backlog=False)
-        self._expected_versions.clear()
-        self._deferred.clear()
+            if not namespace or key.namespace == namespace:
+                self._remove(key)
+        for key in list(self._expected_versions):
+            if not namespace or key.namespace == namespace:
+                del self._expected_versions[key]
+                if key in self._deferred:
+                    self._deferred.discard(key)
+                    self._enqueue(key, backlog=False)
 
     def expect_write(self, request: Request, status: dict[str, Any]) -> None:
         """Record that this status is about to be written."""
@@ -187,6 +197,36 @@ class RequestStore(Store):
                 self._by_source.setdefault(source, set()).add(after.key)
             if template is not None:
                 self._by_template.setdefault(template, set()).add(after.key)
+
+
+class NamespaceRequests(Store):
+    """The requests of one namespace, which a stream of their own brings into the store of all requests."""
+
+    def __init__(self, requests: RequestStore, namespace: str) -> None:
+        super().__init__()
+        self._requests = requests
+        self._namespace = namespace
+
+    def __len__(self) -> int:
+        """Return the number of requests of this namespace."""
+        return self._requests.count(self._namespace)
+
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
+        """Add or update a request."""
+        return self._requests.upsert(data)
+
+    def delete(self, data: msgspec.Raw) -> ObjectVersion:
+        """Remove a deleted request."""
+        return self._requests.delete(data)
+
+    def retain_only(self, keys: set[ObjectKey]) -> None:
+        """Remove every other request of this namespace."""
+        self._requests.retain_only(keys, self._namespace)
+
+    def mark_synced(self, *, served: bool) -> None:
+        """Record that the list is complete. Work starts with the first namespace."""
+        super().mark_synced(served=served)
+        self._requests.mark_synced(served=served or bool(self._requests.is_served))
 
 
 def _index_keys(request: Request | None) -> tuple[ObjectKey | None, tuple[str, ObjectKey] | None]:

@@ -95,9 +95,9 @@ async def emitted(log: io.StringIO, answers: Answers, request: bytes = b"", *, f
     if format is not None:
         found = requests._requests[key]
         requests._requests[key] = dataclasses.replace(found, spec=found.spec._replace(format=format))
-    templates = {name: TemplateStore(changed=lambda _: None) for name in FORMATS}
+    templates = {(name, ""): TemplateStore(changed=lambda _: None) for name in FORMATS}
     metrics, events = Metrics(), EventRecorder(api, "me")
-    worker = Worker(queue, requests, KubeCluster(api, requests, vms, templates), metrics, events)
+    worker = Worker(queue, requests, KubeCluster(api, requests, {"": vms}, templates), metrics, events)
     await worker._turn(key)
     writing = asyncio.create_task(events.run())
     while events._waiting:  # noqa: ASYNC110 - of a list in memory

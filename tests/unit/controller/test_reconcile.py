@@ -328,3 +328,11 @@ async def test_what_was_in_the_way_is_looked_at_by_one_read_and_nothing_is_rende
     request = street.request({"conditions": [READY | {"status": "False", "reason": reason}]})
     assert await street.judge(request) == UpToDate(again)
     assert street.connection.calls == ["GET template"]
+
+
+async def test_source_in_a_namespace_that_is_not_served_is_unsupported(street: Street) -> None:
+    street.cluster._vms = {"team-z": street.api.vms}
+    outcome = await street.judge(street.request())
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason is Reason.UNSUPPORTED
+    assert street.connection.calls == []

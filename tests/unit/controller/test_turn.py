@@ -83,7 +83,10 @@ class Broken:
     async def template_meta(self, *_: Any) -> None:
         return None
 
-    def vm_stream(self) -> StreamState:
+    def serves_namespace(self, _: str) -> bool:
+        return True
+
+    def vm_stream(self, _: str) -> StreamState:
         return StreamState.WATCHING
 
     async def write_status(self, _: Any, status: Any) -> None:

@@ -59,12 +59,12 @@ class Setting:
 @asynccontextmanager
 async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
     requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None, {VM})
-    kept = {name: TemplateStore(lambda _: None) for name in FORMATS}
+    kept = {(name, ""): TemplateStore(lambda _: None) for name in FORMATS}
     if seen:
         vms.upsert(msgspec.Raw(orjson.dumps(OBJECT)))
     script = Script(*acts)
     async with connected(script) as connection:
-        yield Setting(script, KubeCluster(connection, requests, vms, kept), requests, vms)
+        yield Setting(script, KubeCluster(connection, requests, {"": vms}, kept), requests, vms)
 
 
 def asked() -> Request:

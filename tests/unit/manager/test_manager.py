@@ -138,9 +138,9 @@ async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
     for name in ("old", "kept"):
         manager.requests.upsert(a_request(name, refreshPolicy="OnChange"))
     manager.requests.mark_synced(served=True)
-    manager.vms.upsert(metadata("vm"))
-    manager.vms.mark_synced(served=True)
-    for templates in manager.templates.values():
+    manager.streams.vms[""].upsert(metadata("vm"))
+    manager.streams.vms[""].mark_synced(served=True)
+    for templates in manager.streams.templates.values():
         templates.upsert(metadata("kept"))
         templates.mark_synced(served=True)
     manager.requests.upsert(a_request("fresh"))
@@ -152,17 +152,17 @@ async def test_a_change_after_the_first_lists_is_fresh_and_an_api_that_appears_i
         KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
     format = FORMATS["openshift"]
-    for sink in (manager.requests, manager.vms):
+    for sink in (manager.requests, manager.streams.vms[""]):
         sink.mark_synced(served=True)
-    manager.templates[format.name].mark_synced(served=False)
+    manager.streams.templates[format.name, ""].mark_synced(served=False)
     manager.requests.upsert(a_request("waits"))
     assert (await manager.queue.get()).name == "waits"
     manager.queue.done(ObjectKey("ns", "waits"))
-    manager.templates[format.name].mark_synced(served=True)
+    manager.streams.templates[format.name, ""].mark_synced(served=True)
     manager.requests.upsert(a_request("follows", source={"vmName": "other"}))
     assert (await manager.queue.get()).name == "follows"
     manager.queue.done(ObjectKey("ns", "follows"))
-    manager.vms.upsert(metadata("other"))
+    manager.streams.vms[""].upsert(metadata("other"))
     assert [(await manager.queue.get()).name for _ in range(2)] == ["follows", "waits"]
 
 
