@@ -109,7 +109,7 @@ def test_the_controller_goes_on_and_shows_itself(nowhere: Path) -> None:
         controller.logged(lambda line: line["message"] == "watch failed")
         assert {line["level"] for line in controller.lines} == {"info", "warning"}
         controller.send(signal.SIGUSR1)
-        watch = controller.logged(lambda line: line.get("task") == "virtualmachines")
+        watch = controller.logged(lambda line: line.get("task") == "virtualmachinetemplaterequests")
         assert "Reflector.run" in watch["at"]
         before = len(controller.lines)
         controller.send(signal.SIGUSR1)
