@@ -1,7 +1,7 @@
 """An HTTP client for one API server, over persistent connections. Watches have a session of their own."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import perf_counter
 from types import TracebackType
@@ -18,6 +18,8 @@ from atmpl.kube.response import Response
 from atmpl.version import __version__
 
 log = logging.getLogger("atmpl")
+
+CallObserver = Callable[[str, str, float], None]  # HTTP method or WATCH, status or "<error>", seconds
 
 USER_AGENT: Final = f"atmpl/{__version__}"
 FIELD_MANAGER: Final = "atmpl-controller"  # in the managedFields of what the controller writes
@@ -50,8 +52,9 @@ class KubeClient:
     A call without a response raises UnavailableError. Responses of any status are returned.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, observe: CallObserver = lambda *_: None) -> None:
         self._credentials = credentials
+        self._observe = observe
         self._calls: aiohttp.ClientSession
         self._watches: aiohttp.ClientSession
 
@@ -96,9 +99,9 @@ class KubeClient:
             ) as reply:
                 response = Response(reply.status, await _body(reply), reply.headers.get("Retry-After"), path)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            _log_call(method, path, began, why=describe_client_error(error))
+            self._record(method, path, began, why=describe_client_error(error))
             raise UnavailableError(describe_client_error(error)) from None
-        _log_call(method, path, began, status=response.status)
+        self._record(method, path, began, status=response.status)
         if response.status == 401:
             await self._credentials.invalidate(endpoint)
         return response
@@ -135,14 +138,23 @@ class KubeClient:
                     )
                 )
             except (aiohttp.ClientError, OSError, ValueError) as error:
+                self._record("WATCH", path, began, why=describe_client_error(error))
                 raise UnavailableError(describe_client_error(error)) from None
-            _log_call("WATCH", path, began, status=reply.status)
+            self._record("WATCH", path, began, status=reply.status)
             if reply.status == 401:
                 await self._credentials.invalidate(endpoint)
             try:
                 yield reply
             finally:
                 _abort(reply)
+
+    def _record(self, method: str, path: str, began: float, status: int | None = None, why: str = "") -> None:
+        """Count a call, and log it at level debug. A path contains nothing but names."""
+        seconds = perf_counter() - began
+        self._observe(method, str(status) if status is not None else "<error>", seconds)
+        if log.isEnabledFor(logging.DEBUG):
+            result: dict[str, object] = {"why": why} if status is None else {"status": status}
+            log.debug("call", extra={"method": method, "path": path, **result, "ms": round(seconds * 1000, 1)})
 
     async def _endpoint(self) -> APIEndpoint:
         try:
@@ -172,13 +184,6 @@ async def iter_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]
             size += len(rest)
             if size > MAX_LINE_BYTES:
                 raise LineTooLongError(f"a line of more than {MAX_LINE_BYTES:,} bytes")
-
-
-def _log_call(method: str, path: str, began: float, **result: object) -> None:
-    """Log a call at level debug. Paths contain only names."""
-    if log.isEnabledFor(logging.DEBUG):
-        ms = round((perf_counter() - began) * 1000, 1)
-        log.debug("call", extra={"method": method, "path": path, **result, "ms": ms})
 
 
 def _session() -> aiohttp.ClientSession:

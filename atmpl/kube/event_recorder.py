@@ -51,7 +51,8 @@ class EventRecorder:
         self._connection = connection
         self._instance = instance  # which replica: the pod's name
         self._utc = utc
-        self._waiting: deque[_Event] = deque(maxlen=WAITING)  # the oldest is lost where there are too many
+        self._waiting: deque[_Event] = deque(maxlen=WAITING)  # if it is full, the oldest is lost
+        self.lost = 0  # events that were not written
         self._news = asyncio.Event()
         self._bad: OrderedDict[str, str] = OrderedDict()  # by uid: the reason last told
         self._written: OrderedDict[tuple[str, str], _Told] = OrderedDict()  # (uid, reason): the event that told of it
@@ -63,6 +64,7 @@ class EventRecorder:
         if len(self._bad) > REMEMBERED:
             self._bad.popitem(last=False)
         if before != reason:
+            self.lost += len(self._waiting) == WAITING
             self._waiting.append(_Event(request, reason, message))
             self._news.set()
 
@@ -81,8 +83,10 @@ class EventRecorder:
                 try:
                     await self._write(event)
                 except ClusterError as error:
+                    self.lost += 1
                     log.debug("event lost", extra={"request": str(event.request.key), "why": str(error)})
                 except Exception:  # a bug of ours in one event's way is not to end the controller
+                    self.lost += 1
                     log.exception("event lost", extra={"request": str(event.request.key)})
 
     async def _write(self, event: _Event) -> None:

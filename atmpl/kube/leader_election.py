@@ -23,6 +23,7 @@ import orjson
 
 from atmpl.controller.cluster import ClusterError, ConflictError, UnavailableError
 from atmpl.kube.client import KubeClient
+from atmpl.kube.failure_log import FailureLog
 from atmpl.kube.response import Response, error_from
 
 NAME = "atmpl-controller"  # of the lease; config/rbac allows no other
@@ -92,6 +93,7 @@ class LeaderElector:
         self._seen: _Record | None = None
         self._seen_at = 0.0  # when `_seen` last changed, by our clock
         self._until = -1.0  # until when the lease is ours, by our clock
+        self._failure_log = FailureLog(log, "lease update", now=now)
         self.problem = ""  # why the lease cannot be read or written now
 
     @property
@@ -147,10 +149,14 @@ class LeaderElector:
         return True
 
     def _trouble(self, problem: str) -> None:
-        """Say what keeps us from the lease, once, and remember it."""
-        if problem != self.problem:
-            self.problem = problem
-            log.warning("lease", extra={"why": problem})
+        """Record why the lease cannot be read or written."""
+        self.problem = problem
+        self._failure_log.failed({"why": problem})
+
+    def _works(self) -> None:
+        """Record that the lease was read or written."""
+        self.problem = ""
+        self._failure_log.recovered({})
 
     async def release(self) -> None:
         """Let the lease go, so that another replica need not wait for its end. Does what it can, and raises nothing."""
@@ -195,7 +201,7 @@ class LeaderElector:
         except (ClusterError, TimeoutError) as error:
             self._trouble(str(error) or "no answer in time")
             return False
-        self.problem = ""
+        self._works()
         return self.is_held
 
     def _is_expired(self, record: _Record) -> bool:
@@ -243,7 +249,7 @@ class LeaderElector:
         began = self._now()
         assert self._seen is not None, "only what is held is renewed"
         self._written(await self._patch(self._seen.version, self._ours(self._time())), began)
-        self.problem = ""
+        self._works()
 
     async def _patch(self, version: str, spec: dict[str, Any]) -> Response:
         return await self._connection.call(

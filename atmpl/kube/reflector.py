@@ -22,6 +22,7 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.backoff import full_jitter
 from atmpl.kube.client import METADATA, METADATA_LIST, KubeClient, LineTooLongError, ResponseTooLargeError, iter_lines
+from atmpl.kube.failure_log import FailureLog
 from atmpl.kube.redaction import describe_client_error
 from atmpl.kube.response import Response, Status, parse_status
 from atmpl.kube.stores import Store
@@ -72,8 +73,10 @@ class Reflector:
         self._now = now
         self._sleep = sleep
         self.failures = 0  # in a row
+        self.failures_total = 0
         self.lists = 0  # complete lists since the start
-        self._logged = ""  # the last logged reason why no watch is open; empty once one is open again
+        self._failure_log = FailureLog(log, "watch", now=now)
+        self._logged_not_served = False
 
     @property
     def consecutive_failures(self) -> int:
@@ -89,18 +92,18 @@ class Reflector:
                 state = await self.step(state)
             except NotServed as error:
                 state, self.failures = error.state, 0
-                if self._logged != "not served":
+                if not self._logged_not_served:
                     log.info("API not served", extra=self._fields(error, NOT_SERVED_RECHECK_SECONDS))
-                    self._logged = "not served"
+                    self._logged_not_served = True
                 self._store.retain_only(set())
                 self._store.mark_synced(served=False)
                 await self._sleep(NOT_SERVED_RECHECK_SECONDS)
             except StreamError as error:
                 self.failures = 1 if self._now() - began >= FAILURE_RESET_SECONDS else self.failures + 1
+                self.failures_total += 1
                 state = error.state
                 wait = max(full_jitter(self.failures, *BACKOFF_SECONDS, self._random), error.retry_after or 0.0)
-                log.warning("watch failed", extra=self._fields(error, wait))
-                self._logged = "failed"
+                self._failure_log.failed(self._fields(error, wait))
                 await self._sleep(wait)
             else:
                 await self._on_end(self._now() - began, before)
@@ -114,6 +117,7 @@ class Reflector:
             self.failures = 0
         elif isinstance(before, Synced) and lasted < MIN_WATCH_SECONDS:
             self.failures += 1
+            self.failures_total += 1
             await self._sleep(full_jitter(self.failures, *BACKOFF_SECONDS, self._random))
 
     async def step(self, state: State) -> State:
@@ -164,11 +168,12 @@ class Reflector:
         return decoder.state
 
     def _opened(self) -> None:
-        """Mark the watch as open. If its failure was logged, log the recovery."""
+        """Mark the watch as open. If a failure was logged, log the recovery."""
         self._store.is_watched = True
-        if self._logged:
-            log.info("watch recovered", extra={"stream": self._target.path})
-            self._logged = ""
+        if self._logged_not_served:
+            log.info("API served", extra={"stream": self._target.path})
+            self._logged_not_served = False
+        self._failure_log.recovered({"stream": self._target.path})
 
     def _refused(self, state: State, response: Response) -> State:
         status = _parse_refusal(response)

@@ -32,13 +32,20 @@ class Closed(Exception):  # noqa: N818 - an end, not a failure
 class WorkQueue(Generic[Item]):
     """Keys that need work. Every method is called from the one event loop that made the queue."""
 
-    def __init__(self, *, random: Random, waited: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        *,
+        random: Random,
+        waited: Callable[[float], None] = lambda _: None,
+        worked: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._random = random
-        self._waited = waited  # told for how many seconds a key was ready, when a worker takes it
+        self._waited = waited  # called with the seconds that a key was ready, when a worker takes it
+        self._worked = worked  # called with the seconds that a worker had a key
         self._loop = asyncio.get_running_loop()
         self._fresh: OrderedDict[Item, float] = OrderedDict()  # ready, since when; never also in _backlog or _busy
         self._backlog: OrderedDict[Item, float] = OrderedDict()  # ready, after everything in _fresh
-        self._busy: set[Item] = set()  # with a worker; never also ready
+        self._busy: dict[Item, float] = {}  # with a worker, since when; never also ready
         self._again: set[Item] = set()  # added while busy: ready as soon as that is done; a subset of _busy
         self._due: dict[Item, float] = {}  # the earliest deadline of a delayed key
         self._heap: list[tuple[float, int, Item]] = []  # all deadlines; only those that _due confirms count
@@ -58,6 +65,12 @@ class WorkQueue(Generic[Item]):
     def busy(self) -> int:
         """How many keys are with a worker."""
         return len(self._busy)
+
+    @property
+    def busy_seconds(self) -> list[float]:
+        """For how long each key has been with its worker."""
+        now = self._loop.time()
+        return [now - since for since in self._busy.values()]
 
     @property
     def delayed(self) -> int:
@@ -164,13 +177,13 @@ class WorkQueue(Generic[Item]):
                     self._wake_one()  # it was woken for a key that it will not take
                 raise
         item, since = (self._fresh or self._backlog).popitem(last=False)
-        self._busy.add(item)
-        self._waited(self._loop.time() - since)
+        now = self._busy[item] = self._loop.time()
+        self._waited(now - since)
         return item
 
     def done(self, item: Item) -> None:
         """Take `item` back from the worker that has finished with it."""
-        self._busy.remove(item)
+        self._worked(self._loop.time() - self._busy.pop(item))
         if item in self._again:
             self._again.remove(item)
             self.add(item)

@@ -40,6 +40,28 @@ async def opened(connection: KubeClient) -> None:
         pass
 
 
+# --- metrics
+
+
+@virtual
+async def test_calls_are_observed_with_method_and_code() -> None:
+    observed: list[tuple[str, str]] = []
+
+    def observe(method: str, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        observed.append((method, code))
+
+    script = Script(status(429, "TooManyRequests"), stream())
+    async with serving(script) as url, KubeClient(Anybody(url), observe) as client:
+        await client.call("PATCH", "/a")
+        await opened(client)
+    async with KubeClient(Anybody("http://127.0.0.1:1"), observe) as client:
+        for call in (client.call("GET", "/a"), opened(client)):
+            with pytest.raises(UnavailableError):
+                await call
+    assert observed == [("PATCH", "429"), ("WATCH", "200"), ("GET", "<error>"), ("WATCH", "<error>")]
+
+
 # --- what goes out, and what comes back
 
 

@@ -168,6 +168,7 @@ def test_an_event_that_is_lost_is_lost_and_the_next_is_told(lost: Act, caplog: p
             events.record_failure(asked("next"), "Failed", "")
             await settled()
         assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
+        assert events.lost == 1
 
     test()
     assert [record for record in caplog.records if record.name.startswith("atmpl")] == []  # at most a line at debug
@@ -201,7 +202,7 @@ async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too
         for number in range(60):
             events.record_failure(asked(f"r{number}"), "Failed", "")
         assert virtual_clock.now() == began
-        assert len(events._waiting) == 20
+        assert (len(events._waiting), events.lost) == (20, 40)
         script.acts = [CREATED] * 20
         release.set()
         await settled()

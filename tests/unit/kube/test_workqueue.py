@@ -441,3 +441,18 @@ async def test_a_nudge_makes_a_key_ready_unless_it_has_failed_and_waits_for_its_
     keys.forget("a")
     keys.add_unless_backing_off("a")
     assert len(keys) == 1
+
+
+@virtual
+async def test_time_with_a_worker_is_reported() -> None:
+    worked: list[float] = []
+    keys: WorkQueue[str] = WorkQueue(random=Calm(), worked=worked.append)
+    keys.add("a")
+    keys.add("b")
+    first = await keys.get()
+    await asyncio.sleep(2)
+    await keys.get()
+    await asyncio.sleep(1)
+    assert keys.busy_seconds == [3, 1]
+    keys.done(first)
+    assert (worked, keys.busy_seconds) == ([3], [1])
