@@ -1,16 +1,16 @@
-"""Where `atmpl`, `kubectl atmpl` and `python -m atmpl` begin: Ctrl-C is answered while the rest is still imported."""
+"""Entry point of `atmpl`, `kubectl atmpl` and `python -m atmpl`. It handles Ctrl-C also while modules are imported."""
 
 import sys
 
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
+INTERRUPTED = 130  # the shell's status after Ctrl-C
 
 
 def main() -> int:
-    """Run this process's command line and return its exit status."""
+    """Run the command line of this process and return its exit status."""
     try:
-        from atmpl import cli  # noqa: PLC0415 - it takes a tenth of a second, in which somebody may think better of it
+        from atmpl.cli.main import main  # noqa: PLC0415 - it takes a tenth of a second, in which Ctrl-C may come
 
-        return cli.main()
+        return main()
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -1,14 +1,13 @@
-"""The cluster as a person's own command meets it: a few calls, and errors that say what to do.
+"""The cluster, as the user of a command reaches it: a few calls, and errors that say what to do.
 
-It uses the controller's connection, so each call has its time limit and each failure its type. A person may see what
-the server quotes of their own request, so nothing is cut out of its messages here.
+It uses the controller's HTTP client, so each call has a timeout and each failure a type.
 """
 
 import argparse
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -22,117 +21,149 @@ from atmpl.controller.cluster import (
     UnavailableError,
 )
 from atmpl.controller.objects import ObjectKey
-from atmpl.kube.auth import CredentialsError, ImpersonatedCredentials, load_credentials
-from atmpl.kube.client import KubeClient
-from atmpl.kube.cluster import READ
 from atmpl.kube.resources import REQUESTS, VMS, templates
 from atmpl.kube.response import Response, error_from
 from atmpl.template import Format
 
-WRITE = {"Content-Type": "application/json", "Accept": "application/json"}
-METADATA = ("name", "namespace", "uid")  # what every object in a namespace says of itself, in a dry run too
-POLICY_SAYS = "denied request: "  # what stands before an admission policy's own words
+if TYPE_CHECKING:
+    from atmpl.kube.auth import Credentials
+    from atmpl.kube.client import KubeClient
+
+JSON = {"Accept": "application/json"}
+METADATA_LIST = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+WRITE = {"Content-Type": "application/json", **JSON}
+METADATA = ("name", "namespace", "uid")  # present in every namespaced object, also after a dry run
+POLICY_MESSAGE = "denied request: "  # precedes the message of an admission policy
 
 
-class ClusterClient(NamedTuple):
-    """A cluster, as one user; `namespace` is the one to work in where nobody names another."""
+@dataclass(frozen=True, slots=True)
+class ClusterClient:
+    """A cluster, as one user."""
 
-    connection: KubeClient
-    namespace: str
-    server: str  # its address, for people
+    connection: "KubeClient"
+    namespace: str  # the default namespace
+    server: str  # the address, for messages
 
-    async def create(self, path: str, body: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-        """Post an object; return it as the server made it. Raises ClusterError."""
-        answer = await self.connection.call("POST", path, body=orjson.dumps(body), query=query, headers=WRITE)
-        return _object(answer)
+    async def create(self, path: str, body: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+        """Post an object; return it as the server stored it. Raises ClusterError."""
+        response = await self.connection.call("POST", path, body=orjson.dumps(body), query=query, headers=WRITE)
+        return _object_in(response)
 
     async def read(self, path: str) -> dict[str, Any] | None:
-        """Return an object, None where there is none. Raises ClusterError."""
+        """Return an object, None if it does not exist. Raises ClusterError."""
         try:
-            return _object(await self.connection.call("GET", path, headers=READ))
+            return _object_in(await self.connection.call("GET", path, headers=JSON))
         except ConflictError:
             return None
 
+    async def list_names(self, path: str) -> list[str]:
+        """Return the names of up to 500 objects of a collection. Raises ClusterError."""
+        response = await self.connection.call("GET", path, query={"limit": "500"}, headers=METADATA_LIST)
+        if not response.ok:
+            raise error_from(response)
+        items = response.json().get("items")
+        objects = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        names = [item["metadata"].get("name") for item in objects if isinstance(item.get("metadata"), dict)]
+        return [name for name in names if isinstance(name, str)]
 
-@asynccontextmanager
-async def opened(args: argparse.Namespace) -> AsyncIterator[ClusterClient]:
-    """Open the cluster that the options of `flags` name. Raises CommandError where it cannot be made out."""
-    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # it logs what a plugin says, tokens too
+
+def open_cluster(args: argparse.Namespace) -> AbstractAsyncContextManager[ClusterClient]:
+    """Return a context manager that opens the cluster of kubectl's options. Raises CommandError, also when entered.
+
+    Call it before the event loop runs: its imports block for a tenth of a second or more.
+    """
+    import logging
+
+    from atmpl.kube.auth import CredentialsError, ImpersonatedCredentials, load_credentials
+
+    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # it logs a plugin's output, with tokens
+    logging.getLogger("atmpl").addHandler(logging.NullHandler())  # the command reports errors itself
     try:
-        own = load_credentials(args.kubeconfig, args.context)
-        if args.user is not None:
-            own = ImpersonatedCredentials(own, args.user, args.groups)
-        access = await own.endpoint()
-        namespace = args.namespace or await own.namespace()
+        credentials = load_credentials(args.kubeconfig, args.context)
     except CredentialsError as error:
         raise CommandError(str(error)) from None
-    async with KubeClient(own) as connection:
-        yield ClusterClient(connection, namespace, access.display_url)
+    if args.user is not None:
+        credentials = ImpersonatedCredentials(credentials, args.user, args.groups)
+    return _opened(credentials, args.namespace)
 
 
-def requests(namespace: str) -> str:
+@asynccontextmanager
+async def _opened(credentials: "Credentials", namespace: str | None) -> AsyncIterator[ClusterClient]:
+    from atmpl.kube.auth import CredentialsError
+    from atmpl.kube.client import KubeClient
+
+    try:
+        endpoint = await credentials.endpoint()
+        namespace = namespace or await credentials.namespace()
+    except CredentialsError as error:
+        raise CommandError(str(error)) from None
+    async with KubeClient(credentials) as connection:
+        yield ClusterClient(connection, namespace, endpoint.display_url)
+
+
+def requests_path(namespace: str) -> str:
     """Return the path of a namespace's requests."""
     return REQUESTS.within(namespace)
 
 
-def vm(namespace: str, name: str) -> str:
+def vms_path(namespace: str) -> str:
+    """Return the path of a namespace's virtual machines."""
+    return VMS.within(namespace)
+
+
+def vm_path(namespace: str, name: str) -> str:
     """Return the path of a virtual machine."""
     return VMS.of(ObjectKey(namespace, name))
 
 
-def template(format: Format, namespace: str, name: str) -> str:
+def template_path(format: Format, namespace: str, name: str) -> str:
     """Return the path of a template."""
     return templates(format).of(ObjectKey(namespace, name))
 
 
-def explained(error: ClusterError, doing: str, *, unserved: str, api: ClusterClient, namespace: str) -> CommandError:
-    """Return what an error means to the person whose command was `doing` something: one sentence, and what to do.
+def templates_path(format: Format, namespace: str) -> str:
+    """Return the path of a namespace's templates."""
+    return templates(format).within(namespace)
 
-    `unserved` is what to do where the cluster does not know the kind of object that it was about.
+
+def explain_error(
+    error: ClusterError, action: str, *, not_served: str, client: ClusterClient, namespace: str
+) -> CommandError:
+    """Return the error for a failed `action`: one sentence, and what to do.
+
+    `not_served` is the problem and the fix if the cluster does not serve the API of the object.
     """
-    said = str(error)
+    message = error.server_message or str(error)
     match error:
-        case ForbiddenError() if POLICY_SAYS in said:
-            return CommandError(f"refused: {said.partition(POLICY_SAYS)[2]}")
+        case ForbiddenError() if POLICY_MESSAGE in message:
+            return CommandError(f"rejected: {message.partition(POLICY_MESSAGE)[2]}")
         case ForbiddenError():
-            return CommandError(
-                f"you may not {doing}: {said}; ask for a role that lets you, such as edit in {namespace}"
-            )
+            return CommandError(f"you may not {action}: {message}; request a role such as edit in {namespace}")
         case APINotFoundError():
-            return CommandError(f"cannot {doing}: {unserved}")
+            return CommandError(f"cannot {action}: {not_served}")
         case NamespaceTerminatingError():
-            return CommandError(
-                f"cannot {doing}: the namespace {namespace} does not exist, or is being deleted ({said})"
-            )
+            return CommandError(f"cannot {action}: the namespace {namespace} does not exist or is deleted ({message})")
         case UnavailableError():
-            return CommandError(f"cannot {doing}: no answer from {api.server} ({said}); kubectl cluster-info says more")
+            return CommandError(
+                f"cannot {action}: no response from {client.server} ({message}); see kubectl cluster-info"
+            )
         case _:
-            return CommandError(f"cannot {doing}: {said}")
+            return CommandError(f"cannot {action}: {message}")
 
 
-def _object(answer: Response) -> dict[str, Any]:
-    if answer.ok:
-        return sound(answer.json())
-    if answer.status == 401:
-        raise CommandError("the cluster does not know you (401 Unauthorized): log in again, or name another --context")
-    raise said_in_full(answer)
-
-
-def sound(found: Any) -> dict[str, Any]:
-    """Return an object with the metadata that every object has. Raises UnavailableError: something else answered."""
-    metadata = found.get("metadata") if isinstance(found, dict) else None
+def require_object(value: Any) -> dict[str, Any]:
+    """Return an object with the metadata of every object. Raises UnavailableError: another server answered."""
+    metadata = value.get("metadata") if isinstance(value, dict) else None
     if not isinstance(metadata, dict) or any(type(metadata.get(field)) is not str for field in METADATA):
-        raise UnavailableError("something that is no object; is it a Kubernetes API server?")
-    return dict(found)
+        raise UnavailableError("the response is not a Kubernetes object; is this a Kubernetes API server?")
+    return dict(value)
 
 
-def said_in_full(answer: Response) -> ClusterError:
-    """Return what an answer that is not ok means, in the server's own words."""
-    error = error_from(answer)
-    try:
-        message = orjson.loads(answer.body)["message"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return error
-    if isinstance(message, str) and message:
-        error.args = (message,)
-    return error
+def _object_in(response: Response) -> dict[str, Any]:
+    if response.ok:
+        return require_object(response.json())
+    if response.status == 401:
+        raise CommandError(
+            "the cluster rejects your credentials (401 Unauthorized); log in, or choose another --context"
+        )
+    raise error_from(response)

@@ -1,7 +1,7 @@
-"""Shell completion: `atmpl completion` prints what a shell must know, and each Tab then asks `answer`.
+"""Shell completion: `atmpl completion` prints a shell's script; at each Tab, the script calls `complete`.
 
-argcomplete does the work for all shells, from the same parsers that read the command line. kubectl has a protocol of
-its own for its plugins: it runs `kubectl_complete-atmpl`, which is `kubectl` here.
+argcomplete completes for all shells, from the parsers of the command line. kubectl has its own protocol for plugins: it
+runs `kubectl_complete-atmpl`, which is `kubectl` here.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from argcomplete.shell_integration import shellcode
 from atmpl.cli import terminal
 
 DESCRIPTION = """\
-Print what a shell needs to complete commands, options and parameters with Tab.
+Print the script that completes commands, options and parameters in a shell.
 """
 
 EPILOG = """\
@@ -32,13 +32,16 @@ examples:
   # fish
   atmpl completion fish > ~/.config/fish/completions/atmpl.fish
 
-kubectl atmpl needs nothing of this: kubectl's own completion finds it.
+  # PowerShell, as a line of $PROFILE
+  atmpl completion powershell | Out-String | Invoke-Expression
+
+kubectl atmpl needs no script: kubectl's own completion finds it.
 """
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = ("bash", "zsh", "fish", "powershell")
 
-_DEFAULT, _NO_SPACE = ":0\n", ":2\n"  # cobra's directives; by default files are completed where there is no candidate
-_QUESTION = {  # how argcomplete is asked for candidates as kubectl wants them
+_DEFAULT, _NO_SPACE = ":0\n", ":2\n"  # cobra's directives; by default files are completed if there is no candidate
+_ARGCOMPLETE = {  # the variables that make argcomplete print candidates as kubectl expects them
     "_ARGCOMPLETE": "1",
     "_ARGCOMPLETE_SHELL": "fish",
     "_ARGCOMPLETE_IFS": "\n",
@@ -49,38 +52,39 @@ _QUESTION = {  # how argcomplete is asked for candidates as kubectl wants them
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl completion` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"whose Tab it is: {', '.join(SHELLS)}")
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"one of {', '.join(SHELLS)}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the script of one shell."""
-    terminal.put(f"{shellcode(['atmpl'], shell=args.shell).strip()}\n".encode())
+    terminal.write(f"{shellcode(['atmpl'], shell=args.shell).strip()}\n".encode())
     return 0
 
 
-def answer(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks what could be typed, and leave: the question is in the environment."""
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Print the candidates for argcomplete's script, whose variables are in the environment, and exit."""
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 
 def kubectl() -> int:
-    """Answer kubectl, whose question is the arguments: a candidate a line, its help behind a tab, then a directive."""
-    from atmpl.cli import full_parser  # noqa: PLC0415 - it knows this module only by its name
+    """Print the candidates for kubectl, one per line with its help behind a tab, then a directive."""
+    from atmpl.cli.main import full_parser
 
     words = sys.argv[1:] or [""]
     line = " ".join(["atmpl", *map(shlex.quote, words[:-1]), words[-1]])
-    os.environ |= _QUESTION | {"COMP_LINE": line, "COMP_POINT": str(len(line))}
-    found = io.StringIO()
+    os.environ |= _ARGCOMPLETE | {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    output = io.StringIO()
     CompletionFinder()(
         full_parser(),
         always_complete_options=False,
         exit_method=lambda _status: None,
-        output_stream=found,
+        output_stream=output,
         append_space=False,
         default_completer=SuppressCompleter(),
     )
-    candidates = [each for each in found.getvalue().split("\n") if each]
-    sys.stdout.writelines(f"{each}\n" for each in candidates)
+    candidates = [each for each in output.getvalue().split("\n") if each]
     unfinished = any(each.partition("\t")[0].endswith("=") for each in candidates)
-    sys.stdout.write(_NO_SPACE if unfinished else _DEFAULT)
+    lines = [*(f"{each}\n" for each in candidates), _NO_SPACE if unfinished else _DEFAULT]
+    # Bytes: on Windows, text would end in CRLF, and a character outside the code page would raise an error.
+    sys.stdout.buffer.write("".join(lines).encode())
     return 0

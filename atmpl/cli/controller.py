@@ -2,38 +2,41 @@
 
 import argparse
 
+from atmpl.cli import terminal
+from atmpl.cli.errors import CommandError
+
 DESCRIPTION = """\
-Serve the template requests of a cluster until SIGTERM or Ctrl-C: each becomes a
-template of the virtual machine that it names.
+Serve the template requests of a cluster until SIGTERM or Ctrl-C: for each one,
+make a template of the virtual machine that it names.
 
 In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does. The
-proxy before a server is the kubeconfig's proxy-url, else what HTTPS_PROXY and
-NO_PROXY say, in a pod too. What it does stands in its log, on standard error;
-figures are at /metrics. SIGUSR1 has it log at level debug, and once more as
-before; SIGUSR2 has it write where each of its threads stands.
+proxy of a server is the kubeconfig's proxy-url, otherwise HTTPS_PROXY, unless
+NO_PROXY excludes the server; also in a pod. Logs go to standard error, metrics
+to /metrics. SIGUSR1 switches the log level debug on and off; SIGUSR2 writes the
+stack of each thread. Runs on Linux and macOS.
 """
 
 EPILOG = """\
 examples:
-  # beside a cluster of one's own
+  # for a cluster on your own computer
   atmpl controller --context kind-kind --bind 127.0.0.1:8080 --log-format text
 
-  # several replicas, of which one works; the others are ready to take over
+  # several replicas: one is the leader, the others wait
   atmpl controller --leader-elect
 
 exit status:
-  0  it was asked to end, and has
-  1  it could not start, or has lost what it cannot do without; the log says why
+  0  stopped by SIGTERM or Ctrl-C
+  1  it could not start, or lost what it requires; the log says why
   2  wrong usage
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command."""
+    """Describe `atmpl controller` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
-    parser.add_argument("--workers", type=_workers, default=64, metavar="N", help="requests in work at once (64)")
+    parser.add_argument("--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once (64)")
     parser.add_argument(
         "--bind",
         type=_address,
@@ -43,22 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "port and logs it",
     )
     parser.add_argument(
-        "--leader-elect", action="store_true", help="work only while holding a lease; several replicas then take turns"
+        "--leader-elect", action="store_true", help="reconcile only while holding a Lease, for several replicas"
     )
     parser.add_argument(
         "--leader-elect-namespace",
         metavar="NAMESPACE",
-        help="where the lease atmpl-controller is (default: the pod's namespace, else atmpl-system)",
+        help="namespace of the Lease atmpl-controller (default: the pod's namespace, else atmpl-system)",
     )
-    parser.add_argument("--log-format", choices=("json", "text"), default="json", help="how log lines look (json)")
+    parser.add_argument("--log-format", choices=("json", "text"), default="json", help="format of log lines (json)")
     parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="what is logged (info)"
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="lowest level to log (info)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM; the exit status is 0 then."""
-    from atmpl.manager.run import Settings, serve  # noqa: PLC0415 - help and completion must not pay for it
+    """Serve until SIGTERM; return the exit status."""
+    if terminal.WINDOWS:
+        raise CommandError("atmpl controller runs on Linux and macOS; the other commands run on Windows too")
+    from atmpl.manager.run import Settings, serve
 
     settings = Settings(
         kubeconfig=args.kubeconfig,

@@ -1,27 +1,41 @@
-"""`atmpl create`: ask a cluster for a template of one of its virtual machines, and wait for it."""
+"""`atmpl create`: request a template of a virtual machine in the cluster, and wait for it."""
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from atmpl.cli import flags, options
-from atmpl.cli.durations import seconds
-from atmpl.cli.errors import UsageError
+from atmpl.cli import options, terminal
+from atmpl.cli.errors import CommandError, UsageError
+from atmpl.cli.output import Output
+from atmpl.template import FORMATS, RenderOptions
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from atmpl.cli.client import ClusterClient
+    from atmpl.cli.wait import Advice, RequestState
 
 FORMS = ("name", "yaml", "json")
+REJECTED, TIMED_OUT = 1, 3  # exit statuses
+GROUP = "ssp.kubevirt.io"
+KIND = "VirtualMachineTemplateRequest"
+INSTALL = (
+    "the cluster does not serve atmpl's requests; ask its administrator to install the manifest of atmpl's release"
+)
 
 DESCRIPTION = """\
-Ask a cluster for a template of one of its virtual machines, and wait for it.
+Request a template of a virtual machine in the cluster, and wait for it.
 
-Posts a VirtualMachineTemplateRequest, which atmpl's controller answers. What it
-is doing stands on standard error; standard output gets the result. The request
-has the template's name and stays in the cluster: see kubectl get vmtreq.
+Creates a VirtualMachineTemplateRequest, which atmpl's controller processes.
+Progress goes to standard error, the result to standard output. The request has
+the template's name and stays in the cluster: see kubectl get vmtreq.
 
-With --refresh OnChange the template is made anew whenever the virtual machine
-changes, for as long as the request exists. With Once it is yours: nothing is
-done to it any more, and nothing brings it back where you delete it, though the
-request goes on saying that it was made.
+With --refresh OnChange the controller updates the template whenever the virtual
+machine changes, as long as the request exists. With Once the template is yours:
+the controller neither changes it nor creates it again after you delete it.
 
-Ctrl-C, like --timeout, ends the waiting alone: the request stays, and its
-template is made all the same.
+Ctrl-C and --timeout end the waiting only: the request stays, and its template
+is still made.
 """
 
 EPILOG = """\
@@ -29,55 +43,58 @@ examples:
   # a template of the virtual machine web, named web-template
   atmpl create --vm web
 
-  # of one in another namespace that you may read, under another name, so that
-  # each new virtual machine gets disks of its own
+  # of one in another namespace that you may read, under another name; each new
+  # virtual machine gets its own disks
   atmpl create --vm web --vm-namespace team-a --name small --data-volumes Unique
 
-  # kept in step with the virtual machine
+  # updated whenever the virtual machine changes
   atmpl create --vm web --name web-live --refresh OnChange
 
-  # straight on to a new virtual machine
+  # and create a virtual machine from it
   atmpl create --vm web --name web-1 -o yaml | atmpl process - |
     kubectl create -f -
 
-  # what would be asked, to be kept in a file
+  # only print the request, to keep it in a file
   atmpl create --vm web --dry-run=client -o yaml
 
 exit status:
-  0  the template is there (with --wait=false or --dry-run: it was asked for)
-  1  it was refused, or the cluster cannot be asked; standard error says why
+  0  the template exists (with --wait=false or --dry-run: the request)
+  1  rejected, or the cluster cannot be reached; standard error says why
   2  wrong usage
-  3  it was not there in time; the request stays
-  130  Ctrl-C; once it is created, the request stays
+  3  not ready within --timeout; the request stays
+  130  Ctrl-C; a request that was created stays
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl create` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument(
+    vm = parser.add_argument(
         "--vm",
         type=options.vm,
         required=True,
         metavar="NAME",
-        help="the virtual machine; it may come into being later",
+        help="the virtual machine; it may be created later",
     )
+    vm.completer = options.complete_vms  # type: ignore[attr-defined] # argcomplete's attribute
     parser.add_argument(
         "--vm-namespace",
         type=options.namespace,
         metavar="NAMESPACE",
-        help="its namespace (default: the one that the template goes to)",
+        help="namespace of the virtual machine (default: that of the template)",
     )
-    options.add_choices(parser)
+    options.add_template_options(parser)
     parser.add_argument(
         "--refresh",
         choices=("Once", "OnChange"),
         default="Once",
-        help="Once makes the template and leaves it to you, OnChange makes it anew whenever the virtual machine "
-        "changes; default: Once",
+        help="Once: make the template once; OnChange: update it whenever the virtual machine changes; default: Once",
     )
     parser.add_argument(
-        "--ttl", type=seconds, metavar="TIME", help="delete the request, not its template, so long after success: 1h"
+        "--ttl",
+        type=options.duration,
+        metavar="TIME",
+        help="delete the request, not its template, this long after success: 90s, 1h, 1d",
     )
     parser.add_argument(
         "--wait",
@@ -85,33 +102,247 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="true",
         default="true",
-        help="wait until the template is there; default: true",
+        help="wait until the template exists; default: true",
     )
     parser.add_argument(
-        "--timeout", type=seconds, default=60.0, metavar="TIME", help="how long to wait: 90s, 5m, 1h30m; default: 60s"
+        "--timeout",
+        type=options.duration,
+        default=60.0,
+        metavar="TIME",
+        help="how long to wait: 90s, 5m, 1h30m; default: 60s",
     )
     parser.add_argument(
         "--dry-run",
         choices=("client", "server"),
-        help="create nothing: client asks no cluster, server has the cluster check the request",
+        help="create nothing; client: use no cluster, server: let the cluster check the request",
     )
     parser.add_argument(
         "-o",
         "--output",
         choices=FORMS,
-        help="print the template: its name as kubectl takes it, or all of it; with --wait=false or --dry-run the "
-        "request; default: a sentence, and what to type next",
+        help="print the template (name: its name, as kubectl takes it), or with --wait=false or --dry-run the request; "
+        "default: one line, and what to type next",
     )
-    flags.add_flags(parser)
+    options.add_cluster_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, wait, and print what came of it."""
-    flags.check(args)
+    """Create the request, wait, and print the result."""
+    options.check_cluster_options(args)
     if args.ttl is not None and args.refresh == "OnChange":
-        raise UsageError("--ttl goes with --refresh Once: a request that keeps its template in step is never finished")
+        raise UsageError("--ttl requires --refresh Once: a request that refreshes its template never finishes")
     if args.name is None:
-        args.name = options.checked(f"{args.vm}-template", "--name")
-    from atmpl.cli.creation import Creation  # noqa: PLC0415 - help and completion must not pay for a cluster's side
+        args.name = options.valid_default_name(f"{args.vm}-template", "--name")
+    return _Creation(args).run()
 
-    return Creation(args).run()
+
+def build_request(args: argparse.Namespace, namespace: str | None) -> dict[str, Any]:
+    """Return the request that the options describe; defaults are left to the cluster."""
+    from atmpl.controller.request import OPTIONS
+
+    source = {"vmName": args.vm} | ({"vmNamespace": args.vm_namespace} if args.vm_namespace else {})
+    spec: dict[str, Any] = {"source": source, "target": {FORMATS[args.format].target: {}}}
+    if args.refresh != "Once":
+        spec["refreshPolicy"] = args.refresh
+    if args.ttl is not None:
+        spec["ttlSecondsAfterFinished"] = int(args.ttl)
+    typed = {field: getattr(args, ours) for field, (ours, _) in OPTIONS.items()}
+    default = {field: getattr(RenderOptions(), ours) for field, (ours, _) in OPTIONS.items()}
+    if chosen := {field: value for field, value in typed.items() if value != default[field]}:
+        spec["options"] = chosen
+    metadata = {"name": args.name} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": KIND, "metadata": metadata, "spec": spec}
+
+
+class _Creation:
+    """One run of the command."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._format = FORMATS[args.format]
+        self._request = f"{KIND.lower()}.{GROUP}/{args.name}"  # as kubectl prints it
+        self._created = False
+
+    def run(self) -> int:
+        """Return the exit status. Raises CommandError; KeyboardInterrupt after a note that the request remains."""
+        if self._args.dry_run == "client":
+            self._print(build_request(self._args, self._args.namespace), self._request, "created (dry run)")
+            return 0
+        import asyncio
+
+        from atmpl.cli.client import open_cluster
+
+        try:
+            return asyncio.run(self._run(open_cluster(self._args)))
+        except KeyboardInterrupt:
+            if self._created:
+                self._note_request_remains()
+            raise
+
+    async def _run(self, cluster: "AbstractAsyncContextManager[ClusterClient]") -> int:
+        async with cluster as client:
+            created = await self._create(client)
+            if self._args.dry_run:
+                self._print(created, self._request, "created (server dry run)")
+                return 0
+            self._created = True
+            if self._args.wait == "false":
+                self._print(created, self._request, "created")
+                self._note_request_remains()
+                return 0
+            terminal.info(f"{self._request} created")
+            return await self._wait(client, created)
+
+    async def _create(self, client: "ClusterClient") -> dict[str, Any]:
+        from atmpl.cli.client import explain_error, requests_path
+        from atmpl.controller.cluster import AlreadyExistsError, ClusterError, InvalidError
+
+        # Strict: the server would drop a field that it does not know.
+        query = {"fieldValidation": "Strict", "fieldManager": "atmpl-create"}
+        if self._args.dry_run:
+            query["dryRun"] = "All"
+        try:
+            body = build_request(self._args, client.namespace)
+            return await client.create(requests_path(client.namespace), body, query)
+        except AlreadyExistsError:
+            raise CommandError(
+                f"the request {self._args.name} already exists; choose another --name, or see its state with "
+                f"{self._kubectl('get vmtreq {request}')}, or delete it and its template with "
+                f"{self._kubectl('delete vmtreq,{kind} {template}')}"
+            ) from None
+        except InvalidError as error:
+            reason = (error.server_message or str(error)).removeprefix(
+                f'{KIND}.{GROUP} "{self._args.name}" is invalid: '
+            )
+            if "unknown field" in reason:
+                reason += "; the cluster's atmpl is older than this one: omit that option, or upgrade the cluster's"
+            raise CommandError(f"the cluster rejects the request: {reason}") from None
+        except ClusterError as error:
+            action = f"create the request {self._args.name}"
+            raise explain_error(error, action, not_served=INSTALL, client=client, namespace=client.namespace) from None
+
+    async def _wait(self, client: "ClusterClient", created: dict[str, Any]) -> int:
+        import asyncio
+        from contextlib import aclosing
+
+        from atmpl.cli.client import explain_error
+        from atmpl.cli.wait import advice, parse_state, watch_request
+        from atmpl.controller.cluster import ClusterError
+
+        last = parse_state(created)
+        try:
+            async with (
+                asyncio.timeout(self._args.timeout),
+                terminal.Spinner() as spinner,
+                aclosing(watch_request(client, created)) as states,
+            ):
+                async for state in states:
+                    if not state.is_final and state.reason != last.reason:
+                        self._explain(state, terminal.info)
+                    last = state
+                    if state.is_final:
+                        break
+                    spinner.text = f"waiting: {self._format_text(advice(state.reason).sentence)}"
+        except TimeoutError:
+            return self._timed_out(last)
+        except ClusterError as error:
+            self._note_request_remains()
+            action = f"watch the request {self._args.name}"
+            raise explain_error(error, action, not_served=INSTALL, client=client, namespace=client.namespace) from None
+        if last.ready:
+            return await self._report_ready(client, last)
+        if last.deleted:
+            raise CommandError(f"the request {self._args.name} was deleted before its template was made")
+        self._explain(last, terminal.error)
+        return REJECTED
+
+    async def _report_ready(self, client: "ClusterClient", last: "RequestState") -> int:
+        from atmpl.cli.wait import advice
+
+        status = last.request["status"]
+        for warning in status.get("warnings") or ():
+            place = f"{warning['path']}: " if warning.get("path") else ""
+            terminal.warning(f"{place}{warning['reason']}: {options.rewrite_advice_for_cli(warning['message'])}")
+        group = self._format.api_version.partition("/")[0]
+        named = f"{self._format.kind.lower()}.{group}/{self._args.name}"
+        if self._args.output in ("yaml", "json"):
+            self._print(await self._read_template(client), named, "")
+        else:
+            count = status.get("parameterCount", status.get("parameters"))
+            self._print({}, named, f"created with {count} parameters")
+        if self._args.output is None:
+            self._advise(advice(last.reason))
+        return 0
+
+    async def _read_template(self, client: "ClusterClient") -> dict[str, Any]:
+        from atmpl.cli.client import explain_error, template_path
+        from atmpl.controller.cluster import ClusterError
+
+        try:
+            template = await client.read(template_path(self._format, client.namespace, self._args.name))
+        except ClusterError as error:
+            action = f"read the {self._format.kind} {self._args.name}, which was created"
+            raise explain_error(error, action, not_served=INSTALL, client=client, namespace=client.namespace) from None
+        if template is None:
+            raise CommandError(f"the {self._format.kind} {self._args.name} was created, and deleted since")
+        return template
+
+    def _timed_out(self, last: "RequestState") -> int:
+        from atmpl.cli.wait import advice
+
+        explained = advice(last.reason)
+        reason = f" ({last.reason})" if last.reason else ""
+        sentence = self._format_text(explained.sentence)
+        terminal.error(f"not ready after {self._args.timeout:g} s: {sentence}{reason}")
+        if not last.reason:  # a reason was explained when it came
+            self._advise(explained)
+        self._note_request_remains()
+        return TIMED_OUT
+
+    def _explain(self, state: "RequestState", report: Callable[[str], None]) -> None:
+        """Report the meaning of a state's reason, and what to do."""
+        from atmpl.cli.wait import advice
+
+        explained = advice(state.reason)
+        report(f"{self._format_text(explained.sentence)} ({state.reason})")
+        if explained.quotes_message and state.message:
+            terminal.info(terminal.indented(state.message, indent="  "))
+        self._advise(explained)
+
+    def _advise(self, explained: "Advice") -> None:
+        terminal.info(terminal.indented(self._format_text(explained.remedy), indent="  "))
+        for command in explained.commands:
+            terminal.info(f"    {options.fold(self._kubectl(command))}")
+
+    def _note_request_remains(self) -> None:
+        terminal.info(f"The request stays. Watch it: {self._kubectl('get vmtreq {request} --watch')}")
+
+    def _kubectl(self, command: str) -> str:
+        return options.kubectl_command(self._args, self._format_text(command))
+
+    def _format_text(self, text: str) -> str:
+        args = self._args
+        other_namespace = args.vm_namespace if args.vm_namespace != args.namespace else None
+        return text.format(
+            vm=args.vm,
+            there=f" in namespace {other_namespace}" if other_namespace else "",
+            vms=f" -n {other_namespace}" if other_namespace else "",
+            request=args.name,
+            template=args.name,
+            kind=self._format.kind.lower(),
+            api=self._format.api_version,
+            other=next(name for name in FORMATS if name != args.format),
+        )
+
+    def _print(self, printed: dict[str, Any], named: str, result: str) -> None:
+        """Print an object as `-o` selects: whole, its name, or by default its name and `result`."""
+        if self._args.output in ("yaml", "json"):
+            Output(self._args.output).write(without_managed_fields(printed))
+        else:
+            text = f"{named}\n" if self._args.output == "name" else f"{named} {result}\n"
+            terminal.write(text.encode())
+
+
+def without_managed_fields(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without the bookkeeping of server-side apply."""
+    return value | {"metadata": {k: v for k, v in value["metadata"].items() if k != "managedFields"}}

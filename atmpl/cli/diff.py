@@ -1,30 +1,46 @@
-"""`atmpl diff`: what has changed between a template and its virtual machine since it was made."""
+"""`atmpl diff`: what has changed between a template and its virtual machine since it was made.
+
+The template is processed with its defaults. The virtual machine is rendered as it is now, with the options that the
+template was made with, and processed too. So what belongs to one virtual machine only (rules 5 to 10 of the design) is
+equal on both sides, and changed defaults of the template are shown.
+"""
 
 import argparse
 import sys
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from difflib import unified_diff
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atmpl
-from atmpl.cli import drift, flags, manifests, options, terminal
-from atmpl.cli.documents import Document, documents
+from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
+from atmpl.cli.manifests import Document, InvalidDocument, documents
+from atmpl.cli.yaml import write
 from atmpl.template import FORMATS
+from atmpl.template.parameters import Parameter, parameters
+from atmpl.template.rules import IDENTITY
+from atmpl.template.template_metadata import PROVENANCE
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from atmpl.cli.client import ClusterClient
 
 DESCRIPTION = """\
 Show what has changed between a template and its virtual machine since it was
 made.
 
-Compares the virtual machine that the template would give, with its defaults,
-with the one that a template made of the virtual machine now would give. What
-belongs to one machine only, such as its MAC addresses, is no difference. Lines
-with - are the template's, lines with + the virtual machine's of today.
+Compares the virtual machine that the template gives with its defaults, and the
+one that a template made from the virtual machine now would give. Values of one
+machine only, such as its MAC addresses, are not compared. Lines with - belong
+to the template, lines with + to the virtual machine of today.
 
 Reads both from a cluster, or from two files without one.
 """
 
 EPILOG = """\
 examples:
-  # a template on the cluster, and the virtual machine that it was made of
+  # a template in the cluster, and the virtual machine that it was made from
   atmpl diff --template web-template
 
   # and another virtual machine
@@ -38,17 +54,18 @@ examples:
 
 exit status:
   0  there is no difference
-  1  there is one
-  2  something cannot be compared, or wrong usage; standard error says why
+  1  there is a difference
+  2  they cannot be compared, or wrong usage; standard error says why
 """
 
 DIFFERENT = 1
-STYLES = {"--- ": terminal.BOLD, "+++ ": terminal.BOLD, "@@": "36", "-": "31", "+": "32", "": ""}  # as git has them
+STYLES = {"--- ": terminal.BOLD, "+++ ": terminal.BOLD, "@@": "36", "-": "31", "+": "32", "": ""}  # as in git
 KINDS = {each.kind for each in FORMATS.values()}
+NO_KUBEVIRT = "the cluster has no virtual machines; ask its administrator to install KubeVirt"
 
 
 class Pair(NamedTuple):
-    """A template and a virtual machine, and how a person knows them."""
+    """A template and a virtual machine, and their names for messages."""
 
     template: dict[str, Any]
     vm: dict[str, Any]
@@ -64,48 +81,119 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="without a cluster: the template and the virtual machine; - is standard input",
     )
-    parser.add_argument("--template", type=options.name, metavar="NAME", help="the template on the cluster")
-    parser.add_argument(
+    template = parser.add_argument("--template", type=options.name, metavar="NAME", help="the template in the cluster")
+    template.completer = options.complete_templates  # type: ignore[attr-defined] # argcomplete's attribute
+    vm = parser.add_argument(
         "--vm",
         type=options.vm,
         metavar="NAME",
-        help="the virtual machine on the cluster (default: the one that the template says it was made of)",
+        help="the virtual machine in the cluster (default: the one that the template was made from)",
     )
+    vm.completer = options.complete_vms  # type: ignore[attr-defined]
     parser.add_argument(
         "--vm-namespace", type=options.namespace, metavar="NAMESPACE", help="its namespace (default: the template's)"
     )
     parser.add_argument(
-        "--format", choices=list(FORMATS), help="which kind of template it is (default: whichever has that name)"
+        "--format", choices=list(FORMATS), help="format of the template in the cluster (default: any format)"
     )
-    flags.add_flags(parser)
+    options.add_cluster_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare; print a unified diff."""
-    flags.check(args)
+    """Compare, and print a unified diff."""
+    options.check_cluster_options(args)
     if args.files and (args.template or args.vm):
-        raise UsageError("name two files, or a --template on the cluster")
+        raise UsageError("name two files, or a --template in the cluster")
     if not args.files and not args.template:
-        raise UsageError("name a --template on the cluster, or two files: the template and the virtual machine")
+        raise UsageError("name a --template in the cluster, or two files: the template and the virtual machine")
     if args.files and len(args.files) != 2:
         files = f"two files, the template and the virtual machine, not {len(args.files)}"
-        raise UsageError(f"name {files}; or a --template on the cluster")
+        raise UsageError(f"name {files}; or a --template in the cluster")
     if args.files == [manifests.STDIN] * 2:
         raise UsageError("standard input cannot be both of them; name a file for one")
-    template, vm, names = _from_files(args.files) if args.files else _from_cluster(args)
+    if args.files:
+        pair = _from_files(args.files)
+    else:
+        import asyncio
+
+        from atmpl.cli.client import open_cluster
+
+        pair = asyncio.run(_from_cluster(open_cluster(args), args))
+    before, after = compare(pair)
+    lines = [_painted(line) for line in diff_lines(before, after, pair.names)]
+    terminal.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
+    return DIFFERENT if lines else 0
+
+
+def compare(pair: Pair) -> tuple[str, str]:
+    """Return the YAML of the virtual machine that the template gives, and of the one that a template made now gives.
+
+    Keys are sorted, because a cluster does not keep their order. Raises CommandError.
+    """
+    template_name, vm_name = pair.names
     try:
-        before, after = drift.texts(vm, template)
+        before = _process(pair.template, template_name)
+        rendered = atmpl.render(pair.vm, **_render_options(pair.template, before))
+        after = _process(rendered.template, vm_name)
+        return write(_sorted(before)), write(_sorted(after))
     except atmpl.RenderError as error:
-        raise CommandError(f"{names[1]}: {error}") from None
+        raise CommandError(f"{vm_name}: {error}") from None
     except atmpl.ProcessError as error:
-        raise CommandError(f"{names[0]}: {'; '.join(error.errors)}") from None
-    except drift.NoMachineError as error:
-        raise CommandError(f"{names[0]}: {error}") from None
+        raise CommandError(f"{template_name}: {'; '.join(error.errors)}") from None
     except RecursionError:
-        raise CommandError(f"{names[0]}: it is nested too deep to be compared") from None
-    found = [_painted(line) for line in drift.lines(before, after, names)]
-    terminal.put("".join(f"{line}\n" for line in found).encode("utf-8", "surrogatepass"))
-    return DIFFERENT if found else 0
+        raise CommandError(f"{template_name}: cannot be compared: it is nested too deep") from None
+    except UnicodeEncodeError:
+        raise CommandError(f"{template_name}: contains half of a surrogate pair; remove that character") from None
+
+
+def diff_lines(before: str, after: str, names: tuple[str, str]) -> Iterator[str]:
+    """Yield the lines of a unified diff, without their ends; none if there is no difference."""
+    return unified_diff(before.splitlines(), after.splitlines(), *names, lineterm="")
+
+
+def _process(template: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the virtual machine of a template; a parameter without a value is shown as a reference to it."""
+    references = {each.name: f"${{{each.name}}}" for each in parameters(template) if _has_no_value(each)}
+    vms = [each for each in atmpl.process(template, references) if each.get("kind") == "VirtualMachine"]
+    if len(vms) != 1:
+        raise CommandError(f"{where}: the template has {len(vms) or 'no'} virtual machines; give a template with one")
+    return vms[0]
+
+
+def _has_no_value(parameter: Parameter) -> bool:
+    return not parameter.value and bool(parameter.generate or parameter.required)
+
+
+def _render_options(template: dict[str, Any], processed: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `render` that `template`, which gives the VM `processed`, was made with."""
+    declared = parameters(template)
+    metadata = template.get("metadata") or {}
+    return {
+        "format": next(name for name, format in FORMATS.items() if format.kind == template["kind"]),
+        "name": metadata.get("name"),
+        "identity": "Preserve" if any(_values(processed, path) for path in IDENTITY) else "Fresh",
+        "data_volumes": "Unique"
+        if any(each.name == "SUFFIX" and _has_no_value(each) for each in declared)
+        else "Preserve",
+        "secrets": "Require" if any(each.required and _has_no_value(each) for each in declared) else "Preserve",
+    }
+
+
+def _values(vm: dict[str, Any], path: tuple[Any, ...]) -> list[Any]:
+    """Return the values at a path pattern of `atmpl.template.rules` that are not empty."""
+    values: list[Any] = [vm]
+    for key in ("spec", "template", "spec", *path):
+        if isinstance(key, str):
+            values = [each[key] for each in values if isinstance(each, dict) and key in each]
+        else:
+            values = [item for each in values if isinstance(each, list) for item in each]
+    return [each for each in values if each]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 def _painted(line: str) -> str:
@@ -114,31 +202,91 @@ def _painted(line: str) -> str:
 
 
 def _from_files(files: list[str]) -> Pair:
-    """Return the pair of two files, in whichever order they were named."""
-    read = [_only(path) for path in files]
-    templates = [each for each in read if each.value.get("kind") in KINDS]
-    machines = [each for each in read if each.value.get("kind") == "VirtualMachine"]
-    if len(templates) != 1 or len(machines) != 1:
-        held = ", and ".join(f"{each.where} is a {each.value.get('kind', 'nameless thing')!s:.60}" for each in read)
-        raise CommandError(f"give one template and one virtual machine; {held}")
-    return Pair(templates[0].value, machines[0].value, (templates[0].where, machines[0].where))
+    """Return the pair in two files, in any order; other objects in them are ignored."""
+    objects = [each for path in files for each in _objects(path)]
+    templates = [each for each in objects if manifests.kind_of(each.value) in KINDS]
+    vms = [each for each in objects if manifests.kind_of(each.value) == "VirtualMachine"]
+    if len(templates) != 1 or len(vms) != 1:
+        raise CommandError(
+            f"give one template and one virtual machine; the files contain {len(templates)} and {len(vms)}: "
+            + ", ".join(f"{each.where}: {manifests.kind_of(each.value) or 'no kind'}" for each in objects[:10])
+        )
+    [template], [vm] = templates, vms
+    return Pair(template.value, vm.value, (template.where, vm.where))
 
 
-def _only(path: str) -> Document:
-    found = documents(path)
-    if len(found) != 1:
-        raise CommandError(f"{manifests.shown(path)}: there are {len(found)} objects in it; give one")
-    [each] = found
-    if not isinstance(each, Document):
-        raise CommandError(f"{each.where}: {each.why}")
-    if not isinstance(each.value, dict):
-        raise CommandError(f"{each.where}: there is no object in it")
-    return each
+def _objects(path: str) -> list[Document]:
+    objects = []
+    for each in documents(path):
+        if isinstance(each, InvalidDocument):
+            raise CommandError(f"{each.where}: {each.reason}")
+        if not isinstance(each.value, dict):
+            raise CommandError(f"{each.where}: no object found")
+        objects.append(each)
+    return objects
 
 
-def _from_cluster(args: argparse.Namespace) -> Pair:
-    import asyncio  # noqa: PLC0415 - files need no cluster's side
+async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", args: argparse.Namespace) -> Pair:
+    """Return the pair in a cluster. Raises CommandError."""
+    from atmpl.cli.client import explain_error, vm_path
+    from atmpl.controller.cluster import ClusterError
 
-    from atmpl.cli.comparands import read  # noqa: PLC0415
+    async with cluster as client:
+        template = await read_template(client, args.template, args.format)
+        namespace, name = _source(template, args, client.namespace)
+        try:
+            vm = await client.read(vm_path(namespace, name))
+        except ClusterError as error:
+            action = f"get the virtual machine {name} in namespace {namespace}"
+            raise explain_error(error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace) from None
+        if vm is None:
+            raise CommandError(f"the virtual machine {name} does not exist in namespace {namespace}; set --vm")
+        kind = template["kind"].lower()
+        names = f"{kind}/{args.template} in {client.namespace}", f"virtualmachine/{name} in {namespace}"
+        return Pair(template, vm, names)
 
-    return Pair(*asyncio.run(read(args)))
+
+async def read_template(client: "ClusterClient", name: str, format_name: str | None) -> dict[str, Any]:
+    """Return the template of that name, of the format `format_name` or of any. Raises CommandError.
+
+    It is an error if both formats have a template of that name.
+    """
+    from atmpl.cli.client import explain_error, template_path
+    from atmpl.controller.cluster import APINotFoundError, ClusterError
+
+    formats = [FORMATS[format_name]] if format_name else list(FORMATS.values())
+    served, found = False, []
+    for format in formats:
+        try:
+            template = await client.read(template_path(format, client.namespace, name))
+        except APINotFoundError:
+            continue
+        except ClusterError as error:
+            action = f"get the {format.kind} {name}"
+            raise explain_error(error, action, not_served="", client=client, namespace=client.namespace) from None
+        served = True
+        if template is not None:
+            found.append({"apiVersion": format.api_version, "kind": format.kind} | template)
+    kinds = " or ".join(format.kind for format in formats)
+    if not served:
+        raise CommandError(f"the cluster does not serve {kinds}; use files instead")
+    if not found:
+        raise CommandError(f"the {kinds} {name} does not exist in namespace {client.namespace}")
+    if len(found) > 1:
+        raise CommandError(f"there are two templates {name} in namespace {client.namespace}; choose one with --format")
+    return found[0]
+
+
+def _source(template: dict[str, Any], args: argparse.Namespace, namespace: str) -> tuple[str, str]:
+    """Return namespace and name of the virtual machine. The annotation can be edited, so it is validated."""
+    if args.vm:
+        return args.vm_namespace or namespace, args.vm
+    source = (template["metadata"].get("annotations") or {}).get(f"{PROVENANCE}source")
+    try:
+        source_namespace, _, name = str(source).partition("/")
+        return args.vm_namespace or options.namespace(source_namespace), options.name(name)
+    except argparse.ArgumentTypeError:
+        raise CommandError(
+            f"the template {args.template} has no valid annotation {PROVENANCE}source; name the virtual machine with "
+            "--vm"
+        ) from None

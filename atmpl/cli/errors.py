@@ -1,9 +1,9 @@
-"""What goes wrong on the command line, as a person is told it: one sentence that says what to do instead."""
+"""Errors of the command line: one sentence that names the object, the problem and what to do."""
 
 
 class CommandError(Exception):
-    """Something a person must mend, said in one sentence that names the file or the parameter. Exit status 1."""
+    """The command cannot do its work. The message names the file, object or parameter. Exit status 1."""
 
 
 class UsageError(Exception):
-    """Wrong usage that only the whole command line shows. Exit status 2, with a pointer to `--help`."""
+    """Wrong usage that argparse cannot detect. Exit status 2, with a pointer to `--help`."""

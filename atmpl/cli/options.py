@@ -1,60 +1,116 @@
-"""How a template is to be made: the options of `atmpl render` and `atmpl create` alike, and their words."""
+"""Options that several commands share: of the template, of the cluster (as kubectl has them), and their values."""
 
 import argparse
 import re
+import shlex
+from typing import TYPE_CHECKING, Any
 
-from atmpl.cli.errors import UsageError
+from atmpl.cli.errors import CommandError, UsageError
 from atmpl.template import FORMATS
 
-INSTEAD = {  # what a warning advises to whoever writes a request: what to type here
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractAsyncContextManager
+
+    from atmpl.cli.client import ClusterClient
+
+COMPLETION_SECONDS = 5.0  # a shell waits no longer for the cluster
+
+CLI_ADVICE = {  # what a warning advises for a request: what to type here
     "ask for a template with the option secrets: Require": "use --secrets Require",
     "ask for a template with the option dataVolumes: Unique": "use --data-volumes Unique",
 }
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
-def add_choices(parser: argparse.ArgumentParser) -> None:
+def add_template_options(parser: argparse.ArgumentParser) -> None:
     """Add `--name`, `--format` and the options of a request's `spec.options`."""
     parser.add_argument(
-        "--name", type=name, help="the template's name; default: that of the virtual machine and -template"
+        "--name", type=name, help="name of the template; default: the name of the virtual machine and -template"
     )
     parser.add_argument(
         "--format",
         choices=list(FORMATS),
         default="openshift",
-        help="openshift, a Template of template.openshift.io, or native, KubeVirt's own VirtualMachineTemplate; "
+        help="openshift: a Template of template.openshift.io; native: KubeVirt's VirtualMachineTemplate; "
         "default: openshift",
     )
     parser.add_argument(
         "--identity",
         choices=("Fresh", "Preserve"),
         default="Fresh",
-        help="MAC addresses, firmware UUID and serial: Fresh gives each new virtual machine its own, Preserve makes "
-        "the source's the default; default: Fresh",
+        help="MAC addresses, firmware UUID and serial: with Fresh, each new virtual machine gets its own; with "
+        "Preserve, those of the source are the defaults; default: Fresh",
     )
     parser.add_argument(
         "--data-volumes",
         choices=("Preserve", "Unique"),
         default="Preserve",
-        help="names of data volumes: Preserve keeps them, so that virtual machines of one namespace share disks, "
-        "Unique gives each new virtual machine its own; default: Preserve",
+        help="names of data volumes: Preserve keeps them, so virtual machines in one namespace share disks; with "
+        "Unique, each new virtual machine gets its own; default: Preserve",
     )
     parser.add_argument(
         "--secrets",
         choices=("Preserve", "Require"),
         default="Preserve",
-        help="cloud-init data, which may hold passwords: Preserve makes it a default that everybody can read, Require "
-        "asks for it each time; default: Preserve",
+        help="cloud-init data, which may contain passwords: with Preserve it is a default that each reader of the "
+        "template can read; with Require it is a required parameter; default: Preserve",
     )
 
 
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Add kubectl's options that select cluster, namespace and user, with kubectl's meaning."""
+    group = parser.add_argument_group("options of kubectl")
+    group.add_argument("-n", "--namespace", type=namespace, help="namespace to use (default: that of the context)")
+    group.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current context)")
+    group.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
+    group.add_argument("--as", metavar="USER", dest="user", help="user to impersonate")
+    group.add_argument(
+        "--as-group", metavar="GROUP", dest="groups", action="append", default=[], help="group to impersonate"
+    )
+
+
+def check_cluster_options(args: argparse.Namespace) -> None:
+    """Raise UsageError if the options contradict each other."""
+    if args.groups and args.user is None:
+        raise UsageError("--as-group requires --as")
+
+
+def kubectl_command(args: argparse.Namespace, line: str) -> str:
+    """Return `kubectl LINE` for the cluster and the namespace that were typed, ready to be pasted.
+
+    A `kubectl` behind a pipe in `line` gets the same options. A line that begins with `kubectl` is returned as it is.
+    """
+    if line.startswith("kubectl "):
+        return line
+    typed = [
+        *([] if args.kubeconfig is None else ["--kubeconfig", args.kubeconfig]),
+        *([] if args.context is None else ["--context", args.context]),
+        *([] if args.user is None else ["--as", args.user]),
+        *(word for group in args.groups for word in ("--as-group", group)),
+        *([] if args.namespace is None else ["-n", args.namespace]),
+    ]
+    start = shlex.join(["kubectl", *typed])
+    return f"{start} {line}".replace("| kubectl ", f"| {start} ")
+
+
+def fold(command: str, columns: int = 76) -> str:
+    """Return `command`, continued on a second line before a pipe if it is long. The result can be pasted."""
+    if len(command) <= columns:
+        return command
+    before, pipe, after = command.partition(" | ")
+    return f"{before} \\\n        | {after}" if pipe else command
+
+
 def name(text: str) -> str:
-    """Return a name that a cluster takes. Raises argparse's error, in the words of the request's definition."""
+    """Return a name that Kubernetes accepts. Raises argparse's error, in the words of the request's definition."""
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no name for a cluster; write one of lower case letters, digits, '-' and '.', each part "
-            "beginning and ending with a letter or a digit, such as fedora-1"
+            f"{text!r} is not a valid name; use lower case letters, digits, '-' and '.', each part beginning and "
+            "ending with a letter or a digit, such as fedora-1"
         )
     return text
 
@@ -63,7 +119,7 @@ def vm(text: str) -> str:
     """Return a virtual machine's name. Raises argparse's error."""
     if "/" in text:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no name; write --vm {text.rpartition('/')[2]}, and its namespace behind --vm-namespace"
+            f"{text!r} is not a valid name; write --vm {text.rpartition('/')[2]}, and its namespace as --vm-namespace"
         )
     return name(text)
 
@@ -72,21 +128,73 @@ def namespace(text: str) -> str:
     """Return a namespace's name. Raises argparse's error."""
     if len(text) > 63 or "." in text:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no namespace; write at most 63 lower case letters, digits and '-', such as team-a"
+            f"{text!r} is not a valid namespace; use at most 63 lower case letters, digits and '-', such as team-a"
         )
     return name(text)
 
 
-def checked(made: str, option: str) -> str:
-    """Return a name made of another one. Raises UsageError where no cluster takes it; `option` gives a better one."""
+def duration(text: str) -> float:
+    """Return a duration in seconds, from `90s`, `5m`, `1h30m`, `1d` or a number of seconds. Raises argparse's error."""
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    if not re.fullmatch(rf"(?:{_DURATION_PART.pattern})+", text, re.ASCII) or len(text) > 30:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write for example 90s, 5m, 1h30m or 1d")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+
+
+def complete_vms(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Return the names of the virtual machines in the cluster, for shell completion."""
+    from atmpl.cli.client import vms_path
+
+    namespace = getattr(parsed_args, "vm_namespace", None)
+    return _complete(prefix, parsed_args, lambda client: [vms_path(namespace or client.namespace)])
+
+
+def complete_templates(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Return the names of the templates in the cluster, for shell completion."""
+    from atmpl.cli.client import templates_path
+
+    formats = [FORMATS[parsed_args.format]] if parsed_args.format else list(FORMATS.values())
+    return _complete(
+        prefix, parsed_args, lambda client: [templates_path(format, client.namespace) for format in formats]
+    )
+
+
+def _complete(
+    prefix: str, parsed_args: argparse.Namespace, paths: "Callable[[ClusterClient], Iterable[str]]"
+) -> list[str]:
+    """Return the names of the objects at `paths` that begin with `prefix`; none if the cluster does not respond."""
+    import asyncio
+
+    from atmpl.cli.client import open_cluster
+    from atmpl.controller.cluster import ClusterError
+
+    async def list_names(cluster: "AbstractAsyncContextManager[ClusterClient]") -> list[str]:
+        names: list[str] = []
+        async with asyncio.timeout(COMPLETION_SECONDS), cluster as client:
+            for path in paths(client):
+                try:
+                    names += await client.list_names(path)
+                except ClusterError:  # for example a format that the cluster does not serve
+                    continue
+        return [name for name in names if name.startswith(prefix) and _NAME.fullmatch(name)]
+
     try:
-        return name(made)
+        return asyncio.run(list_names(open_cluster(parsed_args)))
+    except (CommandError, TimeoutError, OSError):
+        return []
+
+
+def valid_default_name(derived: str, option: str) -> str:
+    """Return a name derived from another one. Raises UsageError if it is not valid; `option` sets a better one."""
+    try:
+        return name(derived)
     except argparse.ArgumentTypeError as error:
-        raise UsageError(f"{option} is needed here: {error}") from None
+        raise UsageError(f"{option} is required here: {error}") from None
 
 
-def in_options(message: str) -> str:
-    """Return a warning's message with what to type on this command line instead of what to write in a request."""
-    for said, instead in INSTEAD.items():
-        message = message.replace(said, instead)
+def rewrite_advice_for_cli(message: str) -> str:
+    """Return a warning's message with the options of this command line instead of the fields of a request."""
+    for advice, option in CLI_ADVICE.items():
+        message = message.replace(advice, option)
     return message

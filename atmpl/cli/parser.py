@@ -1,17 +1,25 @@
-"""argparse in this project's manner: short errors that say what to type, help that keeps its examples' lines."""
+"""argparse with short errors that name the fix, help that keeps the lines of examples, and suggestions for typos."""
 
 import argparse
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import atmpl
 from atmpl.cli import terminal
-from atmpl.cli.nearest import nearest
 
-TOP = ("-h", "--help", "--version")  # all that may stand before a command
+TOP_OPTIONS = ("-h", "--help", "--version")  # the only options before a command
 WRONG_USAGE = 2
-OF_KUBECTL = ("-f", "--filename")  # what goes before a file's name there, and at `oc process`
+KUBECTL_FILE_OPTIONS = ("-f", "--filename")  # before the name of a file, with kubectl and `oc process`
+OTHER_NAMES = {  # options of oc, kubectl and virtctl: the option here
+    "--parameters": "--print-params",
+    "--param-file": "--params-file",
+    "--parameter": "--param",
+    "--local": "",
+    "--vm-name": "--name",
+    "--output-dir": "--output-file",
+}
 
 DESCRIPTION = """\
 Turn a KubeVirt virtual machine into a template, and a template into virtual machines.
@@ -22,27 +30,32 @@ examples:
   # a template of the virtual machine web, made by the cluster
   atmpl create --vm web
 
-  # the same without one that knows how: the template goes to a file
+  # the same without atmpl in the cluster, written to a file
   kubectl get virtualmachine web -o yaml | atmpl render - > web-template.yaml
 
-  # a virtual machine of that template, with more memory
+  # a virtual machine from that template, with more memory
   atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
-exit status, where a command's own help does not say more:
-  0  done
-  1  something was refused; standard error says what, and why
+  # a virtual machine from a template in the cluster
+  atmpl instantiate --template web-template
+
+exit status, unless the help of the command says otherwise:
+  0  success
+  1  an error; standard error names the object and the problem
   2  wrong usage
 
 `atmpl COMMAND --help` explains a command.
 """
 
+_SIMILAR = 0.55  # of difflib's ratio; MEMORY and REQUESTS_MEMORY are similar
+
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Fills paragraphs; blocks with indented lines (examples, tables) stand as they were written."""
+    """Fills paragraphs, and leaves blocks with indented lines (examples, tables) as they are."""
 
     def add_argument(self, action: argparse.Action) -> None:
         super().add_argument(action)
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse forgets that commands are indented
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse ignores the indent of commands
             self._action_max_length += 2
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
@@ -54,40 +67,37 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line and a pointer to the help, and that guesses no abbreviations."""
+    """An argument parser without abbreviations, whose errors are one line and a pointer to the help."""
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(allow_abbrev=False, formatter_class=_Formatter, **kwargs)  # type: ignore[arg-type]
-        self._words: list[str] = []  # what is being parsed
+        self._words: list[str] = []  # the words being parsed
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print help or version; argparse itself would swallow the error where nothing can be written."""
+        """Print help or version; argparse itself ignores an output that cannot be written."""
         if file is sys.stdout:
-            terminal.put(message.encode("utf-8", "replace"))
+            terminal.write(message.encode("utf-8", "replace"))
         else:
-            super()._print_message(message, file)
+            terminal.info(message.rstrip("\n"))
 
     def parse_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse `args`, and keep them: an error looks in them for what was meant."""
+        """Parse `args`, and keep them for the suggestions of `error`."""
         self._words = list(args or ())
         return super().parse_intermixed_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Say `message`, with what was most likely meant, and leave with 2."""
-        terminal.error(f"{message}{self._meant(message)}")
-        sys.stderr.write(f"{self.prog} --help says what can be typed.\n")
+        """Report `message` with a suggestion, and exit with status 2."""
+        message = re.sub(r"invalid choice: (.*?) \(choose from (.*)\)$", _choice_error, message)
+        terminal.error(f"{message}{self._suggestion(message)}")
+        terminal.info(f"See {self.prog} --help.")
         sys.exit(WRONG_USAGE)
 
-    def _meant(self, message: str) -> str:
-        """Return what to type instead, behind a `;`, or nothing. `message` is argparse's or a command's own."""
+    def _suggestion(self, message: str) -> str:
+        """Return what to type instead, behind a `;`, or nothing. `message` is argparse's or a command's."""
         about, _, names = message.partition(": ")
         name = names.split(" ")[0]
         if about == "unrecognized arguments":
-            if name in OF_KUBECTL:
-                return f"; a FILE is named without {name}"
-            if not name.startswith("-") and "=" in name and "-p" in self._option_string_actions:
-                return f"; did you mean -p {name}?"
-            return nearest(name.partition("=")[0], self._option_string_actions)
+            return self._unknown(name)
         if about == "the following arguments are required":
             first = next(iter(self._words), "-")
             if name.startswith("--") and not first.startswith("-"):
@@ -96,8 +106,19 @@ class Parser(argparse.ArgumentParser):
             return next((meant for word in unknown if (meant := nearest(word, [name]))), self._choices(name))
         return self._choices(about.removeprefix("argument ")) if names == "expected one argument" else ""
 
+    def _unknown(self, word: str) -> str:
+        """Return the suggestion for an unknown word."""
+        name = word.partition("=")[0]
+        if name in KUBECTL_FILE_OPTIONS:
+            return f"; name the FILE without {name}"
+        if not word.startswith("-") and "=" in word and "-p" in self._option_string_actions:
+            return f"; did you mean -p {word}?"
+        if name in OTHER_NAMES and (not OTHER_NAMES[name] or OTHER_NAMES[name] in self._option_string_actions):
+            return f"; did you mean {OTHER_NAMES[name]}?" if OTHER_NAMES[name] else f"; leave {name} out"
+        return nearest(name, self._option_string_actions)
+
     def _choices(self, name: str) -> str:
-        """Return the words that an argument takes, as far as they are few; `name` is what argparse calls it."""
+        """Return the choices of an argument, if it has some; `name` is the one in argparse's message."""
         for action in self._actions:
             if action.choices and name in ("/".join(action.option_strings), action.metavar):
                 return f"; write one of {', '.join(map(str, action.choices))}"
@@ -106,10 +127,29 @@ class Parser(argparse.ArgumentParser):
 
 def top_parser(commands: Mapping[str, str]) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole line and, still without options, one for each of `commands` (name: help)."""
-    top = Parser(prog=_typed(), description=DESCRIPTION, epilog=EPILOG)
+    top = Parser(prog=_program(), description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"atmpl {atmpl.__version__}")
     slot = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     return top, {name: slot.add_parser(name, help=help) for name, help in commands.items()}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the one of `known` most similar to `word` in any case, otherwise nothing."""
+    import difflib
+
+    words = {_normalize(each): each for each in known}
+    near = difflib.get_close_matches(_normalize(word), words, n=1, cutoff=_SIMILAR)
+    return f"; did you mean {words[near[0]]}?" if near else ""
+
+
+def _normalize(word: str) -> str:
+    return word.upper().replace("-", "_")
+
+
+def _choice_error(match: re.Match[str]) -> str:
+    """Return argparse's message about a wrong choice in other words, with the similar choice if there is one."""
+    choices = match[2].replace("'", "").replace('"', "").split(", ")
+    return f"{match[1]} is not one of {', '.join(choices)}{nearest(match[1].strip(chr(39)), choices)}"
 
 
 def _option(word: str) -> str:
@@ -117,6 +157,7 @@ def _option(word: str) -> str:
     return word.partition("=")[0] if word.startswith("--") else ""
 
 
-def _typed() -> str:
-    """Return what the person typed to get here: kubectl finds its plugins by their names."""
-    return "kubectl atmpl" if sys.argv[0].endswith("kubectl-atmpl") else "atmpl"
+def _program() -> str:
+    """Return the name that the user typed: kubectl finds its plugins by their names."""
+    name = sys.argv[0].replace("\\", "/").rpartition("/")[2].removesuffix(".exe")
+    return "kubectl atmpl" if name == "kubectl-atmpl" else "atmpl"

@@ -1,146 +1,397 @@
-"""`atmpl process`: a template in, its objects out, as a cluster's own processor makes them; no cluster is asked."""
+"""`atmpl process`: a template to its objects, as a cluster's own processor makes them, without a cluster.
+
+`instantiate` has the same options and checks; it reads the template from a cluster.
+"""
 
 import argparse
+import re
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
 
 import atmpl
-from atmpl.cli import manifests, terminal, values
-from atmpl.cli.documents import Unreadable, documents
+from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.output import Output, add_output
-from atmpl.cli.table import table
+from atmpl.cli.manifests import InvalidDocument, documents
+from atmpl.cli.output import Output, add_output, table
+from atmpl.cli.parser import nearest
 from atmpl.template import FORMATS
 from atmpl.template.parameters import Parameter, parameters
+
+MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
+KINDS = tuple(format.kind for format in FORMATS.values())
+
+_NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
+_TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 
 DESCRIPTION = """\
 Turn a template into its objects, exactly as the cluster's own processor would.
 Needs no cluster.
 
-Takes OpenShift's templates and KubeVirt's own. Each parameter has the value
-given with -p, else the one in the --params-file, else the template's default,
+Takes OpenShift's templates and KubeVirt's. The value of a parameter is the one
+of -p, else of the last --params-file that has it, else the template's default,
 else a generated one.
 """
 
 EPILOG = """\
 examples:
-  # which parameters there are, and what stands in them
+  # the parameters and their values
   atmpl process web-template.yaml --print-params
 
   # a new virtual machine, with more memory
   atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
-  # the same, of a template on a cluster
+  # the same, from a template in a cluster
   kubectl get template web-template -o yaml |
     atmpl process - -p REQUESTS_MEMORY=4Gi | kubectl create -f -
 
-  # many values, one NAME=VALUE a line
+  # with a fixed name, so that the result can be applied again (GitOps)
+  atmpl process web-template.yaml --vm-name web-2 | kubectl apply -f -
+
+  # many values, one NAME=VALUE per line
   atmpl process web-template.yaml --params-file small.env
 
 exit status:
-  0  the objects are on standard output
+  0  the objects are on standard output, or in the --output-file
   1  the template cannot be processed; standard error names every reason
   2  wrong usage
 """
+
+
+class Value(NamedTuple):
+    """A value for a parameter, and its place for messages: `small.env, line 3`."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template, its place for messages, and its parameters."""
+
+    where: str
+    content: dict[str, Any]
+    declared: Sequence[Parameter]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl process` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("file", metavar="FILE", help="the template; - is standard input")
+    parser.add_argument(
+        "--template", type=options.name, metavar="NAME", help="which template, if FILE contains several"
+    )
+    add_value_options(parser, completer=_complete)
+    parser.add_argument(
+        "--print-params",
+        action="store_true",
+        help="print the parameters instead: as a table, or with -o as the template has them",
+    )
+    add_output(parser, default=None, otherwise="default: yaml, for parameters a table")
+
+
+def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> None:
+    """Add the options that give parameters their values."""
     param = parser.add_argument(
         "-p",
         "--param",
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        type=values.assignment,
-        help="the value of a parameter; may be given many times, and of one parameter the last one counts",
+        type=parse_assignment,
+        help="value of a parameter, repeatable; NAME=@FILE takes the content of FILE, NAME=@@x is the text @x",
     )
-    param.completer = _complete  # type: ignore[attr-defined] # argcomplete's way
+    param.completer = completer  # type: ignore[attr-defined] # argcomplete's attribute
     parser.add_argument(
         "--params-file",
         metavar="FILE",
-        help="a NAME=VALUE a line, taken literally: no quoting, no export; empty lines and lines that begin with # are "
-        "left out; - is standard input",
+        dest="params_files",
+        action="append",
+        default=[],
+        help="file with one NAME=VALUE per line, repeatable, taken literally: no quotes, no export, no @FILE; empty "
+        "lines and lines that begin with # are ignored; - is standard input",
     )
     parser.add_argument(
-        "--print-params", action="store_true", help="print the parameters instead: as a table, or with -o as they stand"
+        "--ignore-unknown-parameters",
+        action="store_true",
+        help="ignore values for parameters that the template does not have",
     )
-    add_output(parser, default=None, otherwise="default: yaml, for parameters a table")
+    parser.add_argument(
+        "--vm-name", type=options.name, metavar="NAME", help="name of the virtual machine, whatever the template says"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the objects of the template, or its parameters."""
-    if args.file == args.params_file == manifests.STDIN:
-        raise UsageError(
-            "standard input cannot be both the template and the --params-file; name a file for one of them"
-        )
-    where, template = _template(args.file)
-    from_file = values.from_file(args.params_file) if args.params_file is not None else {}
-    typed = dict(args.param)
-    given = {name: assigned.value for name, assigned in from_file.items()} | typed
-    try:
-        declared = parameters(template)
-        unfit = [f"{from_file[name].where}: {why}" for name, why in values.unknown(from_file, declared)]
-        unfit += (f"{where}: {why}" for _, why in values.unknown(typed, declared))
-        if not args.print_params:
-            unfit += (f"{where}: {why}" for why in values.missing(given, declared))
-        if unfit:
-            return _refused(unfit, "--print-params shows the template's parameters.")
-        if args.print_params:
-            _print(declared, given, args.output)
-        else:
-            output = Output(args.output or "yaml")
-            for each in atmpl.process(template, given):
-                output.write(each)
-            for why in values.unfit_labels(given, template):
-                terminal.warning(f"{where}: {why}")
-    except atmpl.ProcessError as error:
-        return _refused(f"{where}: {why}" for why in error.errors)
+    check_value_options(args, args.file)
+    template = _read_template(args.file, args.template)
+    output = Output(args.output or "yaml", args.output_file)
+    values, problems = collect_values(args, template)
+    if not args.print_params:
+        problems += [f"{template.where}: {reason}" for reason in missing(values, template.declared)]
+    if problems:
+        return report_errors(problems, "See the template's parameters with --print-params.")
+    if args.print_params:
+        _print_parameters(template.declared, values, args.output, output)
+    else:
+        try:
+            objects = process(template, values, args.vm_name)
+        except atmpl.ProcessError as error:
+            return report_errors(f"{template.where}: {reason}" for reason in error.errors)
+        for each in objects:
+            output.write(each)
+        report_warnings(template, values, objects)
+    output.commit()
     return 0
 
 
-def _template(path: str) -> tuple[str, dict[str, Any]]:
-    """Return the one template in the file `path`, and its place in words."""
+def check_value_options(args: argparse.Namespace, file: str | None) -> None:
+    """Raise UsageError if the options contradict each other; `file` is the template's."""
+    if args.vm_name is not None and any(name == "NAME" for name, _ in args.param):
+        raise UsageError("-p NAME and --vm-name both name the virtual machine; use one of them")
+    readers = [file, *args.params_files, *(value[1:] for _, value in args.param if value.startswith("@"))]
+    if readers.count(manifests.STDIN) > 1:
+        raise UsageError(
+            "standard input can be only one of template, --params-file and @FILE; name files for the others"
+        )
+
+
+def collect_values(args: argparse.Namespace, template: Template) -> tuple[dict[str, str], list[str]]:
+    """Return the values for the template's parameters, and the problems with them.
+
+    Raises CommandError if a file cannot be read.
+    """
+    values: dict[str, Value] = {}
+    for path in args.params_files:
+        values |= values_in_file(path)
+    for name, text in args.param:
+        values[name] = Value(resolve_value(text), template.where)
+    names = {parameter.name for parameter in template.declared}
+    problems = []
+    if not args.ignore_unknown_parameters:
+        problems = [f"{values[name].where}: {reason}" for name, reason in unknown(values, template.declared)]
+    return {name: value.text for name, value in values.items() if name in names}, problems
+
+
+def process(template: Template, values: dict[str, str], vm_name: str | None) -> list[dict[str, Any]]:
+    """Return the objects of a template. Raises ProcessError, and CommandError if `vm_name` has no VM to name."""
+    if vm_name is not None and any(parameter.name == "NAME" for parameter in template.declared):
+        values = values | {"NAME": vm_name}
+    objects = atmpl.process(template.content, values)
+    if vm_name is not None:
+        vm = only_vm(objects, template.where, "--vm-name names one")
+        metadata = vm.setdefault("metadata", {})
+        if not isinstance(metadata, dict):
+            raise CommandError(f"{template.where}: the metadata of the virtual machine is not an object")
+        vm["metadata"] = {"name": vm_name} | {k: v for k, v in metadata.items() if k not in ("name", "generateName")}
+    return objects
+
+
+def only_vm(objects: Iterable[dict[str, Any]], where: str, reason: str) -> dict[str, Any]:
+    """Return the only virtual machine of a template's objects. Raises CommandError, with `reason`."""
+    vms = [each for each in objects if each.get("kind") == "VirtualMachine"]
+    if len(vms) != 1:
+        raise CommandError(f"{where}: the template has {len(vms) or 'no'} virtual machines; {reason}")
+    return vms[0]
+
+
+def report_errors(sentences: Iterable[str], advice: str = "") -> int:
+    """Report errors and return the exit status."""
+    for sentence in sentences:
+        terminal.error(sentence)
+    if advice:
+        terminal.info(advice)
+    return 1
+
+
+def report_warnings(template: Template, values: Mapping[str, str], objects: Iterable[dict[str, Any]]) -> None:
+    """Report what is probably not what the user wants, although the template can be processed."""
+    for reason in (
+        *invalid_labels(values, template.content),
+        *changed_types(values, template),
+        *long_inline_data(objects),
+    ):
+        terminal.warning(f"{template.where}: {reason}")
+
+
+def parse_assignment(text: str) -> tuple[str, str]:
+    """Return the name and the value of `NAME=VALUE`. Raises argparse's error if there is no name or no `=`."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name.strip(), value
+
+
+def resolve_value(text: str) -> str:
+    """Return the value of `-p NAME=text`: `@FILE` is the content of the file, `@@x` is `@x`. Raises CommandError."""
+    if not text.startswith("@"):
+        return text
+    if text.startswith("@@"):
+        return text[1:]
+    path = text[1:]
+    if not path:
+        raise CommandError("-p NAME=@: the name of the file is missing; write @FILE, or @@ for the text @")
+    data = manifests.read_bytes(path)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CommandError(
+            f"{manifests.display_name(path)}, line {line}: not valid UTF-8; a value is text, save the file as UTF-8"
+        ) from None
+
+
+def values_in_file(path: str) -> dict[str, Value]:
+    """Return the values in a file of `NAME=VALUE` lines; empty lines and those that begin with # are ignored.
+
+    A line ends in LF or CRLF and nothing else. A value is taken literally, quotes included; the last line of a name
+    counts. Raises CommandError.
+    """
+    source = manifests.display_name(path)
+    values = {}
+    for number, line in enumerate(re.split(r"\r?\n", manifests.text(path)), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        where = f"{source}, line {number}"
+        try:
+            name, value = parse_assignment(line)
+        except argparse.ArgumentTypeError:
+            raise CommandError(f"{where}: not NAME=VALUE; write one parameter per line") from None
+        if not _NAME.fullmatch(name):
+            raise CommandError(
+                f"{where}: {name:.60} is not a parameter name (letters, digits and _); write NAME=VALUE without "
+                "quotes or export"
+            )
+        values[name] = Value(value, where)
+    return values
+
+
+def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[tuple[str, str]]:
+    """Yield each name of `values` that the template does not have, and a sentence about it."""
+    known = {parameter.name for parameter in declared}
+    for name in values:
+        if name not in known:
+            yield name, f"the template has no parameter {name}{nearest(name, known)}"
+
+
+def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterator[str]:
+    """Yield a sentence for each parameter that requires a value and has none."""
+    for parameter in declared:
+        name = parameter.name
+        if parameter.required and not parameter.generate and not values.get(name, parameter.value):
+            yield f"the parameter {name} is required and has no value; add -p {name}=VALUE"
+
+
+def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each of `values` that is all of a VM's labels and does not arrive.
+
+    No processor reports it: OpenShift's drops what is not labels, and a label that the template has itself; KubeVirt's
+    passes it on, and the API server rejects it.
+    """
+    is_openshift = template.get("kind") == "Template"
+    spec = template.get("spec")
+    objects = template.get("objects") or (spec.get("virtualMachine") if isinstance(spec, dict) else None)
+    references = {_labels_reference(each) for each in (objects if isinstance(objects, list) else [objects])}
+    own = template.get("labels")
+    for name, value in values.items():
+        if f"${{{{{name}}}}}" not in references:
+            continue
+        labels = _parse_labels(value, empty=is_openshift)
+        if labels is None:
+            result = "OpenShift ignores it" if is_openshift else "the cluster rejects it"
+            yield f'the parameter {name} is not a JSON object of strings, such as {{"team": "db"}}: {result}'
+        elif is_openshift and isinstance(own, dict):
+            for key in labels.keys() & own.keys():
+                if labels[key] != own[key]:
+                    yield f"the parameter {name}: the label {key} is ignored, the template's own {own[key]!s:.63} stays"
+
+
+def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str]:
+    """Yield a sentence for each of `values` that changes the JSON type of a leaf of the template."""
+    defaults = {each.name: each.value for each in template.declared if each.value}
+    for name in sorted(_typed_references(template.content) & values.keys() & defaults.keys()):
+        before, after = _json_type(defaults[name]), _json_type(values[name])
+        if before not in (after, "an object"):
+            yield f"the parameter {name} is {after}, its default is {before}: the cluster may reject the result"
+
+
+def long_inline_data(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a sentence for each inline userData or networkData that KubeVirt rejects because of its size."""
+    for vm in objects:
+        spec = _field(vm, "spec", "template", "spec")
+        volumes = spec.get("volumes") if isinstance(spec, dict) else None
+        for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
+            for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
+                for field in ("userData", "networkData"):
+                    text = _field(volume, source, field)
+                    size = len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else 0
+                    if size > MAX_INLINE_BYTES:
+                        path = f"spec.template.spec.volumes[{index}].{source}.{field}"
+                        yield f"{path}: has {size:,} bytes, and KubeVirt rejects more than 2,048; keep it in a Secret"
+
+
+def open_template(where: str, content: Any) -> Template:
+    """Return a template that was read. Raises CommandError if it is not one."""
+    if manifests.kind_of(content) not in KINDS:
+        is_vm = manifests.kind_of(content) == "VirtualMachine"
+        hint = "; `atmpl render` makes one from a VirtualMachine" if is_vm else ""
+        raise CommandError(f"{where}: {manifests.describe_kind(content)}; give a {' or a '.join(KINDS)}{hint}")
+    if path := _surrogate_path(content):
+        raise CommandError(f"{where}: {path}: contains half of a surrogate pair; remove that character")
+    try:
+        return Template(where, content, parameters(content))
+    except atmpl.ProcessError as error:
+        raise CommandError(f"{where}: {'; '.join(error.errors)}") from None
+
+
+def _read_template(path: str, name: str | None) -> Template:
+    """Return the template of a file: the one named `name`, or the only one. Raises CommandError."""
     found = documents(path)
     for each in found:
-        if isinstance(each, Unreadable):
-            raise CommandError(f"{each.where}: {each.why}")
-    if len(found) > 1:
-        raise CommandError(f"{manifests.shown(path)}: there are {len(found)} objects in it; give one template")
-    where, template = found[0]
-    kinds = [each.kind for each in FORMATS.values()]
-    kind = template.get("kind") if isinstance(template, dict) else None
-    if not isinstance(template, dict) or kind not in kinds:
-        hint = "; atmpl render makes one of a VirtualMachine" if kind == "VirtualMachine" else ""
-        raise CommandError(f"{where}: give a {' or a '.join(kinds)}, not {_said(template)}{hint}")
-    return where, template
-
-
-def _said(value: Any) -> str:
-    if not isinstance(value, dict):
-        return "something that is no object"
-    kind = value.get("kind")
-    return f"a {kind:.60}" if isinstance(kind, str) and kind else "an object without a kind"
-
-
-def _print(declared: list[Parameter], given: dict[str, str], form: str | None) -> None:
-    if form is None:
-        text = table(declared, given, terminal.width(sys.stdout) if sys.stdout.isatty() else None)
-        terminal.put(text.encode("utf-8", "replace"))
+        if isinstance(each, InvalidDocument):
+            raise CommandError(f"{each.where}: {each.reason}")
+    candidates = [each for each in found if not isinstance(each, InvalidDocument)]
+    templates = [each for each in candidates if manifests.kind_of(each.value) in KINDS]
+    if not templates and len(candidates) == 1:
+        return open_template(*candidates[0])  # raises
+    names = ", ".join(manifests.name_of(each.value) or "(without a name)" for each in templates)
+    source = manifests.display_name(path)
+    if name is not None:
+        chosen = [each for each in templates if manifests.name_of(each.value) == name]
+        if len(chosen) != 1:
+            number = f"{len(chosen)} templates are" if chosen else "no template is"
+            raise CommandError(f"{source}: {number} named {name}; the file has: {names or 'no template'}")
+        [each] = chosen
     else:
-        Output(form).write([_fields(parameter, given) for parameter in declared])
+        if len(templates) != 1:
+            problem = f"{len(templates)} templates found; choose one with --template: {names}"
+            raise CommandError(f"{source}: {problem if templates else 'no template found; give one'}")
+        [each] = templates
+        for other in candidates:
+            if other is not each:
+                kind = manifests.kind_of(other.value) or "object without a kind"
+                terminal.info(f"{other.where}: {kind} skipped: not a template")
+    return open_template(*each)
 
 
-def _fields(parameter: Parameter, given: dict[str, str]) -> dict[str, str | bool]:
-    """Return the parameter as a template has it, without what is empty."""
+def _print_parameters(declared: Sequence[Parameter], values: dict[str, str], form: str | None, output: Output) -> None:
+    if form is None:
+        columns = terminal.width(sys.stdout) if sys.stdout.isatty() else None
+        output.write_bytes(table(declared, values, columns).encode("utf-8", "replace"))
+    else:
+        output.write([_fields(parameter, values) for parameter in declared])
+
+
+def _fields(parameter: Parameter, values: Mapping[str, str]) -> dict[str, str | bool]:
+    """Return the parameter as a template has it, without empty fields."""
     fields: dict[str, str | bool] = {
         "name": parameter.name,
         "displayName": parameter.display_name,
         "description": parameter.description,
-        "value": given.get(parameter.name, parameter.value),
+        "value": values.get(parameter.name, parameter.value),
         "generate": parameter.generate,
         "from": parameter.from_,
         "required": parameter.required,
@@ -148,25 +399,94 @@ def _fields(parameter: Parameter, given: dict[str, str]) -> dict[str, str | bool
     return {name: value for name, value in fields.items() if value}
 
 
-def _refused(sentences: Iterable[str], advice: str = "") -> int:
-    for sentence in sentences:
-        terminal.error(sentence)
-    if advice:
-        terminal.note(advice)
-    return 1
-
-
 def _complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> dict[str, str]:
-    """Return what may follow `-p`, with its meaning: `NAME=` of each parameter; its value, where the name is typed."""
+    """Return the candidates after `-p`: `NAME=` of each parameter, and its value as soon as the name is complete."""
     if parsed_args.file in (None, manifests.STDIN):
         return {}
     try:
-        declared = parameters(_template(parsed_args.file)[1])
-    except (CommandError, atmpl.ProcessError):
+        declared = _read_template(parsed_args.file, parsed_args.template).declared
+    except CommandError:
         return {}
-    typed = "=" in prefix
+    return complete_parameters(prefix, declared)
+
+
+def complete_parameters(prefix: str, declared: Iterable[Parameter]) -> dict[str, str]:
+    """Return the candidates for a `NAME=VALUE` that begins with `prefix`, with their meanings."""
+    has_name = "=" in prefix
     return {
-        f"{each.name}={each.value if typed else ''}": each.display_name
+        f"{each.name}={each.value if has_name else ''}": each.display_name
         for each in declared
-        if not typed or each.value.isprintable()
+        if not has_name or each.value.isprintable()
     }
+
+
+def _labels_reference(each: Any) -> str | None:
+    labels = _field(each, "metadata", "labels")
+    return labels if isinstance(labels, str) else None
+
+
+def _parse_labels(value: str, *, empty: bool) -> dict[str, str] | None:
+    """Return labels written as JSON, None if they are not; `empty` tells whether an empty text is no labels."""
+    if not value and not empty:
+        return None
+    try:
+        labels = orjson.loads(value or "null")
+    except orjson.JSONDecodeError:
+        return None
+    if labels is None:
+        return {}
+    if isinstance(labels, dict) and all(isinstance(each, str) for each in labels.values()):
+        return labels
+    return None
+
+
+def _typed_references(content: Any) -> set[str]:
+    """Return the names of all parameters that are used as `${{P}}`."""
+    names = set()
+    pending = [content]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, str) and (match := _TYPED_REFERENCE.match(value)):
+            names.add(match[1])
+    return names
+
+
+def _json_type(text: str) -> str:
+    """Return the JSON type that a processor gives the value of `${{P}}`, with its article."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return "a string"
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")
+
+
+def _field(value: Any, *path: str) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _surrogate_path(content: Any) -> str | None:
+    """Return the path of a string or a key that holds half of a surrogate pair, None if there is none."""
+    pending: list[tuple[str, Any]] = [("", content)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, dict):
+            for key in value:
+                if not _is_unicode(key):
+                    return f"{path}: a key".lstrip(": ")
+            pending += [(f"{path}.{key}".lstrip("."), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            pending += [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        elif isinstance(value, str) and not _is_unicode(value):
+            return path
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

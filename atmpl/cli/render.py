@@ -1,31 +1,30 @@
-"""`atmpl render`: virtual machines in, templates out; no cluster is asked."""
+"""`atmpl render`: virtual machines to templates, without a cluster."""
 
 import argparse
 import sys
 from typing import Any
 
 import atmpl
-from atmpl.cli import manifests, terminal
-from atmpl.cli.documents import Document, Unreadable, documents
+from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.options import add_choices, in_options
+from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.output import Output, add_output
 from atmpl.template import FORMATS
 
-ALREADY = "this is a template already; `atmpl process` makes virtual machines of it"
+TEMPLATE_ADVICE = "this is a template already; `atmpl process` makes virtual machines from it"
 
 DESCRIPTION = """\
 Turn KubeVirt virtual machines into templates. Needs no cluster.
 
 Every value below spec.template.spec becomes a parameter of the template, with
-the virtual machine's own value as its default; names stay as they are. The
-template is proved before it is printed: processed with its defaults, it gives
-the virtual machine that it was made from.
+the virtual machine's own value as its default; names do not. The template is
+verified before it is printed: processed with its defaults, it gives the virtual
+machine that it was made from.
 
-A file holds one or many documents, in YAML or JSON, or a List as kubectl prints
-it. Many virtual machines give many templates. Warnings go to standard error.
-Whatever cannot be rendered is named there with its path; the rest is rendered
-all the same.
+A file holds one or many documents, in YAML or JSON, an array, or a List as
+kubectl prints it. Many virtual machines give many templates; other objects are
+skipped. Warnings and errors go to standard error, with the path of the field;
+an error in one virtual machine does not stop the others.
 """
 
 EPILOG = """\
@@ -33,19 +32,19 @@ examples:
   # the template of a virtual machine in a file
   atmpl render vm.yaml
 
-  # of one that runs on a cluster, straight back to the cluster
+  # of one in a cluster, applied to the cluster
   kubectl get virtualmachine web -o yaml | atmpl render - | kubectl apply -f -
 
-  # of all in a namespace, one JSON document a line
+  # of all in a namespace, one JSON document per line
   kubectl get virtualmachines -o yaml | atmpl render - -o json
 
-  # without the passwords that its cloud-init data may hold, and so that each
-  # new virtual machine gets disks of its own
+  # without the passwords that cloud-init data may contain; each new virtual
+  # machine gets its own disks
   atmpl render vm.yaml --secrets Require --data-volumes Unique
 
 exit status:
-  0  every virtual machine was rendered
-  1  something was not; standard error says what, and why
+  0  at least one virtual machine was rendered, and no error occurred
+  1  an error; standard error names the object and the problem
   2  wrong usage
 """
 
@@ -53,14 +52,14 @@ exit status:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl render` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("files", metavar="FILE", nargs="*", help="what to render; - is standard input")
-    add_choices(parser)
+    parser.add_argument("files", metavar="FILE", nargs="*", help="file to read; - is standard input")
+    options.add_template_options(parser)
     add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render all that was named; 1 where something could not be."""
-    if not args.files and sys.stdin.isatty():
+    """Render all virtual machines of the files; return 1 if there was an error."""
+    if not args.files and sys.stdin is not None and sys.stdin.isatty():
         raise UsageError("name a file with a virtual machine, or - for standard input")
     files = args.files or [manifests.STDIN]
     rendering = _Rendering(args)
@@ -69,66 +68,84 @@ def run(args: argparse.Namespace) -> int:
             terminal.progress(f"{done} of {len(files)} files, {path}")
         try:
             for each in documents(path):
-                rendering.take(each)
+                rendering.add(each)
         except CommandError as error:
-            rendering.refuse(str(error))
-    terminal.settle()
-    if len(files) > 1:
-        terminal.note(f"{rendering.rendered} rendered, {rendering.refused} refused")
-    return 1 if rendering.refused else 0
-
-
-def _is_template(value: Any) -> bool:
-    kinds = {(format.api_version, format.kind) for format in FORMATS.values()}
-    return isinstance(value, dict) and (value.get("apiVersion"), value.get("kind")) in kinds
+            rendering.fail(str(error))
+    terminal.clear_progress()
+    return rendering.finish(files)
 
 
 class _Rendering:
-    """One run: what was asked, and what has been said so far."""
+    """One run of the command."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.rendered = 0  # virtual machines
-        self.refused = 0  # those, and files and documents that hold none
+        self._rendered = 0  # virtual machines
+        self._failed = 0  # virtual machines, documents and files
         self._options: dict[str, Any] = {
             "format": args.format,
-            "name": args.name,
             "identity": args.identity,
             "data_volumes": args.data_volumes,
             "secrets": args.secrets,
         }
-        self._output = Output(args.output)
-        self._named: str | None = None  # what the template of `--name` was made of
-        self._explained: set[str] = set()  # reasons of warnings whose meaning was told
+        self._name = args.name
+        self._output = Output(args.output, args.output_file)
+        self._file = args.output_file
+        self._sources: dict[str, str] = {}  # name of a template: the document that it was made from
+        self._explained: set[str] = set()  # reasons of warnings that were explained
 
-    def take(self, each: Document | Unreadable) -> None:
-        """Render one document, or say why not."""
-        if isinstance(each, Unreadable):
-            self.refuse(f"{each.where}: {each.why}")
+    def add(self, each: Document | InvalidDocument) -> None:
+        """Render one document, or report why not."""
+        if isinstance(each, InvalidDocument):
+            self.fail(f"{each.where}: {each.reason}")
             return
-        name = self._options["name"]
-        if name is not None and self._named is not None:
-            self.refuse(f"{each.where}: the template {name} was made of {self._named}; without --name each has its own")
+        kind = manifests.kind_of(each.value)
+        if kind and kind != "VirtualMachine":
+            advice = TEMPLATE_ADVICE if kind in {format.kind for format in FORMATS.values()} else "not a VirtualMachine"
+            terminal.info(f"{each.where}: {kind} skipped: {advice}")
             return
+        name = self._name or f"{manifests.name_of(each.value)}-template"
         try:
-            rendered = atmpl.render(each.value, **self._options)
-        except atmpl.RenderError as error:
-            self.refuse(f"{each.where}: {ALREADY if _is_template(each.value) else error}")
+            if manifests.name_of(each.value):  # otherwise the error is about the virtual machine
+                options.valid_default_name(name, "--name")
+            rendered = atmpl.render(each.value, name=name, **self._options)
+        except (atmpl.RenderError, UsageError) as error:
+            self.fail(f"{each.where}: {error}")
             return
-        self.rendered += 1
-        self._named = each.where
+        if name in self._sources:
+            self.fail(
+                f"{each.where}: a template named {name} was already made from {self._sources[name]}; render them one "
+                "by one, with --name"
+            )
+            return
+        self._rendered += 1
+        self._sources[name] = each.where
         self._output.write(rendered.template)
         for warning in rendered.warnings:
             self._warn(each.where, warning)
 
-    def refuse(self, sentence: str) -> None:
-        """Say what could not be rendered."""
-        self.refused += 1
+    def fail(self, sentence: str) -> None:
+        """Report an error."""
+        self._failed += 1
         terminal.error(sentence)
 
+    def finish(self, files: list[str]) -> int:
+        """Report the result, write the file, and return the exit status."""
+        if not self._rendered and not self._failed:
+            where = manifests.display_name(files[0]) if len(files) == 1 else "the files"
+            self.fail(f"{where}: no VirtualMachine found; name a file that contains one")
+        elif len(files) > 1:
+            terminal.info(f"{self._rendered} rendered, {self._failed} failed")
+        if self._failed:
+            if self._file and self._rendered:
+                terminal.info(f"{self._file} was not written, because of the errors")
+            return 1
+        self._output.commit()
+        return 0
+
     def _warn(self, where: str, warning: atmpl.RenderWarning) -> None:
-        """Say a warning, with its meaning where that was not told before."""
+        """Report a warning, with its explanation the first time that its reason occurs."""
         sentence = f"{where}: {warning.path}: {warning.reason}"
         if warning.reason not in self._explained:
             self._explained.add(warning.reason)
-            sentence += f": {in_options(warning.message)}"
+            sentence += f": {options.rewrite_advice_for_cli(warning.message)}"
         terminal.warning(sentence)

@@ -1,89 +1,230 @@
-"""One request, followed from its creation to its end: each state that its status goes through."""
+"""Wait for a request: its states as they come, and what each of its reasons means to the user. Design section 1."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, NamedTuple
 
-import aiohttp
+import msgspec
 import orjson
 
-from atmpl.cli.client import ClusterClient, requests, said_in_full, sound
-from atmpl.controller.cluster import UnavailableError
-from atmpl.kube.client import iter_lines
-from atmpl.kube.response import Response
+from atmpl.cli.client import ClusterClient, requests_path, require_object
+from atmpl.controller.cluster import APINotFoundError, ForbiddenError, UnavailableError
+from atmpl.controller.objects import ObjectKey
+from atmpl.controller.outcome import Reason
+from atmpl.kube.reflector import Reflector
+from atmpl.kube.stores import ObjectVersion, Store
+from atmpl.kube.watch_events import StreamError, Synced, WatchTarget
 
-SILENCE = 70.0  # seconds without a line before the server counts as gone; bookmarks come once a minute
-AGAIN = 1.0  # seconds before a server that did not answer is asked again
+FATAL_STATUSES = (401, 403, 404)  # HTTP statuses that no retry changes
 
 
-class State(NamedTuple):
-    """What a request says of itself at one moment."""
+@dataclass(frozen=True, slots=True)
+class RequestState:
+    """The state of a request at one moment."""
 
-    found: dict[str, Any]  # the request as the server has it
-    reason: str = ""  # of the condition Ready; empty as long as nobody has answered
+    request: dict[str, Any]
+    reason: str = ""  # of the condition Ready; empty before the controller has written a status
     message: str = ""
     ready: bool = False
-    stalled: bool = False  # no retry will help
-    gone: bool = False  # it was deleted; `found` is its last state
+    stalled: bool = False  # a user must act
+    deleted: bool = False  # `request` is its last state
 
     @property
-    def final(self) -> bool:
-        """Whether waiting longer is of no use."""
-        return self.ready or self.stalled or self.gone
+    def is_final(self) -> bool:
+        """Return True if waiting longer is useless."""
+        return self.ready or self.stalled or self.deleted
 
 
-def state(found: dict[str, Any], *, gone: bool = False) -> State:
-    """Read a request's conditions; what is not as it should be has not been said."""
-    conditions = (found.get("status") or {}).get("conditions") or []
-    said = {each.get("type"): each for each in conditions if isinstance(each, dict)}
-    ready = said.get("Ready", {})
-    return State(
-        found=found,
+def parse_state(request: dict[str, Any], *, deleted: bool = False) -> RequestState:
+    """Return the state of a request; fields of its status that cannot be parsed count as missing."""
+    status = request.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    by_type = {each.get("type"): each for each in conditions or [] if isinstance(each, dict)}
+    ready = by_type.get("Ready", {})
+    return RequestState(
+        request=request,
         reason=str(ready.get("reason", "")),
         message=str(ready.get("message", "")),
         ready=ready.get("status") == "True",
-        stalled=said.get("Stalled", {}).get("status") == "True",
-        gone=gone,
+        stalled=by_type.get("Stalled", {}).get("status") == "True",
+        deleted=deleted,
     )
 
 
-async def follow(api: ClusterClient, created: dict[str, Any]) -> AsyncGenerator[State, None]:
-    """Yield the states of the request `created`, until it is deleted; never ends otherwise.
+async def watch_request(
+    client: ClusterClient, created: dict[str, Any], *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> AsyncGenerator[RequestState, None]:
+    """Yield the states of the request `created` until it is deleted; otherwise without end.
 
-    A server that does not answer is asked again, for as long as the caller likes. Raises ClusterError where it refuses.
+    A server that does not respond is retried for as long as the caller waits. Raises ClusterError if it refuses.
     """
+    store = _RequestStore(created)
     metadata = created["metadata"]
-    collection, name, uid = requests(metadata["namespace"]), metadata["name"], metadata["uid"]
-    found: dict[str, Any] | None = created
-    while found is not None and found["metadata"]["uid"] == uid:  # not another one of its name
-        yield state(found)
-        with suppress(UnavailableError):
-            async for event in _events(api, collection, name, str(found["metadata"].get("resourceVersion", ""))):
-                found = event["object"]
-                yield state(found, gone=event["type"] == "DELETED")
-        created = found
-        await asyncio.sleep(AGAIN)
-        with suppress(UnavailableError):
-            found = await api.read(f"{collection}/{name}")
-    yield state(created, gone=True)
-
-
-async def _events(api: ClusterClient, collection: str, name: str, version: str) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield what one watch tells of the request, until the server ends it or knows the version no more."""
-    query = {"watch": "true", "fieldSelector": f"metadata.name={name}", "resourceVersion": version}
+    target = WatchTarget(requests_path(metadata["namespace"]), fields=f"metadata.name={metadata['name']}")
+    reflector = Reflector(target, client.connection, store, random=Random(), sleep=sleep)  # noqa: S311 - for backoff
+    start = Synced(str(metadata.get("resourceVersion", "")))
+    task = asyncio.create_task(reflector.run(start, is_fatal=lambda error: error.status in FATAL_STATUSES))
+    task.add_done_callback(lambda _: store.states.put_nowait(None))
     try:
-        async with api.connection.stream(collection, query, "application/json", SILENCE) as response:
-            if response.status == 410:
+        yield parse_state(created)
+        while (state := await store.states.get()) is not None:
+            yield state
+            if state.deleted:
                 return
-            if response.status != 200:
-                raise said_in_full(Response(response.status, await response.content.read(65536)))
-            async for batch in iter_lines(response.content.iter_any()):
-                for line in batch:
-                    event = orjson.loads(line)
-                    if event["type"] == "ERROR":
-                        return
-                    if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                        yield {"type": event["type"], "object": sound(event["object"])}
-    except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
-        raise UnavailableError(str(error)) from None
+        await task
+    except StreamError as error:
+        raise {403: ForbiddenError, 404: APINotFoundError}.get(error.status, UnavailableError)(str(error)) from None
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+class _RequestStore(Store):
+    """The reflector's store for one request: each of its states goes to a queue."""
+
+    def __init__(self, created: dict[str, Any]) -> None:
+        super().__init__()
+        self.states: asyncio.Queue[RequestState | None] = asyncio.Queue()
+        self._last = created
+        self._key = _object_version(created).key
+
+    def __len__(self) -> int:
+        return 1
+
+    def upsert(self, data: msgspec.Raw) -> ObjectVersion:
+        request = _parse(data)
+        if request["metadata"]["uid"] == self._last["metadata"]["uid"]:
+            self._last = request
+            self.states.put_nowait(parse_state(request))
+        else:  # another request of the same name
+            self._deleted()
+        return _object_version(request)
+
+    def delete(self, data: msgspec.Raw) -> ObjectVersion:
+        request = _parse(data)
+        if request["metadata"]["uid"] == self._last["metadata"]["uid"]:
+            self._last = request
+        self._deleted()
+        return _object_version(request)
+
+    def retain_only(self, keys: set[ObjectKey]) -> None:
+        if self._key not in keys:
+            self._deleted()
+
+    def _deleted(self) -> None:
+        self.states.put_nowait(parse_state(self._last, deleted=True))
+
+
+def _parse(data: msgspec.Raw) -> dict[str, Any]:
+    try:
+        return require_object(orjson.loads(bytes(data)))
+    except (orjson.JSONDecodeError, UnavailableError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+
+
+def _object_version(request: dict[str, Any]) -> ObjectVersion:
+    metadata = request["metadata"]
+    return ObjectVersion(ObjectKey(metadata["namespace"], metadata["name"]), str(metadata.get("resourceVersion", "")))
+
+
+class Advice(NamedTuple):
+    """A reason, explained: a sentence, what to do, and commands.
+
+    In the texts, {vm} is the virtual machine, {there} its namespace if that is another one, {vms} kubectl's option for
+    it; {request} and {template} are names, {kind} the template's kind, {api} its API, {other} the other `--format`.
+    Commands are kubectl's and get the options that were typed, except for those that begin with `kubectl`.
+    """
+
+    sentence: str
+    remedy: str
+    commands: tuple[str, ...] = ()
+    quotes_message: bool = False  # the controller's message has details
+
+
+ADVICE: Final[dict[Reason, Advice]] = {
+    Reason.RENDERED: Advice(
+        "the template exists",
+        "Show its parameters, or create a virtual machine from it:",
+        (
+            "get {kind} {template} -o yaml | atmpl process - --print-params",
+            "get {kind} {template} -o yaml | atmpl process - | kubectl create -f -",
+        ),
+    ),
+    Reason.SOURCE_NOT_FOUND: Advice(
+        "the virtual machine {vm} does not exist{there}",
+        "The request waits for it. List the virtual machines; one in another namespace requires --vm-namespace:",
+        ("get vm{vms}",),
+    ),
+    Reason.TARGET_CONFLICT: Advice(
+        "the {kind} {template} exists and belongs to another owner",
+        "It is never overwritten. Delete it, and the request continues within a minute; or delete the request and "
+        "choose another --name:",
+        ("delete {kind} {template}", "delete vmtreq {request}"),
+        quotes_message=True,
+    ),
+    Reason.FORMAT_UNAVAILABLE: Advice(
+        "this cluster does not serve {api}",
+        "Delete the request and use --format {other}; or let an administrator install that API, and the request "
+        "continues:",
+        ("delete vmtreq {request}",),
+    ),
+    Reason.CROSS_NAMESPACE_DENIED: Advice(
+        "a virtual machine in another namespace requires atmpl's admission policy",
+        "An administrator applies config/policy of atmpl's release; then delete the request and create it again:",
+        ("delete vmtreq {request}",),
+        quotes_message=True,
+    ),
+    Reason.INVALID_SOURCE: Advice(
+        "the virtual machine {vm} cannot become a template",
+        "Change the field that the message names, and the request continues:",
+        ("edit vm {vm}{vms}",),
+        quotes_message=True,
+    ),
+    Reason.TOO_LARGE: Advice(
+        "the template would be larger than a cluster can store",
+        "Make the virtual machine smaller, and the request continues; long userData can move to a Secret:",
+        ("edit vm {vm}{vms}",),
+        quotes_message=True,
+    ),
+    Reason.UNSUPPORTED: Advice(
+        "the atmpl of this cluster does not support the request",
+        "Let an administrator upgrade it; or delete the request, and create it without the fields of the message:",
+        ("delete vmtreq {request}",),
+        quotes_message=True,
+    ),
+    Reason.FORBIDDEN: Advice(
+        "the atmpl of this cluster lacks a permission, and retries",
+        "An administrator applies config/rbac of atmpl's release; then the request continues. See the status:",
+        ("get vmtreq {request} -o yaml",),
+        quotes_message=True,
+    ),
+    Reason.FAILED: Advice(
+        "an error occurred, and is retried",
+        "Wait a little. The controller's log has details for an administrator:",
+        ("kubectl logs -n atmpl-system deployment/atmpl-controller",),
+        quotes_message=True,
+    ),
+}
+
+NO_STATUS: Final = Advice(
+    "the controller has not processed the request yet",
+    "The request waits for it. An administrator checks that it runs:",
+    ("kubectl get pods -n atmpl-system",),
+)
+
+
+def advice(reason: str) -> Advice:
+    """Return the explanation of a condition's reason."""
+    if not reason:
+        return NO_STATUS
+    try:
+        return ADVICE[Reason(reason)]
+    except (ValueError, KeyError):
+        return Advice(
+            "this version of atmpl does not know this reason",
+            "See the whole status:",
+            ("get vmtreq {request} -o yaml",),
+            quotes_message=True,
+        )

@@ -50,6 +50,7 @@ BACKOFF_SECONDS = (0.8, 30.0)  # first and maximum
 MIN_WATCH_SECONDS: Final = 1.0  # a watch that ends sooner counts as a failure
 FAILURE_RESET_SECONDS: Final = 120.0  # a watch that was open for so long resets the failures before it
 NOT_SERVED_RECHECK_SECONDS = 30.0
+INITIAL: Final = NeedsList()
 MAX_ERROR_BYTES: Final = 65_536  # of a refusal that are read
 
 
@@ -83,14 +84,15 @@ class Reflector:
         """How often in a row the stream has failed; 0 while a watch is open."""
         return 0 if self._store.is_watched else self.failures
 
-    async def run(self) -> None:
-        """Follow the objects until cancelled."""
-        state: State = NeedsList()
+    async def run(self, state: State = INITIAL, *, is_fatal: Callable[[StreamError], bool] = lambda _: False) -> None:
+        """Follow the objects from `state` until cancelled. Raises the StreamError for which `is_fatal` is True."""
         while True:
             began, before = self._now(), state
             try:
                 state = await self.step(state)
             except NotServed as error:
+                if is_fatal(error):
+                    raise
                 state, self.failures = error.state, 0
                 if not self._logged_not_served:
                     log.info("API not served", extra=self._fields(error, NOT_SERVED_RECHECK_SECONDS))
@@ -99,6 +101,8 @@ class Reflector:
                 self._store.mark_synced(served=False)
                 await self._sleep(NOT_SERVED_RECHECK_SECONDS)
             except StreamError as error:
+                if is_fatal(error):
+                    raise
                 self.failures = 1 if self._now() - began >= FAILURE_RESET_SECONDS else self.failures + 1
                 self.failures_total += 1
                 state = error.state
@@ -183,7 +187,7 @@ class Reflector:
                 return NeedsList(paged=True)
             raise StreamError(status.description, NeedsList())  # the server cannot parse our version
         after = state_after_refusal(state, response.status, status.causes)
-        raise StreamError(status.description, after, status.retry_after)
+        raise StreamError(status.description, after, status.retry_after, response.status)
 
     async def _list_pages(self) -> State:
         state, keys = NeedsList(paged=True), set[ObjectKey]()
@@ -203,7 +207,7 @@ class Reflector:
                 raise StreamError(str(error), state) from None
             if not response.ok:
                 status = _parse_refusal(response)
-                raise StreamError(status.description, state, status.retry_after)
+                raise StreamError(status.description, state, status.retry_after, response.status)
             try:
                 page_version, more = read_page(response.body, self._store, keys)
             except InvalidResponseError as error:
@@ -229,7 +233,7 @@ def _parse_refusal(response: Response) -> Status:
     """
     status = parse_status(response)
     if response.status == 404:
-        raise NotServed(status.description, NeedsList())
+        raise NotServed(status.description, NeedsList(), status=response.status)
     return status
 
 

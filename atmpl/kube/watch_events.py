@@ -58,10 +58,11 @@ State = NeedsList | Synced
 class StreamError(Exception):
     """A step failed. `state` is where the next one starts."""
 
-    def __init__(self, why: str, state: State, retry_after: float | None = None) -> None:
+    def __init__(self, why: str, state: State, retry_after: float | None = None, status: int = 0) -> None:
         super().__init__(why)
         self.state = state
         self.retry_after = retry_after  # seconds, from the server
+        self.status = status  # HTTP status of a refusal, otherwise 0
 
 
 class NotServed(StreamError):  # noqa: N818 - a state of the cluster, not a failure

@@ -2,7 +2,7 @@
 
 import sys
 
-from atmpl.cli import main
+from atmpl.cli.main import main
 from atmpl.controller import hindrance
 from atmpl.controller.outcome import Reason
 from atmpl.kube import reflector

@@ -5,7 +5,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from typing import NamedTuple
 
-from atmpl import cli
+from atmpl.cli.main import main
 
 
 class Came(NamedTuple):
@@ -24,7 +24,7 @@ def typed(*words, stdin=None):
     try:
         with redirect_stdout(out), redirect_stderr(err):
             try:
-                status = cli.main([str(word) for word in words])
+                status = main([str(word) for word in words])
             except SystemExit as left:
                 status = left.code
     finally:

@@ -47,7 +47,7 @@ async def test_the_template_is_made_and_what_to_type_next_is_told(
     await client.create(vm(namespace, "web"))
     came = await create(server, namespace, "--vm", "web")
     assert came.status == 0
-    assert came.out == "template.template.openshift.io/web-template is made, with 4 parameters\n"
+    assert came.out == "template.template.openshift.io/web-template created with 4 parameters\n"
     begun, _, *_ = came.err.splitlines()
     assert begun == f"{NAMED}/web-template created"
     line = f"kubectl --kubeconfig {server.kubeconfig} -n {namespace} get template web-template -o yaml"
@@ -99,11 +99,11 @@ async def test_it_waits_for_its_virtual_machine_and_says_so(server: Server, clie
         while b"(SourceNotFound)" not in told:
             told = await process.stderr.readline()
             assert told
-        assert told == b"there is no virtual machine web (SourceNotFound)\n"
+        assert told == b"the virtual machine web does not exist (SourceNotFound)\n"
         await client.create(vm(namespace, "web"))
         out, _ = await process.communicate()
     assert process.returncode == 0
-    assert out.startswith(b"template.template.openshift.io/web-template is made")
+    assert out.startswith(b"template.template.openshift.io/web-template created")
 
 
 async def test_ctrl_c_leaves_the_request_and_says_how_to_watch_it(
@@ -123,7 +123,7 @@ async def test_ctrl_c_leaves_the_request_and_says_how_to_watch_it(
 async def test_what_is_not_there_in_time_stays_asked_for(server: Server, client: Client, namespace: str) -> None:
     came = await create(server, namespace, "--vm", "web", "--timeout", "500ms")
     assert (came.status, came.out) == (3, "")
-    assert "error: not there after 0.5 s: " in came.err
+    assert "error: not ready after 0.5 s: " in came.err
     await client.create(vm(namespace, "web"))
     await client.until(request_path(namespace, "web-template"), is_ready)
 
@@ -142,7 +142,7 @@ async def test_a_request_of_that_name_is_never_touched(server: Server, client: C
     assert (await create(server, namespace, "--vm", "web", "--wait=false")).status == 0
     came = await create(server, namespace, "--vm", "other", "--name", "web-template")
     assert (came.status, came.out) == (1, "")
-    assert came.err.startswith("error: there is a request web-template already: choose another --name; ")
+    assert came.err.startswith("error: the request web-template already exists; choose another --name, ")
     assert f"-n {namespace} delete vmtreq,template web-template" in came.err
 
 
@@ -156,16 +156,16 @@ async def test_a_dry_run_creates_nothing(server: Server, client: Client, namespa
 async def test_an_option_that_the_cluster_does_not_know_is_told_of_and_not_dropped(
     server: Server, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from atmpl.cli import creation
+    from atmpl.cli import create as command
 
-    known = creation.request
+    known = command.build_request
 
     def newer(*args):
         made = known(*args)
         made["spec"]["options"] = {"colour": "Red"}
         return made
 
-    monkeypatch.setattr(creation, "request", newer)
+    monkeypatch.setattr(command, "build_request", newer)
     came = await create(server, namespace, "--vm", "web")
     assert came.status == 1
     assert 'unknown field "spec.options.colour"; the cluster\'s atmpl is older than this one' in came.err
@@ -176,10 +176,10 @@ async def test_a_person_is_told_what_they_may_not_do(server: Server, namespace: 
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: you may not create the request web-template: ")
     assert 'User "bob" cannot create resource' in came.err
-    assert came.err.endswith(f"; ask for a role that lets you, such as edit in {namespace}\n")
+    assert came.err.endswith(f"; request a role such as edit in {namespace}\n")
 
 
 async def test_a_namespace_that_is_not_there_is_named(server: Server) -> None:
     came = await create(server, "nonesuch", "--vm", "web")
     assert (came.status, came.out) == (1, "")
-    assert "the namespace nonesuch does not exist, or is being deleted" in came.err
+    assert "the namespace nonesuch does not exist or is deleted" in came.err

@@ -7,10 +7,9 @@ import pytest
 import yaml
 from aiohttp import web
 
-from atmpl.cli import creation
+from atmpl.cli import client, wait
 from atmpl.cli.client import ClusterClient
-from atmpl.cli.reasons import ADVICE
-from atmpl.cli.wait import State
+from atmpl.cli.wait import ADVICE, RequestState
 from atmpl.controller.outcome import Reason
 from tests.support.cli_runner import typed
 from tests.support.scripted_server import Script, connected, status
@@ -26,7 +25,7 @@ def answered(monkeypatch, *acts):
         async with connected(Script(*acts)) as connection:
             yield ClusterClient(connection, "team-a", "https://cluster:6443")
 
-    monkeypatch.setattr(creation, "opened", opened)
+    monkeypatch.setattr(client, "open_cluster", opened)
 
 
 def followed(monkeypatch, *states):
@@ -36,26 +35,26 @@ def followed(monkeypatch, *states):
         return web.json_response(CREATED, status=201)
 
     async def follow(*_):
-        yield State(CREATED)
+        yield RequestState(CREATED)
         for each in states:
             yield each
 
     answered(monkeypatch, created)
-    monkeypatch.setattr(creation, "follow", follow)
+    monkeypatch.setattr(wait, "watch_request", follow)
 
 
 NO_ATMPL = (
-    "cannot create the request web-template: the cluster does not know atmpl's requests; have its administrator "
-    "install atmpl: kubectl apply -k config/default"
+    "cannot create the request web-template: the cluster does not serve atmpl's requests; ask its administrator to "
+    "install the manifest of atmpl's release"
 )
-NOBODY = "the cluster does not know you (401 Unauthorized): log in again, or name another --context"
+NOBODY = "the cluster rejects your credentials (401 Unauthorized); log in, or choose another --context"
 DENIED = (
     'virtualmachinetemplaterequests.ssp.kubevirt.io "web-template" is forbidden: ValidatingAdmissionPolicy '
     "'atmpl-request-access' with binding 'atmpl-request-access' denied request: you may not get the virtual machine web"
 )
 AWAY = (
-    "cannot create the request web-template: no answer from https://cluster:6443 (try later); "
-    "kubectl cluster-info says more"
+    "cannot create the request web-template: no response from https://cluster:6443 (try later); "
+    "see kubectl cluster-info"
 )
 
 
@@ -68,11 +67,11 @@ REFUSALS = {
     "nobody known": (status(401, "Unauthorized", "Unauthorized"), NOBODY),
     "the admission policy": (
         status(403, "Forbidden", DENIED),
-        "refused: you may not get the virtual machine web",
+        "rejected: you may not get the virtual machine web",
     ),
     "something that is no API server": (
         nonsense,
-        AWAY.replace("try later", "something that is no object; is it a Kubernetes API server?"),
+        AWAY.replace("try later", "the response is not a Kubernetes object; is this a Kubernetes API server?"),
     ),
     "a server that is overwhelmed": (status(503, "ServiceUnavailable", "try later"), AWAY),
 }
@@ -87,30 +86,30 @@ def test_a_refusal_is_one_sentence_with_a_remedy(case, monkeypatch):
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.RENDERED])
 def test_every_reason_becomes_a_sentence_and_a_remedy(reason, monkeypatch):
-    now = State(CREATED, reason, "the controller's own words", stalled=True)
+    now = RequestState(CREATED, reason, "the controller's own words", stalled=True)
     followed(monkeypatch, now)
     came = typed("create", "--vm", "web", "-n", "team-a")
     assert (came.status, came.out) == (1, "")
     first, second, *rest = [line for line in came.err.splitlines() if not line.endswith(" created")]
     assert first.startswith("error: ")
     assert first.endswith(f" ({reason})")
-    assert (second == "  the controller's own words") is ADVICE[reason].quotes
+    assert (second == "  the controller's own words") is ADVICE[reason].quotes_message
     assert rest[-1].startswith("    kubectl ")
     assert "{" not in came.err
 
 
 def test_a_reason_that_does_not_last_is_told_and_waited_out(monkeypatch):
-    waiting = State(CREATED, Reason.TARGET_CONFLICT, "it was made by hand")
-    rendered = State(CREATED | {"status": {"parameters": 4}}, Reason.RENDERED, ready=True)
+    waiting = RequestState(CREATED, Reason.TARGET_CONFLICT, "it was made by hand")
+    rendered = RequestState(CREATED | {"status": {"parameters": 4}}, Reason.RENDERED, ready=True)
     followed(monkeypatch, waiting, waiting, rendered)
     came = typed("create", "--vm", "web")
     assert came.status == 0
     assert came.err.count("(TargetConflict)") == 1
-    assert came.out.endswith("is made, with 4 parameters\n")
+    assert came.out.endswith("created with 4 parameters\n")
 
 
 def test_a_reason_of_a_newer_version_speaks_for_itself(monkeypatch):
-    followed(monkeypatch, State(CREATED, "TooBlue", "it is too blue", stalled=True))
+    followed(monkeypatch, RequestState(CREATED, "TooBlue", "it is too blue", stalled=True))
     came = typed("create", "--vm", "web")
     assert came.status == 1
     assert "(TooBlue)\n  it is too blue\n" in came.err
@@ -123,22 +122,22 @@ def test_warnings_are_told_in_this_command_lines_words(monkeypatch):
         {"reason": "SourceGone", "message": "m"},
     ]
     found = CREATED | {"status": {"parameters": 4, "warnings": warnings}}
-    followed(monkeypatch, State(found, Reason.RENDERED, ready=True))
+    followed(monkeypatch, RequestState(found, Reason.RENDERED, ready=True))
     came = typed("create", "--vm", "web", "-o", "name")
     assert "warning: spec.x: InlineSecret: So it is. To change that, use --secrets Require.\n" in came.err
     assert "warning: SourceGone: m\n" in came.err
 
 
 def test_a_request_that_is_deleted_meanwhile_is_no_success(monkeypatch):
-    followed(monkeypatch, State(CREATED, gone=True))
+    followed(monkeypatch, RequestState(CREATED, deleted=True))
     came = typed("create", "--vm", "web")
     assert (came.status, came.out) == (1, "")
-    assert "the request web-template was deleted before its template was there" in came.err
+    assert "the request web-template was deleted before its template was made" in came.err
 
 
 def test_a_request_deleted_by_its_ttl_was_a_success(monkeypatch):
     found = CREATED | {"status": {"parameters": 4}}
-    followed(monkeypatch, State(found, Reason.RENDERED, ready=True, gone=True))
+    followed(monkeypatch, RequestState(found, Reason.RENDERED, ready=True, deleted=True))
     assert typed("create", "--vm", "web").status == 0
 
 
@@ -191,7 +190,7 @@ def test_every_option_of_a_request_is_an_option_here():
 
 
 def test_a_virtual_machine_that_is_missed_is_missed_where_it_was_looked_for(monkeypatch):
-    followed(monkeypatch, State(CREATED, Reason.SOURCE_NOT_FOUND), State(CREATED, gone=True))
+    followed(monkeypatch, RequestState(CREATED, Reason.SOURCE_NOT_FOUND), RequestState(CREATED, deleted=True))
     came = typed("create", "--vm", "web", "--vm-namespace", "team-b")
-    assert "there is no virtual machine web in namespace team-b (SourceNotFound)\n" in came.err
+    assert "the virtual machine web does not exist in namespace team-b (SourceNotFound)\n" in came.err
     assert "    kubectl get vm -n team-b\n" in came.err

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import atmpl
-from atmpl.cli import comparands, terminal
+from atmpl.cli import client, terminal
 from atmpl.cli.client import ClusterClient
 from e2e.controlplane import Client, Server
 from tests.support.cli_runner import typed
@@ -58,7 +58,7 @@ def test_the_files_may_stand_in_either_order_and_one_be_standard_input(folder):
 def test_on_a_terminal_it_is_coloured_unless_nobody_wants_that(folder, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(terminal, "shows_colours", lambda stream: not os.environ.get("NO_COLOR"))
+    monkeypatch.setattr(terminal, "supports_escapes", lambda stream: not os.environ.get("NO_COLOR"))
     lines = typed("diff", "t.yaml", "vm.yaml").out.splitlines()
     assert lines[0] == "\x1b[1m--- t.yaml\x1b[0m"
     assert "\x1b[31m-          cores: 2\x1b[0m" in lines
@@ -68,15 +68,18 @@ def test_on_a_terminal_it_is_coloured_unless_nobody_wants_that(folder, monkeypat
 
 
 TROUBLE = {
-    "a file that is not there": (["t.yaml", "none.yaml"], "none.yaml: there is no such file"),
+    "a file that is not there": (["t.yaml", "none.yaml"], "none.yaml: no such file"),
     "two templates": (
         ["t.yaml", "t.yaml"],
-        "give one template and one virtual machine; t.yaml is a Template, and t.yaml is a",
+        "give one template and one virtual machine; the files contain 2 and 0: t.yaml: Template, t.yaml: Template",
     ),
     "a VM of which no template can be made": (["t.yaml", "bad.yaml"], "bad.yaml: spec.template: "),
     "a template that cannot be processed": (["twice.yaml", "vm.yaml"], "twice.yaml: "),
-    "several objects": (["many.yaml", "vm.yaml"], "many.yaml: there are 2 objects in it; give one"),
-    "no object": (["text.yaml", "vm.yaml"], "text.yaml: there is no object in it"),
+    "several objects": (
+        ["many.yaml", "vm.yaml"],
+        "give one template and one virtual machine; the files contain 0 and 1",
+    ),
+    "no object": (["text.yaml", "vm.yaml"], "text.yaml: no object found"),
 }
 
 
@@ -107,7 +110,7 @@ WRONG = {
 def test_wrong_usage_is_told(words):
     came = typed("diff", *words)
     assert (came.status, came.out) == (2, "")
-    assert came.err.endswith("diff --help says what can be typed.\n")
+    assert came.err.endswith("See atmpl diff --help.\n")
 
 
 def test_a_cluster_without_any_templates_is_no_place_where_one_is_missing(monkeypatch):
@@ -116,11 +119,11 @@ def test_a_cluster_without_any_templates_is_no_place_where_one_is_missing(monkey
         async with connected(Script(status(404), status(404))) as connection:
             yield ClusterClient(connection, "team-a", "https://cluster:6443")
 
-    monkeypatch.setattr(comparands, "opened", opened)
+    monkeypatch.setattr(client, "open_cluster", opened)
     assert typed("diff", "--template", "web") == (
         2,
         "",
-        "error: the cluster knows no Template or VirtualMachineTemplate; compare files instead: atmpl diff FILE FILE\n",
+        "error: the cluster does not serve Template or VirtualMachineTemplate; use files instead\n",
     )
 
 
@@ -147,13 +150,16 @@ async def test_a_template_on_the_cluster_leads_to_its_virtual_machine(
         assert came.out.startswith(f"--- {kind}/{name} in {namespace}\n+++ virtualmachine/web in {namespace}\n")
         assert [line.split() for line in came.out.splitlines() if line[:1] == "+"][-1] == ["+", "tier:", "gold"]
     assert (await diff("--template", "web", "--vm", "none")).err == (
-        f"error: there is no virtual machine none in namespace {namespace}; name another one with --vm\n"
+        f"error: the virtual machine none does not exist in namespace {namespace}; set --vm\n"
     )
-    nothing = f"error: there is no Template or VirtualMachineTemplate none in namespace {namespace}\n"
+    nothing = f"error: the Template or VirtualMachineTemplate none does not exist in namespace {namespace}\n"
     assert await diff("--template", "none") == (2, "", nothing)
     path = template_path(namespace, "web")
     await client.patch(path, {"metadata": {"annotations": {"ssp.kubevirt.io/source": "../../x"}}})
-    assert "does not say what it was made of; name it with --vm" in (await diff("--template", "web")).err
+    assert (
+        "has no valid annotation ssp.kubevirt.io/source; name the virtual machine with --vm"
+        in (await diff("--template", "web")).err
+    )
     came = await diff("--template", "web", "--as", "bob")
     assert came.status == 2
     assert came.err.startswith("error: you may not get the Template web: ")

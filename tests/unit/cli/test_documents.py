@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.cli.documents import Document, Unreadable, documents
+from atmpl.cli.manifests import Document, InvalidDocument, documents
 
 
 @pytest.fixture
@@ -60,9 +60,9 @@ def test_the_objects_of_an_input_are_found(case, found):
 def test_one_bad_document_does_not_stop_the_others(found):
     assert found("a: 1\n---\nb: 1\nb: 2\n---\nc: 3\n---\nd: [\n") == [
         Document("f, document 1", {"a": 1}),
-        Unreadable("f, document 2, line 4", "the key b occurs twice"),
+        InvalidDocument("f, document 2, line 4", "the key b occurs twice"),
         Document("f, document 3", {"c": 3}),
-        Unreadable("f, document 4, line 9", "a value is missing here, or the end of a { or [ above"),
+        InvalidDocument("f, document 4, line 9", "a value is missing here, or the end of a { or [ above"),
     ]
 
 
@@ -77,19 +77,19 @@ EMPTY = {
 
 @pytest.mark.parametrize("case", EMPTY)
 def test_an_input_without_an_object_is_said_to_have_none(case, found):
-    assert found(EMPTY[case]) == [Unreadable("f", "there is no object in it")]
+    assert found(EMPTY[case]) == [InvalidDocument("f", "no object found")]
 
 
 def test_json_that_is_broken_is_named_with_its_line(found):
     assert found('{"a": 1}\n{"b": 2,,}\n') == [
         Document("f, document 1", {"a": 1}),
-        Unreadable("f, document 2, line 2", "another document begins here without a --- before it"),
+        InvalidDocument("f, document 2, line 2", "another document begins here without a --- before it"),
     ]
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
 def test_nesting_without_end_is_refused(text, found):
-    assert found(text) == [Unreadable("f, line 1", "nested more than 250 levels deep")]
+    assert found(text) == [InvalidDocument("f, line 1", "nested more than 250 levels deep")]
 
 
 def test_no_json_reader_takes_a_nan(found):

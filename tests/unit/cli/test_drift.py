@@ -7,7 +7,8 @@ import random
 import pytest
 
 import atmpl
-from atmpl.cli.drift import NoMachineError, lines, texts
+from atmpl.cli.diff import Pair, compare, diff_lines
+from atmpl.cli.errors import CommandError
 from atmpl.template import FORMATS
 from tests.support.shared_data import needs_shared
 from tests.support.template_vms import a_vm, real_vms
@@ -34,6 +35,10 @@ VM = a_vm(
 )
 
 
+def texts(vm, template):
+    return compare(Pair(template, vm, ("t", "vm")))
+
+
 def changed(vm, path, value):
     """A copy of the VM with another value at a path below spec.template.spec."""
     copy = json.loads(json.dumps(vm))
@@ -47,7 +52,7 @@ def changed(vm, path, value):
 
 def difference(vm, template):
     """The lines that differ."""
-    return [line for line in lines(*texts(vm, template), ("a", "b")) if line[0] in "+-"][2:]
+    return [line for line in diff_lines(*texts(vm, template), ("a", "b")) if line[0] in "+-"][2:]
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -141,5 +146,5 @@ def test_the_order_of_keys_is_no_difference():
 @pytest.mark.parametrize("objects", [[], [{"apiVersion": "v1", "kind": "Secret"}]])
 def test_a_template_without_a_machine_is_refused(objects):
     template = {"apiVersion": "template.openshift.io/v1", "kind": "Template", "objects": objects}
-    with pytest.raises(NoMachineError, match="it gives no virtual machines"):
+    with pytest.raises(CommandError, match="no virtual machines"):
         texts(VM, template)

@@ -10,7 +10,7 @@ import pytest
 
 import atmpl
 from atmpl import __main__ as entry
-from atmpl import cli
+from atmpl.cli import main as cli
 from atmpl.cli.errors import CommandError, UsageError
 from tests.support.cli_runner import typed
 from tests.unit.cli.test_render import VM
@@ -75,7 +75,7 @@ def test_misuse_is_one_sentence_a_pointer_to_the_help_and_exit_status_2(toy, cap
 
     toy.run = run
     assert leaves(["toy"]) == 2
-    assert capsys.readouterr().err == "error: give one file\natmpl toy --help says what can be typed.\n"
+    assert capsys.readouterr().err == "error: give one file\nSee atmpl toy --help.\n"
 
 
 def test_ctrl_c_ends_a_command_without_a_word(toy, monkeypatch, capsys):
@@ -103,7 +103,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("module", ["argparse", "atmpl.cli", "msgspec", "atmpl.template.render", "atmpl.cli.render"])
+@pytest.mark.parametrize("module", ["argparse", "atmpl.cli.main", "atmpl.cli.parser", "atmpl.cli.render"])
 def test_ctrl_c_while_it_is_still_being_imported_is_without_a_word_too(module):
     ran = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
@@ -117,8 +117,8 @@ def test_each_script_begins_where_ctrl_c_is_answered(script):
 
 WRONG = {
     "no command": ([], "error: no command given\n"),
-    "a command misspelt": (["toi"], "error: toi is no command; did you mean toy?\n"),
-    "a command like no other": (["zzz"], "error: zzz is no command\n"),
+    "a command misspelt": (["toi"], "error: toi is not a command; did you mean toy?\n"),
+    "a command like no other": (["zzz"], "error: zzz is not a command\n"),
     "an option nobody knows": (["--verbose"], "error: unrecognized arguments: --verbose; did you mean --version?\n"),
     "an option of the command nobody knows": (["toy", "--quiet"], "error: unrecognized arguments: --quiet\n"),
     "an option abbreviated": (["toy", "--lou", "x"], "error: unrecognized arguments: --lou; did you mean --loud?\n"),
@@ -140,7 +140,7 @@ def test_as_a_plugin_the_help_says_what_one_types(toy, monkeypatch, capsys):
 
 def test_a_reader_that_leaves_early_causes_no_complaint():
     program = (
-        "import sys, types; from atmpl import cli; toy = types.ModuleType('toy'); sys.modules['toy'] = toy;"
+        "import sys, types; from atmpl.cli import main as cli; toy = types.ModuleType('toy'); sys.modules['toy'] = toy;"
         "toy.add_arguments = lambda parser: None; toy.run = lambda args: print('line\\n' * 100_000) or 0;"
         "cli.COMMANDS = (cli.Entry('toy', 'play', 'toy'),); sys.exit(cli.main(['toy']))"
     )

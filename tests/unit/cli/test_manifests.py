@@ -26,18 +26,18 @@ def test_text_is_read_in_the_encodings_that_kubectl_reads(case, tmp_path):
 
 def test_what_is_not_utf_8_is_named_with_its_line(tmp_path):
     (tmp_path / "a.yaml").write_bytes("a: 1\nname: wëb\n".encode("latin-1"))
-    with pytest.raises(CommandError, match=r"a\.yaml, line 2: this is not UTF-8; save the file as UTF-8"):
+    with pytest.raises(CommandError, match=r"a\.yaml, line 2: not valid UTF-8; save the file as UTF-8"):
         manifests.text(str(tmp_path / "a.yaml"))
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(CommandError, match=r"^nowhere\.yaml: there is no such file$"):
+    with pytest.raises(CommandError, match=r"^nowhere\.yaml: no such file$"):
         manifests.text("nowhere.yaml")
 
 
 def test_for_a_directory_it_is_said_how_to_name_its_files(tmp_path):
     with pytest.raises(
-        CommandError, match=f"^{tmp_path}/: this is a directory; name the files in it, as {tmp_path}/[*].yaml$"
+        CommandError, match=f"^{tmp_path}/: this is a directory; name its files, as {tmp_path}/[*].yaml$"
     ):
         manifests.text(f"{tmp_path}/")
 
@@ -62,4 +62,4 @@ def test_a_terminal_as_standard_input_is_told_that_it_is_waited_for(monkeypatch,
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stdin", terminal)
     assert manifests.text("-") == TEXT
-    assert capsys.readouterr().err == "reading standard input; end it with Ctrl-D, or leave with Ctrl-C\n"
+    assert capsys.readouterr().err == "reading standard input; end it with Ctrl-D, or stop with Ctrl-C\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.cli.nearest import nearest
+from atmpl.cli.parser import nearest
 
 NAMES = ["DISK0_BUS", "REQUESTS_MEMORY", "VOLUME0_IMAGE", "LABELS"]
 

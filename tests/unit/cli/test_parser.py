@@ -17,16 +17,16 @@ MEANT = {
     ),
     "the virtual machine with its namespace": (
         ["create", "--vm", "team-a/web"],
-        "argument --vm: 'team-a/web' is no name; write --vm web, and its namespace behind --vm-namespace",
+        "argument --vm: 'team-a/web' is not a valid name; write --vm web, and its namespace as --vm-namespace",
     ),
     "no virtual machine at all": (["create", "-n", "a"], "the following arguments are required: --vm"),
     "a file named as kubectl has it": (
         ["render", "-f", "vm.yaml"],
-        "unrecognized arguments: -f; a FILE is named without -f",
+        "unrecognized arguments: -f; name the FILE without -f",
     ),
     "a file named as oc process has it": (
         ["process", "--filename", "t.yaml"],
-        "unrecognized arguments: --filename; a FILE is named without --filename",
+        "unrecognized arguments: --filename; name the FILE without --filename",
     ),
     "two parameters behind one option": (
         ["process", "t.yaml", "-p", "A=1", "B=2"],
@@ -44,15 +44,15 @@ MEANT = {
     "an option of any word without one": (["create", "--vm"], "argument --vm: expected one argument"),
     "a shell's script without a shell": (
         ["completion"],
-        "the following arguments are required: SHELL; write one of bash, zsh, fish",
+        "the following arguments are required: SHELL; write one of bash, zsh, fish, powershell",
     ),
     "an option before the command": (
         ["-n", "team-a", "create", "--vm", "web"],
-        "-n goes behind the command: atmpl create -n ...",
+        "-n belongs after the command: atmpl create -n ...",
     ),
     "one file, where a template on the cluster may be meant": (
         ["diff", "web-template"],
-        "name two files, the template and the virtual machine, not 1; or a --template on the cluster",
+        "name two files, the template and the virtual machine, not 1; or a --template in the cluster",
     ),
 }
 
@@ -68,7 +68,7 @@ def test_what_was_meant_is_said(case):
 def test_as_a_plugin_an_option_goes_behind_the_plugins_command(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-atmpl"])
     came = typed("--context", "kind", "diff", "--template", "web")
-    assert came.err.startswith("error: --context goes behind the command: kubectl atmpl diff --context ...\n")
+    assert came.err.startswith("error: --context belongs after the command: kubectl atmpl diff --context ...\n")
 
 
 def test_the_help_may_be_asked_for_before_a_command_too():

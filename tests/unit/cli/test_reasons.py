@@ -1,6 +1,6 @@
 """Every reason of the design's section 1 has its advice."""
 
-from atmpl.cli.reasons import ADVICE, UNANSWERED, advice
+from atmpl.cli.wait import ADVICE, NO_STATUS, advice
 from atmpl.controller.outcome import Reason
 
 
@@ -9,7 +9,7 @@ def test_every_reason_has_its_advice():
 
 
 def test_no_reason_is_that_nobody_has_answered():
-    assert advice("") is UNANSWERED
+    assert advice("") is NO_STATUS
 
 
 def test_a_sentence_fits_the_line_of_a_terminal_beside_the_spinner():

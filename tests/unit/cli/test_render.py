@@ -131,7 +131,7 @@ def test_a_name_that_no_cluster_takes_is_wrong_usage(name):
     came = typed("render", f"--name={name}", stdin=VM.format(name="web"))
     assert (came.status, came.out) == (2, "")
     assert came.err.startswith(
-        f"error: argument --name: {name!r} is no name for a cluster; write one of lower case letters, digits, '-' and '.', "
+        f"error: argument --name: {name!r} is not a valid name; use lower case letters, digits, '-' and '.', "
         "each part beginning and ending with a letter or a digit, such as fedora-1\n"
     )
 
@@ -146,8 +146,8 @@ def test_one_name_is_for_one_template():
     came = typed("render", "--name", "golden", stdin=VM.format(name="a") + "---\n" + VM.format(name="b"))
     assert (came.status, came.out.count("kind: Template")) == (1, 1)
     assert came.err == (
-        "error: standard input, document 2 (VirtualMachine b): the template golden was made of standard input, "
-        "document 1 (VirtualMachine a); without --name each has its own\n"
+        "error: standard input, document 2 (VirtualMachine b): a template named golden was already made from standard "
+        "input, document 1 (VirtualMachine a); render them one by one, with --name\n"
     )
 
 
@@ -166,10 +166,10 @@ def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
         "d-template",
     ]
     assert came.err == (
-        "error: a.yaml, document 2 (Pod p): apiVersion: is 'v1'; give a VirtualMachine of kubevirt.io/v1\n"
+        "a.yaml, document 2 (Pod p): Pod skipped: not a VirtualMachine\n"
         "error: a.yaml, document 3, line 23: a value is missing here, or the end of a { or [ above\n"
-        "error: missing.yaml: there is no such file\n"
-        "3 rendered, 3 refused\n"
+        "error: missing.yaml: no such file\n"
+        "3 rendered, 2 failed\n"
     )
 
 
@@ -178,7 +178,7 @@ def test_a_template_is_sent_to_where_templates_go(format):
     template = typed("render", "--format", format, "-o", "json", stdin=json.dumps(vm())).out
     came = typed("render", stdin=template)
     assert (came.status, came.out) == (1, "")
-    assert "this is a template already; `atmpl process` makes virtual machines of it\n" in came.err
+    assert "this is a template already; `atmpl process` makes virtual machines from it\n" in came.err
 
 
 def test_an_error_in_a_virtual_machine_names_its_path():
@@ -215,14 +215,14 @@ def test_options_reach_the_template():
 
 
 def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
-    from atmpl.cli.options import INSTEAD
+    from atmpl.cli.options import CLI_ADVICE
     from atmpl.template.render_warnings import MESSAGES
 
     said = "".join(MESSAGES.values())
-    assert [advice for advice in INSTEAD if advice not in said] == []
-    assert said.count("with the option") == len(INSTEAD)
+    assert [advice for advice in CLI_ADVICE if advice not in said] == []
+    assert said.count("with the option") == len(CLI_ADVICE)
     help = typed("render", "--help").out
-    for advice in INSTEAD.values():
+    for advice in CLI_ADVICE.values():
         _, option, value = advice.split()
         assert option in help
         assert value in help
@@ -251,16 +251,16 @@ def test_many_files_show_their_progress_on_a_terminal(folder, monkeypatch):
     for name in "ab":
         (folder / f"{name}.yaml").write_text(VM.format(name=name))
     monkeypatch.setattr(terminal.sys, "stderr", screen := Tty())
-    from atmpl.cli import main
+    from atmpl.cli.main import main
 
     main(["render", "a.yaml", "b.yaml"])
-    assert screen.seen == "\r\x1b[K0 of 2 files, a.yaml\r\x1b[K1 of 2 files, b.yaml\r\x1b[K2 rendered, 0 refused\n"
+    assert screen.seen == "\r\x1b[K0 of 2 files, a.yaml\r\x1b[K1 of 2 files, b.yaml\r\x1b[K2 rendered, 0 failed\n"
 
 
 def test_elsewhere_progress_is_not_shown(folder):
     for name in "ab":
         (folder / f"{name}.yaml").write_text(VM.format(name=name))
-    assert typed("render", "a.yaml", "b.yaml").err == "2 rendered, 0 refused\n"
+    assert typed("render", "a.yaml", "b.yaml").err == "2 rendered, 0 failed\n"
 
 
 @needs_shared
@@ -270,4 +270,4 @@ def test_every_real_virtual_machine_is_rendered_and_read_back_alike():
     templates = list(yaml.safe_load_all(came.out))
     lines = typed("render", "-o", "json", *files).out.splitlines()
     assert templates == [json.loads(line) for line in lines]
-    assert len(templates) > 60
+    assert len(templates) >= 60

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from atmpl.cli import spinner, terminal
+from atmpl.cli import terminal
 
 
 class Tty(io.TextIOWrapper):
@@ -24,7 +24,7 @@ class Tty(io.TextIOWrapper):
 def screen(monkeypatch):
     """Let standard error be a terminal: called in the test, since pytest sets it anew for each of a test's phases."""
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(spinner, "TURN", 0)
+    monkeypatch.setattr(terminal, "FRAME_SECONDS", 0)
 
     def begin(encoding="utf-8"):
         monkeypatch.setattr(terminal.sys, "stderr", tty := Tty(encoding))
@@ -41,7 +41,7 @@ async def turns():
 
 async def test_it_turns_beside_its_text_and_leaves_no_trace(screen):
     tty = screen()
-    async with spinner.Spinner("one") as shown:
+    async with terminal.Spinner("one") as shown:
         await turns()
         shown.text = "two"
         await turns()
@@ -52,22 +52,22 @@ async def test_it_turns_beside_its_text_and_leaves_no_trace(screen):
 
 async def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(screen):
     tty = screen()
-    async with spinner.Spinner("one"):
+    async with terminal.Spinner("one"):
         await turns()
-        terminal.note("so it is")
+        terminal.info("so it is")
     assert "s  one\r\x1b[Kso it is\n" in tty.shown()
 
 
 async def test_a_terminal_without_unicode_gets_plain_characters(screen):
     tty = screen("ascii")
-    async with spinner.Spinner("one"):
+    async with terminal.Spinner("one"):
         await turns()
     assert "| 0 s  one" in tty.shown()
 
 
 async def test_a_long_text_is_cut_to_one_line(screen):
     tty = screen()
-    async with spinner.Spinner("x" * 200):
+    async with terminal.Spinner("x" * 200):
         await turns()
     assert max(map(len, tty.shown().replace("\x1b[K", "").split("\r"))) == 79
 
@@ -76,6 +76,6 @@ async def test_a_long_text_is_cut_to_one_line(screen):
 async def test_nothing_turns_where_nothing_can(monkeypatch, dumb):
     monkeypatch.setenv("TERM", "dumb" if dumb else "xterm")
     monkeypatch.setattr(terminal.sys, "stderr", file := Tty() if dumb else io.StringIO())
-    async with spinner.Spinner("one"):
+    async with terminal.Spinner("one"):
         await turns()
     assert (file.shown() if dumb else file.getvalue()) == ""

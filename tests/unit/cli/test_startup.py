@@ -12,7 +12,7 @@ OWNED = {"atmpl.controller", "atmpl.kube", "atmpl.manager"}
 
 PROGRAM = """
 import sys
-from atmpl import cli
+from atmpl.cli import main as cli
 try:
     cli.main(sys.argv[1:])
 except SystemExit:

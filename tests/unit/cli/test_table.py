@@ -1,6 +1,6 @@
 """A template's parameters as a table that fits an eye."""
 
-from atmpl.cli.table import table
+from atmpl.cli.output import table
 from atmpl.template.parameters import Parameter
 
 PARAMETERS = [
@@ -32,7 +32,7 @@ def test_each_parameter_has_a_line_with_its_name_its_value_and_its_meaning():
 
 
 def test_on_a_terminal_no_line_is_wider_than_it():
-    lines = table(PARAMETERS, {}, width=80).splitlines()
+    lines = table(PARAMETERS, {}, columns=80).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[6:9] == [
         "LABELS              {}                             more labels for the VM, a",

@@ -34,7 +34,7 @@ def test_no_color_is_honoured(colourful):
 
 def test_an_empty_no_color_says_nothing(colourful):
     colourful.setenv("NO_COLOR", "")
-    assert terminal.shows_colours(Tty())
+    assert terminal.supports_escapes(Tty())
 
 
 def test_on_a_terminal_a_sentence_is_wrapped_between_words(colourful):
@@ -53,11 +53,11 @@ def test_elsewhere_a_sentence_is_one_line(monkeypatch):
 
 def test_a_dumb_terminal_gets_none(colourful):
     colourful.setenv("TERM", "dumb")
-    assert not terminal.shows_colours(Tty())
+    assert not terminal.supports_escapes(Tty())
 
 
 def test_what_others_wrote_moves_no_cursor_and_hides_nothing(monkeypatch):
     monkeypatch.setattr(terminal.sys, "stderr", file := io.StringIO())
     terminal.error("quoted: \x1b[2J\r\u202ea\x00b\x9b")
     assert file.getvalue() == "error: quoted: \ufffd[2J\ufffd\ufffda\ufffdb\ufffd\n"
-    assert terminal.shaped("a\x1b]0;b\x07", indent="  ") == "  a\ufffd]0;b\ufffd"
+    assert terminal.indented("a\x1b]0;b\x07", indent="  ") == "  a\ufffd]0;b\ufffd"

@@ -4,23 +4,23 @@ import argparse
 
 import pytest
 
-from atmpl.cli import values
+from atmpl.cli import process as values
 from atmpl.cli.errors import CommandError
 from atmpl.template.parameters import Parameter
 
 
 def test_an_assignment_is_a_name_and_whatever_follows_the_first_equals_sign():
-    assert values.assignment("A=b=c = ") == ("A", "b=c = ")
+    assert values.parse_assignment("A=b=c = ") == ("A", "b=c = ")
 
 
 def test_a_value_may_be_empty():
-    assert values.assignment("A=") == ("A", "")
+    assert values.parse_assignment("A=") == ("A", "")
 
 
 @pytest.mark.parametrize("text", ["A", "", "=b", " =b"])
 def test_what_is_no_assignment_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is not NAME=VALUE"):
-        values.assignment(text)
+        values.parse_assignment(text)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def file(tmp_path, monkeypatch):
 
 def test_a_file_holds_an_assignment_a_line(file):
     file.write_text('# small\nMEMORY=1Gi\n\n  # and\n CORES = 2\nURL=http://x/?a=b#c\nQUOTED="x"\nMEMORY=2Gi\r\n')
-    assert values.from_file("small.env") == {
+    assert values.values_in_file("small.env") == {
         "MEMORY": ("2Gi", "small.env, line 8"),
         "CORES": (" 2", "small.env, line 5"),
         "URL": ("http://x/?a=b#c", "small.env, line 6"),
@@ -41,17 +41,17 @@ def test_a_file_holds_an_assignment_a_line(file):
 
 def test_a_line_that_is_no_assignment_is_named(file):
     file.write_text("MEMORY=1Gi\nCORES 2\n")
-    with pytest.raises(CommandError, match=r"^small\.env, line 2: this is not NAME=VALUE$"):
-        values.from_file("small.env")
+    with pytest.raises(CommandError, match=r"^small\.env, line 2: not NAME=VALUE; write one parameter per line$"):
+        values.values_in_file("small.env")
 
 
 @pytest.mark.parametrize("name", ["export MEMORY", '"MEMORY"', "a-b"])
 def test_a_line_whose_name_no_parameter_can_have_is_named(name, file):
     file.write_text(f"# x\n{name}=1Gi\n")
     with pytest.raises(CommandError) as refused:
-        values.from_file("small.env")
+        values.values_in_file("small.env")
     assert str(refused.value) == (
-        f"small.env, line 2: {name} is no parameter's name, of letters, digits and _; "
+        f"small.env, line 2: {name} is not a parameter name (letters, digits and _); "
         "write NAME=VALUE without quotes or export"
     )
 
@@ -66,14 +66,14 @@ DECLARED = [
 
 def test_an_unknown_parameter_is_named_with_the_nearest_that_is_known():
     assert list(values.unknown(["MEMORI", "NOTE", "X"], DECLARED)) == [
-        ("MEMORI", "there is no parameter MEMORI; did you mean MEMORY?"),
-        ("X", "there is no parameter X"),
+        ("MEMORI", "the template has no parameter MEMORI; did you mean MEMORY?"),
+        ("X", "the template has no parameter X"),
     ]
 
 
 def test_a_required_parameter_without_a_value_is_named_with_what_to_type():
     assert list(values.missing({}, DECLARED)) == [
-        "the parameter IMAGE is required and has no value; give one with -p IMAGE=VALUE"
+        "the parameter IMAGE is required and has no value; add -p IMAGE=VALUE"
     ]
 
 

@@ -3,17 +3,22 @@
 import asyncio
 
 import pytest
-from aiohttp import web
 
 from atmpl.cli import wait
 from atmpl.cli.client import ClusterClient
 from atmpl.controller.cluster import ForbiddenError
+from atmpl.kube import reflector
 from tests.support.scripted_server import Script, connected, event, status, stream, thing
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(wait, "AGAIN", 0.0)
+def quiet(monkeypatch):
+    """`open_cluster` silences the log."""
+    monkeypatch.setattr(reflector.log, "disabled", True)
+
+
+async def no_wait(_):
+    await asyncio.sleep(0)
 
 
 def request(version, reason=None, *, uid="1", ready=False, stalled=False):
@@ -26,18 +31,16 @@ def request(version, reason=None, *, uid="1", ready=False, stalled=False):
     return made
 
 
-def found(obj):
-    async def act(_):
-        return web.json_response(obj)
-
-    return act
+def end_of_list(version):
+    annotations = {"k8s.io/initial-events-end": "true"}
+    return event("BOOKMARK", {"metadata": {"resourceVersion": str(version), "annotations": annotations}})
 
 
 async def states(script, *, until):
     """The reasons and ends that are seen, up to the state that `until` is true of."""
     seen = []
     async with connected(script) as connection, asyncio.timeout(10):
-        async for state in wait.follow(ClusterClient(connection, "ns", "there"), request(5)):
+        async for state in wait.watch_request(ClusterClient(connection, "ns", "there"), request(5), sleep=no_wait):
             seen.append(state)
             if until(state):
                 return seen
@@ -47,29 +50,31 @@ async def states(script, *, until):
 async def test_each_state_is_seen_as_it_comes():
     lines = [event("MODIFIED", request(6, "SourceNotFound")), event("MODIFIED", request(7, "Rendered", ready=True))]
     script = Script(stream(*lines))
-    seen = await states(script, until=lambda state: state.final)
-    assert [(each.reason, each.ready, each.final) for each in seen] == [
+    seen = await states(script, until=lambda state: state.is_final)
+    assert [(each.reason, each.ready, each.is_final) for each in seen] == [
         ("", False, False),
         ("SourceNotFound", False, False),
         ("Rendered", True, True),
     ]
-    assert script.queries == [{"watch": "true", "fieldSelector": "metadata.name=web", "resourceVersion": "5"}]
+    query = script.queries[0]
+    assert (query["fieldSelector"], query["resourceVersion"]) == ("metadata.name=web", "5")
     assert seen[1].message == "SourceNotFound, it says"
 
 
 async def test_what_no_retry_will_help_is_final():
     script = Script(stream(event("MODIFIED", request(6, "InvalidSource", stalled=True))))
-    *_, last = await states(script, until=lambda state: state.final)
+    *_, last = await states(script, until=lambda state: state.is_final)
     assert (last.reason, last.stalled, last.ready) == ("InvalidSource", True, False)
 
 
-async def test_a_watch_that_ends_is_taken_up_again_and_what_was_missed_is_read():
+async def test_watch_that_ends_continues_where_it_was():
     script = Script(
-        stream(), found(request(8, "SourceNotFound")), stream(event("MODIFIED", request(9, "Rendered", ready=True)))
+        stream(event("MODIFIED", request(8, "SourceNotFound"))),
+        stream(event("MODIFIED", request(9, "Rendered", ready=True))),
     )
-    seen = await states(script, until=lambda state: state.final)
+    seen = await states(script, until=lambda state: state.is_final)
     assert [each.reason for each in seen] == ["", "SourceNotFound", "Rendered"]
-    assert [each.get("resourceVersion") for each in script.queries] == ["5", None, "8"]
+    assert [each["resourceVersion"] for each in script.queries[:2]] == ["5", "8"]
 
 
 BREAKS = {
@@ -77,33 +82,35 @@ BREAKS = {
     "an ERROR event": stream(event("ERROR", {"kind": "Status", "code": 410})),
     "no JSON": stream(b"no JSON\n"),
     "no event": stream(b'["type"]\n'),
-    "an event of no object": stream(b'{"type": "ADDED", "object": {"metadata": {}}}\n'),
-    "a server that is overwhelmed": status(503, "ServiceUnavailable"),
+    "an event without an object": stream(b'{"type": "ADDED", "object": {"metadata": {}}}\n'),
+    "an overloaded server": status(503, "ServiceUnavailable"),
 }
 
 
 @pytest.mark.parametrize("case", BREAKS)
-async def test_a_break_is_no_end(case):
-    script = Script(BREAKS[case], status(500, "InternalError"), BREAKS[case], found(request(9, "Rendered", ready=True)))
-    *_, last = await states(script, until=lambda state: state.final)
+async def test_broken_watch_is_not_the_end(case):
+    rendered = stream(event("ADDED", request(9, "Rendered", ready=True)), end_of_list(9))
+    script = Script(BREAKS[case], status(500, "InternalError"), BREAKS[case], rendered)
+    *_, last = await states(script, until=lambda state: state.is_final)
     assert last.ready
 
 
 async def test_a_deletion_is_the_end_and_shows_the_last_state():
     script = Script(stream(event("DELETED", request(9, "Rendered", ready=True))))
-    *_, last = await states(script, until=lambda state: state.final)
-    assert (last.gone, last.ready) == (True, True)
+    *_, last = await states(script, until=lambda state: state.is_final)
+    assert (last.deleted, last.ready) == (True, True)
 
 
 async def test_a_deletion_that_nobody_saw_is_the_end():
-    *_, last = await states(Script(stream(), status(404, "NotFound")), until=lambda state: state.final)
-    assert (last.gone, last.ready) == (True, False)
+    script = Script(status(410, "Expired"), stream(end_of_list(9)))
+    *_, last = await states(script, until=lambda state: state.is_final)
+    assert (last.deleted, last.ready) == (True, False)
 
 
 async def test_another_request_of_its_name_is_not_taken_for_it():
     other = request(9, "Rendered", uid="2", ready=True)
-    *_, last = await states(Script(stream(), found(other)), until=lambda state: state.final)
-    assert (last.gone, last.ready) == (True, False)
+    *_, last = await states(Script(stream(event("ADDED", other))), until=lambda state: state.is_final)
+    assert (last.deleted, last.ready) == (True, False)
 
 
 async def test_who_may_not_watch_is_told_so():
@@ -113,4 +120,4 @@ async def test_who_may_not_watch_is_told_so():
 
 def test_a_status_that_is_no_status_says_nothing():
     for odd in ({}, {"status": None}, {"status": {"conditions": ["x"]}}, {"status": {"conditions": None}}):
-        assert wait.state(odd)[1:] == wait.State({})[1:]
+        assert wait.parse_state(odd) == wait.RequestState(odd)

@@ -16,7 +16,7 @@ from e2e.program import Program
 NO_NAMES = """
 import socket, sys, time
 sys.modules["uvloop"] = None
-from atmpl.cli import main
+from atmpl.cli.main import main
 
 def hang(*_, **__):
     print('{"message": "asked", "level": "test"}', flush=True)
