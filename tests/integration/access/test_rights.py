@@ -5,15 +5,11 @@ from collections.abc import Coroutine, Iterable
 from contextlib import aclosing
 from typing import Any
 
-import pytest
-
 from e2e.controller import NAMESPACE, Controller, service_account
 from e2e.controlplane import Client, ControlPlane
 from e2e.objects import condition, is_ready, reason
 from tests.support.audit_rights import forbidden, granted, used
 from tests.support.cluster_objects import Object, request, request_path, vm, vm_path
-
-pytestmark = pytest.mark.private
 
 FORMATS = {  # target of a request: the templates that it makes
     "openshiftTemplate": ("template.openshift.io/v1", "Template", "templates"),
