@@ -4,6 +4,7 @@ import argparse
 
 from atmpl.cli import terminal
 from atmpl.cli.errors import CommandError
+from atmpl.cli.options import namespace
 
 DESCRIPTION = """\
 Serve the template requests of a cluster until SIGTERM or Ctrl-C: for each one,
@@ -21,6 +22,9 @@ examples:
   # for a cluster on your own computer
   atmpl controller --context kind-kind --bind 127.0.0.1:8080 --log-format text
 
+  # two namespaces, with Roles instead of a ClusterRole
+  atmpl controller --namespace team-a --namespace team-b
+
   # several replicas: one is the leader, the others wait
   atmpl controller --leader-elect
 
@@ -37,6 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
     parser.add_argument("--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once (64)")
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        type=namespace,
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="serve only this namespace; can be repeated (default: all). Sources are limited to them too",
+    )
     parser.add_argument(
         "--bind",
         type=_address,
@@ -68,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings(
         kubeconfig=args.kubeconfig,
         context=args.context,
+        namespaces=tuple(args.namespace),
         workers=args.workers,
         bind=args.bind,
         log_format=args.log_format,

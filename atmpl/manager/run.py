@@ -44,6 +44,7 @@ class Settings:
 
     kubeconfig: str | None
     context: str | None
+    namespaces: tuple[str, ...]  # empty: all
     workers: int
     bind: tuple[str, int]
     log_format: Literal["json", "text"]
@@ -117,7 +118,15 @@ async def _serve(settings: Settings) -> int:
             lease_client = await stack.enter_async_context(KubeClient(credentials))
             namespace = settings.lease_namespace or own_namespace()
             lease = LeaderElector(lease_client, namespace, identity, random=random)
-        manager = Manager(client, metrics, workers=settings.workers, random=random, identity=identity, lease=lease)
+        manager = Manager(
+            client,
+            metrics,
+            namespaces=settings.namespaces,
+            workers=settings.workers,
+            random=random,
+            identity=identity,
+            lease=lease,
+        )
         probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
         try:
             await stack.enter_async_context(probes)

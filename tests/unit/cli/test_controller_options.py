@@ -15,8 +15,24 @@ BIND = {  # option: host and port; an empty host is every address, IPv4 and IPv6
 }
 
 
-@pytest.mark.parametrize("option", BIND)
-def test_bind_has_host_and_port(option: str) -> None:
+def parse(options: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    assert parser.parse_args(option.split()).bind == BIND[option]
+    return parser.parse_args(options.split())
+
+
+@pytest.mark.parametrize("option", BIND)
+def test_bind_has_host_and_port(option: str) -> None:
+    assert parse(option).bind == BIND[option]
+
+
+def test_namespace_can_be_repeated() -> None:
+    assert parse("").namespace == []
+    assert parse("--namespace team-a -n team-b").namespace == ["team-a", "team-b"]
+
+
+def test_invalid_namespace_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        parse("--namespace team_a")
+    assert error.value.code == 2
+    assert "team_a" in capsys.readouterr().err
