@@ -1,12 +1,8 @@
-"""The rights that config/rbac gives the controller, and those that an audit log shows it to use."""
+"""The rights that roles grant to the controller, and those that it uses according to an audit log."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import yaml
-
-RBAC = Path(__file__).parents[2] / "config" / "rbac"
 USER = "system:serviceaccount:atmpl-system:atmpl-controller"
 AUDIT_IT = {
     "apiVersion": "audit.k8s.io/v1",
@@ -30,14 +26,13 @@ class Right(NamedTuple):
         return self[:3] == call[:3] and self.name in {"", call.name} and self.namespace in {"", call.namespace}
 
 
-def granted() -> set[Right]:
-    """Every right in the roles that are the controller's."""
-    files = [RBAC / "controller.yaml", RBAC / "leader-election.yaml"]
-    documents = [document for file in files for document in yaml.safe_load_all(file.read_text())]
+def granted(objects: Sequence[dict[str, Any]]) -> set[Right]:
+    """Return every right in the roles that are bound to the controller."""
+    bound = {it["roleRef"]["name"] for it in objects if it["kind"].endswith("Binding") and "roleRef" in it}
     return {
         Right(verb, group, resource, name, role["metadata"].get("namespace", ""))
-        for role in documents
-        if role["kind"] in {"ClusterRole", "Role"}
+        for role in objects
+        if role["kind"] in {"ClusterRole", "Role"} and role["metadata"]["name"] in bound
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]

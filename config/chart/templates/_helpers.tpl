@@ -12,12 +12,12 @@ chart and the manifests cannot diverge.
 {{- end }}
 {{- end }}
 
-{{/* One object: in the namespace of the release, with Helm's labels. */}}
+{{/* One object: in `namespace`, or the one of the release, and with Helm's labels. */}}
 {{- define "atmpl.object" -}}
 {{- $object := .object }}
 {{- $namespace := .root.Release.Namespace }}
-{{- if hasKey $object.metadata "namespace" }}
-{{- $_ := set $object.metadata "namespace" $namespace }}
+{{- if or .namespace (hasKey $object.metadata "namespace") }}
+{{- $_ := set $object.metadata "namespace" (.namespace | default $namespace) }}
 {{- end }}
 {{- range $object.subjects }}
 {{- $_ := set . "namespace" $namespace }}
@@ -27,10 +27,10 @@ chart and the manifests cannot diverge.
 {{ toYaml $object }}
 {{- end }}
 
-{{/* All objects of a file. */}}
+{{/* All objects of a file, in `namespace` if it is not empty. */}}
 {{- define "atmpl.file" -}}
 {{- range $document := splitList "\n---\n" (.root.Files.Get .path) }}
 ---
-{{- include "atmpl.object" (dict "object" (fromYaml $document) "root" $.root) }}
+{{- include "atmpl.object" (dict "object" (fromYaml $document) "root" $.root "namespace" $.namespace) }}
 {{- end }}
 {{- end }}

@@ -1,15 +1,22 @@
-"""The controller's role is exactly what it uses: nothing unused, nothing missing."""
+"""The controller's rights are exactly those that it uses, in the whole cluster and in single namespaces."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
 
 from e2e.controller import NAMESPACE, Controller, service_account
-from e2e.controlplane import Client, ControlPlane
+from e2e.controlplane import AUDIT_EVERY_CALL, Client, ControlPlane
 from e2e.objects import condition, is_ready, reason
 from tests.support.audit_rights import forbidden, granted, used
 from tests.support.cluster_objects import Object, request, request_path, vm, vm_path
+from tests.support.manifests import CONFIG, render
+
+pytestmark = pytest.mark.private
 
 FORMATS = {  # target of a request: the templates that it makes
     "openshiftTemplate": ("template.openshift.io/v1", "Template", "templates"),
@@ -114,12 +121,53 @@ def _unsuited(name: str) -> Object:
     return posted
 
 
-async def test_the_role_is_exactly_what_is_used(audited: ControlPlane) -> None:
-    kubeconfig = await asyncio.to_thread(service_account, audited)
-    audited.kubectl("create", "namespace", HOME)
-    async with audited.client() as client:
+class Installation(NamedTuple):
+    """A cluster with the controller's roles: the objects that grant them, and the controller's options."""
+
+    server: ControlPlane
+    kubeconfig: Path
+    roles: list[Object]
+    options: list[str]
+
+
+def in_the_cluster(server: ControlPlane, _: Path) -> Installation:
+    """Grant the rights of config/rbac."""
+    return Installation(server, service_account(server), render("rbac"), [])
+
+
+def in_a_namespace(server: ControlPlane, folder: Path) -> Installation:
+    """Grant the rights of config/namespaced, for one namespace."""
+    (folder / "config").symlink_to(CONFIG)
+    kustomization = {"resources": ["config/rbac"], "components": ["config/namespaced"]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    kubeconfig = service_account(server)
+    server.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", folder)
+    role = CONFIG / "namespaced" / "role.yaml"
+    server.kubectl("apply", "--namespace", HOME, "--filename", role)
+    roles = list(yaml.safe_load_all(role.read_text()))
+    for it in roles:
+        it["metadata"]["namespace"] = HOME
+    return Installation(server, kubeconfig, [*render(folder), *roles], [f"--namespace={HOME}"])
+
+
+@pytest.fixture(params=[in_the_cluster, in_a_namespace], ids=lambda install: install.__name__)
+def installation(
+    request: pytest.FixtureRequest, private_server: Callable[..., ControlPlane], tmp_path: Path
+) -> Installation:
+    """A control plane with an audit log. It serves no streaming lists, so the controller reads lists in pages."""
+    server = private_server(audit=AUDIT_EVERY_CALL, apiserver_flags=["--feature-gates=WatchList=false"])
+    server.kubectl("apply", "--server-side", "--kustomize", CONFIG / "policy")
+    server.kubectl("create", "namespace", HOME)
+    install: Callable[[ControlPlane, Path], Installation] = request.param
+    return install(server, tmp_path)
+
+
+async def test_rights_are_exactly_those_used(installation: Installation) -> None:
+    server = installation.server
+    async with server.client() as client:
         await client.create(vm(HOME))
-        controller = Controller(kubeconfig, "--leader-elect", f"--leader-elect-namespace={NAMESPACE}")
+        options = ("--leader-elect", f"--leader-elect-namespace={NAMESPACE}", *installation.options)
+        controller = Controller(installation.kubeconfig, *options)
         await asyncio.to_thread(controller.__enter__)
         stories = [Story(client, target) for target in FORMATS]
         stuck = ""
@@ -129,8 +177,8 @@ async def test_the_role_is_exactly_what_is_used(audited: ControlPlane) -> None:
             stuck = str(error)
         finally:
             await asyncio.to_thread(controller.stop)
-    events = audited.audit_events()
-    rights, calls = granted(), used(events)
+    events = server.audit_events()
+    rights, calls = granted(installation.roles), used(events)
     assert {call for call in calls if not any(right.allows(call) for right in rights)} == set(), "missing"
     assert forbidden(events) == []
     assert stuck == ""

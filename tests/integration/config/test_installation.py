@@ -18,6 +18,8 @@ from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.controlplane.crds import install_crds
 from tests.support.manifests import CONFIG, one, render
 
+pytestmark = pytest.mark.private
+
 PAGE = (CONFIG / "README.md").read_text()
 CHECKOUT = CONFIG.parent
 STAND_INS = Path(install_crds.__code__.co_filename).parent
@@ -105,15 +107,31 @@ def test_pull_secret_is_created_in_the_namespace(server: ControlPlane) -> None:
     assert secret["type"] == "kubernetes.io/dockerconfigjson"
 
 
+KUSTOMIZATION, NAMESPACED = (
+    yaml.safe_load(it) for it in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+)
+
+
+def build(folder: Path, kustomization: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a kustomization in a folder beside config/."""
+    (folder / "config").symlink_to(CONFIG)
+    (folder / "site").mkdir()
+    (folder / "site" / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return render(folder / "site")
+
+
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The objects of the kustomization that the page shows."""
-    folder = tmp_path_factory.mktemp("checkout")
-    (folder / "config").symlink_to(CONFIG)
-    (folder / "site").mkdir()
-    [kustomization] = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    (folder / "site" / "kustomization.yaml").write_text(kustomization)
-    return render(folder / "site")
+    return build(tmp_path_factory.mktemp("checkout"), KUSTOMIZATION)
+
+
+def test_namespaced_installation_serves_one_namespace(tmp_path: Path) -> None:
+    objects = build(tmp_path, {"resources": ["../config/default"]} | NAMESPACED)
+    [container] = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["args"][-1] == "--namespace=team-a"
+    groups = {group for rule in one(objects, "ClusterRole", ACCOUNT)["rules"] for group in rule["apiGroups"]}
+    assert groups <= {"admissionregistration.k8s.io", "authorization.k8s.io"}
 
 
 def test_adapted_installation_has_every_change(adapted: list[dict[str, Any]]) -> None:

@@ -136,6 +136,18 @@ def test_value_leaves_out_objects(value: str, kinds: set[str]) -> None:
     assert {it["kind"] for it in chart()} - {it["kind"] for it in chart(f"--set={value}")} == kinds
 
 
+def test_namespaces_replace_the_rights_in_the_cluster() -> None:
+    changed = chart("--set=namespaces={team-a,team-b}")
+    assert container(changed)["args"] == [*container(chart())["args"], "--namespace=team-a", "--namespace=team-b"]
+    expected = yaml.safe_load((CONFIG / "namespaced" / "cluster-role.yaml").read_text())
+    assert one(changed, "ClusterRole", ACCOUNT)["rules"] == expected["rules"]
+    role, binding = yaml.safe_load_all((CONFIG / "namespaced" / "role.yaml").read_text())
+    objects = plain([it for it in changed if it["metadata"].get("namespace") == "team-b"])
+    for it in (role, binding):
+        it["metadata"]["namespace"] = "team-b"
+    assert objects == {("Role", ACCOUNT): role, ("RoleBinding", ACCOUNT): binding}
+
+
 def test_value_leaves_out_the_roles_of_users() -> None:
     names = {it["metadata"]["name"] for it in chart("--set=userRoles.install=false") if it["kind"] == "ClusterRole"}
     assert names == {"atmpl-controller"}
@@ -174,6 +186,7 @@ def server() -> Iterator[ControlPlane]:
         yield running
 
 
+@pytest.mark.private
 async def test_chart_installs_upgrades_and_uninstalls(server: ControlPlane) -> None:
     def run(*arguments: str) -> str:
         folder = server.folder / "helm"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.manifests import CONFIG, DOCUMENTS, INSTALLATIONS, Object, one, render
 
@@ -195,4 +196,15 @@ def test_crd_is_never_pruned(installation: list[Object]) -> None:
 def test_every_folder_is_part_of_an_installation() -> None:
     folders = {path.parent.name for path in CONFIG.glob("*/kustomization.yaml")}
     parts = {"crd", "rbac", "policy", "manager", "network-policy"}
-    assert folders == parts | DOCUMENTS.keys()
+    components = {"namespaced"}
+    assert folders == parts | components | DOCUMENTS.keys()
+
+
+def test_namespaced_rights_are_those_of_the_cluster_role() -> None:
+    """The roles of the component together: what has a namespace, and what has none."""
+    folder = CONFIG / "namespaced"
+    role, _ = yaml.safe_load_all((folder / "role.yaml").read_text())
+    reduced = yaml.safe_load((folder / "cluster-role.yaml").read_text())
+    assert role["rules"] + reduced["rules"] == one(render("default"), "ClusterRole", "atmpl-controller")["rules"]
+    without_namespace = {"admissionregistration.k8s.io", "authorization.k8s.io"}
+    assert {group for rule in reduced["rules"] for group in rule["apiGroups"]} <= without_namespace
