@@ -6,7 +6,17 @@ and the rules of a template.
 """
 
 from atmpl.api import process, render
-from atmpl.template import ProcessError, Render, RenderError, RenderWarning
+from atmpl.template import Omitted, ProcessError, Render, RenderError, RenderWarning, TemplateMetadata
 from atmpl.version import __version__
 
-__all__ = ["ProcessError", "Render", "RenderError", "RenderWarning", "__version__", "process", "render"]
+__all__ = [
+    "Omitted",
+    "ProcessError",
+    "Render",
+    "RenderError",
+    "RenderWarning",
+    "TemplateMetadata",
+    "__version__",
+    "process",
+    "render",
+]

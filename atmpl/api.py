@@ -1,11 +1,21 @@
-"""The two public functions."""
+"""The public functions."""
 
+from collections.abc import Sequence
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats import FORMATS, Format
-from atmpl.template.options import RenderOptions
+from atmpl.template.options import (
+    Console,
+    DataVolumes,
+    Identity,
+    Naming,
+    Profile,
+    RenderOptions,
+    Secrets,
+    TemplateMetadata,
+)
 from atmpl.template.render import Render
 from atmpl.template.render import render as render_as
 from atmpl.template.validation import is_text
@@ -16,31 +26,55 @@ def render(
     *,
     format: str = "openshift",
     name: str | None = None,
-    identity: Literal["Fresh", "Preserve"] = "Fresh",
-    data_volumes: Literal["Preserve", "Unique"] = "Preserve",
-    secrets: Literal["Preserve", "Require"] = "Preserve",
+    namespace: str | None = None,
+    identity: Identity = "Fresh",
+    data_volumes: DataVolumes = "Preserve",
+    secrets: Secrets = "Preserve",
+    naming: Naming = "Generate",
+    console: Console = "Listed",
+    profile: Profile = "All",
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    metadata: TemplateMetadata | None = None,
 ) -> Render:
-    """Return the template of `vm`, and what to know about it.
+    """Return the template of `vm`, its warnings, and what it leaves out of the VM.
 
-    `vm` is a VirtualMachine as plain dicts and lists, and is not changed; `format` is `openshift` or `native`; `name`
-    is the template's, `<vm>-template` without one. Raises RenderError, with a path, and nothing else.
+    `vm` is a VirtualMachine as plain dicts and lists, and is not changed. `format` is `openshift` or `native`; `name`
+    is the template's, by default `<vm>-template`; `namespace` is the template's, if it has one. The options are those
+    of `spec.options` of a request, `metadata` is its `templateMetadata`.
+
+    Raises RenderError, with a path, and no other error.
     """
-    options = RenderOptions(identity, data_volumes, secrets)
-    for field, (value, known) in {
-        "format": (format, tuple(FORMATS)),
-        "identity": (identity, ("Fresh", "Preserve")),
-        "data_volumes": (data_volumes, ("Preserve", "Unique")),
-        "secrets": (secrets, ("Preserve", "Require")),
-    }.items():
-        if value not in known:
-            raise RenderError("", f"{field} is {value!r}; give {' or '.join(known)}")
-    if name is not None and (type(name) is not str or not name or not is_text(name)):
-        raise RenderError("", f"name is {name!a:.60}; give the template's name")
-    return render_as(vm, format=FORMATS[format], name=name or f"{_name(vm)}-template", options=options)
+    if type(format) is not str or format not in FORMATS:
+        raise RenderError("", f"format is {format!r:.60}; use {' or '.join(FORMATS)}")
+    for field, value in (("name", name), ("namespace", namespace)):
+        if value is not None and (type(value) is not str or not value or not is_text(value)):
+            raise RenderError("", f"{field} is {value!a:.60}; pass the template's {field}")
+    for field, patterns in (("include", include), ("exclude", exclude)):
+        if not isinstance(patterns, list | tuple):
+            raise RenderError("", f"{field} is not a list; pass a list of patterns")
+    options = RenderOptions(
+        identity=identity,
+        data_volumes=data_volumes,
+        secrets=secrets,
+        naming=naming,
+        console=console,
+        profile=profile,
+        include=tuple(include),
+        exclude=tuple(exclude),
+    )
+    return render_as(
+        vm,
+        format=FORMATS[format],
+        name=name or f"{_name(vm)}-template",
+        namespace=namespace,
+        options=options,
+        metadata=metadata or TemplateMetadata(),
+    )
 
 
 def _name(vm: Any) -> str:
-    """Return the VM's name as far as it has one; `render` says what is wrong with a VM that has none."""
+    """Return the VM's name if it has one. `render` reports a VM without a name."""
     metadata = vm.get("metadata") if isinstance(vm, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
@@ -49,27 +83,27 @@ def _name(vm: Any) -> str:
 def process(
     template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
 ) -> list[dict[str, Any]]:
-    """Return the objects that a cluster makes of `template`, given `values` for some of its parameters.
+    """Return the objects that a cluster makes of `template`, with `values` for some of its parameters.
 
-    The template's apiVersion and kind say whose processor answers. `template` is not changed, and nothing in the result
-    is part of it. `random` gives what parameters with `generate: expression` need; without it, the system's randomness
-    does.
-    Raises ProcessError, and nothing else.
+    The template's apiVersion and kind select the processor. `template` is not changed, and the result shares nothing
+    with it. `random` supplies parameters with `generate: expression`; by default the system's randomness does.
+
+    Raises ProcessError, and no other error.
     """
     return _format(template).process(template, values, random=random)
 
 
 def _format(template: Any) -> Format:
     if not isinstance(template, dict):
-        raise ProcessError([f"this is no template but {type(template).__name__}; {_known()}"])
+        raise ProcessError([f"a template is an object, not {type(template).__name__}; {_known()}"])
     version, kind = template.get("apiVersion"), template.get("kind")
     for each in FORMATS.values():
         if kind == each.kind and (version == each.api_version or version in each.aliases):
             return each
-    raise ProcessError([f"apiVersion {_shown(version)}, kind {_shown(kind)} is no known template; {_known()}"])
+    raise ProcessError([f"apiVersion {_quoted(version)}, kind {_quoted(kind)} is not a known template; {_known()}"])
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     return f"{value!r:.80}" if isinstance(value, str | None) else f"of type {type(value).__name__}"
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 COMPLETION_SECONDS = 5.0  # a shell waits no longer for the cluster
 
 CLI_ADVICE = {  # what a warning advises for a request: what to type here
-    "ask for a template with the option secrets: Require": "use --secrets Require",
-    "ask for a template with the option dataVolumes: Unique": "use --data-volumes Unique",
+    "the option secrets: Extract": "--secrets Extract",
+    "the option secrets: Require": "--secrets Require",
+    "the option dataVolumes: Unique": "--data-volumes Unique",
 }
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123
@@ -54,10 +55,11 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--secrets",
-        choices=("Preserve", "Require"),
+        choices=("Preserve", "Require", "Extract"),
         default="Preserve",
         help="cloud-init data, which may contain passwords: with Preserve it is a default that each reader of the "
-        "template can read; with Require it is a required parameter; default: Preserve",
+        "template can read; with Require it is a required parameter; with Extract each password and key in it is a "
+        "parameter of its own, and the rest stays readable; default: Preserve",
     )
 
 

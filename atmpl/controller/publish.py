@@ -13,7 +13,7 @@ from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.template_patch import difference
 from atmpl.controller.vm_digest import source, vm_digest_of
 from atmpl.template import Render, RenderWarning
-from atmpl.template.size import stored_size
+from atmpl.template.stored_size import stored_size
 from atmpl.template.template_metadata import REFRESH
 
 STORED_LIMIT = 1_048_576  # bytes; the server's own limit is near 1.5 MiB and answers 500 there (measured)

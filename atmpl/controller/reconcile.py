@@ -12,7 +12,7 @@ from atmpl.controller.outcome import Blocked, Detached, Outcome, Reason, Rejecte
 from atmpl.controller.publish import RenderedTemplate, publish
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.version import is_older_version
-from atmpl.template import RenderError, TemplateOwner, render
+from atmpl.template import RenderError, TemplateOwner, TemplateTooLargeError, render
 
 RECHECK = 1.0  # seconds until an API that answered 404 is called again, unless its stream agrees
 SOURCE_RECHECK = 60.0  # seconds between two reads of a VM that does not exist, while the stream of VMs is not open
@@ -104,6 +104,8 @@ def _proved(found: dict[str, Any], request: Request, spec: RequestSpec) -> Rende
             options=spec.options,
             owner=TemplateOwner(request.key.namespace, request.key.name, request.uid, spec.refresh_on_change),
         )
+    except TemplateTooLargeError as error:
+        return Rejected(Reason.TOO_LARGE, f"VM {spec.source} cannot be made a template: {error}")
     except RenderError as error:
         return Rejected(Reason.INVALID_SOURCE, f"VM {spec.source} cannot be made a template: {error}")
     return RenderedTemplate.of(found, rendered, spec, perf_counter() - began)

@@ -1,45 +1,52 @@
-"""A VM becomes a template, and back: the design's section 2. Pure: no await, no clock, no environment, no logging.
+"""Render a template from a VM, and process it: the design's section 2.
 
-Where each rule of section 2 stands:
+This package is pure: no await, no clock, no environment and no logging. The modules of each rule:
 
-====  =======================================  ==============================================================
-rule  what                                     where
-====  =======================================  ==============================================================
-1     leaves, and `name`, which is none        `leaves.part`
-2     names                                    `names`: its tables, `natural` for one path, `assign` for one VM
-3     references by JSON type                  `references.form`; what the console needs of it: `console.protect`
-4     literal `${X}`                           `references.holds_reference`, `literals.Literals`
-5     the VM's name                            `render`: `_Writer.vm`
-6     LABELS                                   each format's `LABELS` and `assemble`; `provenance.label_value`
-7     dataVolumeTemplates                      `data_volumes`, `leaves.is_reference`
-8     identity                                 `rules.IDENTITY`, `rules.REVISIONS`
-9     secrets                                  `rules.SECRETS`
-10    dropped metadata                         `rules.DROPPED_ANNOTATIONS`, `rules.DROPPED_LABELS`, `source`
-11    everything else stays                    `render`: `_Writer._copy`, with `literals.Literals.copy`
-12    on the template itself                   `provenance`, `rules.COPIED_LABELS`, `rules.COPIED_ANNOTATIONS`
-====  =======================================  ==============================================================
+====  ==========================================  ===========================================================
+rule  subject                                     module
+====  ==========================================  ===========================================================
+1     leaves and their selection                  `leaves.LeafWalker`, `selection`, `path_patterns`
+2     names                                       `parameter_names` (tables, `base_name`), `leaf_names.LeafNames`
+3     references by JSON type                     `references.encode_value`, `console_escape.escape_for_console`
+4     literal `${X}`                              `references.holds_reference`, `literal_parameters.Literals`
+5     the name of the VM                          `builder.TemplateBuilder.vm`, `builder.name_prefix`
+6     LABELS                                      each format's `LABELS` and `assemble`; `template_metadata.label_value`
+7     dataVolumeTemplates                         `data_volumes`, `builder.prune_data_volume`
+8     identity                                    `rules.IDENTITY`, `rules.IDENTITY_ANNOTATIONS`, `addresses`
+9     secrets                                     `rules.SECRETS`, `cloud_config`, `text_secrets`
+10    dropped metadata                            `rules.DROPPED_LABELS`, `rules.TRACKING_METADATA`, `omissions`
+11    everything else stays                       `literal_parameters.Literals.copy`
+12    the template's own metadata                 `template_metadata`, `rules.COPIED_LABELS`
+====  ==========================================  ===========================================================
 
-The order of parameters is `formats.format.Draft.all_parameters`; the proof is `proof.prove`; the limits of input are
-`limits`; the warnings are `warnings`. `render.render` puts the rules to work, in the design's order.
+`render.render` validates a VM (`validation`, `source_vm`), builds the templated VM and its parameters (`builder`), and
+verifies the result (`round_trip`). `render_warnings` has the warnings.
 
-A format is one module in `formats` and one line in its registry: `assemble` puts a template together, `process` is what
-a cluster makes of one (`process` has what the processors share, `parameters`, `generators` and `gojson` their parts).
+A format is one module in `formats` and one line in its registry: `assemble` puts a template together, `process` returns
+the objects that a cluster makes of it. `substitution`, `parameters`, `generators` and `go_json` are the parts that the
+processors share.
 """
 
-from atmpl.template.errors import ProcessError, RenderError
+from atmpl.template.errors import ProcessError, RenderError, TemplateTooLargeError
 from atmpl.template.formats import FORMATS, Format
-from atmpl.template.options import RenderOptions, TemplateOwner
+from atmpl.template.omissions import Omitted
+from atmpl.template.options import RenderOptions, TemplateMetadata, TemplateOwner
+from atmpl.template.path_patterns import pattern_error
 from atmpl.template.render import Render, render
 from atmpl.template.render_warnings import RenderWarning
 
 __all__ = [
     "FORMATS",
     "Format",
+    "Omitted",
     "ProcessError",
     "Render",
     "RenderError",
     "RenderOptions",
     "RenderWarning",
+    "TemplateMetadata",
     "TemplateOwner",
+    "TemplateTooLargeError",
+    "pattern_error",
     "render",
 ]

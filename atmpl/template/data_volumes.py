@@ -1,15 +1,16 @@
-"""Rule 7: data volumes, which KubeVirt finds by name alone."""
+"""Rule 7: data volumes, which KubeVirt finds by name."""
 
 from typing import Any, Final
 
 from atmpl.template.errors import RenderError
-from atmpl.template.json_path import dotted
-from atmpl.template.leaves import SUFFIXED
+from atmpl.template.json_path import Path, dotted
 from atmpl.template.references import holds_reference
+from atmpl.template.source_vm import SourceVM, value_at
 
 FIELD: Final = "dataVolumeTemplates"  # of a VM's spec
+SUFFIX_REFERENCE: Final = "-${SUFFIX}"
 
-_LONGEST: Final = 253 - len("-00000")  # characters of a data volume's name that takes the suffix: a DNS subdomain
+_MAX_NAME: Final = 253 - len("-00000")  # characters of a data volume's name with the suffix: a DNS subdomain
 
 SUFFIX: Final = {
     "name": "SUFFIX",
@@ -20,32 +21,39 @@ SUFFIX: Final = {
 }
 
 
-def names(spec: dict[str, Any]) -> frozenset[str]:
-    """Return the data volumes' names in a VM's `spec`. Raises RenderError for one that takes no suffix."""
-    return frozenset(metadata["name"] for metadata in _named(spec.get(FIELD)))
+def data_volume_names(spec: dict[str, Any]) -> frozenset[str]:
+    """Return the names of the data volumes in a VM's `spec`."""
+    templates = spec.get(FIELD)
+    names = (value_at(template, "metadata", "name") for template in (templates if type(templates) is list else ()))
+    return frozenset(name for name in names if type(name) is str and name)
 
 
-def append_suffix(templates: Any) -> None:
-    """Append the suffix to each name in `templates`, a VM's dataVolumeTemplates, in place."""
-    for metadata in _named(templates):
-        metadata["name"] += SUFFIXED
-
-
-def _named(templates: Any) -> list[dict[str, Any]]:
-    """Return the metadata of each data volume template that has a name. One that a server names is nobody else's."""
-    found = []
-    for index, template in enumerate(templates if isinstance(templates, list) else ()):
-        metadata = template.get("metadata") if isinstance(template, dict) else None
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
+def unique_data_volumes(source: SourceVM) -> frozenset[str]:
+    """Return the names of the data volumes that get a suffix. Raises RenderError for one that cannot get it."""
+    for index, template in source.data_volume_templates:
+        name = value_at(template, "metadata", "name")
+        if type(name) is not str or not name:
             continue
         path = dotted(("spec", FIELD, index, "metadata", "name"))
         if holds_reference(name):
-            raise RenderError(path, "holds a ${...}, so it takes no suffix; rename it, or use dataVolumes: Preserve")
-        if len(name) > _LONGEST:
-            why = (
-                f"is longer than {_LONGEST} characters, so it takes no suffix; rename it, or use dataVolumes: Preserve"
-            )
+            why = "holds a ${...}, so no suffix can be added; rename it, or use dataVolumes: Preserve"
             raise RenderError(path, why)
-        found.append(metadata)
-    return found
+        if len(name) > _MAX_NAME:
+            why = f"has more than {_MAX_NAME} characters; rename it, or use dataVolumes: Preserve"
+            raise RenderError(path, why)
+    return data_volume_names(source.spec)
+
+
+def is_reference(path: Path, key: str | int) -> bool:
+    """Return True if the leaf `key` of the object at `path`, inside the instance, names a data volume."""
+    return key == "claimName" or (key == "name" and path[-1:] == ("dataVolume",))
+
+
+def copies_sibling(claim: Any, names: frozenset[str], namespace: str | None) -> bool:
+    """Return True if `claim`, the `source.pvc` of a data volume template, is a data volume of the same VM."""
+    return (
+        type(claim) is dict
+        and type(claim.get("name")) is str
+        and claim["name"] in names
+        and (not claim.get("namespace") or claim["namespace"] == namespace)
+    )

@@ -1,8 +1,8 @@
-"""`generate: expression`: a text like a regular expression becomes a random one, by two engines' rules.
+"""`generate: expression`: random text by the rules of the two engines.
 
 Both replace each `[alphabet]{length}` by that many characters and keep the rest. OpenShift's alphabets leave out the
-last character of every range (`[a-z]` never gives z: measured), KubeVirt's do not. Each is a function of the text and
-of where randomness comes from; it raises ValueError in its engine's own words.
+last character of each range (`[a-z]` never generates z: measured), KubeVirt's do not. Each function takes the
+expression and the source of randomness, and raises ValueError in its engine's own words.
 """
 
 import re
@@ -10,10 +10,10 @@ from random import Random
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = "0123456789"
-_SHORTEST, _LONGEST = 1, 255  # characters of one expression
+_MIN_LENGTH, _MAX_LENGTH = 1, 255  # characters of one expression
 _INT64 = 2**63 - 1
 
-# OpenShift. The order of the symbols decides what a range may span, so it is theirs.
+# OpenShift. The order of the symbols determines what a range may span, so it is OpenShift's.
 _SYMBOLS = "~!@#$%^&*()-_+={}[]\\|<,>.?/\"';:`"
 _ASCII = _LETTERS + _DIGITS + _SYMBOLS
 _EXPRESSION = re.compile(r"(\[[a-zA-Z0-9\-\\]+\])\{([0-9]+)\}")
@@ -28,20 +28,20 @@ _CLASSES = {  # of a range only the first and the last character count
 
 
 def openshift(expression: str, random: Random) -> str:
-    """Return a text that OpenShift's generator could give. What it puts in may itself become part of an expression.
+    """Return a text that OpenShift's generator could generate. Inserted text may become part of an expression.
 
     Raises ValueError, in the processor's own words.
     """
-    while found := _EXPRESSION.search(expression):
-        ranges, length = found[1], min(_number(found[2]), _INT64)
+    while match := _EXPRESSION.search(expression):
+        ranges, length = match[1], min(_number(match[2]), _INT64)
         if not _WELL_FORMED.search(ranges):
             raise ValueError(f"malformed expresion syntax: {ranges}")
-        if not _SHORTEST <= length <= _LONGEST:
+        if not _MIN_LENGTH <= length <= _MAX_LENGTH:
             raise ValueError(f"range must be within [1-255] characters ({length})")
         alphabet = sorted({letter for span in _RANGE.findall(ranges) for letter in _openshift_span(span[0], span[-1])})
         if not alphabet:
             raise ValueError("OpenShift's processor panics here: invalid argument to Intn")
-        expression = _put(expression, found, "".join(random.choices(alphabet, k=length)))
+        expression = _replace(expression, match, "".join(random.choices(alphabet, k=length)))
     return expression
 
 
@@ -68,17 +68,17 @@ _NATIVE_CLASSES = {
 
 
 def native(expression: str, random: Random) -> str:
-    """Return a text that KubeVirt's generator could give. What it puts in may itself become part of an expression.
+    """Return a text that KubeVirt's generator could generate. Inserted text may become part of an expression.
 
     Raises ValueError, in the processor's own words.
     """
-    while found := _NATIVE_EXPRESSION.search(expression):
-        spans = _NATIVE_RANGE.findall(found[1])
+    while match := _NATIVE_EXPRESSION.search(expression):
+        spans = _NATIVE_RANGE.findall(match[1])
         if not spans:
-            raise ValueError(f"malformed ranges syntax: {found[1]}")
-        length = _native_length(found[2])
+            raise ValueError(f"malformed ranges syntax: {match[1]}")
+        length = _native_length(match[2])
         alphabet = sorted({letter for span in spans for letter in _native_span(span)})
-        expression = _put(expression, found, "".join(random.choices(alphabet, k=length)))
+        expression = _replace(expression, match, "".join(random.choices(alphabet, k=length)))
     return expression
 
 
@@ -89,7 +89,7 @@ def _native_length(text: str) -> int:
     length = _number(text)
     if length > _INT64:
         raise ValueError(problem + "value out of range")
-    if not _SHORTEST <= length <= _LONGEST:
+    if not _MIN_LENGTH <= length <= _MAX_LENGTH:
         raise ValueError(f"range must be within [1-255] characters: {length}")
     return length
 
@@ -111,9 +111,9 @@ def _native_span(span: str) -> str:
 
 
 def _number(digits: str) -> int:
-    """Return the number that `digits` say, as far as it matters how far it is beyond 64 bits."""
+    """Return the number in `digits`; beyond 64 bits, only that it is beyond."""
     return int(digits.lstrip("0")[:20] or "0")
 
 
-def _put(expression: str, found: re.Match[str], text: str) -> str:
-    return expression[: found.start()] + text + expression[found.end() :]
+def _replace(expression: str, match: re.Match[str], text: str) -> str:
+    return expression[: match.start()] + text + expression[match.end() :]

@@ -1,4 +1,4 @@
-"""Paths: tuples of map keys and list indexes, and how they are written for people and for machines."""
+"""Paths: tuples of map keys and list indexes, and their text forms."""
 
 import re
 from typing import Final, TypeAlias
@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 Path: TypeAlias = tuple[str | int, ...]
 
 SPEC: Final[Path] = ("spec", "template", "spec")  # the VirtualMachineInstanceSpec, from the VM's root
+INSTANCE: Final[Path] = ("template", "spec")  # the same, from the VM's `spec`
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -18,7 +19,7 @@ def dotted(path: Path) -> str:
             parts.append(f"[{key}]")
         elif _PLAIN.fullmatch(key):
             parts.append(f".{key}" if parts else key)
-        else:  # printable whatever it holds: lone surrogates and control characters go by their escapes
+        else:  # always printable: lone surrogates and control characters are escaped
             parts.append(f"[{key if key.isprintable() else ascii(key)[1:-1]}]")
     return "".join(parts)
 

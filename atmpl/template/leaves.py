@@ -1,95 +1,187 @@
-"""Where the leaves of a VM are, as paths. Rule 1, and the references of rule 7, which are no leaves."""
+"""The walk over a VM's spec that copies it and finds its leaves. Rules 1, 7 (references) and 10 (memory dumps)."""
 
+from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
-from atmpl.template.errors import RenderError
-from atmpl.template.json_path import SPEC, Path, dotted
+from atmpl.template.data_volumes import SUFFIX_REFERENCE, is_reference
+from atmpl.template.errors import MAX_STORED_BYTES, RenderError, TemplateTooLargeError
+from atmpl.template.json_path import INSTANCE, SPEC, Path, dotted
 from atmpl.template.literal_parameters import Literals
-from atmpl.template.validation import LONGEST, MAX_DEPTH, refusal
+from atmpl.template.path_patterns import States
+from atmpl.template.rules import SPECIAL_KEYS
+from atmpl.template.selection import NAME, Selection
+from atmpl.template.source_vm import objects_in, value_at
+from atmpl.template.validation import MAX_DEPTH, MAX_PATH_CHARACTERS, validation_error
 
-Leaf: TypeAlias = tuple[Path, Any, Any, str | int]
-"""(path below `spec.template.spec`, the VM's value, the container in the copy, the key there)."""
-
-NAME: Final = "name"  # a leaf with exactly this key is no parameter: names tie disks to their volumes
-SUFFIXED: Final = "-${SUFFIX}"
-
-_SURE: Final = frozenset((str, bool, int))  # scalars that are JSON whatever their value; floats may be none
-_DEEPEST: Final = MAX_DEPTH - len(SPEC)
+_SCALARS: Final = frozenset((str, bool, int))  # always JSON; a float may be infinite
+_MAX_DEPTH: Final = MAX_DEPTH - len(SPEC)
+_MIN_PARAMETER: Final = 65  # bytes of the shortest parameter and its reference
 
 
-def part(spec: dict[str, Any], literals: Literals, unique: frozenset[str]) -> tuple[dict[str, Any], list[Leaf]]:
-    """Return a copy of a VirtualMachineInstanceSpec, and its leaves in key order: each is None in the copy, a hole.
+class Leaf(NamedTuple):
+    """A scalar that is a parameter or that a rule treats."""
 
-    What stays literal is carried by `literals` where it must be; references to the data volumes named in `unique` get
-    their suffix. Raises RenderError for what is no JSON.
+    path: Path  # below the VM's `spec`
+    value: Any
+    container: Any  # in the copy
+    key: str | int  # in the container
+    selected: bool  # as a parameter; rule 9 can override it
+
+    @property
+    def is_inside(self) -> bool:
+        """Return True if the leaf is inside of `spec.template.spec`."""
+        return self.path[:2] == INSTANCE
+
+
+@dataclass(slots=True)
+class LeafWalker:
+    """One walk over the spec of a VM. The copy has the placeholder None at each leaf.
+
+    No closures that call each other: they would be a reference cycle, which keeps the template in memory.
     """
-    walk = _Walk(literals, unique)
-    return walk.mapping(spec, (), 0), walk.leaves
 
+    literals: Literals
+    selection: Selection
+    unique: frozenset[str]  # names of the data volumes that get a suffix
+    leaves: list[Leaf] = field(default_factory=list)
+    unselected: list[Path] = field(default_factory=list)  # the other leaves of the instance, below spec.template.spec
+    item_names: dict[Path, str] = field(default_factory=dict)  # `name` of the items of the outermost lists
+    dropped: list[Path] = field(default_factory=list)  # memory dumps and their disks, below the VM's `spec`
+    _path_characters: int = MAX_PATH_CHARACTERS  # that are left
+    _memory_dumps: frozenset[str] = frozenset()
 
-class _Walk:
-    """One walk over a spec. No closures that call each other: they would be a cycle, and hold the template by it."""
+    def instance(self, instance: dict[str, Any]) -> dict[str, Any]:
+        """Return a copy of the VirtualMachineInstanceSpec. Raises RenderError for invalid JSON."""
+        dumps = {volume.get("name") for _, volume in objects_in(instance.get("volumes")) if is_memory_dump(volume)}
+        self._memory_dumps = frozenset(name for name in dumps if type(name) is str)
+        states = None
+        if not self.selection.is_default:
+            states = self.selection.start
+            for key in INSTANCE:
+                states = self.selection.step(states, key)
+        return self._mapping(instance, (), 0, states)
 
-    __slots__ = ("leaves", "literals", "room", "unique")
-
-    def __init__(self, literals: Literals, unique: frozenset[str]) -> None:
-        self.literals = literals
-        self.unique = unique
-        self.leaves: list[Leaf] = []
-        self.room = LONGEST  # characters left for paths
-
-    def mapping(self, source: dict[str, Any], path: Path, size: int) -> dict[str, Any]:
-        self.room -= len(source) * size
-        if self.room < 0 or len(path) >= _DEEPEST:
-            raise _too_much(source, path)
-        literals, unique, leaves = self.literals, self.unique, self.leaves
+    def _mapping(self, source: dict[str, Any], path: Path, size: int, states: States | None) -> dict[str, Any]:
+        """Return a copy of an object of the instance. `states` is None if all leaves are selected."""
+        self._check(source, path, size)
+        literals, unique, selection = self.literals, self.unique, self.selection
         copy: dict[str, Any] = {}
         for key, value in source.items():
             kind = type(value)
-            hole = literals.key(key, source) if "${" in key else key
+            after = None if states is None else selection.step(states, key)
+            placeholder = literals.key(key, source) if "${" in key else key
             if kind is dict:
-                copy[hole] = self.mapping(value, (*path, key), size + len(key) + 1)
+                copy[placeholder] = self._mapping(value, (*path, key), size + len(key) + 1, after)
             elif kind is list:
-                copy[hole] = self.sequence(value, (*path, key), size + len(key) + 1)
+                copy[placeholder] = self._sequence(value, (*path, key), size + len(key) + 1, after)
             elif unique and kind is str and value in unique and is_reference(path, key):
-                copy[hole] = value + SUFFIXED
-            elif key == NAME and kind is str:
-                copy[hole] = literals.value(value) if "${" in value else value
-            elif key != NAME and (kind in _SURE or (kind is float and isfinite(value))):
-                copy[hole] = None
-                leaves.append(((*path, key), value, copy, hole))
+                copy[placeholder] = value + SUFFIX_REFERENCE
+            elif key == NAME and kind is str and (after is None or not _selects(selection, after, is_name=True)):
+                copy[placeholder] = literals.value(value) if "${" in value else value
+            elif (kind in _SCALARS or (kind is float and isfinite(value))) and (key != NAME or after is not None):
+                selected = after is None or _selects(selection, after, is_name=key == NAME)
+                if selected or key in SPECIAL_KEYS:
+                    copy[placeholder] = None
+                    self._add(Leaf((*INSTANCE, *path, key), value, copy, placeholder, selected))
+                else:
+                    copy[placeholder] = literals.copy(value, (*SPEC, *path, key))
+                    if key != NAME:
+                        self.unselected.append((*path, key))
             else:
-                copy[hole] = literals.copy(value, (*SPEC, *path, key))
+                copy[placeholder] = literals.copy(value, (*SPEC, *path, key))
         return copy
 
-    def sequence(self, source: list[Any], path: Path, size: int) -> list[Any]:
-        self.room -= len(source) * size
-        if self.room < 0 or len(path) >= _DEEPEST:
-            raise _too_much(source, path)
-        leaves = self.leaves
+    def _sequence(self, source: list[Any], path: Path, size: int, states: States | None) -> list[Any]:
+        self._check(source, path, size)
+        selection, item_names = self.selection, self.item_names
+        droppable = self._memory_dumps and path in (_VOLUMES, _DISKS)
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)
+            if droppable and kind is dict and self._is_dropped(value, path):
+                self.dropped.append((*INSTANCE, *path, index))
+                continue
+            after = None if states is None else selection.step(states, index)
             if kind is dict:
-                copy.append(self.mapping(value, (*path, index), size + 1))
+                name = value.get(NAME)
+                if type(name) is str:
+                    item_names[*path, index] = name
+                copy.append(self._mapping(value, (*path, index), size + 1, after))
             elif kind is list:
-                copy.append(self.sequence(value, (*path, index), size + 1))
-            elif kind in _SURE or (kind is float and isfinite(value)):
-                copy.append(None)
-                leaves.append(((*path, index), value, copy, index))
+                copy.append(self._sequence(value, (*path, index), size + 1, after))
+            elif kind in _SCALARS or (kind is float and isfinite(value)):
+                if after is None or _selects(selection, after, is_name=False):
+                    copy.append(None)
+                    self._add(Leaf((*INSTANCE, *path, index), value, copy, len(copy) - 1, True))
+                else:
+                    copy.append(self.literals.copy(value, (*SPEC, *path, index)))
+                    self.unselected.append((*path, index))
             else:
                 copy.append(self.literals.copy(value, (*SPEC, *path, index)))
         return copy
 
+    def outside(self, value: Any, path: Path, states: States) -> Any:
+        """Return a copy of `value`, which is at `path` below the VM's `spec` and outside of the instance."""
+        kind = type(value)
+        if not states or (kind is not dict and kind is not list):
+            return self.literals.copy(value, ("spec", *path))
+        if len(path) + 1 >= MAX_DEPTH:
+            raise validation_error(("spec", *path), value)
+        step, literals = self.selection.step, self.literals
+        if kind is list:
+            items: list[Any] = [None] * len(value)
+            for index, item in enumerate(value):
+                if not self.scalar(item, (*path, index), items, index, step(states, index)):
+                    items[index] = self.outside(item, (*path, index), step(states, index))
+            return items
+        copy: dict[str, Any] = {}
+        for key, item in value.items():
+            placeholder = literals.key(key, value)
+            copy[placeholder] = None
+            if not self.scalar(item, (*path, key), copy, placeholder, step(states, key)):
+                copy[placeholder] = self.outside(item, (*path, key), step(states, key))
+        return copy
 
-def _too_much(source: dict[str, Any] | list[Any], path: Path) -> RenderError:
-    if len(path) >= _DEEPEST:
-        return refusal(SPEC + path, source)
-    why = f"the paths of its leaves are longer than {LONGEST:,} characters together; shorten its keys"
-    return RenderError(dotted(SPEC + path[:1]), why)
+    def scalar(self, value: Any, path: Path, container: Any, key: str | int, states: States) -> bool:
+        """Add the scalar at `path` below the VM's `spec`, outside of the instance, as a leaf if it is selected."""
+        kind = type(value)
+        if not states or not (kind in _SCALARS or (kind is float and isfinite(value))):
+            return False
+        if not self.selection.selects(states, inside=False, is_name=path[-1] == NAME):
+            return False
+        self._add(Leaf(path, value, container, key, True))
+        return True
+
+    def _add(self, leaf: Leaf) -> None:
+        self.leaves.append(leaf)
+        if len(self.leaves) * _MIN_PARAMETER > MAX_STORED_BYTES:
+            raise TemplateTooLargeError
+
+    def _check(self, source: dict[str, Any] | list[Any], path: Path, size: int) -> None:
+        self._path_characters -= len(source) * size
+        if len(path) >= _MAX_DEPTH:
+            raise validation_error(SPEC + path, source)
+        if self._path_characters < 0:
+            why = f"the paths of its leaves have more than {MAX_PATH_CHARACTERS:,} characters; shorten its keys"
+            raise RenderError(dotted(SPEC + path[:1]), why)
+        self.literals.grow(2 * len(source))
+
+    def _is_dropped(self, item: dict[str, Any], path: Path) -> bool:
+        if path == _VOLUMES:
+            return is_memory_dump(item)
+        name = item.get(NAME)
+        return type(name) is str and name in self._memory_dumps
 
 
-def is_reference(path: Path, key: str) -> bool:
-    """Return whether the leaf `key` of the object at `path` names a data volume. Rule 7."""
-    return key == "claimName" or (key == NAME and path[-1:] == ("dataVolume",))
+_VOLUMES: Final[Path] = ("volumes",)
+_DISKS: Final[Path] = ("domain", "devices", "disks")
+
+
+def is_memory_dump(volume: dict[str, Any]) -> bool:
+    """Return True if `volume` is a memory dump of the source VM. Rule 10."""
+    return value_at(volume, "memoryDump") is not None
+
+
+def _selects(selection: Selection, states: States, *, is_name: bool) -> bool:
+    return selection.selects(states, inside=True, is_name=is_name)

@@ -1,74 +1,110 @@
-"""Text that stays literal (rule 11), though a processor would substitute in it. Rule 4."""
+"""Text that stays literal (rule 11) although a processor would substitute in it. Rule 4."""
 
 from math import isfinite
 from typing import Any
 
+from atmpl.template.errors import MAX_STORED_BYTES, TemplateTooLargeError
 from atmpl.template.json_path import Path
-from atmpl.template.references import Form, breaks_console, holds_reference, whole
-from atmpl.template.validation import MAX_DEPTH, refusal
+from atmpl.template.references import EncodedValue, breaks_console, holds_reference, typed_reference
+from atmpl.template.validation import MAX_DEPTH, validation_error
 
 
 class Literals:
-    """The parameters LITERAL<n> of one template, which carry literal text that holds a reference."""
+    """The parameters LITERAL<n> of one template. They carry literal text that holds a reference.
+
+    `size` is a lower bound of the template's stored bytes so far, and is also increased by the code that adds
+    parameters.
+    """
 
     def __init__(self) -> None:
         self.parameters: list[dict[str, Any]] = []
+        self.size = 0
+        self.inside_text: set[str] = set()  # names of the parameters that are only part of a text
         self._next = 0
+        self._references: dict[str, str] = {}  # a reference inside a text: the reference that carries it
+
+    def grow(self, size: int) -> None:
+        """Add `size` to the stored bytes. Raises TemplateTooLargeError if the limit is exceeded."""
+        self.size += size
+        if self.size > MAX_STORED_BYTES:
+            raise TemplateTooLargeError
 
     def copy(self, value: Any, path: Path) -> Any:
-        """Return a copy of the literal `value`, which stands at `path` in the VM. Raises RenderError."""
+        """Return a copy of the literal `value`, which is at `path` in the VM. Raises RenderError."""
         kind = type(value)
         if kind is str:
+            self.size += len(value)
             return self.value(value)
         if kind is dict:
             if len(path) >= MAX_DEPTH:
-                raise refusal(path, value)
+                raise validation_error(path, value)
+            self.grow(5 * len(value))  # `"":0,` is the shortest entry
             return {
                 self.key(key, value) if "${" in key else key: self.copy(item, (*path, key))
                 for key, item in value.items()
             }
         if kind is list:
             if len(path) >= MAX_DEPTH:
-                raise refusal(path, value)
+                raise validation_error(path, value)
+            self.grow(2 * len(value))
             return [self.copy(item, (*path, index)) for index, item in enumerate(value)]
         if value is None or kind is bool or kind is int or (kind is float and isfinite(value)):
             return value
-        raise refusal(path, value)
+        raise validation_error(path, value)
 
     def value(self, text: str) -> str:
-        """Return what stands for `text` where the processor decodes `${{P}}`: itself, or a reference."""
+        """Return `text`, or the reference that carries it, for a place where the processor decodes `${{P}}`."""
         if "${" in text and holds_reference(text):
-            return self._carry(whole(text))
+            return self._carry(typed_reference(text))
         return text
 
     def key(self, key: str, siblings: dict[str, Any]) -> str:
-        """Return what stands for the map key `key` among `siblings`: itself, or a reference that is none of them.
+        """Return the map key `key`, or a reference that is not equal to another key in `siblings`.
 
-        (The processor replaces a map's keys one after another, so a reference equal to another key would overwrite it.)
+        The processor replaces the keys of a map one after another, so a reference equal to another key would overwrite
+        its value.
         """
         if not holds_reference(key):
             return key
-        return self._carry(whole(key) if breaks_console(key) else (False, key), siblings)
+        return self._carry(typed_reference(key) if breaks_console(key) else EncodedValue(False, key), siblings)
 
     def label(self, text: str) -> str:
-        """Return what stands for `text` in a string map, where `${{P}}` is not decoded."""
+        """Return `text`, or the reference that carries it, for a map of strings, where `${{P}}` is not decoded."""
         if not holds_reference(text):
             return text
-        return self._carry((breaks_console(text), text))
+        return self._carry(EncodedValue(breaks_console(text), text))
 
-    def _carry(self, form: Form, siblings: dict[str, Any] | None = None) -> str:
+    def inside(self, reference: str) -> str:
+        """Return the `${LITERAL<n>}` that carries `reference` inside a longer text, one for each distinct reference."""
+        if reference not in self._references:
+            carrier = self._carry(EncodedValue(False, reference))
+            self._references[reference] = carrier
+            self.inside_text.add(carrier[2:-1])
+        return self._references[reference]
+
+    def save(self) -> tuple[int, int, dict[str, str], set[str], int]:
+        """Return the state that `restore` takes."""
+        return len(self.parameters), self._next, dict(self._references), set(self.inside_text), self.size
+
+    def restore(self, state: tuple[int, int, dict[str, str], set[str], int]) -> None:
+        """Forget the parameters since `save`."""
+        count, self._next, self._references, self.inside_text, self.size = state
+        del self.parameters[count:]
+
+    def _carry(self, encoded: EncodedValue, siblings: dict[str, Any] | None = None) -> str:
         number = self._next
         while siblings and (f"${{LITERAL{number}}}" in siblings or f"${{{{LITERAL{number}}}}}" in siblings):
             number += 1
         self._next = number + 1
         name = f"LITERAL{number}"
-        by_whole, text = form
+        typed, text = encoded
+        self.grow(len(text))
         self.parameters.append(
             {
                 "name": name,
                 "displayName": f"Literal {number}",
-                "description": f"literal{number}: text of the source VM that looks like a reference; leave it as it is",
+                "description": f"literal{number}: text of the source VM that looks like a reference; do not change it",
                 "value": text,
             }
         )
-        return f"${{{{{name}}}}}" if by_whole else f"${{{name}}}"
+        return f"${{{{{name}}}}}" if typed else f"${{{name}}}"

@@ -1,7 +1,7 @@
-"""A path's parameter name. Rule 2: names depend on the path alone, and are unique for any JSON."""
+"""The name of a parameter. Rule 2: names depend only on the path of the leaf, and are unique for any JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
@@ -10,16 +10,24 @@ from atmpl.template.json_path import SPEC, Path, pointer
 
 # The design's tables. Their keys are keys of a VirtualMachineInstanceSpec.
 
-DROPPED_HEADS: Final = (("domain", "devices"), ("domain", "resources"), ("domain",))  # the first that fits
+DROPPED_HEADS: Final = (("domain", "devices"), ("domain", "resources"), ("domain",))  # the first that matches
 
-UNION_LISTS: Final = (("volumes",), ("networks",), ("domain", "devices", "disks"))  # an item's kind is one of its keys
+UNION_LISTS: Final = (("volumes",), ("networks",), ("domain", "devices", "disks"))  # an item's type is one of its keys
+
+# Below an item of dataVolumeTemplates: what is dropped after `spec`, the first that matches.
+DROPPED_STORAGE: Final = (
+    ("storage", "resources", "requests"),
+    ("pvc", "resources", "requests"),
+    ("storage",),
+    ("pvc",),
+)
 
 SHORTER: Final = {
     "preferredDuringSchedulingIgnoredDuringExecution": "preferred",
     "requiredDuringSchedulingIgnoredDuringExecution": "required",
 }
 
-PLURALS: Final = (  # (ending, what it becomes), the first that fits
+PLURALS: Final = (  # (ending, replacement), the first that matches
     ("ies", "y"),
     ("sses", "ss"),
     ("xes", "x"),
@@ -29,123 +37,162 @@ PLURALS: Final = (  # (ending, what it becomes), the first that fits
     ("s", ""),
 )
 
-RESERVED: Final = re.compile(r"NAME|LABELS|SUFFIX|LITERAL[0-9]+")
+RESERVED: Final = re.compile(r"NAME|LABELS|SUFFIX|IGNITION_DATA|LITERAL[0-9]+")
 
-INITIALISMS: Final = re.compile(  # written in capitals in a form's labels
+INITIALISMS: Final = re.compile(  # in capitals in a form's labels
     "acpi|api|apic|bios|cidr|cpu|dhcp|dns|efi|gpu|hpet|http|id|io|ip|kvm|mac|ntp|numa|pci|pit|ram|rng|rtc|sev|sku|smbios"
-    "|smm|ssh|tcp|tftp|tpm|tsc|usb|utc|uuid|vm"
+    "|smm|ssh|tcp|tftp|tpm|tsc|url|usb|utc|uuid|vm"
 )
 
 _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_]")
-_AGAIN: Final = re.compile(r"(?<!\S)([A-Za-z]\S*) \1(?!\S)")  # spinlocks.spinlocks is said once
+_REPEATED: Final = re.compile(r"(?<!\S)([A-Za-z]\S*) \1(?!\S)")  # spinlocks.spinlocks is shown once
 
 
-_Word: TypeAlias = tuple[str, tuple[int, ...]]  # a key, or what became of it, and the list indexes that follow it
-_Container: TypeAlias = tuple[Path, bool]  # where leaves stand, and whether by index
-_Stem: TypeAlias = tuple[str, str]  # what the names of a container's leaves begin with, and how a form says it
-_KEPT: Final = 1 << 14  # names kept for all VMs, since most have the same paths
-_KEPT_SIZE: Final = 256  # and how long a kept path's keys are at most, together
-_SHORT: Final = 2  # keys and indexes: beyond, the last one decides nothing about those before it
+_Word: TypeAlias = tuple[str, tuple[int, ...]]  # a key, or its snake case, and the list indexes that follow it
+_Container: TypeAlias = tuple[Path, bool]  # the path of leaves, and whether it ends in an index
+_Stem: TypeAlias = tuple[str, str]  # the beginning of the names of a container's leaves, and its display form
+_CACHE_ENTRIES: Final = 1 << 14  # names cached for all VMs, because most have the same paths
+_CACHE_MAX_PATH: Final = 256  # characters of the keys of a cached path
+_SHORT_PATH: Final = 2  # keys and indexes; in a longer path, the last one does not influence those before it
 
 
 class Name(NamedTuple):
-    """A parameter's name, and what else of it the path decides."""
+    """The name of a parameter, and the other texts that its path determines."""
 
     name: str  # DISK0_BUS
     display: str  # Disk 0 bus
     description: str  # disk0-bus
-    plain: str  # ${DISK0_BUS}
-    whole: str  # ${{DISK0_BUS}}
+    string_reference: str  # ${DISK0_BUS}
+    typed_reference: str  # ${{DISK0_BUS}}
     usable: bool  # not reserved, not empty
 
 
 _USABLE: Final = attrgetter("usable")
-_KNOWN: Final[dict[Path, Name]] = {}  # names already made; never more than _KEPT
+_CACHE: Final[dict[Path, Name]] = {}  # at most _CACHE_ENTRIES
 
 
-def assign(paths: Sequence[Path]) -> list[Name]:
-    """Return the names of all leaves of one VM, in order; the paths are those below `spec.template.spec`."""
+def assign_names(paths: Sequence[Path]) -> list[Name]:
+    """Return the names of all leaves of one instance, in order. The paths are below `spec.template.spec`."""
     stems: dict[_Container, _Stem] = {}
-    known = _KNOWN.get
-    names = [known(path) or natural(path, stems) for path in paths]
+    cached = _CACHE.get
+    names = [cached(path) or base_name(path, stems) for path in paths]
     if len({name[0] for name in names}) < len(names) or not all(map(_USABLE, names)):
-        _lengthen(names, paths)
+        _disambiguate(names, lambda index: pointer(SPEC + paths[index]), ())
     return names
 
 
-def _lengthen(names: list[Name], paths: Sequence[Path]) -> None:
-    """Give digits to the leaves that share a name, or have none of their own.
+def assign_more_names(names: Sequence[Name], pointers: Sequence[str], taken: Collection[str]) -> list[Name]:
+    """Return `names`, those that are not unique or that are in `taken` lengthened.
 
-    A longer name might be another leaf's by chance or by malice: so until all differ, with further digits.
+    `pointers` are the JSON pointers of the leaves, which the longer names are made from.
+    """
+    result = list(names)
+    _disambiguate(result, pointers.__getitem__, taken)
+    return result
+
+
+def _disambiguate(names: list[Name], pointer_of: Callable[[int], str], taken: Collection[str]) -> None:
+    """Append hex digits to the names that are shared, taken, reserved or empty.
+
+    A longer name can be equal to another leaf's name, so this repeats with further digits until all are different.
     """
     holders: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         holders.setdefault(name.name, []).append(index)
-    taken = [name for name, indexes in holders.items() if len(indexes) > 1 or not names[indexes[0]].usable]
-    turn = 0
-    while taken:
-        given: dict[str, None] = {}
-        for index in [index for name in taken for index in holders.pop(name)]:
+    ambiguous = [
+        name for name, indexes in holders.items() if len(indexes) > 1 or name in taken or not names[indexes[0]].usable
+    ]
+    attempt = 0
+    while ambiguous:
+        changed: dict[str, None] = {}
+        for index in [index for name in ambiguous for index in holders.pop(name)]:
             old = names[index]
-            names[index] = new = _named(f"{old.name}_{_digits(paths[index], turn)}", old.display)
+            names[index] = new = named(f"{old.name}_{_digits(pointer_of(index), attempt)}", old.display)
             holders.setdefault(new.name, []).append(index)
-            given[new.name] = None
-        taken = [name for name in given if len(holders[name]) > 1]
-        turn += 1
+            changed[new.name] = None
+        ambiguous = [name for name in changed if len(holders[name]) > 1 or name in taken]
+        attempt += 1
 
 
-def natural(path: Path, stems: dict[_Container, _Stem] | None = None) -> Name:
-    """Return the name of the leaf at `path`, were it alone. `stems` are those known of this VM."""
-    name = _KNOWN.get(path)
+def base_name(path: Path, stems: dict[_Container, _Stem] | None = None) -> Name:
+    """Return the name of the leaf at `path` below `spec.template.spec`, if no other leaf has it.
+
+    `stems` are those computed for other leaves of the same VM.
+    """
+    name = _CACHE.get(path)
     if name is None:
-        name = _natural(path, {} if stems is None else stems)
-        if sum(len(key) for key in path if isinstance(key, str)) <= _KEPT_SIZE:
-            if len(_KNOWN) >= _KEPT:
-                _KNOWN.clear()
-            _KNOWN[path] = name
+        name = _base_name(path, {} if stems is None else stems)
+        if sum(len(key) for key in path if isinstance(key, str)) <= _CACHE_MAX_PATH:
+            if len(_CACHE) >= _CACHE_ENTRIES:
+                _CACHE.clear()
+            _CACHE[path] = name
     return name
 
 
-def _natural(path: Path, stems: dict[_Container, _Stem]) -> Name:
+def outside_name(path: Path) -> Name:
+    """Return the name of the leaf at `path`, below the VM's `spec` and outside of `spec.template.spec`."""
+    keys = _keys(path)
+    if len(keys) > 1 and keys[0][0] == "dataVolumeTemplates" and keys[0][1]:
+        rest = keys[1:]
+        if len(rest) > 1 and rest[0] == ("spec", ()):
+            rest = rest[1:]
+            plain = [key if not indexes else None for key, indexes in rest]
+            for head in DROPPED_STORAGE:
+                if len(rest) > len(head) and plain[: len(head)] == list(head):
+                    rest = rest[len(head) :]
+                    break
+        keys = [("dataVolumes", keys[0][1]), *rest]
+    words = [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in keys]
+    return named(_joined(words), _display_name(words))
+
+
+def name_in_text(leaf: Name, path: Path, display: str) -> Name:
+    """Return the name of a value at `path` in the text of a leaf. Nothing of the path is dropped."""
+    words = [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _keys(path)]
+    return named(f"{leaf.name}_{_joined(words)}", display or f"{leaf.display} {_display_name(words)}")
+
+
+def _base_name(path: Path, stems: dict[_Container, _Stem]) -> Name:
     last = path[-1]
-    if len(path) <= _SHORT:
+    if len(path) <= _SHORT_PATH:
         words = _words(path)
-        return _named(_joined(words), _said(words))
+        return named(_joined(words), _display_name(words))
     container = (path[:-1], isinstance(last, int))
     stem = stems.get(container)
     if stem is None:
-        words = _words((*path[:-1], 0 if isinstance(last, int) else "x"))  # any: it is the last character, and goes
-        stems[container] = stem = (_joined(words)[:-1], _said(words)[:-1])
+        words = _words((*path[:-1], 0 if isinstance(last, int) else "x"))  # any last key; it is one character
+        stems[container] = stem = (_joined(words)[:-1], _display_name(words)[:-1])
     if isinstance(last, int):
-        return _named(f"{stem[0]}{last}", f"{stem[1]}{last}")
+        return named(f"{stem[0]}{last}", f"{stem[1]}{last}")
     word = _snake(SHORTER.get(last, last))
-    return _named(stem[0] + word, stem[1] + _said([(word, ())]))
+    return named(stem[0] + word, stem[1] + _display_name([(word, ())]))
 
 
-def _named(name: str, said: str) -> Name:
+def named(name: str, display: str) -> Name:
+    """Return the Name of `name`; `display` begins with a capital."""
     usable = bool(name) and not RESERVED.fullmatch(name)
-    said = _AGAIN.sub(r"\1", said)
-    display = (said[:1].upper() + said[1:]).strip() or name
+    display = _REPEATED.sub(r"\1", display)
+    display = (display[:1].upper() + display[1:]).strip() or name
     return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", usable)
 
 
-def _digits(path: Path, turn: int) -> str:
-    """Return eight hex digits of the leaf's JSON pointer's SHA-256: the first eight, at a later turn further ones."""
-    digest = sha256(pointer(SPEC + path).encode())
-    for _ in range(turn // 8):
+def _digits(json_pointer: str, attempt: int) -> str:
+    """Return 8 hex digits of the SHA-256 of the leaf's JSON pointer: the first 8, at a later attempt further ones."""
+    digest = sha256(json_pointer.encode())
+    for _ in range(attempt // 8):
         digest = sha256(digest.digest())
-    return digest.hexdigest()[turn % 8 * 8 :][:8].upper()
+    return digest.hexdigest()[attempt % 8 * 8 :][:8].upper()
 
 
 def _words(path: Path) -> list[_Word]:
     """Return the words of the name, in upper snake case, each with the list indexes that follow it."""
     keys = _keys(path)
-    return [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _dropped(keys)]
+    return [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _without_heads(keys)]
 
 
 def _keys(path: Path) -> list[_Word]:
-    """Return the path's keys, each with the list indexes that follow it."""
+    """Return the keys of the path, each with the list indexes that follow it."""
     keys: list[_Word] = []
     for key in path:
         if isinstance(key, str):
@@ -156,8 +203,8 @@ def _keys(path: Path) -> list[_Word]:
     return keys
 
 
-def _dropped(keys: list[_Word]) -> list[_Word]:
-    """Return `keys` without the heads and the union keys that say nothing in a name."""
+def _without_heads(keys: list[_Word]) -> list[_Word]:
+    """Return `keys` without the heads and the union keys that a name leaves out."""
     plain = [key if not indexes else None for key, indexes in keys]
     for head in UNION_LISTS:
         size = len(head)
@@ -191,11 +238,11 @@ def _joined(words: list[_Word]) -> str:
     return "_".join(word + "_".join(map(str, indexes)) for word, indexes in words)
 
 
-def _said(words: list[_Word]) -> str:
-    """Return the name as a form says it: `disk 0 bus`, `CPU cores`."""
-    said: list[str] = []
+def _display_name(words: list[_Word]) -> str:
+    """Return the name as a form shows it: `disk 0 bus`, `CPU cores`."""
+    shown: list[str] = []
     for word, indexes in words:
         parts = [part for part in word.lower().split("_") if part]
-        said += [part.upper() if INITIALISMS.fullmatch(part) else part for part in parts]
-        said += map(str, indexes)
-    return " ".join(said)
+        shown += [part.upper() if INITIALISMS.fullmatch(part) else part for part in parts]
+        shown += map(str, indexes)
+    return " ".join(shown)

@@ -1,4 +1,4 @@
-"""What a template says of its parameters, the same in every format."""
+"""The parameters that a template declares. They are the same in all formats."""
 
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,19 +10,19 @@ T = TypeVar("T")
 
 
 class Parameter(NamedTuple):
-    """One parameter of a template. What the template does not say is empty."""
+    """One parameter of a template. A field that the template does not have is empty."""
 
     name: str
     display_name: str = ""
     description: str = ""
     value: str = ""
-    generate: str = ""  # the generator's name; the only one there is: `expression`
+    generate: str = ""  # the generator's name; the only one is `expression`
     from_: str = ""  # the generator's input: `[a-z0-9]{5}`
     required: bool = False
 
 
 class Declared(msgspec.Struct, rename={"display_name": "displayName", "from_": "from"}):
-    """A parameter as it stands in a template: Go reads `null` as the empty value."""
+    """A parameter as a template has it. Go reads `null` as the empty value."""
 
     name: str | None = None
     display_name: str | None = None
@@ -32,8 +32,8 @@ class Declared(msgspec.Struct, rename={"display_name": "displayName", "from_": "
     from_: str | None = None
     required: bool | None = None
 
-    def shown(self) -> dict[str, str | bool]:
-        """Return it as Go writes it in its errors: its own order of fields, and none that are empty."""
+    def as_go_json(self) -> dict[str, str | bool]:
+        """Return it as Go writes it in errors: in Go's order of fields, without empty ones."""
         fields = {
             "name": self.name or "",
             "displayName": self.display_name,
@@ -47,7 +47,7 @@ class Declared(msgspec.Struct, rename={"display_name": "displayName", "from_": "
 
 
 class Metadata(msgspec.Struct, rename={"generate_name": "generateName"}):
-    """What is typed of a template's own metadata, and matters here only in that."""
+    """The typed fields of a template's own metadata. Only their types matter."""
 
     name: str | None = None
     generate_name: str | None = None
@@ -61,7 +61,7 @@ class _Spec(msgspec.Struct):
 
 
 class _Template(msgspec.Struct):
-    parameters: list[Declared | None] | None = None  # OpenShift's place
+    parameters: list[Declared | None] | None = None  # the OpenShift format's
     spec: _Spec | None = None  # the native format's
 
 
@@ -84,7 +84,7 @@ def parameters(template: dict[str, Any]) -> list[Parameter]:
 
 
 def present(declared: list[Declared | None] | None) -> list[Declared]:
-    """Return the parameters of a decoded template; `null` is one without a name, as in Go."""
+    """Return the parameters of a decoded template. `null` is one without a name, as in Go."""
     return [item or Declared() for item in declared or ()]
 
 

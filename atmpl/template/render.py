@@ -1,37 +1,31 @@
-"""The design's rules, in the design's order."""
+"""Render a template from a VM: the rules of the design, in the design's order."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
-from atmpl.template import data_volumes, template_metadata
-from atmpl.template.console_escape import protect
-from atmpl.template.errors import RenderError
+from atmpl.template import template_metadata
+from atmpl.template.builder import TemplateBuilder
+from atmpl.template.console_escape import TextReferenceError, escape_for_console
+from atmpl.template.errors import MAX_STORED_BYTES, RenderError, TemplateTooLargeError
 from atmpl.template.formats.format import Draft, Format
-from atmpl.template.json_path import SPEC, Path, dotted
-from atmpl.template.leaves import part
-from atmpl.template.literal_parameters import Literals
-from atmpl.template.options import RenderOptions, TemplateOwner
-from atmpl.template.parameter_names import assign
-from atmpl.template.references import form
-from atmpl.template.render_warnings import (
-    INLINE_SECRET,
-    LITERAL_NUMBER,
-    SHARED_DATA_VOLUMES,
-    RenderWarning,
-    shown,
-    warning,
-)
+from atmpl.template.omissions import Omitted
+from atmpl.template.options import RenderOptions, TemplateMetadata, TemplateOwner
+from atmpl.template.render_warnings import RenderWarning, find_warnings, template_message
 from atmpl.template.round_trip import verify_round_trip
-from atmpl.template.rules import IDENTITY, REVISIONS, SECRETS, TREATED, shape
-from atmpl.template.source_vm import Source, read
-from atmpl.template.validation import refuse
+from atmpl.template.source_vm import SourceVM, parse_vm
+from atmpl.template.stored_size import stored_size_of
+from atmpl.template.validation import validate
+
+_NO_METADATA: Final = TemplateMetadata()
 
 
-class Render(NamedTuple):
-    """A template (plain dicts, keys in conventional order) and what to know about it."""
+@dataclass(frozen=True, slots=True)
+class Render:
+    """A template (plain dicts, keys in conventional order), its warnings, and what it leaves out of the VM."""
 
     template: dict[str, Any]
     warnings: tuple[RenderWarning, ...]
+    omitted: tuple[Omitted, ...] = ()
 
 
 def render(
@@ -41,137 +35,70 @@ def render(
     name: str,
     namespace: str | None = None,
     options: RenderOptions = RenderOptions(),
+    metadata: TemplateMetadata = _NO_METADATA,
     owner: TemplateOwner | None = None,
+    api_version: str | None = None,
 ) -> Render:
-    """Return the proved template of `vm`; `vm` is not changed. Raises RenderError, and nothing else."""
+    """Return the verified template of `vm`. `vm` is not changed.
+
+    `namespace` is the template's, and the request's; `api_version` is one that the cluster serves, by default the
+    format's own. Raises RenderError, and TemplateTooLargeError as soon as the template exceeds MAX_STORED_BYTES.
+    """
+    if problem := options.error() or template_metadata.metadata_error(metadata):
+        raise RenderError("", problem)
+    if options.console == "Complete" and not format.has_console:
+        raise RenderError("", "console: Complete requires the OpenShift format; use console: Listed or that format")
+    if api_version not in (None, format.api_version, *format.aliases):
+        known = " or ".join((format.api_version, *format.aliases))
+        raise RenderError("", f"the apiVersion of the template is not known; use {known}")
     try:
-        return _render(vm, format=format, name=name, namespace=namespace, options=options, owner=owner)
-    except RecursionError as error:  # within the limits of input, but a deep caller left too little of the stack
-        raise RenderError("", "is nested too deep for what is left of the stack; call from less deep") from error
+        validate(vm)
+        return _Rendering(parse_vm(vm), format, name, namespace, options, metadata, owner, api_version).result()
+    except RecursionError as error:  # within the limits of input, but the caller has left too little of the stack
+        raise RenderError("", "is nested too deeply for the rest of the stack; call from a shallower stack") from error
 
 
-def _render(
-    vm: dict[str, Any],
-    *,
-    format: Format,
-    name: str,
-    namespace: str | None,
-    options: RenderOptions,
-    owner: TemplateOwner | None,
-) -> Render:
-    refuse(vm)
-    source = read(vm)
-    writer = _TemplateBuilder(source, options)
-    draft = Draft(
-        name=name,
-        namespace=namespace,
-        labels=template_metadata.labels(source, owner),
-        annotations=template_metadata.annotations(source, name, owner),
-        vm=writer.vm(),
-        vm_labels=source.labels,
-        parameters=writer.parameters,
-        literals=writer.literals,
-        suffix=dict(data_volumes.SUFFIX) if writer.unique else None,
-        message=shown(writer.warnings),
-    )
-    template = format.assemble(draft)
-    protect(template, format.parameters(template))
-    verify_round_trip(template, format, source, options, writer.withheld)
-    return Render(template, tuple(writer.warnings))
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """The inputs of one rendering."""
 
+    source: SourceVM
+    format: Format
+    name: str
+    namespace: str | None
+    options: RenderOptions
+    metadata: TemplateMetadata
+    owner: TemplateOwner | None
+    api_version: str | None
 
-class _TemplateBuilder:
-    """Writes the templated VM, and collects what it needs beside it."""
+    def result(self) -> Render:
+        try:
+            return self._render(extract=True)
+        except TextReferenceError:  # the console would break a text with references, so all are required as a whole
+            return self._render(extract=False)
 
-    def __init__(self, source: Source, options: RenderOptions) -> None:
-        self.source = source
-        self.options = options
-        self.unique = data_volumes.names(source.spec) if options.data_volumes == "Unique" else frozenset[str]()
-        self.blank = IDENTITY if options.identity == "Fresh" else {}
-        self.literals = Literals()
-        self.parameters: list[dict[str, Any]] = []
-        self.withheld: dict[str, str] = {}  # what the proof supplies: the VM's own values of required parameters
-        self.warnings: list[RenderWarning] = []
-
-    def vm(self) -> dict[str, Any]:
-        """Return the templated VM. Rules 5, 6 and 10: of its metadata only these three; no status."""
-        source = self.source
-        metadata: dict[str, Any] = {
-            "generateName": self.literals.value(f"{source.name}-"),
-            "labels": "${{LABELS}}",
-        }
-        if annotations := source.annotations:
-            metadata["annotations"] = self.literals.copy(annotations, ("metadata", "annotations"))
-        return {
-            "apiVersion": source.api_version,
-            "kind": "VirtualMachine",
-            "metadata": metadata,
-            "spec": self._copy(
-                source.spec,
-                ("spec",),
-                {
-                    "template": self._template,
-                    data_volumes.FIELD: self._data_volumes,
-                    **{field: self._without_revision for field, _ in REVISIONS},
-                },
-            ),
-        }
-
-    def _copy(self, source: dict[str, Any], path: Path, special: dict[str, Callable[[Any, Path], Any]]) -> Any:
-        """Return a literal copy of `source`, but for the fields that `special` writes. Rules 4 and 11."""
-        return {
-            self.literals.key(key, source): special.get(key, self.literals.copy)(value, (*path, key))
-            for key, value in source.items()
-        }
-
-    def _template(self, template: dict[str, Any], path: Path) -> Any:
-        return self._copy(template, path, {"spec": self._instance})
-
-    def _instance(self, instance: dict[str, Any], _path: Path) -> dict[str, Any]:
-        """Return the templated VirtualMachineInstanceSpec. Rules 1, 2, 3, 8 and 9."""
-        copy, leaves = part(instance, self.literals, self.unique)
-        names = assign([leaf[0] for leaf in leaves])
-        for (path, value, container, key), (name, display, description, plain, whole, _) in zip(
-            leaves, names, strict=True
-        ):
-            sent = form(value)
-            treated = shape(path) if path[-1] in TREATED else None
-            if treated in self.blank:  # rule 8; the form is that of the VM's own value
-                sent = (True if sent is None else sent[0]), ""
-            if sent is None:
-                container[key] = value
-                self.warnings.append(warning(LITERAL_NUMBER, dotted(SPEC + path)))
-                continue
-            decoded, text = sent
-            container[key] = whole if decoded else plain
-            parameter = {"name": name, "displayName": display, "description": description, "value": text}
-            self.parameters.append(parameter)
-            if text and treated in SECRETS:  # an empty one holds no secret, and nobody could supply it
-                self._secret(path, parameter)
-        return copy
-
-    def _secret(self, path: Path, parameter: dict[str, Any]) -> None:
-        """Rule 9."""
-        if self.options.secrets == "Require":
-            self.withheld[parameter["name"]] = parameter.pop("value")
-            parameter["required"] = True
-        else:
-            self.warnings.append(warning(INLINE_SECRET, dotted(SPEC + path)))
-
-    def _data_volumes(self, templates: Any, path: Path) -> Any:
-        """Return the dataVolumeTemplates. Rule 7."""
-        copy = self.literals.copy(templates, path)
-        if self.unique:
-            data_volumes.append_suffix(copy)
-        elif templates and self.options.data_volumes == "Preserve":
-            self.warnings.append(warning(SHARED_DATA_VOLUMES, dotted(path)))
-        return copy
-
-    def _without_revision(self, matcher: Any, path: Path) -> Any:
-        """Return an instancetype or preference. Rule 8."""
-        copy = self.literals.copy(matcher, path)
-        if isinstance(copy, dict):
-            for field, key in REVISIONS:
-                if field == path[-1]:
-                    copy.pop(key, None)
-        return copy
+    def _render(self, *, extract: bool) -> Render:
+        source, options, format = self.source, self.options, self.format
+        builder = TemplateBuilder(source, options, extract=extract)
+        vm = builder.vm()
+        warnings = find_warnings(source, options, self.namespace, builder)
+        draft = Draft(
+            api_version=self.api_version or format.api_version,
+            name=self.name,
+            namespace=self.namespace,
+            labels=template_metadata.labels(source, options, self.metadata, self.owner),
+            annotations=template_metadata.annotations(source, self.name, options, self.metadata, self.owner),
+            vm=vm,
+            vm_labels=builder.labels,
+            labels_parameter=options.console != "Complete",
+            parameters=builder.parameters,
+            literals=builder.literals,
+            suffix=builder.suffix,
+            message=template_message(warnings),
+        )
+        template = format.assemble(draft)
+        escape_for_console(template, format.parameters(template), builder.literals.inside_text)
+        if stored_size_of(template) > MAX_STORED_BYTES:
+            raise TemplateTooLargeError
+        verify_round_trip(template, format, source, options, builder.required_values)
+        return Render(template, tuple(warnings), tuple(builder.omitted))

@@ -1,16 +1,15 @@
-"""What a cluster makes of a template: the mechanism that both formats' processors share.
+"""Substitution of parameters: the mechanism that both formats' processors share.
 
-OpenShift's processor and KubeVirt's engine have one ancestor. Both visit every string and every map key of an object
+OpenShift's processor and KubeVirt's engine have a common ancestor. Both visit each string and each map key of an object
 once:
 
-- `${{P}}`, and nothing around it, becomes the value of P decoded as JSON, or P's text where it is no JSON;
-- else each `${P}` becomes the value of P, one after the other from left to right, each replacing the first such text in
-  what stands there by then (so a value can be taken for a reference that stands behind it: measured);
-- what was put in is not visited again.
+- A string that is exactly `${{P}}` becomes the value of P decoded as JSON, or P's text if it is not valid JSON.
+- Otherwise each `${P}` becomes the value of P, from left to right. Each replaces the first such text in the result so
+  far, so a value can be taken for a reference that follows it (measured).
+- Inserted text is not visited again.
 
-They differ in what `Engine` says. Where a key that was substituted meets another key, the cluster's answer depends on
-the order in which Go visits a map, which is random; here the substituted key wins, the last of several, which is one of
-the cluster's answers.
+`ProcessorRules` has the differences. If a substituted key equals another key, the cluster's result depends on the order
+in which Go visits a map, which is random. Here the last substituted key wins, which is one of the cluster's results.
 """
 
 import re
@@ -20,58 +19,58 @@ from typing import Any, NamedTuple
 from atmpl.template import go_json
 
 NAME = re.compile(r"[a-zA-Z0-9_]+")
-WHOLE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
-PART = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
+TYPED_REF = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
+STRING_REF = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
 
-_FEW = 8  # references in a text that are not worth looking at twice
-_NULL = object()  # what `${{P}}` gives where P is `null`: no value, in either engine
+_MANY_REFERENCES = 8  # in one text; beyond it, all are replaced in one pass
+_NULL = object()  # the result of `${{P}}` if P is `null`: no value in either engine
 
 
 class Processed(NamedTuple):
-    """All that a cluster makes of a template."""
+    """All results of processing a template."""
 
     objects: list[dict[str, Any]]
     message: str = ""
-    labels: dict[str, str] | None = None  # OpenShift's top-level labels after substitution; None where there are none
+    labels: dict[str, str] | None = None  # OpenShift's top-level labels after substitution; None if there are none
 
 
 class ProcessorRules(NamedTuple):
-    """How one processor differs from the other."""
+    """The differences between the processors."""
 
-    undefined: str | None  # why an undefined reference is refused (`{name}`); None leaves it as it is
-    null_in_list: str  # why `null` for an item is refused (`{text}` is the reference)
-    null_in_map: str | None  # why `null` for a field's value is refused (`{text}`); None drops the field
-    null_key: str  # why `null` for a key is refused (`{text}`)
-    typed_key: str  # why a key that is no string is refused (`{text}`, and `{type}` is Go's)
-    exact: bool  # whether literal integers keep 64 bits, or all numbers are float64
+    undefined: str | None  # the error for an undefined reference (`{name}`); None keeps the reference
+    null_in_list: str  # the error for `null` as an item (`{text}` is the reference)
+    null_in_map: str | None  # the error for `null` as a field's value (`{text}`); None drops the field
+    null_key: str  # the error for `null` as a key (`{text}`)
+    typed_key: str  # the error for a key that is not a string (`{text}`, and `{type}` is Go's)
+    exact: bool  # whether literal integers keep 64 bits; otherwise all numbers are float64
 
 
 class Substitution:
-    """The references of one template and what stands behind them. Collects what goes wrong in `errors`."""
+    """The substitution in one template. Collects its errors in `errors`."""
 
-    def __init__(self, values: Mapping[str, str], engine: ProcessorRules) -> None:
-        """Take the value of every parameter. Their names must match `NAME`: no reference can say another."""
+    def __init__(self, values: Mapping[str, str], rules: ProcessorRules) -> None:
+        """Take the values of all parameters. Their names must match `NAME`, as those in references do."""
         self.errors: dict[str, None] = {}  # a set in the order of discovery
         self._values = values
-        self._engine = engine
-        self._whole = {f"${{{name}}}": value for name, value in values.items()}  # by far the commonest reference
+        self._rules = rules
+        self._whole = {f"${{{name}}}": value for name, value in values.items()}  # the most common reference
 
     def text(self, text: str) -> str:
-        """Return what becomes of a text that is a string whatever happens: a message, a label."""
+        """Return the substituted text of a message or a label, which is always a string."""
         if "$" not in text:
             return text
-        whole = WHOLE.match(text)
+        whole = TYPED_REF.match(text)
         if not whole:
-            return self._parts(text)
+            return self._substitute(text)
         if whole[1] in self._values:
             return self._values[whole[1]]
         self._undefined(whole[1])
         return text
 
     def tree(self, source: dict[str, Any]) -> dict[str, Any]:
-        """Return what becomes of an object. `source` is not changed, and nothing in the result is part of it.
+        """Return the substituted object. `source` is not changed, and the result shares nothing with it.
 
-        A level at a time, not recursively: JSON may be nested deeper than Python calls.
+        This goes level by level, not recursively: JSON may be nested deeper than Python's calls.
         """
         root: dict[str, Any] = {}
         level: list[tuple[Any, Any]] = [(source, root)]
@@ -89,13 +88,13 @@ class Substitution:
                         renamed = True
                     elif kind is str:
                         if "$" in value:
-                            put = whole.get(value)
-                            if put is None:
-                                put = self._value(value)
-                                if put is _NULL:
+                            result = whole.get(value)
+                            if result is None:
+                                result = self._value(value)
+                                if result is _NULL:
                                     self._dropped(value)
                                     continue
-                            new[key] = put
+                            new[key] = result
                         else:
                             new[key] = value
                     elif kind is dict or kind is list:
@@ -119,39 +118,39 @@ class Substitution:
                 if value:
                     below.append((value, child))
             elif kind is str:
-                put = self._value(value) if "$" in value else value
-                if put is _NULL:
-                    self._refuse(self._engine.null_in_list, value)
-                new.append(put)
+                result = self._value(value) if "$" in value else value
+                if result is _NULL:
+                    self._add_error(self._rules.null_in_list, value)
+                new.append(result)
             else:
                 new.append(self._literal(value))
 
     def _renamed(self, old: dict[str, Any], new: dict[str, Any], below: list[tuple[Any, Any]]) -> None:
-        """Add the fields whose keys hold a `$`, after all others; those that change last, so that they win."""
+        """Add the fields whose keys hold a `$` after all others. Those that change come last, so they win."""
         fields = [(self._key(key), key, value) for key, value in old.items() if "$" in key]
         for name, _, value in sorted(fields, key=lambda field: field[0] != field[1]):
             kind = type(value)
-            put: Any
+            result: Any
             if kind is dict or kind is list:
-                put = kind()
-                below.append((value, put))
+                result = kind()
+                below.append((value, result))
             elif kind is str:
-                put = self._value(value) if "$" in value else value
-                if put is _NULL:
+                result = self._value(value) if "$" in value else value
+                if result is _NULL:
                     self._dropped(value)
                     new.pop(name, None)
                     continue
             else:
-                put = self._literal(value)
-            new[name] = put
+                result = self._literal(value)
+            new[name] = result
 
     def _value(self, text: str) -> Any:
-        """Return what becomes of a string that holds a `$`; _NULL where it is the JSON null."""
+        """Return the substituted value of a string that holds a `$`; _NULL for the JSON null."""
         value = self._values.get(text[3:-2]) if text[:3] == "${{" and text[-2:] == "}}" else None
         if value is None:
-            whole = WHOLE.match(text)
+            whole = TYPED_REF.match(text)
             if not whole:
-                return self._parts(text)
+                return self._substitute(text)
             self._undefined(whole[1])
             return text
         try:
@@ -160,11 +159,11 @@ class Substitution:
             return value
         return _NULL if decoded is None else decoded
 
-    def _parts(self, text: str) -> str:
-        names = PART.findall(text)
-        if len(names) > _FEW:  # in one pass, which is the same unless what it puts in makes a reference
-            out = PART.sub(lambda part: self._values.get(part[1], part[0]), text)
-            if self._values.keys().isdisjoint(PART.findall(out)):
+    def _substitute(self, text: str) -> str:
+        names = STRING_REF.findall(text)
+        if len(names) > _MANY_REFERENCES:  # one pass has the same result unless the inserted text forms a reference
+            out = STRING_REF.sub(lambda part: self._values.get(part[1], part[0]), text)
+            if self._values.keys().isdisjoint(STRING_REF.findall(out)):
                 for name in names:
                     if name not in self._values:
                         self._undefined(name)
@@ -181,23 +180,23 @@ class Substitution:
     def _key(self, key: str) -> str:
         name = self._value(key)
         if name is _NULL:
-            self._refuse(self._engine.null_key, key)
+            self._add_error(self._rules.null_key, key)
         elif isinstance(name, str):
             return name
         else:
-            self._refuse(self._engine.typed_key, key, go_json.go_type(name))
+            self._add_error(self._rules.typed_key, key, go_json.go_type(name))
         return key
 
     def _literal(self, value: Any) -> Any:
-        return go_json.literal(value, exact=self._engine.exact)
+        return go_json.literal(value, exact=self._rules.exact)
 
     def _dropped(self, text: str) -> None:
-        if self._engine.null_in_map is not None:
-            self._refuse(self._engine.null_in_map, text)
+        if self._rules.null_in_map is not None:
+            self._add_error(self._rules.null_in_map, text)
 
     def _undefined(self, name: str) -> None:
-        if self._engine.undefined is not None:
-            self._refuse(self._engine.undefined, "", name=name)
+        if self._rules.undefined is not None:
+            self._add_error(self._rules.undefined, "", name=name)
 
-    def _refuse(self, why: str, text: str, type: str = "", name: str = "") -> None:
-        self.errors[why.format(text=text, type=type, name=name)] = None
+    def _add_error(self, error: str, text: str, type: str = "", name: str = "") -> None:
+        self.errors[error.format(text=text, type=type, name=name)] = None

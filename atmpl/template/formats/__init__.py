@@ -3,7 +3,7 @@
 from atmpl.template.formats import native, openshift
 from atmpl.template.formats.format import Format
 
-FORMATS: dict[str, Format] = {  # key: the word of `--format` and `atmpl.render`
+FORMATS: dict[str, Format] = {  # key: the value of `--format` and of `atmpl.render`
     "openshift": openshift.FORMAT,
     "native": native.FORMAT,
 }

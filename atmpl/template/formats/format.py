@@ -1,4 +1,4 @@
-"""What a target format is, and what it gets to put together."""
+"""The definition of a target format, and the parts that it assembles."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,17 @@ from atmpl.template.literal_parameters import Literals
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All of a template but its shape: what `Format.assemble` puts together. Each part is used once."""
+    """The parts of a template that `Format.assemble` puts together. Each part is used once."""
 
+    api_version: str  # of the template
     name: str
     namespace: str | None
     labels: dict[str, str]  # of the template itself
     annotations: dict[str, str]  # of the template itself
-    vm: dict[str, Any]  # the templated VM; its labels are `${{LABELS}}`
-    vm_labels: dict[str, str]  # the labels that the made VM gets
-    parameters: list[dict[str, Any]]  # those of the leaves
+    vm: dict[str, Any]  # the templated VM
+    vm_labels: dict[str, str]  # the labels of a new VM
+    labels_parameter: bool  # whether the VM's labels are `${{LABELS}}`; otherwise they are in `vm`
+    parameters: list[dict[str, Any]]  # those of NAME and of the leaves
     literals: Literals
     suffix: dict[str, Any] | None
     message: str | None
@@ -30,23 +32,25 @@ class Draft:
         return metadata | {"labels": self.labels, "annotations": self.annotations}
 
     def all_parameters(self, labels: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return all parameters in the design's order; `labels` is the last one."""
+        """Return all parameters in the design's order. `labels` is the last one, if there is one."""
         suffix = [self.suffix] if self.suffix else []
-        return [*self.parameters, *self.literals.parameters, *suffix, labels]
+        last = [labels] if self.labels_parameter else []
+        return [*self.parameters, *self.literals.parameters, *suffix, *last]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A target format: where its templates live in a cluster, and how one is put together, and what becomes of one."""
+    """A target format: its API, and the functions that assemble and process its templates."""
 
-    name: str  # the word of `--format` and `atmpl.render`: `openshift`
+    name: str  # the value of `--format` and of `atmpl.render`: `openshift`
     target: str  # its field of `spec.target`: `openshiftTemplate`
-    api_version: str  # `template.openshift.io/v1`; also the word of the flat form's `format`
+    api_version: str  # `template.openshift.io/v1`; also the value of the flat form's `format`
     kind: str  # `Template`
     plural: str  # `templates`
-    content: tuple[str, ...]  # the top-level fields that a refresh replaces whole; metadata apart
+    content: tuple[str, ...]  # the top-level fields that a refresh replaces; not metadata
     assemble: Callable[[Draft], dict[str, Any]]
-    process: Callable[..., list[dict[str, Any]]]  # (template, values=None, *, random=None) -> objects, or ProcessError
-    parameters: Callable[[dict[str, Any]], list[dict[str, Any]]]  # those of a template of this format, as they stand
-    forces: Mapping[str, str] = field(default_factory=dict)  # what the processor sets on every object, whatever it had
-    aliases: tuple[str, ...] = ()  # other apiVersions of the same kind that are processed alike
+    process: Callable[..., list[dict[str, Any]]]  # (template, values=None, *, random=None) -> objects; ProcessError
+    parameters: Callable[[dict[str, Any]], list[dict[str, Any]]]  # of a template of this format
+    forced_fields: Mapping[str, str] = field(default_factory=dict)  # that the processor sets on each object
+    aliases: tuple[str, ...] = ()  # other apiVersions of the same kind that are processed in the same way
+    has_console: bool = False  # whether the OpenShift console shows these templates

@@ -9,29 +9,29 @@ from atmpl.template import generators, go_json
 from atmpl.template.errors import ProcessError
 from atmpl.template.formats.format import Draft, Format
 from atmpl.template.parameters import Declared, Metadata, present, typed
-from atmpl.template.substitution import NAME, PART, WHOLE, Processed, ProcessorRules, Substitution
+from atmpl.template.substitution import NAME, STRING_REF, TYPED_REF, Processed, ProcessorRules, Substitution
 
 LABELS: Final = {
     "name": "LABELS",
     "displayName": "Labels",
     "description": (
         'labels: the labels of the VM, a JSON object of strings such as {"team": "db"}; another value replaces the '
-        "source VM's own. Anything but such an object is refused by the cluster."
+        "source VM's own. The cluster refuses any other value."
     ),
 }
 
 _UNDEFINED = 'Invalid value: "{name}": references undefined parameter {name}'
-_REFUSED = "spec.parameters: error processing template: {text}: "
+_ERROR = "spec.parameters: error processing template: {text}: "
 _ENGINE = ProcessorRules(
     undefined="spec.virtualMachine: " + _UNDEFINED,
-    null_in_list=_REFUSED + "cannot assign nil value to target type interface {{}}",
-    null_in_map=_REFUSED + "cannot assign nil value to target type interface {{}}",
-    null_key=_REFUSED + "cannot assign nil value to target type string",
-    typed_key=_REFUSED + "substituted value type {type} is not assignable to target type string",
+    null_in_list=_ERROR + "cannot assign nil value to target type interface {{}}",
+    null_in_map=_ERROR + "cannot assign nil value to target type interface {{}}",
+    null_key=_ERROR + "cannot assign nil value to target type string",
+    typed_key=_ERROR + "substituted value type {type} is not assignable to target type string",
     exact=False,
 )
 _MESSAGE = _ENGINE._replace(undefined="spec.message: " + _UNDEFINED)
-_IDENTITY = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}  # whatever the template says
+_FORCED_FIELDS = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}  # the engine ignores the template's own
 
 
 class _Spec(msgspec.Struct, rename={"virtual_machine": "virtualMachine"}):
@@ -46,24 +46,24 @@ class _Template(msgspec.Struct):
 
 
 def assemble(draft: Draft) -> dict[str, Any]:
-    """Return the VirtualMachineTemplate. Rule 6: LABELS are the VM's own labels as JSON; nothing merges labels here."""
+    """Return the VirtualMachineTemplate. Rule 6: LABELS are the VM's own labels as JSON; the engine merges none."""
     spec: dict[str, Any] = {"virtualMachine": draft.vm}
     spec["parameters"] = draft.all_parameters(LABELS | {"value": go_json.encode(draft.vm_labels)})
     if draft.message:
         spec["message"] = draft.message
-    return {"apiVersion": FORMAT.api_version, "kind": FORMAT.kind, "metadata": draft.metadata(), "spec": spec}
+    return {"apiVersion": draft.api_version, "kind": FORMAT.kind, "metadata": draft.metadata(), "spec": spec}
 
 
 def parameters(template: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the parameters of `template`, a VirtualMachineTemplate."""
-    found: list[dict[str, Any]] = template["spec"].get("parameters") or []
-    return found
+    result: list[dict[str, Any]] = template["spec"].get("parameters") or []
+    return result
 
 
 def process(
     template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
 ) -> list[dict[str, Any]]:
-    """Return the one VM that KubeVirt's engine makes of `template`, before Go's types have seen it.
+    """Return the one VM that KubeVirt's engine makes of `template`, before it is decoded into Go's types.
 
     Raises ProcessError.
     """
@@ -73,8 +73,8 @@ def process(
 def processed(
     template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
 ) -> Processed:
-    """Return all that KubeVirt's engine makes of `template`. Raises ProcessError with more errors than its first."""
-    spec = typed(go_json.sound(template), _Template).spec or _Spec()
+    """Return all that KubeVirt's engine makes of `template`. Raises ProcessError with all errors."""
+    spec = typed(go_json.normalize(template), _Template).spec or _Spec()
     known, errors = _values(present(spec.parameters), values or {}, random)
     vm = spec.virtual_machine
     if vm is None:
@@ -86,7 +86,7 @@ def processed(
         )
     if errors:
         raise ProcessError(errors)
-    if not NAME.fullmatch("".join(known)):  # such names are legal here, and no reference can say them
+    if not NAME.fullmatch("".join(known)):  # such names are valid here, but no reference can name them
         known = {name: value for name, value in known.items() if NAME.fullmatch(name)}
     substitution = Substitution(known, _ENGINE)
     new = substitution.tree(_without_namespace(vm))
@@ -97,27 +97,27 @@ def processed(
         substitution.errors.update(text.errors)
     if substitution.errors:
         raise ProcessError(list(substitution.errors))
-    new.update(_IDENTITY)
+    new.update(_FORCED_FIELDS)
     return Processed([new], message)
 
 
 def unreferenced(template: dict[str, Any]) -> list[str]:
-    """Return the warnings of KubeVirt's admission: one for each parameter that nothing refers to.
+    """Return the warnings of KubeVirt's admission: one for each parameter without a reference.
 
-    Raises ProcessError where the template cannot be read.
+    Raises ProcessError if the template cannot be read.
     """
-    spec = typed(go_json.sound(template), _Template).spec or _Spec()
-    left: list[Any] = [spec.virtual_machine, spec.message]
+    spec = typed(go_json.normalize(template), _Template).spec or _Spec()
+    pending: list[Any] = [spec.virtual_machine, spec.message]
     names: set[str] = set()
-    while left:
-        value = left.pop()
+    while pending:
+        value = pending.pop()
         if type(value) is str:
-            names.update(PART.findall(value), WHOLE.findall(value))
+            names.update(STRING_REF.findall(value), TYPED_REF.findall(value))
         elif type(value) is dict:
-            left += value
-            left += value.values()
+            pending += value
+            pending += value.values()
         elif type(value) is list:
-            left += value
+            pending += value
     return [
         f"spec.parameters[{index}].name: {declared.name} is defined but never referenced"
         for index, declared in enumerate(present(spec.parameters))
@@ -125,8 +125,10 @@ def unreferenced(template: dict[str, Any]) -> list[str]:
     ]
 
 
-def _values(declared: list[Declared], given: dict[str, str], random: Random | None) -> tuple[dict[str, str], list[str]]:
-    """Return every parameter's value (the one given, else the template's, else a generated one) and what is wrong."""
+def _values(
+    declared: list[Declared], supplied: dict[str, str], random: Random | None
+) -> tuple[dict[str, str], list[str]]:
+    """Return each parameter's value (supplied, else the default, else generated) and the errors."""
     values: dict[str, str] = {}
     errors = []
     for index, parameter in enumerate(declared):
@@ -137,23 +139,23 @@ def _values(declared: list[Declared], given: dict[str, str], random: Random | No
             errors.append(f'{where}.name: Invalid value: "": parameter name is empty')
         elif name in values:
             errors.append(f"{where}.name: Duplicate value: {go_json.encode(name)}")
-        if name in given:
-            if type(given[name]) is not str:
-                errors.append(f"the value of parameter {name} must be a string, not {type(given[name]).__name__}")
+        if name in supplied:
+            if type(supplied[name]) is not str:
+                errors.append(f"the value of parameter {name} must be a string, not {type(supplied[name]).__name__}")
             else:
-                value = go_json.text(given[name])
+                value = go_json.text(supplied[name])
         if not value:
             try:
                 value = _generated(where, parameter, random)
             except ValueError as error:
                 errors.append(str(error))
         values[name] = value
-    errors += [f"parameter {name} not found in template" for name in given if name not in values]
+    errors += [f"parameter {name} not found in template" for name in supplied if name not in values]
     return values, errors
 
 
 def _generated(where: str, parameter: Declared, random: Random | None) -> str:
-    """Return the value of a parameter that has none. Raises ValueError in KubeVirt's words."""
+    """Return the value of a parameter without a default. Raises ValueError in KubeVirt's words."""
     name, generator, expression = parameter.name or "", parameter.generate, parameter.from_ or ""
     value = ""
     if generator and generator != "expression":
@@ -175,12 +177,12 @@ def _generated(where: str, parameter: Declared, random: Random | None) -> str:
 
 
 def _without_namespace(vm: dict[str, Any]) -> dict[str, Any]:
-    """Return the VM without a namespace, unless that one holds a `${P}`; `vm` is not changed."""
+    """Return the VM without its namespace, unless the namespace holds a `${P}`. `vm` is not changed."""
     metadata = vm.get("metadata")
     if type(metadata) is not dict:
         return vm
     namespace = metadata.get("namespace")
-    if not namespace or type(namespace) is not str or PART.search(namespace):
+    if not namespace or type(namespace) is not str or STRING_REF.search(namespace):
         return vm
     return {**vm, "metadata": {key: value for key, value in metadata.items() if key != "namespace"}}
 
@@ -195,6 +197,6 @@ FORMAT = Format(
     assemble=assemble,
     process=process,
     parameters=parameters,
-    forces=_IDENTITY,
+    forced_fields=_FORCED_FIELDS,
     aliases=("template.kubevirt.io/v1alpha1",),
 )

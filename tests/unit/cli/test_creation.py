@@ -116,7 +116,7 @@ def test_a_reason_of_a_newer_version_speaks_for_itself(monkeypatch):
 
 
 def test_warnings_are_told_in_this_command_lines_words(monkeypatch):
-    message = "So it is. To change that, ask for a template with the option secrets: Require."
+    message = "So it is. To change that, use the option secrets: Require."
     warnings = [
         {"reason": "InlineSecret", "message": message, "path": "spec.x"},
         {"reason": "SourceGone", "message": "m"},

@@ -63,7 +63,7 @@ objects:
               memory: ${{REQUESTS_MEMORY}}
 parameters:
 - name: DISK0_BUS
-  displayName: Disk 0 bus
+  displayName: 'Disk root: bus'
   description: disk0-bus
   value: virtio
 - name: REQUESTS_MEMORY
@@ -195,7 +195,7 @@ def test_a_warning_says_what_to_type_against_it():
     assert came.err.startswith(
         "warning: standard input: spec.template.spec.volumes[0].cloudInitNoCloud.userData: InlineSecret: "
     )
-    assert came.err.endswith(" If it holds any, use --secrets Require, or keep the data in a Secret.\n")
+    assert came.err.endswith(" Use --secrets Extract, or keep the data in a Secret.\n")
 
 
 def test_a_warnings_meaning_is_told_once():
@@ -216,14 +216,14 @@ def test_options_reach_the_template():
 
 def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
     from atmpl.cli.options import CLI_ADVICE
-    from atmpl.template.render_warnings import MESSAGES
+    from atmpl.template.render_warnings import MESSAGES, READABLE_TEXT
 
-    said = "".join(MESSAGES.values())
-    assert [advice for advice in CLI_ADVICE if advice not in said] == []
-    assert said.count("with the option") == len(CLI_ADVICE)
+    messages = "".join([*MESSAGES.values(), READABLE_TEXT])
+    assert [advice for advice in CLI_ADVICE if advice not in messages] == []
+    assert messages.count("the option ") == len(CLI_ADVICE)
     help = typed("render", "--help").out
     for advice in CLI_ADVICE.values():
-        _, option, value = advice.split()
+        option, value = advice.split()
         assert option in help
         assert value in help
 

@@ -46,7 +46,7 @@ async def test_one_kept_in_step_says_of_which_vm_it_was_made(town: Town) -> None
 
 async def test_a_template_that_would_not_fit_is_refused_without_a_call(town: Town) -> None:
     request = town.request()
-    large = town.made(request, spec=town.vm["spec"] | {"note": "<" * 174_763})  # of which each takes six bytes
+    large = town.made(request)._replace(body=b'{"note":"' + b"<" * 174_763 + b'"}')  # each takes six bytes
     found = await town.publish(request, large)
     assert isinstance(found, Rejected)
     assert found.reason is Reason.TOO_LARGE

@@ -185,7 +185,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "an option that is a list": (
         FLAT | {"options": {"secrets": ["Require"]}},
-        "spec.options.secrets is ['Require']: write Preserve or Require",
+        "spec.options.secrets is ['Require']: write Preserve or Require or Extract",
     ),
 }
 

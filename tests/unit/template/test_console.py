@@ -64,27 +64,27 @@ FORM = {  # a default of its own: goes by ${{P}}, since by ${P} the console woul
 
 @pytest.mark.parametrize("sentence", HARMLESS)
 def test_the_console_shows_what_is_harmless_and_nothing_is_escaped(sentence):
-    template, _ = render(a_vm(HARMLESS[sentence]), format=FORMATS["openshift"], name="t")
+    template = render(a_vm(HARMLESS[sentence]), format=FORMATS["openshift"], name="t").template
     shown(template)
     assert "\\u0024" not in str(template)
 
 
 @pytest.mark.parametrize("sentence", HARMFUL)
 def test_the_console_shows_what_would_have_crashed_it(sentence):
-    template, _ = render(a_vm(HARMFUL[sentence]), format=FORMATS["openshift"], name="t")
+    template = render(a_vm(HARMFUL[sentence]), format=FORMATS["openshift"], name="t").template
     shown(template)
 
 
 @pytest.mark.parametrize("sentence", FORM)
 def test_a_default_that_would_crash_the_console_goes_by_the_other_reference(sentence):
-    template, _ = render(a_vm({"hostname": FORM[sentence]}), format=FORMATS["openshift"], name="t")
+    template = render(a_vm({"hostname": FORM[sentence]}), format=FORMATS["openshift"], name="t").template
     assert template["objects"][0]["spec"]["template"]["spec"] == {"hostname": "${{HOSTNAME}}"}
     assert template["parameters"][0]["value"] == FORM[sentence]
     shown(template)
 
 
 def test_the_console_of_the_tests_crashes_where_the_real_one_does():
-    template, _ = render(a_vm({"hostname": "x"}), format=FORMATS["openshift"], name="t")
+    template = render(a_vm({"hostname": "x"}), format=FORMATS["openshift"], name="t").template
     template["parameters"][0]["value"] = 'say "hi"'
     with pytest.raises(ValueError):
         shown(template)
@@ -103,7 +103,7 @@ RULES = '[{"name": "cores", "path": "jsonpath::.spec", "rule": "integer", "messa
 def test_validations_stand_on_the_template_whatever_is_escaped(message):
     rules = RULES % message
     instance = {"hostname": "${VOLUME0_USER_DATA}", **user_data(SCRIPT)}
-    template, _ = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t")
+    template = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t").template
     copied = template["metadata"]["annotations"][VALIDATIONS]
     assert json.loads(copied) == json.loads(rules)
     assert json.loads(shown(template)["metadata"]["annotations"][VALIDATIONS])
@@ -112,7 +112,7 @@ def test_validations_stand_on_the_template_whatever_is_escaped(message):
 def test_validations_that_nothing_threatens_are_copied_to_the_letter():
     rules = RULES % "${UNKNOWN}"
     instance = {"a": "x ${B}", "b": 'x"y'}
-    template, _ = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t")
+    template = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t").template
     assert template["metadata"]["annotations"][VALIDATIONS] == rules
     shown(template)
 
@@ -128,28 +128,28 @@ DEEP = "[" * 1100  # more levels than are told from text that is no JSON
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("text", [DEEP + "${B}", DEEP + '"${B}"', DEEP + '"${B}"' + "]" * 1100, '"' + DEEP + "${B}"])
 def test_deep_text_that_names_a_script_comes_back(text, format):
-    template, _ = render(a_vm({"a": text, "b": 'x"y'}), format=FORMATS[format], name="t")
+    template = render(a_vm({"a": text, "b": 'x"y'}), format=FORMATS[format], name="t").template
     shown({"spec": template, "parameters": FORMATS[format].parameters(template)})
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_labels_that_name_a_script_stay_an_object(format):
     vm = a_vm({"a": "${LABELS}", "b": "${LABELS}"}, labels={"c": "d"})
-    template, _ = render(vm, format=FORMATS[format], name="t")
+    template = render(vm, format=FORMATS[format], name="t").template
     shown({"spec": template, "parameters": FORMATS[format].parameters(template)})
 
 
 def test_a_name_that_names_a_script_is_refused():
-    with pytest.raises(RenderError, match="rename it"):
+    with pytest.raises(RenderError, match="change it"):
         render(a_vm(user_data(SCRIPT), name="${VOLUME0_USER_DATA}"), format=FORMATS["openshift"], name="t")
 
 
 def test_a_template_s_name_that_names_a_script_is_refused():
-    with pytest.raises(RenderError, match="rename it"):
+    with pytest.raises(RenderError, match="change it"):
         render(a_vm(user_data(SCRIPT)), format=FORMATS["openshift"], name="${VOLUME0_USER_DATA}")
 
 
 @pytest.mark.parametrize("text", ["${VOLUME0_USER_DATA}", 'see "${VOLUME0_USER_DATA}"'])
 def test_a_label_that_names_a_script_is_refused(text):
-    with pytest.raises(RenderError, match="rename it"):
+    with pytest.raises(RenderError, match="change it"):
         render(a_vm(user_data(SCRIPT), labels={"a": text}), format=FORMATS["openshift"], name="t")

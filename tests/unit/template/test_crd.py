@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.template import FORMATS, render
-from atmpl.template.parameter_names import natural
+from atmpl.template.parameter_names import base_name
 from tests.support.shared_data import SHARED, needs_shared
 from tests.support.template_vms import a_vm
 
@@ -55,7 +55,7 @@ def union_of(path):
 def test_only_alternatives_of_a_union_share_a_name():
     by_name = {}
     for path in leaf_paths(schema()):
-        by_name.setdefault(natural(path).name, []).append(path)
+        by_name.setdefault(base_name(path).name, []).append(path)
     assert len(by_name) > 250
     for paths in by_name.values():
         if len(paths) > 1:
@@ -104,7 +104,7 @@ def instances():
 
 def names(instance):
     """Return the parameter's name of each leaf."""
-    template, _ = render(a_vm(instance), format=FORMATS["openshift"], name="t")
+    template = render(a_vm(instance), format=FORMATS["openshift"], name="t").template
     found = {}
 
     def walk(value, path):
@@ -162,7 +162,7 @@ def test_a_new_field_or_item_renames_nothing(data):
 @given(data=st.data())
 def test_no_leaf_of_a_legal_vm_needs_digits(data):
     instance = data.draw(instances())
-    assert all(name == natural(path).name for path, name in names(instance).items())
+    assert all(name == base_name(path).name for path, name in names(instance).items())
 
 
 @given(format=st.sampled_from(list(FORMATS.values())), data=st.data())

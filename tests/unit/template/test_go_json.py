@@ -106,18 +106,18 @@ def test_what_no_json_can_say_is_refused(value):
 
 def test_a_lone_surrogate_is_mended_in_a_copy():
     tree = {"a\ud800": ["\udfffb", {"c": "🙂"}]}
-    assert go_json.sound(tree) == {"a\ufffd": ["\ufffdb", {"c": "🙂"}]}
+    assert go_json.normalize(tree) == {"a\ufffd": ["\ufffdb", {"c": "🙂"}]}
     assert tree == {"a\ud800": ["\udfffb", {"c": "🙂"}]}
 
 
 def test_a_sound_tree_is_not_copied():
     tree = {"a": ["b", {"c": 1}]}
-    assert go_json.sound(tree) is tree
+    assert go_json.normalize(tree) is tree
 
 
 def test_a_key_that_is_no_string_is_refused():
     with pytest.raises(ProcessError, match="key"):
-        go_json.sound({"a": [{1: 2}]})
+        go_json.normalize({"a": [{1: 2}]})
 
 
 def test_the_levels_that_go_reads_are_read_and_no_more():
@@ -127,9 +127,9 @@ def test_the_levels_that_go_reads_are_read_and_no_more():
             tree = [tree]
         return tree
 
-    go_json.sound(nested(10_000))
+    go_json.normalize(nested(10_000))
     with pytest.raises(ProcessError, match="exceeded max depth"):
-        go_json.sound(nested(10_001))
+        go_json.normalize(nested(10_001))
 
 
 def test_a_message_shows_a_value_as_go_writes_it():

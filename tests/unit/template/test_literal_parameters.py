@@ -27,7 +27,7 @@ def test_literal_text_that_holds_a_reference_is_carried_whole(format):
         spec={"dataVolumeTemplates": [{"metadata": {"name": "disk"}, "spec": {"url": "http://${HOST}/x"}}]},
         annotations={"note": 'a "${C}"', "plain": "$C", "json": '["${D}"]'},
     )
-    template, _ = atmpl.render(vm, format=format)
+    template = atmpl.render(vm, format=format).template
     assert literals(template) == {
         "LITERAL0": 'a "${C}"',
         "LITERAL1": '"[\\"${D}\\"]"',
@@ -68,7 +68,7 @@ def test_the_text_of_a_reference_comes_back_wherever_it_stands(text, format):
 def test_keys_that_are_references_to_one_another_do_not_meet(format):
     """A processor replaces one key after another, in any order: no reference may be another key, even for a while."""
     vm = a_vm({"x": {"${LITERAL1}": 1, "${B}": 2, "${LITERAL0}": 3, "${{LITERAL3}}": 4, '${C}"': 5}})
-    template, _ = atmpl.render(vm, format=format)
+    template = atmpl.render(vm, format=format).template
     keys = the_vm_of(template)["spec"]["template"]["spec"]["x"].keys()
     assert not keys & vm["spec"]["template"]["spec"]["x"].keys()
     (made,) = atmpl.process(template)
@@ -76,7 +76,7 @@ def test_keys_that_are_references_to_one_another_do_not_meet(format):
 
 
 def test_a_key_that_would_crash_the_console_goes_by_the_other_reference(format):
-    template, _ = atmpl.render(a_vm({"x": {'${A}"': 1}}), format=format)
+    template = atmpl.render(a_vm({"x": {'${A}"': 1}}), format=format).template
     assert the_vm_of(template)["spec"]["template"]["spec"] == {"x": {"${{LITERAL0}}": "${{X___A__}}"}}
 
 
@@ -88,7 +88,7 @@ def test_labels_are_carried_too(format):
 
 
 def test_literal_text_changes_no_leaf_s_name(format):
-    plain, _ = atmpl.render(a_vm({"x": {"name": "a", "y": "b"}}), format=format)
-    literal, _ = atmpl.render(a_vm({"x": {"name": "${X_Y}", "y": "b"}}), format=format)
+    plain = atmpl.render(a_vm({"x": {"name": "a", "y": "b"}}), format=format).template
+    literal = atmpl.render(a_vm({"x": {"name": "${X_Y}", "y": "b"}}), format=format).template
     assert the_vm_of(plain)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
     assert the_vm_of(literal)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"

@@ -6,6 +6,7 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS, RenderError
+from atmpl.template.render_warnings import SHORT_MESSAGES
 from tests.support.template_vms import a_vm
 
 
@@ -55,7 +56,7 @@ BLANK = (
 
 
 def test_a_fresh_identity_has_parameters_with_empty_defaults(format):
-    template, _ = atmpl.render(a_vm(IDENTITY), format=format)
+    template = atmpl.render(a_vm(IDENTITY), format=format).template
     found = parameters(template)
     assert [found[name]["value"] for name in BLANK] == [""] * 6
     assert found["CHASSIS_SKU"]["value"] == "k"
@@ -65,7 +66,7 @@ def test_a_fresh_identity_has_parameters_with_empty_defaults(format):
 
 
 def test_an_identity_is_preserved_on_request(format):
-    template, _ = atmpl.render(a_vm(IDENTITY), format=format, identity="Preserve")
+    template = atmpl.render(a_vm(IDENTITY), format=format, identity="Preserve").template
     found = parameters(template)
     assert [found[name]["value"] for name in BLANK] == [
         "5d307ca9",
@@ -79,7 +80,8 @@ def test_an_identity_is_preserved_on_request(format):
 
 def test_an_identity_of_any_scalar_is_blank(format):
     firmware = {"uuid": 2**60, "serial": True}
-    template, warnings = atmpl.render(a_vm({"domain": {"firmware": firmware}}), format=format)
+    rendered = atmpl.render(a_vm({"domain": {"firmware": firmware}}), format=format)
+    template, warnings = rendered.template, rendered.warnings
     assert [parameters(template)[name]["value"] for name in BLANK[:2]] == ["", ""]
     assert warnings == ()
     assert instance_of(template)["domain"]["firmware"] == {
@@ -114,7 +116,7 @@ def test_what_only_stands_where_an_identity_would_comes_back(sentence, format):
 def test_revisions_are_dropped(format, identity):
     matcher = {"kind": "x", "name": "u1", "revisionName": "vm-u1-v1"}
     vm = a_vm({}, spec={"instancetype": matcher, "preference": matcher, "other": matcher})
-    template, _ = atmpl.render(vm, format=format, identity=identity)
+    template = atmpl.render(vm, format=format, identity=identity).template
     spec = the_vm_of(template)["spec"]
     assert spec["instancetype"] == {"kind": "x", "name": "u1"}
     assert spec["preference"] == {"kind": "x", "name": "u1"}
@@ -142,14 +144,20 @@ DISKS = a_vm(
 )
 
 
-def test_unique_data_volumes_have_a_suffix_wherever_they_are_named(format):
-    template, warnings = atmpl.render(DISKS, format=format, data_volumes="Unique")
-    assert warnings == ()
-    assert message(template) is None
+SHARED_DISKS = [
+    ("SharedDisk", "spec.template.spec.volumes[3]"),
+    ("SharedDisk", "spec.template.spec.volumes[5]"),
+]
+
+
+def test_unique_data_volumes_get_a_suffix_at_each_reference(format):
+    rendered = atmpl.render(DISKS, format=format, data_volumes="Unique")
+    template, warnings = rendered.template, rendered.warnings
+    assert [(each.reason, each.path) for each in warnings] == SHARED_DISKS
     assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [
         {"metadata": {"name": "disk-${SUFFIX}"}, "spec": {"source": {"pvc": {"name": "golden"}}}},
         {"metadata": {"name": "data-${SUFFIX}", "labels": {"name": "data"}}, "spec": {}},
-        {"metadata": {"generateName": "x-"}, "spec": {}},
+        {"metadata": {}, "spec": {}},
     ]
     assert instance_of(template)["volumes"] == [
         {"name": "root", "dataVolume": {"name": "disk-${SUFFIX}"}},
@@ -167,7 +175,7 @@ def test_unique_data_volumes_have_a_suffix_wherever_they_are_named(format):
 
 
 def test_two_vms_of_a_unique_template_share_no_disk(format):
-    template, _ = atmpl.render(DISKS, format=format, data_volumes="Unique")
+    template = atmpl.render(DISKS, format=format, data_volumes="Unique").template
     names = set()
     for seed in (1, 2):
         (made,) = atmpl.process(template, random=random.Random(seed))
@@ -181,17 +189,22 @@ def test_two_vms_of_a_unique_template_share_no_disk(format):
 
 
 def test_preserved_data_volumes_are_as_they_were_and_warned_of(format):
-    template, warnings = atmpl.render(DISKS, format=format)
-    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == DISKS["spec"]["dataVolumeTemplates"]
-    assert [(each.reason, each.path) for each in warnings] == [("SharedDataVolumes", "spec.dataVolumeTemplates")]
-    assert message(template) == warnings[0].message
+    rendered = atmpl.render(DISKS, format=format)
+    template, warnings = rendered.template, rendered.warnings
+    *with_names, without_name = DISKS["spec"]["dataVolumeTemplates"]
+    assert without_name["metadata"] == {"generateName": "x-"}  # KubeVirt requires a name
+    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [*with_names, {"metadata": {}, "spec": {}}]
+    found = [(each.reason, each.path) for each in warnings]
+    assert found == [("SharedDataVolumes", "spec.dataVolumeTemplates"), *SHARED_DISKS]
+    assert "data volumes" in message(template)
     assert "Unique" in warnings[0].message
 
 
 @pytest.mark.parametrize("data_volumes", ["Preserve", "Unique"])
 def test_without_data_volumes_there_is_neither_suffix_nor_warning(format, data_volumes):
     for templates in ({}, {"dataVolumeTemplates": []}, {"dataVolumeTemplates": None}):
-        template, warnings = atmpl.render(a_vm({"a": "b"}, spec=templates), format=format, data_volumes=data_volumes)
+        rendered = atmpl.render(a_vm({"a": "b"}, spec=templates), format=format, data_volumes=data_volumes)
+        template, warnings = rendered.template, rendered.warnings
         assert list(parameters(template)) == ["A", "LABELS"]
         assert warnings == ()
 
@@ -212,7 +225,7 @@ def test_a_data_volume_whose_name_is_too_long_takes_no_suffix(format):
     )
     (made,) = atmpl.process(atmpl.render(fits, format=format, data_volumes="Unique").template)
     assert len(made["spec"]["dataVolumeTemplates"][0]["metadata"]["name"]) == 253
-    with pytest.raises(RenderError, match=r"longer than 247 characters.*Preserve") as caught:
+    with pytest.raises(RenderError, match=r"more than 247 characters.*Preserve") as caught:
         atmpl.render(too_long, format=format, data_volumes="Unique")
     assert caught.value.path == "spec.dataVolumeTemplates[0].metadata.name"
     atmpl.render(too_long, format=format)
@@ -221,17 +234,16 @@ def test_a_data_volume_whose_name_is_too_long_takes_no_suffix(format):
 def test_what_is_no_data_volume_template_is_kept(format):
     templates = [5, None, {}, {"metadata": 5}, {"metadata": {}}, {"metadata": {"name": 5}}, {"metadata": {"name": ""}}]
     vm = a_vm({}, spec={"dataVolumeTemplates": [*templates, {"metadata": {"name": "d"}}]})
-    template, _ = atmpl.render(vm, format=format, data_volumes="Unique")
+    template = atmpl.render(vm, format=format, data_volumes="Unique").template
     named = {"metadata": {"name": "d-${SUFFIX}"}}
     assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [*templates, named]
 
 
 def test_a_data_volume_that_a_server_names_needs_no_suffix(format):
     templates = [{"metadata": {"generateName": "disk-"}}]
-    template, warnings = atmpl.render(
-        a_vm({}, spec={"dataVolumeTemplates": templates}), format=format, data_volumes="Unique"
-    )
-    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == templates
+    rendered = atmpl.render(a_vm({}, spec={"dataVolumeTemplates": templates}), format=format, data_volumes="Unique")
+    template, warnings = rendered.template, rendered.warnings
+    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [{"metadata": {}}]
     assert list(parameters(template)) == ["LABELS"]
     assert warnings == ()
 
@@ -252,20 +264,22 @@ SECRETS = a_vm(
 
 
 def test_inline_secrets_are_copied_and_warned_of(format):
-    template, warnings = atmpl.render(SECRETS, format=format)
+    rendered = atmpl.render(SECRETS, format=format)
+    template, warnings = rendered.template, rendered.warnings
     assert [(each.reason, each.path) for each in warnings] == [
         ("InlineSecret", "spec.template.spec.volumes[0].cloudInitNoCloud.userData"),
         ("InlineSecret", "spec.template.spec.volumes[0].cloudInitNoCloud.networkData"),
         ("InlineSecret", "spec.template.spec.volumes[1].cloudInitConfigDrive.userDataBase64"),
     ]
     assert parameters(template)["VOLUME0_USER_DATA"]["value"] == "#cloud-config\npassword: x\n"
-    assert message(template) == warnings[0].message
-    assert "Require" in warnings[0].message
+    assert "cloud-init" in message(template)
+    assert "Extract" in warnings[0].message
     assert "password: x" not in warnings[0].message
 
 
 def test_required_secrets_have_no_default(format):
-    template, warnings = atmpl.render(SECRETS, format=format, secrets="Require")
+    rendered = atmpl.render(SECRETS, format=format, secrets="Require")
+    template, warnings = rendered.template, rendered.warnings
     assert warnings == ()
     assert "password" not in str(template)
     found = parameters(template)
@@ -279,28 +293,28 @@ def test_required_secrets_have_no_default(format):
 
 
 def test_a_required_secret_takes_any_text(format):
-    template, _ = atmpl.render(SECRETS, format=format, secrets="Require")
+    template = atmpl.render(SECRETS, format=format, secrets="Require").template
     values = dict.fromkeys(("VOLUME0_USER_DATA", "VOLUME0_NETWORK_DATA", "VOLUME1_USER_DATA_BASE64"), "#x\n${Y}")
     (made,) = atmpl.process(template, values)
     assert made["spec"]["template"]["spec"]["volumes"][0]["cloudInitNoCloud"]["userData"] == "#x\n${Y}"
 
 
-def test_both_warnings_stand_in_the_message_once(format):
+def test_message_has_each_reason_once(format):
     vm = a_vm(SECRETS["spec"]["template"]["spec"], spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]})
-    template, warnings = atmpl.render(vm, format=format)
-    assert message(template) == " ".join(
-        dict.fromkeys(each.message for each in sorted(warnings, key=lambda w: w.reason != "SharedDataVolumes"))
-    )
+    template = atmpl.render(vm, format=format).template
+    texts = [SHORT_MESSAGES[reason] for reason in ("SharedDataVolumes", "InlineSecret")]
+    assert message(template) == " ".join(texts)
 
 
 def test_a_number_too_large_stays_literal_and_is_warned_of():
-    template, warnings = atmpl.render(a_vm({"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}))
+    rendered = atmpl.render(a_vm({"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}))
+    template, warnings = rendered.template, rendered.warnings
     assert instance_of(template) == {"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}
     assert [(each.reason, each.path) for each in warnings] == [
         ("LiteralNumber", "spec.template.spec.x"),
         ("LiteralNumber", "spec.template.spec.y[0]"),
     ]
-    assert message(template) is None
+    assert "number" in message(template)
 
 
 def test_a_number_that_a_format_would_round_is_refused():

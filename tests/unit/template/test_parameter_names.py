@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.template import parameter_names
-from atmpl.template.parameter_names import assign, natural
+from atmpl.template.parameter_names import assign_names, base_name
 
 
 def path(text):
@@ -72,7 +72,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize(("where", "name"), DESIGN.items())
 def test_names_are_those_of_the_design(where, name):
-    assert natural(path(where)).name == name
+    assert base_name(path(where)).name == name
 
 
 def path_of_keys(text):
@@ -84,7 +84,7 @@ def path_of_keys(text):
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_a_name_follows_the_rules_to_the_letter(sentence):
     where, name = SENTENCES[sentence]
-    assert natural(path_of_keys(where)).name == name
+    assert base_name(path_of_keys(where)).name == name
 
 
 DISPLAYED = {
@@ -102,11 +102,11 @@ DISPLAYED = {
 
 @pytest.mark.parametrize(("where", "display"), DISPLAYED.items())
 def test_a_form_reads_in_words(where, display):
-    assert natural(path(where)).display == display
+    assert base_name(path(where)).display == display
 
 
 def test_the_description_is_the_name_in_kebab_case():
-    assert natural(path("domain.devices.disks[0].disk.bus")).description == "disk0-bus"
+    assert base_name(path("domain.devices.disks[0].disk.bus")).description == "disk0-bus"
 
 
 def digits(pointer):
@@ -114,7 +114,7 @@ def digits(pointer):
 
 
 def test_leaves_that_share_a_name_each_take_digits_of_their_pointer():
-    found = [name.name for name in assign([("a-b",), ("other",), ("a.b",)])]
+    found = [name.name for name in assign_names([("a-b",), ("other",), ("a.b",)])]
     assert found == [
         f"A_B_{digits('/spec/template/spec/a-b')}",
         "OTHER",
@@ -123,35 +123,37 @@ def test_leaves_that_share_a_name_each_take_digits_of_their_pointer():
 
 
 def test_digits_are_those_of_an_escaped_json_pointer():
-    found = [name.name for name in assign([("a/b~",), ("a.b_",)])]
+    found = [name.name for name in assign_names([("a/b~",), ("a.b_",)])]
     assert found == [f"A_B__{digits('/spec/template/spec/a~1b~0')}", f"A_B__{digits('/spec/template/spec/a.b_')}"]
 
 
 @pytest.mark.parametrize("key", ["name_", "labels", "suffix", "literal0", "literal17", "NAME"])
 def test_a_reserved_name_takes_digits(key):
     key = key.rstrip("_")
-    (name,) = assign([(key,)])
+    (name,) = assign_names([(key,)])
     assert name.name == f"{key.upper()}_{digits('/spec/template/spec/' + key)}"
     assert name.description == name.name.lower().replace("_", "-")
 
 
 @pytest.mark.parametrize("where", [("domain",), ("domain", "devices"), ("",)])
 def test_an_empty_name_takes_digits(where):
-    (name,) = assign([where])
+    (name,) = assign_names([where])
     assert name.name == "_" + digits("/spec/template/spec/" + "/".join(where))
 
 
 def test_a_key_made_like_a_longer_name_does_not_break_uniqueness():
     trap = f"a_b_{digits('/spec/template/spec/a-b')}"
-    found = [name.name for name in assign([("a-b",), ("a.b",), (trap,)])]
+    found = [name.name for name in assign_names([("a-b",), ("a.b",), (trap,)])]
     assert len(set(found)) == 3
     assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in found)
     assert found[1] == f"A_B_{digits('/spec/template/spec/a.b')}"  # nobody else's: it stays as the rule has it
 
 
 def test_a_name_of_many_capitals_and_digits_is_unlike_a_reserved_one():
-    assert natural(("literals", 0)).name == "LITERAL0"
-    assert [name.name for name in assign([("literals", 0)])] == [f"LITERAL0_{digits('/spec/template/spec/literals/0')}"]
+    assert base_name(("literals", 0)).name == "LITERAL0"
+    assert [name.name for name in assign_names([("literals", 0)])] == [
+        f"LITERAL0_{digits('/spec/template/spec/literals/0')}"
+    ]
 
 
 def test_a_chain_of_keys_made_like_longer_names_ends():
@@ -164,7 +166,7 @@ def test_a_chain_of_keys_made_like_longer_names_ends():
             digest = sha256(digest.digest())
         name += "_" + digest.hexdigest()[turn % 8 * 8 :][:8].upper()
         paths.append((name.lower(),))
-    found = [each.name for each in assign(paths)]
+    found = [each.name for each in assign_names(paths)]
     assert len(set(found)) == len(paths)
     assert found[0].startswith(name)
 
@@ -181,5 +183,5 @@ KEYS = st.sampled_from(
 def test_what_the_leaves_of_a_container_share_changes_no_name(first, rest):
     where = (first, *rest)
     words = parameter_names._words(where)
-    whole = parameter_names._named(parameter_names._joined(words), parameter_names._said(words))
-    assert parameter_names._natural(where, {}) == whole
+    whole = parameter_names.named(parameter_names._joined(words), parameter_names._display_name(words))
+    assert parameter_names._base_name(where, {}) == whole

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.template.references import form, holds_reference
+from atmpl.template.references import encode_value, holds_reference
 
 FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays literal
     "a plain string goes by ${P}": ("virtio", (False, "virtio")),
@@ -43,7 +43,7 @@ FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays
 @pytest.mark.parametrize("sentence", FORMS)
 def test_the_form_follows_the_value(sentence):
     value, expected = FORMS[sentence]
-    assert form(value) == expected
+    assert encode_value(value) == expected
 
 
 REFERENCES = {  # text: whether a processor substitutes there, were all names defined (measured)

@@ -34,7 +34,8 @@ def test_the_design_s_worked_example():
             }
         },
     }
-    template, warnings = render(source, format=FORMATS["openshift"], name="vmi-ephemeral-template", namespace="team-a")
+    rendered = render(source, format=FORMATS["openshift"], name="vmi-ephemeral-template", namespace="team-a")
+    template, warnings = rendered.template, rendered.warnings
     assert warnings == ()
     assert template["apiVersion"] == "template.openshift.io/v1"
     assert template["kind"] == "Template"
@@ -70,16 +71,18 @@ def test_the_design_s_worked_example():
 
 
 def test_a_name_field_never_becomes_a_parameter():
-    template, _ = render(
-        a_vm({"volumes": [{"name": "root", "x": {"name": 5, "names": ["a"]}}]}), format=FORMATS["openshift"], name="t"
-    )
+    vm = a_vm({"volumes": [{"name": "root", "x": {"name": 5, "names": ["a"]}}]})
+    template = render(vm, format=FORMATS["openshift"], name="t").template
     assert template["objects"][0]["spec"]["template"]["spec"] == {
         "volumes": [{"name": "root", "x": {"name": 5, "names": ["${VOLUME0_NAME0}"]}}]
     }
 
 
 def test_options_have_defaults():
-    assert RenderOptions() == ("Fresh", "Preserve", "Preserve")
+    options = RenderOptions()
+    assert (options.identity, options.data_volumes, options.secrets) == ("Fresh", "Preserve", "Preserve")
+    assert (options.naming, options.console, options.profile) == ("Generate", "Listed", "All")
+    assert (options.include, options.exclude) == ((), ())
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -6,7 +6,7 @@ import pytest
 
 from atmpl.template import FORMATS, RenderError, RenderOptions, render
 from atmpl.template.round_trip import verify_round_trip
-from atmpl.template.source_vm import read
+from atmpl.template.source_vm import parse_vm
 from tests.support.template_vms import a_vm
 
 VM = a_vm(
@@ -96,21 +96,21 @@ WRONG = {  # what is wrong with the template: (what does it, the path that the p
 def test_the_proof_names_the_path_of_what_is_wrong(sentence, format):
     change, path = WRONG[sentence]
     template = deepcopy(render(VM, format=format, name="t").template)
-    verify_round_trip(template, format, read(VM), RenderOptions(), {})
+    verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
     change(template)
     with pytest.raises(RenderError) as caught:
-        verify_round_trip(template, format, read(VM), RenderOptions(), {})
+        verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
     assert caught.value.path == path
 
 
 def test_another_kind_fails_the_proof_unless_the_processor_sets_it(format):
     template = render(VM, format=format, name="t").template
     field(lambda vm: vm.update(kind="Other"))(template)
-    if "kind" in format.forces:
-        verify_round_trip(template, format, read(VM), RenderOptions(), {})
+    if "kind" in format.forced_fields:
+        verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
         return
     with pytest.raises(RenderError) as caught:
-        verify_round_trip(template, format, read(VM), RenderOptions(), {})
+        verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
     assert caught.value.path == "kind"
 
 
@@ -121,7 +121,7 @@ def test_a_label_that_is_another_fails_the_proof(format):
     else:
         parameter(template, "LABELS")["value"] = '{"team": "web"}'
     with pytest.raises(RenderError) as caught:
-        verify_round_trip(template, format, read(VM), RenderOptions(), {})
+        verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
     assert caught.value.path == "metadata.labels.team"
 
 
@@ -129,7 +129,7 @@ def test_a_template_that_cannot_be_processed_fails_the_proof_and_is_not_quoted(f
     template = render(VM, format=format, name="t").template
     parameter(template, "DISK0_BUS").update(value="", required=True)
     with pytest.raises(RenderError) as caught:
-        verify_round_trip(template, format, read(VM), RenderOptions(), {})
+        verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
     assert str(caught.value) == f"its {format.kind} cannot be processed; this is a bug of atmpl"
     assert "DISK0_BUS" in str(caught.value.__cause__)  # for who debugs
 
@@ -143,5 +143,5 @@ def test_the_same_data_volume_name_everywhere_is_expected_under_unique(format):
     template = render(VM, format=format, name="t", options=RenderOptions(data_volumes="Unique")).template
     instance_of(template)["volumes"][0]["dataVolume"]["name"] = "disk"
     with pytest.raises(RenderError) as caught:
-        verify_round_trip(template, format, read(VM), RenderOptions(data_volumes="Unique"), {})
+        verify_round_trip(template, format, parse_vm(VM), RenderOptions(data_volumes="Unique"), {})
     assert caught.value.path == "spec.template.spec.volumes[0].dataVolume.name"

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from atmpl.template.size import stored_size
+from atmpl.template.stored_size import stored_size
 
 SIZES = {  # what stands in a string: the bytes that Go stores for it
     "plain text takes its bytes": ("abc", 3),

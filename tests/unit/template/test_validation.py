@@ -1,4 +1,4 @@
-"""What no template can carry is refused by its path, and what is just within the limits is carried."""
+"""Limits of input: values that no template can carry, and values just within the limits."""
 
 import inspect
 import math
@@ -55,15 +55,15 @@ BAD_VALUES = {  # a value that no template can carry: what the error says
     "a lone surrogate": ("a\ud800b", "lone surrogate"),
     "NaN": (math.nan, "not a finite number"),
     "infinity": (math.inf, "not a finite number"),
-    "a tuple": ((1,), "a tuple is no JSON"),
-    "a tuple that cannot be hashed": (([],), "a tuple is no JSON"),
-    "bytes": (b"a", "a bytes is no JSON"),
-    "a set": ({1}, "a set is no JSON"),
-    "a date": (datetime(2026, 1, 1, tzinfo=UTC), "a datetime is no JSON"),
-    "a decimal": (Decimal("1.5"), "a Decimal is no JSON"),
-    "a UUID": (UUID(int=0), "a UUID is no JSON"),
-    "an enumeration": (Number.ONE, "a Number is no JSON"),
-    "text of another class": (Text("a"), "a Text is no JSON"),
+    "a tuple": ((1,), "a tuple is not valid JSON"),
+    "a tuple that cannot be hashed": (([],), "a tuple is not valid JSON"),
+    "bytes": (b"a", "a bytes is not valid JSON"),
+    "a set": ({1}, "a set is not valid JSON"),
+    "a date": (datetime(2026, 1, 1, tzinfo=UTC), "a datetime is not valid JSON"),
+    "a decimal": (Decimal("1.5"), "a Decimal is not valid JSON"),
+    "a UUID": (UUID(int=0), "a UUID is not valid JSON"),
+    "an enumeration": (Number.ONE, "a Number is not valid JSON"),
+    "text of another class": (Text("a"), "a Text is not valid JSON"),
     "too many levels": (nested(199), "deeper than 200 levels"),
     "too many levels of lists": (nested_list(199), "deeper than 200 levels"),
     "very many levels": (nested(100_000), "deeper than 200 levels"),
@@ -77,14 +77,13 @@ PLACES = {  # where it stands: the VM, and the path
     "as a name": (lambda value: a_vm({"name": value}), INSTANCE + ".name"),
     "where a claim would be": (lambda value: a_vm({"claimName": value}), INSTANCE + ".claimName"),
     "in the spec": (lambda value: a_vm({}, spec={"x": value}), "spec.x"),
-    "in an annotation": (lambda value: a_vm({}, annotations={"x/y": value}), "metadata.annotations[x/y]"),
 }
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("sentence", BAD_VALUES)
 @pytest.mark.parametrize("options", [{}, {"data_volumes": "Unique"}], ids=["plain", "unique"])
-def test_what_is_no_json_is_refused_by_its_path(sentence, place, options):
+def test_invalid_json_is_rejected_with_its_path(sentence, place, options):
     value, why = BAD_VALUES[sentence]
     make, path = PLACES[place]
     vm = make(value)
@@ -101,18 +100,38 @@ BAD_VMS = {  # a VM that no template is made of: the path, and what the error sa
     "nothing": ({}, "apiVersion", "missing"),
     "another kind": ({**a_vm({}), "kind": "Pod"}, "kind", "'Pod'"),
     "another group": ({**a_vm({}), "apiVersion": "v1"}, "apiVersion", "'v1'"),
-    "no metadata": ({**a_vm({}), "metadata": None}, "metadata", "the VM has none; give the whole"),
-    "no name": (a_vm({}, name=None), "metadata.name", "the VM has none; give it a name"),
-    "an empty name": (a_vm({}, name=""), "metadata.name", "the VM has none; give it a name"),
+    "no metadata": ({**a_vm({}), "metadata": None}, "metadata", "is missing; pass the complete"),
+    "no name": (a_vm({}, name=None), "metadata.name", "is missing; give the VM a name"),
+    "an empty name": (a_vm({}, name=""), "metadata.name", "is missing; give the VM a name"),
     "a name that is a number": (a_vm({}, name=2**60), "metadata.name", "is a number; a VM's name is a string"),
     "labels as a list": (a_vm({}, labels=[]), "metadata.labels", "a list"),
-    "a label that is a number": (a_vm({}, labels={"a/b": 5}), "metadata.labels[a/b]", "is a number; a label's value"),
+    "a label that is a number": (
+        a_vm({}, labels={"a/b": 5}),
+        "metadata.labels[a/b]",
+        "is a number; the value of a label",
+    ),
     "a label that is null": (a_vm({}, labels={"a": None}), "metadata.labels.a", "is null"),
+    "an annotation that is a boolean": (
+        a_vm({}, annotations={"a/b": True}),
+        "metadata.annotations[a/b]",
+        "is a boolean; the value of an annotation",
+    ),
+    "an annotation of the instance that is a number": (
+        a_vm({}) | {"spec": {"template": {"metadata": {"annotations": {"a": 3}}, "spec": {}}}},
+        "spec.template.metadata.annotations.a",
+        "is a number",
+    ),
+    "a label of the instance that is null": (
+        a_vm({}) | {"spec": {"template": {"metadata": {"labels": {"a": None}}, "spec": {}}}},
+        "spec.template.metadata.labels.a",
+        "is null",
+    ),
+    "a key beside the fields of a VM": (a_vm({}) | {"labels": {}}, "labels", "check its indentation"),
     "annotations as text": (a_vm({}, annotations="x"), "metadata.annotations", "is a string"),
-    "no spec": ({**a_vm({}), "spec": None}, "spec", "the VM has none"),
-    "no template": ({**a_vm({}), "spec": {}}, "spec.template", "the VM has none"),
+    "no spec": ({**a_vm({}), "spec": None}, "spec", "is missing"),
+    "no template": ({**a_vm({}), "spec": {}}, "spec.template", "is missing"),
     "a template that is text": ({**a_vm({}), "spec": {"template": "x"}}, "spec.template", "is a string"),
-    "no instance": ({**a_vm({}), "spec": {"template": {}}}, "spec.template.spec", "the VM has none"),
+    "no instance": ({**a_vm({}), "spec": {"template": {}}}, "spec.template.spec", "is missing"),
     "an instance that is a list": (a_vm([]), "spec.template.spec", "a list"),
     "a key that is a number": (a_vm({"a": {1: 2}}), INSTANCE + ".a", "has a key that is int"),
     "a key that is null": (a_vm({None: 2}), INSTANCE, "has a key that is NoneType"),
@@ -121,7 +140,7 @@ BAD_VMS = {  # a VM that no template is made of: the path, and what the error sa
 
 
 @pytest.mark.parametrize("sentence", BAD_VMS)
-def test_what_is_no_vm_is_refused_by_its_path(sentence):
+def test_invalid_vm_is_rejected_with_its_path(sentence):
     vm, path, why = BAD_VMS[sentence]
     with pytest.raises(RenderError) as caught:
         atmpl.render(vm)
@@ -137,27 +156,27 @@ def test_200_levels_are_carried(format):
 
 @pytest.mark.parametrize("make", [nested, nested_list])
 @pytest.mark.parametrize("options", [{}, {"data_volumes": "Unique"}], ids=["plain", "unique"])
-def test_201_levels_are_refused(make, options):
+def test_201_levels_are_rejected(make, options):
     for vm in (a_vm({"x": make(197)}), a_vm({"x": [make(196)]}), a_vm({}, spec={"x": make(199)})):
         with pytest.raises(RenderError, match="deeper than 200 levels"):
             atmpl.render(vm, **options)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_100_000_keys_are_carried(format):
-    template, _ = atmpl.render(a_vm({f"k{index}": index for index in range(100_000)}), format=format)
-    assert len(FORMATS[format].parameters(template)) == 100_001
+def test_10_000_keys_are_carried(format):
+    template = atmpl.render(a_vm({f"k{index}": index for index in range(10_000)}), format=format).template
+    assert len(FORMATS[format].parameters(template)) == 10_001
 
 
-def test_100_000_keys_of_one_name_are_carried():
-    keys = islice(map("".join, product("-.", repeat=17)), 100_000)
-    template, _ = atmpl.render(a_vm({"x": dict.fromkeys(keys, 1)}))
-    assert len({each["name"] for each in template["parameters"]}) == 100_001
+def test_4_000_keys_of_one_name_are_carried():
+    keys = islice(map("".join, product("-.", repeat=12)), 4_000)
+    template = atmpl.render(a_vm({"x": dict.fromkeys(keys, 1)})).template
+    assert len({each["name"] for each in template["parameters"]}) == 4_001
 
 
-def test_text_that_nobody_expects_is_carried():
-    texts = ["\0", "\x7f", "\u2028", "\ufeff", "\uffff", "\U0010ffff", "a" * 1_000_000, "[" * 5000, "{" * 5000 + "\n"]
-    vm = a_vm({"x": texts, **dict.fromkeys(texts, "y")}, annotations={"x": texts})
+def test_unusual_text_is_carried():
+    texts = ["\0", "\x7f", "\u2028", "\ufeff", "\uffff", "\U0010ffff", "a" * 30_000, "[" * 5000, "{" * 5000 + "\n"]
+    vm = a_vm({"x": texts, **dict.fromkeys(texts, "y")}, annotations={"x": "\0"})
     (made,) = atmpl.process(atmpl.render(vm).template)
     assert made["spec"] == vm["spec"]
 
@@ -173,18 +192,18 @@ LONG = {  # VMs whose names would repeat long keys without end: the path
 
 
 @pytest.mark.parametrize("sentence", LONG)
-def test_paths_that_are_too_long_together_are_refused(sentence):
+def test_paths_too_long_in_total_are_rejected(sentence):
     instance, path = LONG[sentence]
     with pytest.raises(RenderError, match="shorten its keys") as caught:
         atmpl.render(a_vm(instance))
     assert caught.value.path == f"{INSTANCE}.{path}"
 
 
-def test_a_caller_that_leaves_too_little_of_the_stack_is_told():
+def test_too_little_stack_is_an_error():
     def deeper(left):
         return deeper(left - 1) if left else atmpl.render(a_vm({"x": nested(196)}))
 
-    with pytest.raises(RenderError, match="less deep"):
+    with pytest.raises(RenderError, match="shallower stack"):
         deeper(sys.getrecursionlimit() - len(inspect.stack()) - 60)
 
 
@@ -201,7 +220,7 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("sentence", ARGUMENTS)
-def test_an_argument_that_is_none_says_what_to_give(sentence):
+def test_invalid_argument_is_rejected(sentence):
     (value,) = ARGUMENTS[sentence].values()
     with pytest.raises(RenderError, match=re.escape(ascii(value))):
         atmpl.render(a_vm({}), **ARGUMENTS[sentence])

@@ -1,0 +1,131 @@
+"""Addresses of the source VM that stay in a template. The check of rule 8 and the warning SourceAddress."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any, Final
+
+from atmpl.template.cloud_config import load_yaml
+from atmpl.template.json_path import INSTANCE, Path
+from atmpl.template.leaves import is_memory_dump
+from atmpl.template.rules import is_identity_annotation, kept_annotations
+from atmpl.template.source_vm import SourceVM, objects_in, value_at
+
+_TOKEN: Final = re.compile(r"[0-9A-Fa-f:.-]{3,}")
+_MAC: Final = re.compile(r"[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?:(?:[:-][0-9a-f]{2}){2})?")
+_IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_STATIC: Final = re.compile(
+    r"""(?m)^[ \t-]*["']?(?:address|addresses|ipaddr)["']?\s*:?\s*[-\["' \t]*[0-9A-Fa-f]*[.:]"""
+)
+_TEXT_SOURCES: Final = ("cloudInitNoCloud", "cloudInitConfigDrive")
+
+
+def address_paths(source: SourceVM, hidden: Mapping[Path, str]) -> list[Path]:
+    """Return the paths, from the VM's root, where an address of the source VM stays in the template.
+
+    These are addresses that rule 8 blanks or drops, and network data with a static address. `hidden` are secrets, by
+    their path below `spec`, and what of them stays readable.
+    """
+    paths: dict[Path, None] = {}
+    if addresses := _dropped_addresses(source):
+        for path, text in _produced_texts(source, hidden):
+            if not addresses.isdisjoint(_addresses(text)):
+                paths[path] = None
+    for index, volume in source.volumes:
+        for kind in _TEXT_SOURCES:
+            for key in ("networkData", "networkDataBase64"):
+                path = (*INSTANCE, "volumes", index, kind, key)
+                text = value_at(volume, kind, key)
+                if type(text) is str and path not in hidden and _is_static(_decoded(path, text)):
+                    paths["spec", *path] = None
+    return list(paths)
+
+
+def _dropped_addresses(source: SourceVM) -> set[str]:
+    """Return the addresses that rule 8 blanks or drops, in a normal form."""
+    addresses: set[str] = set()
+    for _, interface in objects_in(value_at(source.instance, "domain", "devices", "interfaces")):
+        if type(interface.get("macAddress")) is str:
+            addresses.update(_addresses(interface["macAddress"]))
+    for annotations in (source.annotations, source.template_annotations):
+        for key, value in annotations.items():
+            if is_identity_annotation(key):
+                addresses.update(_addresses(value))
+    return addresses
+
+
+def _produced_texts(source: SourceVM, hidden: Mapping[Path, str]) -> Iterable[tuple[Path, str]]:
+    """Yield the strings that the template produces, with their paths from the VM's root; blanked ones are left out."""
+    yield from ((("metadata", "labels", key), value) for key, value in source.labels.items())
+    annotations = kept_annotations(source.annotations, fresh=True)
+    yield from ((("metadata", "annotations", key), value) for key, value in annotations.items())
+    pending: list[tuple[Path, Any]] = [((), source.spec)]
+    while pending:
+        path, value = pending.pop()
+        if type(value) is dict:
+            if path == _TEMPLATE_ANNOTATIONS:
+                value = {key: text for key, text in value.items() if not is_identity_annotation(key)}
+            elif path[:-1] == _VOLUMES and is_memory_dump(value):
+                continue
+            for key, item in reversed(value.items()):
+                yield ("spec", *path, key), key
+                if not (key == "macAddress" and path[:-1] == _INTERFACES):
+                    pending.append(((*path, key), item))
+        elif type(value) is list:
+            pending += [((*path, index), item) for index, item in reversed(list(enumerate(value)))]
+        elif type(value) is str:
+            yield ("spec", *path), hidden[path] if path in hidden else _decoded(path, value)
+
+
+_TEMPLATE_ANNOTATIONS: Final[Path] = ("template", "metadata", "annotations")
+_VOLUMES: Final[Path] = (*INSTANCE, "volumes")
+_INTERFACES: Final[Path] = (*INSTANCE, "domain", "devices", "interfaces")
+
+
+def _addresses(text: str) -> Iterable[str]:
+    """Yield the MAC and IP addresses in `text`, in a normal form."""
+    for token in _TOKEN.findall(text):
+        lower = token.lower()
+        for mac in _MAC.findall(lower):
+            yield mac.replace("-", ":")
+        yield from _IPV4.findall(lower)
+        if lower.count(":") > 1:
+            address = lower.strip(".-")
+            try:
+                yield str(ip_address(address if address.endswith("::") else address.rstrip(":")))
+            except ValueError:
+                continue
+
+
+def _decoded(path: Path, text: str) -> str:
+    """Return the text of a base64 field; any other text as it is."""
+    if not str(path[-1]).endswith("Base64"):
+        return text
+    try:
+        return base64.b64decode(text, validate=False).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        return text
+
+
+def _is_static(text: str) -> bool:
+    """Return True if network data sets a static address. Versions 1 and 2 of cloud-init's format, or other text."""
+    try:
+        data = load_yaml(text)
+    except ValueError:
+        data = None
+    if type(data) is not dict:
+        return _STATIC.search(text) is not None or re.search(r"\binet6?\s+static\b", text) is not None
+    network = data.get("network", data)
+    if type(network) is not dict:
+        return False
+    for _, device in objects_in(network.get("config")):
+        for _, subnet in objects_in(device.get("subnets")):
+            if subnet.get("address") or str(subnet.get("type", "")).startswith("static"):
+                return True
+    groups = [group for key, group in network.items() if key in _DEVICES and type(group) is dict]
+    return any(type(device) is dict and device.get("addresses") for group in groups for device in group.values())
+
+
+_DEVICES: Final = ("ethernets", "bonds", "bridges", "vlans", "wifis", "tunnels", "vrfs", "dummy-devices")
