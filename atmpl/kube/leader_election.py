@@ -1,13 +1,13 @@
-"""The lease: of several replicas, the one that holds it works. coordination.k8s.io/v1.
+"""Leader election: the replica that holds the Lease works. coordination.k8s.io/v1.
 
-Safe without trusting anybody's clock. Whoever wants the lease waits `DURATION` from when it saw the last renewal, by
-its own clock, which only counts seconds; the holder, whose renewal was written before that, stops `DEADLINE` after it
-*began* to write it. So the holder has stopped before the lease can be another's, also where it was stopped (SIGSTOP).
-Every write names the version that it was judged by: of two that try at once, one gets a 409.
+This is safe with any clocks, because each replica only counts seconds of its own clock. A replica that wants the lease
+waits LEASE_DURATION_SECONDS after it saw the last renewal. The holder stops RENEW_DEADLINE_SECONDS after it *began* to
+write that renewal. The holder has therefore stopped before another replica can acquire the lease, also if it was
+suspended (SIGSTOP). Every write names the resourceVersion that was read, so one of two concurrent writes gets a 409.
 
-What a person does to the lease changes none of this: where they empty, shorten or delete it, others wait as long as if
-the holder had just renewed it. Only a replica that has just started takes a lease that is not there for one that never
-was: whoever deletes it at that moment has two leaders until the holder's next renewal, or its deadline.
+Edits by users do not change this. If a user empties, shortens or deletes the lease, other replicas wait as if the
+holder had just renewed it. One exception: a replica that has just started creates a missing lease at once. If a user
+deletes the lease at that moment, two replicas lead until the holder's next renewal or its deadline.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from atmpl.kube.failure_log import FailureLog
 from atmpl.kube.response import Response, error_from
 
 NAME = "atmpl-controller"  # of the lease; config/rbac allows no other
-DURATION = 15  # seconds without a renewal after which the lease is anybody's
-DEADLINE = 10.0  # seconds from one renewal within which the next must be written
-RETRY = 2.0  # seconds between two renewals, or two tries to get it
-SOON = 0.1  # seconds until the next renewal where somebody edits the lease all the time
-TICK = 0.001  # seconds of the shortest sleep before the deadline: a slow clock would come ever nearer, and never there
-TRY = 3.0  # seconds that one renewal, or one try, may take: a connection that hangs is not to use up the deadline
-RELEASED = 1  # leaseDurationSeconds of a lease that its holder let go, by which older versions know it; 0 is not legal
-NEVER = "1970-01-01T00:00:00.000000Z"  # its acquireTime, by which it is known: no person's edits come to that by chance
-LONGEST = 300.0  # seconds that are waited for a lease, whatever stands in it
-MOST_TRANSITIONS = 2**31 - 1
-IDENTITY_LIMIT = 100  # characters; it is part of a field manager's name, which may have 128
+LEASE_DURATION_SECONDS = 15  # without a renewal the lease expires after this
+RENEW_DEADLINE_SECONDS = 10.0  # the holder stops so long after the last renewal began
+RETRY_PERIOD_SECONDS = 2.0  # between two renewals, or two attempts to acquire
+CONFLICT_RETRY_SECONDS = 0.1  # until the next renewal if the lease was edited again
+MIN_SLEEP_SECONDS = 0.001  # shorter sleeps would never reach the deadline with a slow clock
+CALL_TIMEOUT_SECONDS = 3.0  # of one renewal or attempt, so that one hanging connection does not use up the deadline
+RELEASED_DURATION_SECONDS = 1  # leaseDurationSeconds of a released lease; 0 is not valid
+RELEASED_ACQUIRE_TIME = "1970-01-01T00:00:00.000000Z"  # marks a released lease: no user writes it by accident
+MAX_EXPIRY_SECONDS = 300.0  # a lease expires after this at the latest, whatever duration it has
+MAX_TRANSITIONS = 2**31 - 1
+MAX_IDENTITY_CHARACTERS = 100  # it is part of a field manager's name, which may have 128
 MANAGER = "atmpl"  # the field manager of our writes
 
 
@@ -45,32 +45,32 @@ log = logging.getLogger(__name__)
 
 
 def seconds() -> float:
-    """Return the seconds since some moment; where the system counts them, also those of a suspended machine."""
+    """Return monotonic seconds. They include the time of a suspended machine if the system has such a clock."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _Record(NamedTuple):
-    """A lease as it was read."""
+    """A lease, as read from the API server."""
 
     version: str  # resourceVersion
-    holder: str  # nobody where empty
+    holder: str  # empty: no holder
     duration: float  # seconds
     transitions: int
     is_released: bool = False
 
     @property
     def expires_after(self) -> float:
-        """For how many seconds it must not change before it is anybody's."""
+        """After how many seconds without a change the lease has expired."""
         if self.is_released:
             return 0.0
-        return min(max(self.duration, DURATION), LONGEST)
+        return min(max(self.duration, LEASE_DURATION_SECONDS), MAX_EXPIRY_SECONDS)
 
 
-_DELETED = _Record(version="", holder="", duration=DURATION, transitions=0)  # once a lease has been seen
+_DELETED = _Record(version="", holder="", duration=LEASE_DURATION_SECONDS, transitions=0)  # a lease that existed before
 
 
 class LeaderElector:
-    """One replica's view of the lease. `acquire`, then `hold`, which returns when it is lost; at the end `release`."""
+    """One replica's view of the lease: `acquire`, then `renew_until_lost`, at the end `release`."""
 
     def __init__(
         self,
@@ -91,55 +91,55 @@ class LeaderElector:
         self._sleep = sleep
         self._utc = utc
         self._seen: _Record | None = None
-        self._seen_at = 0.0  # when `_seen` last changed, by our clock
-        self._until = -1.0  # until when the lease is ours, by our clock
+        self._seen_at = 0.0  # when `_seen` last changed
+        self._until = -1.0  # the end of our lease
         self._failure_log = FailureLog(log, "lease update", now=now)
         self.problem = ""  # why the lease cannot be read or written now
 
     @property
     def is_held(self) -> bool:
-        """Whether the lease is ours now: true only while nobody else can have it."""
+        """Return True if this replica holds the lease, and no other replica can hold it now."""
         return self._now() < self._until
 
     async def acquire(self) -> None:
-        """Wait until the lease is ours. Tries for as long as it takes, also while the server is away."""
-        told = ""
-        while not await self._try():
+        """Wait until this replica holds the lease. Retries without a limit, also while the API server is down."""
+        logged = ""
+        while not await self._try_to_acquire():
             holder = self._seen.holder if self._seen else ""
-            if holder not in {told, self._identity}:
+            if holder not in {logged, self._identity}:
                 log.info("standing by", extra={"holder": holder})
-                told = holder
-            await self._sleep(RETRY * self._random.uniform(0.8, 1.0))
+                logged = holder
+            await self._sleep(RETRY_PERIOD_SECONDS * self._random.uniform(0.8, 1.0))
 
     async def renew_until_lost(self) -> None:
-        """Renew the lease for as long as that works; return when it is lost."""
-        pause = RETRY
+        """Renew the lease until it is lost."""
+        pause = RETRY_PERIOD_SECONDS
         while True:
-            await self._sleep(min(pause, max(TICK, self._until - self._now())))
+            await self._sleep(min(pause, max(MIN_SLEEP_SECONDS, self._until - self._now())))
             if not self.is_held:
                 return
-            pause, before = RETRY, pause
+            pause, before = RETRY_PERIOD_SECONDS, pause
             try:
-                async with asyncio.timeout(min(TRY, self._until - self._now())):
+                async with asyncio.timeout(min(CALL_TIMEOUT_SECONDS, self._until - self._now())):
                     await self._renew()
             except ConflictError as error:
-                ours = await self._is_still_ours()
-                if ours is False:
-                    self._trouble(f"another replica has it: {error}")
+                is_ours = await self._is_still_ours()
+                if is_ours is False:
+                    self._set_problem(f"another replica holds the lease: {error}")
                     self._until = -1.0
                     return
-                if ours:
-                    pause = SOON if before == 0 else 0.0
+                if is_ours:
+                    pause = CONFLICT_RETRY_SECONDS if before == 0 else 0.0
             except (ClusterError, TimeoutError) as error:
-                self._trouble(str(error) or "no answer in time")
+                self._set_problem(str(error) or "no response in time")
 
     async def _is_still_ours(self) -> bool | None:
-        """Read again what a renewal found changed: it was ours where only the answer to the last one was lost.
+        """Read the lease after a conflict. It is still ours if only the response to the last renewal was lost.
 
-        None where that cannot be known: the deadline decides.
+        None if the lease cannot be read: the deadline decides.
         """
         try:
-            async with asyncio.timeout(min(TRY, max(0.0, self._until - self._now()))):
+            async with asyncio.timeout(min(CALL_TIMEOUT_SECONDS, max(0.0, self._until - self._now()))):
                 record = await self._read()
         except (ClusterError, TimeoutError):
             return None
@@ -148,80 +148,80 @@ class LeaderElector:
         self._seen, self._seen_at = record, self._now()
         return True
 
-    def _trouble(self, problem: str) -> None:
+    def _set_problem(self, problem: str) -> None:
         """Record why the lease cannot be read or written."""
         self.problem = problem
         self._failure_log.failed({"why": problem})
 
-    def _works(self) -> None:
+    def _clear_problem(self) -> None:
         """Record that the lease was read or written."""
         self.problem = ""
         self._failure_log.recovered({})
 
     async def release(self) -> None:
-        """Let the lease go, so that another replica need not wait for its end. Does what it can, and raises nothing."""
+        """Release the lease, so that another replica does not wait for its end. Raises nothing."""
         if not self.is_held or self._seen is None:
             return
         self._until = -1.0
         try:
             async with asyncio.timeout(1):
                 try:
-                    await self._let_go(self._seen)
-                except ConflictError:  # by a renewal of ours that was broken off and yet written, say
+                    await self._write_release(self._seen)
+                except ConflictError:  # for example by our own renewal, which was cancelled but written
                     record = await self._read()
                     if record is not None and record.holder == self._identity:
-                        await self._let_go(record)
+                        await self._write_release(record)
         except (ClusterError, TimeoutError):
-            pass  # it ends by itself
+            pass  # the lease expires
 
-    async def _let_go(self, record: _Record) -> None:
+    async def _write_release(self, record: _Record) -> None:
         spec = {
             "holderIdentity": "",
-            "leaseDurationSeconds": RELEASED,
-            "acquireTime": NEVER,
+            "leaseDurationSeconds": RELEASED_DURATION_SECONDS,
+            "acquireTime": RELEASED_ACQUIRE_TIME,
             "renewTime": self._time(),
         }
-        answer = await self._patch(record.version, spec)
-        if not answer.ok:
-            raise error_from(answer)
+        response = await self._patch(record.version, spec)
+        if not response.ok:
+            raise error_from(response)
 
-    async def _try(self) -> bool:
-        began = self._now()
+    async def _try_to_acquire(self) -> bool:
+        started_at = self._now()
         try:
-            async with asyncio.timeout(TRY):
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 record = await self._read()
                 if record is None and self._seen is None:
-                    await self._create(began)
+                    await self._create(started_at)
                 elif record is not None and record.holder == self._identity:
-                    await self._claim(record, began)
+                    await self._claim(record, started_at)
                 elif self._is_expired(record or _DELETED):
-                    await (self._claim(record, began) if record else self._create(began))
+                    await (self._claim(record, started_at) if record else self._create(started_at))
         except ConflictError:
-            return False  # another replica was quicker
+            return False  # another replica was faster
         except (ClusterError, TimeoutError) as error:
-            self._trouble(str(error) or "no answer in time")
+            self._set_problem(str(error) or "no response in time")
             return False
-        self._works()
+        self._clear_problem()
         return self.is_held
 
     def _is_expired(self, record: _Record) -> bool:
-        """Whether the lease was let go, or has rested for long enough, as far as we have seen ourselves."""
+        """Return True if the lease was released, or did not change for its duration while this replica watched."""
         if self._seen is None or self._seen.version != record.version:
             self._seen, self._seen_at = record, self._now()
         return self._now() - self._seen_at >= record.expires_after
 
     async def _read(self) -> _Record | None:
-        answer = await self._connection.call("GET", self._path)
-        if not answer.ok:
-            error = error_from(answer)
-            if answer.status == 404 and isinstance(error, ConflictError):
+        response = await self._connection.call("GET", self._path)
+        if not response.ok:
+            error = error_from(response)
+            if response.status == 404 and isinstance(error, ConflictError):
                 return None
             raise error
-        return _record(answer)
+        return _record(response)
 
-    async def _create(self, began: float) -> None:
-        # A POST cannot be limited to a name by RBAC; the first apply can. Of two, the second meets the first one's
-        # fields: a conflict.
+    async def _create(self, started_at: float) -> None:
+        # RBAC cannot limit a POST to a name, but it can limit a server-side apply. Of two applies, the second one
+        # conflicts with the fields of the first.
         now = self._time()
         body = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -229,27 +229,27 @@ class LeaderElector:
             "metadata": {"name": NAME},
             "spec": {**self._ours(now), "acquireTime": now, "leaseTransitions": 0},
         }
-        answer = await self._connection.call(
+        response = await self._connection.call(
             "PATCH",
             self._path,
             query={"fieldManager": f"{MANAGER}-{self._identity}", "force": "false"},
             body=orjson.dumps(body),
             headers={"Content-Type": "application/apply-patch+yaml"},
         )
-        self._written(answer, began)
+        self._written(response, started_at)
 
-    async def _claim(self, record: _Record, began: float) -> None:
+    async def _claim(self, record: _Record, started_at: float) -> None:
         now = self._time()
         spec = self._ours(now)
         if record.holder != self._identity:
-            spec |= {"acquireTime": now, "leaseTransitions": min(record.transitions + 1, MOST_TRANSITIONS)}
-        self._written(await self._patch(record.version, spec), began)
+            spec |= {"acquireTime": now, "leaseTransitions": min(record.transitions + 1, MAX_TRANSITIONS)}
+        self._written(await self._patch(record.version, spec), started_at)
 
     async def _renew(self) -> None:
-        began = self._now()
-        assert self._seen is not None, "only what is held is renewed"
-        self._written(await self._patch(self._seen.version, self._ours(self._time())), began)
-        self._works()
+        started_at = self._now()
+        assert self._seen is not None, "acquire() comes before renewals"
+        self._written(await self._patch(self._seen.version, self._ours(self._time())), started_at)
+        self._clear_problem()
 
     async def _patch(self, version: str, spec: dict[str, Any]) -> Response:
         return await self._connection.call(
@@ -260,39 +260,39 @@ class LeaderElector:
             headers={"Content-Type": "application/merge-patch+json"},
         )
 
-    def _written(self, answer: Response, began: float) -> None:
-        if not answer.ok:
-            raise error_from(answer)
-        self._seen, self._seen_at = _record(answer), self._now()
-        self._until = began + DEADLINE
+    def _written(self, response: Response, started_at: float) -> None:
+        if not response.ok:
+            raise error_from(response)
+        self._seen, self._seen_at = _record(response), self._now()
+        self._until = started_at + RENEW_DEADLINE_SECONDS
 
     def _ours(self, now: str) -> dict[str, Any]:
-        return {"holderIdentity": self._identity, "leaseDurationSeconds": DURATION, "renewTime": now}
+        return {"holderIdentity": self._identity, "leaseDurationSeconds": LEASE_DURATION_SECONDS, "renewTime": now}
 
     def _time(self) -> str:
         return self._utc().strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # a MicroTime
 
 
 def _short(identity: str) -> str:
-    """Return an identity that fits: of names that only differ at their end, so do the short ones."""
-    if len(identity) <= IDENTITY_LIMIT:
+    """Return an identity of at most MAX_IDENTITY_CHARACTERS characters. Different identities stay different."""
+    if len(identity) <= MAX_IDENTITY_CHARACTERS:
         return identity
-    return f"{identity[: IDENTITY_LIMIT - 17]}-{sha256(identity.encode()).hexdigest()[:16]}"
+    return f"{identity[: MAX_IDENTITY_CHARACTERS - 17]}-{sha256(identity.encode()).hexdigest()[:16]}"
 
 
-def _record(answer: Response) -> _Record:
-    found = answer.json()
-    metadata, spec = found.get("metadata"), found.get("spec") or {}
+def _record(response: Response) -> _Record:
+    lease = response.json()
+    metadata, spec = lease.get("metadata"), lease.get("spec") or {}
     version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
     if not isinstance(spec, dict) or not isinstance(version, str):
-        raise UnavailableError("a lease without metadata")
+        raise UnavailableError("the lease in the response has no metadata")
     holder, duration, transitions = (
         spec.get(field) for field in ("holderIdentity", "leaseDurationSeconds", "leaseTransitions")
     )
     return _Record(
         version=version,
         holder=holder if isinstance(holder, str) else "",
-        duration=float(duration) if isinstance(duration, int) and duration > 0 else float(DURATION),
+        duration=float(duration) if isinstance(duration, int) and duration > 0 else float(LEASE_DURATION_SECONDS),
         transitions=transitions if isinstance(transitions, int) else 0,
-        is_released=not holder and spec.get("acquireTime") == NEVER,
+        is_released=not holder and spec.get("acquireTime") == RELEASED_ACQUIRE_TIME,
     )

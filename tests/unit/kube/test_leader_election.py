@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from atmpl.kube.leader_election import DEADLINE, DURATION, RETRY
+from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RENEW_DEADLINE_SECONDS, RETRY_PERIOD_SECONDS
 from tests.support import virtual_clock
 from tests.support.lease_api import FATES, Fate, LeaseApi, hangs, slow, unsent, well
 from tests.support.lease_replica import Replica, until
@@ -61,7 +61,7 @@ async def test_another_takes_over_within_twenty_seconds_of_a_kill_and_not_before
     two.start()
     await asyncio.sleep(100)
     await one.kill()
-    assert await until(lambda: two.leads, 20) > DEADLINE
+    assert await until(lambda: two.leads, 20) > RENEW_DEADLINE_SECONDS
     await two.stop()
 
 
@@ -138,7 +138,7 @@ async def test_what_is_not_held_is_not_released() -> None:
 def test_whatever_becomes_of_a_call_before_it_leads_it_leads_in_the_end(fate: Fate, call: int) -> None:
     async def test() -> None:
         one = Replica(LeaseApi(), "one", *[well] * call, fate).start()
-        await until(lambda: one.leads, DURATION + 3 * RETRY + 4)
+        await until(lambda: one.leads, LEASE_DURATION_SECONDS + 3 * RETRY_PERIOD_SECONDS + 4)
         await asyncio.sleep(30)
         assert one.leads
         await one.stop()
@@ -172,9 +172,9 @@ def test_where_no_renewal_succeeds_it_stops_ten_seconds_after_it_began_the_last_
         await until(lambda: one.leads, 1)
         began = virtual_clock.now()
         one.way.fates = [fate] * 1000
-        await until(lambda: bool(one.lost), DEADLINE + 0.1)
+        await until(lambda: bool(one.lost), RENEW_DEADLINE_SECONDS + 0.1)
         assert not one.leads
-        assert virtual_clock.now() - began <= DEADLINE + 0.02
+        assert virtual_clock.now() - began <= RENEW_DEADLINE_SECONDS + 0.02
         assert "lease update failed" in caplog.messages  # and why
         await one.kill()
 
@@ -188,8 +188,8 @@ async def test_a_renewal_counts_from_when_it_began_and_not_from_when_it_was_answ
     one.way.fates = [slow(0.0, 2.5), *[unsent] * 100]
     await until(lambda: len(one.way.calls) == 3, 3)
     began = virtual_clock.now()
-    await until(lambda: not one.leads, DEADLINE + 0.1)
-    assert virtual_clock.now() - began <= DEADLINE + 0.05
+    await until(lambda: not one.leads, RENEW_DEADLINE_SECONDS + 0.1)
+    assert virtual_clock.now() - began <= RENEW_DEADLINE_SECONDS + 0.05
     await one.kill()
 
 
@@ -199,8 +199,8 @@ async def test_a_slow_clock_does_not_make_a_holder_spin_at_its_deadline() -> Non
     await until(lambda: one.leads, 1)
     calls = len(one.way.calls)
     one.way.fates = [unsent] * 100
-    await until(lambda: bool(one.lost), DEADLINE / 0.98 + 1)
-    assert len(one.way.calls) - calls <= DEADLINE / RETRY + 4
+    await until(lambda: bool(one.lost), RENEW_DEADLINE_SECONDS / 0.98 + 1)
+    assert len(one.way.calls) - calls <= RENEW_DEADLINE_SECONDS / RETRY_PERIOD_SECONDS + 4
     await one.kill()
 
 
@@ -234,8 +234,8 @@ async def test_a_holder_that_can_neither_renew_nor_read_the_lease_does_not_press
     await until(lambda: one.leads, 1)
     one.way.fates = [FATES["409"], unsent] * 1000
     before = len(one.way.calls)
-    await asyncio.sleep(DEADLINE)
-    assert len(one.way.calls) - before <= 2 * DEADLINE / RETRY + 2
+    await asyncio.sleep(RENEW_DEADLINE_SECONDS)
+    assert len(one.way.calls) - before <= 2 * RENEW_DEADLINE_SECONDS / RETRY_PERIOD_SECONDS + 2
     await one.kill()
 
 
@@ -260,7 +260,7 @@ async def test_the_time_of_day_that_others_write_counts_for_nothing() -> None:
         api.write({"holderIdentity": "other", "leaseDurationSeconds": 15, "renewTime": skewed})
         one = Replica(api, "one").start()
         waited = await until(lambda: one.leads, 20)  # noqa: B023 - it is awaited here
-        assert DURATION <= waited <= DURATION + RETRY + 0.1
+        assert LEASE_DURATION_SECONDS <= waited <= LEASE_DURATION_SECONDS + RETRY_PERIOD_SECONDS + 0.1
         await one.kill()
 
 
@@ -288,7 +288,7 @@ def test_whatever_stands_in_the_lease_it_is_taken_when_it_has_rested_for_fifteen
         api.write(spec)
         one = Replica(api, "one").start()
         waited = await until(lambda: one.leads, 20)
-        assert DURATION <= waited <= DURATION + RETRY + 0.1
+        assert LEASE_DURATION_SECONDS <= waited <= LEASE_DURATION_SECONDS + RETRY_PERIOD_SECONDS + 0.1
         assert 0 <= (api.spec or {})["leaseTransitions"] < 2**31
         await one.stop()
 
@@ -303,7 +303,7 @@ async def test_a_longer_lease_is_waited_for_and_an_endless_one_for_five_minutes(
         one = Replica(api, "one").start()
         await asyncio.sleep(waits - 1)
         assert not one.leads
-        await until(lambda: one.leads, 2 * RETRY)  # noqa: B023 - it is awaited here
+        await until(lambda: one.leads, 2 * RETRY_PERIOD_SECONDS)  # noqa: B023 - it is awaited here
         await one.kill()
 
 
@@ -315,7 +315,7 @@ async def test_a_process_that_was_stopped_knows_when_it_wakes_that_it_leads_no_m
     two.start()
     await asyncio.sleep(10)
     one.stopped_until = virtual_clock.now() + 30
-    await asyncio.sleep(DEADLINE + RETRY)
+    await asyncio.sleep(RENEW_DEADLINE_SECONDS + RETRY_PERIOD_SECONDS)
     assert not one.leads  # and no worker of its takes a step: it asks before each
     await until(lambda: two.leads, 10)
     await asyncio.sleep(60)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from atmpl.kube.leader_election import DURATION, NEVER, RETRY
+from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RELEASED_ACQUIRE_TIME, RETRY_PERIOD_SECONDS
 from tests.support import virtual_clock
 from tests.support.lease_api import FATES, Fate, LeaseApi, lost, said, slow, unsent, well
 from tests.support.lease_replica import EDITS, Replica, until, watched
@@ -77,7 +77,7 @@ def test_two_never_lead_at_one_moment(
 ) -> None:
     async def test() -> None:
         api = LeaseApi()
-        api.write({"holderIdentity": "", "acquireTime": NEVER})
+        api.write({"holderIdentity": "", "acquireTime": RELEASED_ACQUIRE_TIME})
         replicas = watched(
             Replica(api, "one", *ways[0], rate=rates[0]), Replica(api, "two", *ways[1], started_at=YEARS, rate=rates[1])
         )
@@ -89,7 +89,11 @@ def test_two_never_lead_at_one_moment(
         await asyncio.sleep(max(0.0, *(replica.stopped_until - virtual_clock.now() for replica in replicas)))
         for replica in replicas:
             replica.way.fates.clear()
-        await until(lambda: any(replica.leads for replica in replicas), 40 + DURATION + 2 * RETRY, step=1)
+        await until(
+            lambda: any(replica.leads for replica in replicas),
+            40 + LEASE_DURATION_SECONDS + 2 * RETRY_PERIOD_SECONDS,
+            step=1,
+        )
         for replica in replicas:
             assert replica.overlaps == []
             assert not replica._task.done()
@@ -123,7 +127,7 @@ def test_two_that_lead_at_one_moment_would_be_seen(monkeypatch: pytest.MonkeyPat
         await one.kill()
         await two.kill()
 
-    monkeypatch.setattr("atmpl.kube.leader_election.DURATION", 1)
+    monkeypatch.setattr("atmpl.kube.leader_election.LEASE_DURATION_SECONDS", 1)
     virtual_clock.run(test())
 
 
@@ -131,7 +135,7 @@ def test_two_that_lead_at_one_moment_would_be_seen(monkeypatch: pytest.MonkeyPat
 async def test_the_answer_to_a_first_write_that_was_lost_is_found_again() -> None:
     api = LeaseApi()
     one = Replica(api, "one", well, lost).start()
-    await until(lambda: one.leads, RETRY + 1)
+    await until(lambda: one.leads, RETRY_PERIOD_SECONDS + 1)
     assert set(api.history) == {"one"}
     await one.stop()
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.client import KubeClient
-from atmpl.kube.leader_election import DEADLINE, DURATION, LeaderElector
+from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RENEW_DEADLINE_SECONDS, LeaderElector
 from atmpl.manager.manager import SHUTDOWN_GRACE, Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.template import FORMATS
@@ -101,7 +101,7 @@ async def test_where_the_lease_is_lost_the_work_ends_before_it_can_be_anothers_a
         lost_at = virtual_clock.now()
         await it.until(2)
         assert len(it.server.left) == 1
-        assert it.server.left[0] - lost_at <= DEADLINE + 0.1 < DURATION
+        assert it.server.left[0] - lost_at <= RENEW_DEADLINE_SECONDS + 0.1 < LEASE_DURATION_SECONDS
 
 
 @virtual
