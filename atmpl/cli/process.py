@@ -62,7 +62,7 @@ exit status:
 
 
 class Value(NamedTuple):
-    """A value for a parameter, and its place for messages: `small.env, line 3`."""
+    """A value for a parameter, and its place for messages: `small.env, line 3`, empty for the command line."""
 
     text: str
     where: str
@@ -129,13 +129,13 @@ def run(args: argparse.Namespace) -> int:
     check_value_options(args, args.file)
     template = _read_template(args.file, args.template)
     output = Output(args.output or "yaml", args.output_file)
-    values, problems = collect_values(args, template)
+    values, problems = match_values(read_values(args), template, ignore_unknown=args.ignore_unknown_parameters)
     if not args.print_params:
         problems += [f"{template.where}: {reason}" for reason in missing(values, template.declared)]
     if problems:
         return report_errors(problems, "See the template's parameters with --print-params.")
     if args.print_params:
-        _print_parameters(template.declared, values, args.output, output)
+        print_parameters(template.declared, values, args.output, output)
     else:
         try:
             objects = process(template, values, args.vm_name)
@@ -159,21 +159,23 @@ def check_value_options(args: argparse.Namespace, file: str | None) -> None:
         )
 
 
-def collect_values(args: argparse.Namespace, template: Template) -> tuple[dict[str, str], list[str]]:
-    """Return the values for the template's parameters, and the problems with them.
-
-    Raises CommandError if a file cannot be read.
-    """
+def read_values(args: argparse.Namespace) -> dict[str, Value]:
+    """Return the values of the command line, by parameter. Raises CommandError if a file cannot be read."""
     values: dict[str, Value] = {}
     for path in args.params_files:
         values |= values_in_file(path)
-    for name, text in args.param:
-        values[name] = Value(resolve_value(text), template.where)
+    return values | {name: Value(resolve_value(text), "") for name, text in args.param}
+
+
+def match_values(
+    values: Mapping[str, Value], template: Template, *, ignore_unknown: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Return the values for the template's parameters, and the problems with the others."""
     names = {parameter.name for parameter in template.declared}
-    problems = []
-    if not args.ignore_unknown_parameters:
-        problems = [f"{values[name].where}: {reason}" for name, reason in unknown(values, template.declared)]
-    return {name: value.text for name, value in values.items() if name in names}, problems
+    problems = [
+        f"{values[name].where or template.where}: {reason}" for name, reason in unknown(values, template.declared)
+    ]
+    return {name: value.text for name, value in values.items() if name in names}, [] if ignore_unknown else problems
 
 
 def process(template: Template, values: dict[str, str], vm_name: str | None) -> list[dict[str, Any]]:
@@ -347,6 +349,15 @@ def open_template(where: str, content: Any) -> Template:
         raise CommandError(f"{where}: {'; '.join(error.errors)}") from None
 
 
+def print_parameters(declared: Sequence[Parameter], values: dict[str, str], form: str | None, output: Output) -> None:
+    """Print the parameters: as a table, or in a form of FORMS."""
+    if form is None:
+        columns = terminal.width(sys.stdout) if sys.stdout.isatty() else None
+        output.write_bytes(table(declared, values, columns).encode("utf-8", "replace"))
+    else:
+        output.write([_fields(parameter, values) for parameter in declared])
+
+
 def _read_template(path: str, name: str | None) -> Template:
     """Return the template of a file: the one named `name`, or the only one. Raises CommandError."""
     found = documents(path)
@@ -375,14 +386,6 @@ def _read_template(path: str, name: str | None) -> Template:
                 kind = manifests.kind_of(other.value) or "object without a kind"
                 terminal.info(f"{other.where}: {kind} skipped: not a template")
     return open_template(*each)
-
-
-def _print_parameters(declared: Sequence[Parameter], values: dict[str, str], form: str | None, output: Output) -> None:
-    if form is None:
-        columns = terminal.width(sys.stdout) if sys.stdout.isatty() else None
-        output.write_bytes(table(declared, values, columns).encode("utf-8", "replace"))
-    else:
-        output.write([_fields(parameter, values) for parameter in declared])
 
 
 def _fields(parameter: Parameter, values: Mapping[str, str]) -> dict[str, str | bool]:

@@ -1,5 +1,6 @@
 """The parameters that a template declares. They are the same in all formats."""
 
+import re
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -7,6 +8,17 @@ import msgspec
 from atmpl.template.errors import ProcessError
 
 T = TypeVar("T")
+
+_MISMATCH = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>\w+)`(?: - at `(?P<path>[^`]+)`)?")
+_JSON_TYPES = {  # msgspec's name of a type: JSON's
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
 
 
 class Parameter(NamedTuple):
@@ -93,4 +105,15 @@ def typed(template: dict[str, Any], shape: type[T]) -> T:
     try:
         return msgspec.convert(template, shape)
     except msgspec.ValidationError as error:
-        raise ProcessError([f"the template cannot be read: {error}"]) from None
+        raise ProcessError([_type_error(str(error))]) from None
+
+
+def _type_error(message: str) -> str:
+    """Return msgspec's message about a value of the wrong type in words of JSON."""
+    match = _MISMATCH.fullmatch(message)
+    if match is None:
+        return f"the template cannot be read: {message}"
+    path = (match["path"] or "$").removeprefix("$").lstrip(".") or "the template"
+    expected = _JSON_TYPES.get(match["expected"].removesuffix(" | null"), match["expected"])
+    advice = "; put quotes around it" if expected == "a string" and match["got"] in ("int", "float", "bool") else ""
+    return f"{path} is {_JSON_TYPES.get(match['got'], match['got'])}, not {expected}{advice}"

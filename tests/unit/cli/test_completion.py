@@ -12,7 +12,7 @@ from tests.support.cli_runner import typed
 from tests.unit.cli.test_process import TEMPLATE
 
 ASKED = {
-    "the commands": ("", ["render", "process", "create", "diff", "controller", "completion"]),
+    "the commands": ("", ["render", "process", "create", "instantiate", "convert", "diff", "controller", "completion"]),
     "a command": ("ren", ["render"]),
     "an option": ("render --for", ["--format"]),
     "an option's values": ("render --format ", ["openshift", "native"]),
@@ -90,7 +90,7 @@ def test_a_name_with_spaces_is_one_word_to_kubectl(folder):
     assert asked_by_kubectl("process", "my t.yaml", "-p", "M")[0] == "MEMORY=\tMemory"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_the_script_of_each_shell_names_the_command(shell):
     came = typed("completion", shell)
     assert (came.status, came.err) == (0, "")

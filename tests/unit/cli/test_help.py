@@ -41,7 +41,11 @@ PASTED = [
     *(
         line for line in examples(parser.EPILOG) if line not in create.EPILOG and "instantiate" not in line
     ),  # test_plugin.py pastes those
-    *(line for name in ("render", "process") for line in examples(importlib.import_module(f"atmpl.cli.{name}").EPILOG)),
+    *(
+        line
+        for name in ("render", "process", "convert")
+        for line in examples(importlib.import_module(f"atmpl.cli.{name}").EPILOG)
+    ),
 ]
 
 

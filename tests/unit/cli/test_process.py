@@ -179,7 +179,7 @@ REFUSED = {
     "nothing": ("", "no object found"),
     "a parameter of a wrong type": (
         "{apiVersion: v1, kind: Template, parameters: [{name: 1}]}",
-        "the template cannot be read: Expected `str | null`, got `int` - at `$.parameters[0].name`",
+        "parameters[0].name is a number, not a string; put quotes around it",
     ),
 }
 
@@ -210,3 +210,113 @@ def test_every_real_virtual_machine_goes_all_the_way_round(form, target):
         before, after = yaml.load(file.read_text(), yaml.BaseLoader), yaml.load(came.out, yaml.BaseLoader)
         assert after["spec"]["template"]["spec"]["domain"].keys() == before["spec"]["template"]["spec"]["domain"].keys()
         assert after["metadata"]["generateName"] == before["metadata"]["name"] + "-"
+
+
+def test_vm_name_names_the_vm_and_removes_its_generate_name(folder):
+    [vm, _] = yaml.safe_load_all(typed("process", "t.yaml", "-p", "PASSWORD=x", "--vm-name", "db-2").out)
+    assert vm["metadata"] == {"name": "db-2"}
+
+
+NAMED = """\
+apiVersion: v1
+kind: Template
+objects:
+- {apiVersion: kubevirt.io/v1, kind: VirtualMachine, metadata: {name: "${NAME}"}}
+- {apiVersion: v1, kind: Service, metadata: {name: "${NAME}"}}
+parameters: [{name: NAME, generate: expression, from: "web-[a-z]{5}"}]
+"""
+
+
+def test_vm_name_is_the_value_of_the_parameter_name():
+    came = typed("process", "-", "--vm-name", "web-2", stdin=NAMED)
+    assert [each["metadata"]["name"] for each in yaml.safe_load_all(came.out)] == ["web-2", "web-2"]
+
+
+def test_vm_name_beside_the_parameter_name_is_wrong_usage():
+    assert typed("process", "-", "--vm-name", "a", "-p", "NAME=b", stdin=NAMED).status == 2
+
+
+@pytest.mark.parametrize("objects", ["[]", "[{apiVersion: v1, kind: Service}]"])
+def test_vm_name_without_a_vm_is_an_error(objects):
+    came = typed("process", "-", "--vm-name", "a", stdin=f"{{apiVersion: v1, kind: Template, objects: {objects}}}")
+    assert (came.status, came.out) == (1, "")
+
+
+def test_value_can_be_the_content_of_a_file(folder):
+    (folder / "secret").write_bytes("a: é\r\nb\n".encode())
+    objects = list(yaml.safe_load_all(typed("process", "t.yaml", "-p", "PASSWORD=@secret").out))
+    assert objects[1]["stringData"]["password"] == "a: é\r\nb\n"
+    assert "@x" in typed("process", "t.yaml", "-p", "PASSWORD=@@x").out
+
+
+@pytest.mark.parametrize("value", ["@none", "@", "@bad"])
+def test_value_of_a_file_that_cannot_be_read_is_an_error(folder, value):
+    (folder / "bad").write_bytes(b"a\xff")
+    came = typed("process", "t.yaml", "-p", f"PASSWORD={value}")
+    assert (came.status, came.out) == (1, "")
+
+
+def test_at_sign_in_a_params_file_is_literal(folder):
+    (folder / "v").write_text("PASSWORD=@secret\n")
+    assert "'@secret'" in typed("process", "t.yaml", "--params-file", "v").out
+
+
+def test_later_params_file_overrides_an_earlier_one(folder):
+    (folder / "one").write_text("MEMORY=1Mi\nPASSWORD=123\n")
+    (folder / "two").write_text("MEMORY=4Gi\n")
+    assert typed("process", "t.yaml", "--params-file", "one", "--params-file", "two").out == OBJECTS
+
+
+def test_unknown_parameters_can_be_ignored(folder):
+    came = typed("process", "t.yaml", "-p", "RACK=7", "-p", "PASSWORD=x", "--ignore-unknown-parameters")
+    assert (came.status, came.err) == (0, "")
+
+
+SEVERAL = NAMED.replace("kind: Template", "kind: Template\nmetadata: {name: a}") + "---\n" + TEMPLATE
+
+
+def test_template_is_chosen_by_its_name():
+    assert "web-2" in typed("process", "-", "--template", "a", "--vm-name", "web-2", stdin=SEVERAL).out
+    for words in ([], ["--template", "c"]):
+        came = typed("process", "-", *words, stdin=SEVERAL)
+        assert (came.status, came.out) == (1, "")
+
+
+def test_objects_beside_the_template_are_skipped():
+    came = typed("process", "-", "--vm-name", "web-2", stdin=f"{NAMED}---\nkind: Secret\n")
+    assert came.status == 0
+    assert "Secret skipped" in came.err
+
+
+def test_value_that_changes_the_type_of_its_leaf_is_a_warning(folder):
+    came = typed("process", "t.yaml", "-p", "CORES=two", "-p", "PASSWORD=1")
+    assert came.status == 0
+    assert came.err.startswith("warning: t.yaml: the parameter CORES ")
+
+
+def test_label_that_loses_against_the_template_is_a_warning():
+    template = typed(
+        "render", stdin=VM.format(name="web").replace("  name: web", "  name: web\n  labels: {tier: a}")
+    ).out
+    came = typed("process", "-", "-p", 'LABELS={"tier": "b", "team": "x"}', stdin=template)
+    assert "tier" in came.err
+    assert yaml.safe_load(came.out)["metadata"]["labels"] == {
+        "tier": "a", "team": "x", "vm.kubevirt.io/template": "web-template"
+    }  # fmt: skip
+
+
+def test_inline_data_that_kubevirt_rejects_is_a_warning():
+    data = yaml.safe_load(VM.format(name="web"))
+    data["spec"]["template"]["spec"]["volumes"] = [{"name": "i", "cloudInitNoCloud": {"userData": "#!/bin/sh\n"}}]
+    template = typed("render", stdin=json.dumps(data)).out
+    came = typed("process", "-", "-p", f"VOLUME0_USER_DATA={'#' * 2049}", stdin=template)
+    assert "2,048" in came.err
+    assert typed("process", "-", "-p", f"VOLUME0_USER_DATA={'#' * 2048}", stdin=template).err == ""
+
+
+@pytest.mark.parametrize("words", [[], ["--print-params"], ["-o", "json"]])
+def test_half_of_a_surrogate_pair_is_an_error(words):
+    template = '{"apiVersion": "v1", "kind": "Template", "objects": [{"kind": "A", "\\ud800": 1}]}'
+    came = typed("process", "-", *words, stdin=template)
+    assert (came.status, came.out) == (1, "")
+    assert came.err.startswith("error: standard input: objects[0]")

@@ -30,6 +30,8 @@ CHEAP = {
     "a request that is asked of no cluster": ["create", "--vm", "web", "-n", "a", "--name", "BAD"],
     "the help of diff": ["diff", "--help"],
     "diff of files": ["diff", "-", "no such file"],
+    "the help of instantiate": ["instantiate", "--help"],
+    "convert": ["convert", "-"],
 }
 
 

@@ -39,6 +39,12 @@ def test_a_file_holds_an_assignment_a_line(file):
     }
 
 
+@pytest.mark.parametrize("character", "\f\v\x1c\x85\u2028\u2029\r")
+def test_only_line_feeds_end_a_line_of_a_params_file(character, file):
+    file.write_text(f"A=x{character}y\nB=z\r\n", encoding="utf-8", newline="")
+    assert [each.text for each in values.values_in_file("small.env").values()] == [f"x{character}y", "z"]
+
+
 def test_a_line_that_is_no_assignment_is_named(file):
     file.write_text("MEMORY=1Gi\nCORES 2\n")
     with pytest.raises(CommandError, match=r"^small\.env, line 2: not NAME=VALUE; write one parameter per line$"):

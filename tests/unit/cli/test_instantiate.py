@@ -1,0 +1,143 @@
+"""`atmpl instantiate`, against a server that follows a script."""
+
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from atmpl.cli import client
+from atmpl.cli.client import ClusterClient
+from tests.support.cli_runner import typed
+from tests.support.scripted_server import Script, connected, status
+
+TEMPLATE = {
+    "apiVersion": "template.openshift.io/v1",
+    "kind": "Template",
+    "metadata": {"name": "web", "namespace": "team-a", "uid": "1"},
+    "objects": [
+        {
+            "apiVersion": "kubevirt.io/v1",
+            "kind": "VirtualMachine",
+            "metadata": {"generateName": "web-"},
+            "spec": {"memory": "${MEMORY}", "password": "${PASSWORD}"},
+        }
+    ],
+    "parameters": [
+        {"name": "MEMORY", "required": True},
+        {"name": "PASSWORD", "generate": "expression", "from": "[a-z]{8}"},
+    ],
+}
+NATIVE = {
+    "apiVersion": "template.kubevirt.io/v1beta1",
+    "kind": "VirtualMachineTemplate",
+    "metadata": TEMPLATE["metadata"],
+    "spec": {
+        "virtualMachine": {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "${NAME}"}},
+        "parameters": [{"name": "NAME", "generate": "expression", "from": "db-[a-z]{5}"}],
+    },
+}
+ABSENT, NOT_SERVED = status(404, "NotFound"), status(404)
+
+
+def found(template):
+    async def act(_):
+        return web.json_response(template)
+
+    return act
+
+
+async def create(request):
+    """Complete generateName, as the API server does."""
+    vm = await request.json()
+    vm["metadata"] = {"name": vm["metadata"].get("name", "web-q7x2m"), "namespace": "team-a", "uid": "2"}
+    return web.json_response(vm, status=201)
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Let a scripted server be the cluster; return the script."""
+
+    def begin(*acts):
+        script = Script(*acts)
+
+        @asynccontextmanager
+        async def open_cluster(_):
+            async with connected(script) as connection:
+                yield ClusterClient(connection, "team-a", "https://cluster:6443")
+
+        monkeypatch.setattr(client, "open_cluster", open_cluster)
+        return script
+
+    return begin
+
+
+def test_vm_is_created_and_its_name_is_printed(cluster):
+    script = cluster(found(TEMPLATE), NOT_SERVED, create)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=4Gi")
+    assert (came.status, came.out) == (0, "virtualmachine.kubevirt.io/web-q7x2m created\n")
+    call = script.calls[-1]
+    assert (call.method, call.path) == ("POST", "/apis/kubevirt.io/v1/namespaces/team-a/virtualmachines")
+    body = call.json()
+    assert body["metadata"] == {"generateName": "web-"}
+    assert body["spec"]["memory"] == "4Gi"
+    assert f"PASSWORD={body['spec']['password']} (generated)\n" in came.err
+    assert len(body["spec"]["password"]) == 8
+
+
+def test_vm_name_is_the_name_of_the_vm(cluster):
+    script = cluster(NOT_SERVED, found(NATIVE), create)
+    came = typed("instantiate", "--template", "web", "--vm-name", "db-9", "-o", "name")
+    assert (came.status, came.out) == (0, "virtualmachine.kubevirt.io/db-9\n")
+    assert script.calls[-1].json()["metadata"]["name"] == "db-9"
+
+
+def test_dry_run_prints_the_vm(cluster):
+    script = cluster(found(TEMPLATE), NOT_SERVED, create)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=4Gi", "--dry-run", "-o", "json")
+    assert came.status == 0
+    assert script.queries[-1]["dryRun"] == "All"
+    assert json.loads(came.out)["kind"] == "VirtualMachine"
+
+
+def test_parameters_of_the_template_are_printed(cluster):
+    script = cluster(found(TEMPLATE), NOT_SERVED)
+    came = typed("instantiate", "--template", "web", "--print-params", "-o", "json")
+    assert [each["name"] for each in json.loads(came.out)] == ["MEMORY", "PASSWORD"]
+    assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+SERVICE = {"apiVersion": "v1", "kind": "Service"}
+REJECTED = {
+    "a required parameter without a value": ([], (found(TEMPLATE), NOT_SERVED), "MEMORY"),
+    "an unknown parameter": (["-p", "MEMORI=1"], (found(TEMPLATE), NOT_SERVED), "MEMORI"),
+    "no template of that name": ([], (ABSENT, ABSENT), "web does not exist in namespace team-a"),
+    "no template API": ([], (NOT_SERVED, NOT_SERVED), "does not serve"),
+    "a template in both formats": ([], (found(TEMPLATE), found(NATIVE)), "--format"),
+    "another object beside the VM": (
+        ["-p", "MEMORY=1Gi"],
+        (found(TEMPLATE | {"objects": [*TEMPLATE["objects"], SERVICE]}), NOT_SERVED),
+        "Service",
+    ),
+    "no VM": (["-p", "MEMORY=1Gi"], (found(TEMPLATE | {"objects": []}), NOT_SERVED), "no virtual machines"),
+    "a VM of that name": (
+        ["--vm-name", "a"],
+        (NOT_SERVED, found(NATIVE), status(409, "AlreadyExists", "exists")),
+        "the virtual machine a already exists",
+    ),
+    "a VM that the cluster rejects": (
+        ["--vm-name", "a"],
+        (NOT_SERVED, found(NATIVE), status(422, "Invalid", "spec.running is wrong")),
+        "spec.running is wrong",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REJECTED)
+def test_error_creates_no_vm_and_names_the_problem(case, cluster):
+    words, acts, problem = REJECTED[case]
+    script = cluster(*acts)
+    came = typed("instantiate", "--template", "web", *words)
+    assert (came.status, came.out) == (1, "")
+    assert problem in came.err
+    assert script.acts == []
