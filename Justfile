@@ -1,6 +1,9 @@
 # The tools beside this `just` (one environment holds them all) come first on PATH.
 export PATH := parent_directory(just_executable()) + ":" + env("PATH")
 
+# how pytest-xdist runs the tests: tests/conftest.py has the groups
+parallel := "-n auto --dist loadgroup --no-loadscope-reorder"
+
 # list the recipes
 default:
     @just --list --justfile {{justfile()}}
@@ -17,9 +20,25 @@ format:
     ruff format --quiet
     ruff check --fix --quiet
 
-# everything that must hold; arguments go to pytest (`just test -k watch`)
-test *ARGS: check
-    python -X dev -m pytest {{ARGS}}
+# all tests, in parallel; arguments go to pytest (`just test -k watch`, `just test -n 0 --pdb`)
+test *ARGS: programs
+    python -X dev -m pytest {{parallel}} {{ARGS}}
+
+# the tests without an API server: less than a minute, no Go
+test-unit *ARGS:
+    python -X dev -m pytest {{parallel}} tests/unit tests/simulation {{ARGS}}
+
+# the tests on a shared API server; ATMPL_KUBERNETES chooses its version
+test-integration *ARGS: programs
+    python -X dev -m pytest {{parallel}} tests/integration {{ARGS}}
+
+# the tests with API servers of their own
+test-system *ARGS: programs
+    python -X dev -m pytest {{parallel}} tests/system {{ARGS}}
+
+# the API server's programs, built if they are missing: 5 to 10 minutes
+programs:
+    @python -m e2e.controlplane programs
 
 # a VM becomes a template on a real API server, shown step by step (`--keep` leaves it up)
 demo *ARGS:

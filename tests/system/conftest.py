@@ -1,4 +1,4 @@
-"""Whatever a test does here, it leaves nothing behind; and a control plane for a whole file."""
+"""Tests with API servers of their own: they leave no task and no socket behind."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,14 @@ from e2e.controller import service_account
 from e2e.controlplane import ControlPlane
 from e2e.controlplane.crds import install_crds
 from tests.support.leak_check import nothing_leaks
+from tests.support.servers import client, controller, namespace, private_server, server, undisturbed
 
-__all__ = ["nothing_leaks"]
+__all__ = ["client", "controller", "namespace", "nothing_leaks", "private_server", "server", "undisturbed"]
 
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[ControlPlane]:
-    """A control plane that the tests of one file share: they may stop it, and let it go on. Each starts seconds sooner."""
+    """Return a control plane that the tests of one file share. They may suspend it."""
     with ControlPlane(controllers=()) as server:
         install_crds(server)
         yield server
@@ -23,5 +24,5 @@ def own_server() -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def kubeconfig(own_server: ControlPlane) -> Path:
-    """The controller's own kubeconfig there."""
+    """Return the controller's kubeconfig for it."""
     return service_account(own_server)

@@ -11,7 +11,6 @@ from e2e.chaos import MODES, chaos
 SECONDS = {"one": 12, "elected": 60, "two-at-once": 12}
 
 
-@pytest.mark.private
 @pytest.mark.parametrize("mode", MODES)
 async def test_nothing_is_lost_doubled_or_restless_after_blows(mode: str) -> None:
     assert await chaos(MODES[mode], seconds=SECONDS[mode], seed=20, quiet=30 if mode == "elected" else 5) == []

@@ -15,8 +15,6 @@ from e2e.objects import condition, is_ready
 from e2e.storm.wire import Wire
 from tests.support.cluster_objects import request, request_path, vm
 
-pytestmark = pytest.mark.private
-
 PROMISED = timedelta(seconds=5)  # from the first signal to the end
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 

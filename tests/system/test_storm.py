@@ -15,8 +15,6 @@ from e2e.storm.edits import edits
 from e2e.storm.flood import flood
 from e2e.storm.formats import formats
 
-pytestmark = pytest.mark.private
-
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:

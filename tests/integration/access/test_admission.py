@@ -9,8 +9,6 @@ from e2e.controlplane import ApiError, Client, Server
 from tests.integration.access.policy import put_in_force
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, may
 
-pytestmark = pytest.mark.private
-
 VM = "fedora"
 NAMED = GET_VMS | {"resourceNames": [VM]}
 

@@ -6,14 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
 from e2e.controller import Controller, service_account
 from e2e.controlplane import ControlPlane
 from e2e.objects import is_ready
 from tests.support.cluster_objects import REQUESTS, TEMPLATES, VMS, request, request_path, vm
-
-pytestmark = pytest.mark.private
 
 LEVELS = 4_000  # an API server stores 10,000
 MANAGED = {

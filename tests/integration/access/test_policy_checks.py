@@ -12,8 +12,6 @@ from atmpl.controller.authorization import PolicyCheck, judge
 from e2e.controlplane import Client
 from tests.integration.access.policy import BINDING, POLICY, SHIPPED, found, put_in_force, remove, settled
 
-pytestmark = pytest.mark.private
-
 LATER = "2999-01-01T00:00:00Z"  # of a request that is created long after everything
 NARROW = {"namespaceSelector": {"matchLabels": {"checked": "yes"}}}
 

@@ -16,8 +16,6 @@ from tests.integration.access.policy import BINDING, POLICY, remove
 from tests.integration.access.policy_states import DENIED, MADE, REFUSED, RIGHTS, STATES, State, Step, long_in_force
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, is_refused, may
 
-pytestmark = pytest.mark.private
-
 VM = "fedora"
 FORMATS = {  # format: its target, its word in the flat form, and where its templates are
     "openshift": ("openshiftTemplate", "template.openshift.io/v1", "templates"),

@@ -16,8 +16,6 @@ from tests.support.audit_rights import forbidden, granted, used
 from tests.support.cluster_objects import Object, request, request_path, vm, vm_path
 from tests.support.manifests import CONFIG, render
 
-pytestmark = pytest.mark.private
-
 FORMATS = {  # target of a request: the templates that it makes
     "openshiftTemplate": ("template.openshift.io/v1", "Template", "templates"),
     "virtualMachineTemplate": ("template.kubevirt.io/v1beta1", "VirtualMachineTemplate", "virtualmachinetemplates"),

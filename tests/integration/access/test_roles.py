@@ -9,8 +9,6 @@ import pytest
 from e2e.controlplane import Client
 from tests.integration.access.rbac_helpers import RBAC
 
-pytestmark = pytest.mark.private
-
 REQUESTS = "virtualmachinetemplaterequests"
 READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "patch", "delete", "deletecollection"}

@@ -18,8 +18,6 @@ from e2e.objects import is_ready, reason
 from e2e.program import Program
 from tests.support.cluster_objects import request, request_path, vm, vm_path
 
-pytestmark = pytest.mark.private
-
 
 def planted(place: str) -> str:
     """A secret that tells where it was planted."""

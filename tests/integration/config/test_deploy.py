@@ -17,8 +17,6 @@ from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.objects import is_ready
 from tests.support.cluster_objects import request, request_path, template_path, vm
 
-pytestmark = pytest.mark.private
-
 CONFIG = Path(__file__).parents[3] / "config"
 DEFAULT = CONFIG / "default"
 OTHERS = Path(__file__).parents[3] / "e2e" / "controlplane" / "crds"  # what a cluster has that has KubeVirt

@@ -18,8 +18,6 @@ from e2e.controlplane import ApiError, Client, ControlPlane, Server
 from e2e.controlplane.crds import install_crds
 from tests.support.manifests import CONFIG, one, render
 
-pytestmark = pytest.mark.private
-
 PAGE = (CONFIG / "README.md").read_text()
 CHECKOUT = CONFIG.parent
 STAND_INS = Path(install_crds.__code__.co_filename).parent

@@ -186,7 +186,6 @@ def server() -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.mark.private
 async def test_chart_installs_upgrades_and_uninstalls(server: ControlPlane) -> None:
     def run(*arguments: str) -> str:
         folder = server.folder / "helm"

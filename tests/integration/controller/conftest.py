@@ -13,7 +13,7 @@ from tests.support.fake_apiserver import ApiServer
 from tests.support.resources import Object
 
 
-@pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.private)])
+@pytest.fixture(params=["memory", "server"])
 async def api(request: pytest.FixtureRequest) -> AsyncIterator[ClusterClient]:
     if request.param == "memory":
         server = ApiServer()

@@ -14,7 +14,6 @@ THROUGHPUT = ["throughput", "--requests=20", "--repetitions=1", "--vms=3", "--al
 SCALE = ["scale", "--vms=30", "--few=3", "--finished=4", "--fresh=2", "--quiet=1", "--events=3", "--repetitions=1"]
 
 
-@pytest.mark.private
 async def test_throughput_reports_every_implementation() -> None:
     peer = [] if cached_peer().exists() else ["--without-peer"]  # its first build takes minutes
     [text] = await run(options().parse_args([*THROUGHPUT, *peer]))
@@ -23,7 +22,6 @@ async def test_throughput_reports_every_implementation() -> None:
     assert [line.count(" / ") for line in latencies] == [1, 4, *([] if peer else [4])]
 
 
-@pytest.mark.private
 async def test_scale_reports_every_step() -> None:
     lines = await run(options().parse_args(SCALE))
     assert [line.partition(":")[0] for line in lines] == [
@@ -36,7 +34,6 @@ async def test_scale_reports_every_step() -> None:
     ]
 
 
-@pytest.mark.private
 @pytest.mark.skipif(not (shutil.which("py-spy") and shutil.which("go")), reason="needs py-spy and Go")
 async def test_profile_writes_a_flame_graph(tmp_path: Path) -> None:
     arguments = ["profile", "--requests=20", "--vms=5", "--workers=4", f"--output={tmp_path}"]

@@ -15,10 +15,6 @@ def own() -> Iterator[ControlPlane]:
         yield server
 
 
-def hurts(test: Callable) -> Callable:
-    return pytest.mark.private(pytest.mark.apiserver(test))
-
-
 def config_map(namespace: str, name: str = "one") -> dict:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
 
@@ -70,7 +66,6 @@ async def test_the_server_counts_calls(server: Server, client: Client, namespace
     assert await posts() == before + 1
 
 
-@hurts
 @pytest.mark.parametrize("parts", [("kube-apiserver",), ("etcd",), ("etcd", "kube-apiserver")], ids=" and ".join)
 async def test_what_was_written_outlives_a_kill_of(parts: tuple, own: ControlPlane) -> None:
     name = "-".join(parts)
@@ -83,7 +78,6 @@ async def test_what_was_written_outlives_a_kill_of(parts: tuple, own: ControlPla
         assert await client.until(f"/api/v1/namespaces/default/configmaps/{name}", bool)
 
 
-@hurts
 async def test_a_watcher_and_the_controllers_live_through_a_restart(own: ControlPlane) -> None:
     async with own.client() as client:
         waiting = asyncio.create_task(client.until("/api/v1/namespaces/late/serviceaccounts/default", bool))
@@ -92,7 +86,6 @@ async def test_a_watcher_and_the_controllers_live_through_a_restart(own: Control
         assert (await waiting)["metadata"]["name"] == "default"
 
 
-@hurts
 async def test_two_at_once_do_not_meet(own: ControlPlane, server: Server, client: Client) -> None:
     assert own.url != server.url
     async with own.client() as there:
@@ -101,7 +94,6 @@ async def test_two_at_once_do_not_meet(own: ControlPlane, server: Server, client
         await client.get("/api/v1/namespaces/default/configmaps/only-there")
 
 
-@hurts
 async def test_calls_are_audited(own: ControlPlane) -> None:
     async with own.client("bob", "system:masters") as bob:
         await bob.create(config_map("default", "bobs"))
@@ -113,7 +105,6 @@ async def test_calls_are_audited(own: ControlPlane) -> None:
     assert ("create", "configmaps", 201) in calls
 
 
-@hurts
 async def test_the_api_server_takes_more_flags(own: ControlPlane) -> None:
     async with own.client() as client:
         streaming = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
@@ -121,7 +112,6 @@ async def test_the_api_server_takes_more_flags(own: ControlPlane) -> None:
             await anext(client.watch("/api/v1/configmaps", **streaming))
 
 
-@hurts
 def test_a_flag_that_the_api_server_does_not_know_is_an_error_with_its_own_words() -> None:
     with pytest.raises(ProcessError, match="unknown flag: --no-such-flag"):
         ControlPlane(apiserver_flags=["--no-such-flag"])

@@ -58,8 +58,6 @@ def demo(*args: str, tmp: Path) -> Iterator[subprocess.Popen]:
             process.kill()
 
 
-@pytest.mark.apiserver
-@pytest.mark.private
 def test_demo_shows_each_step_and_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp=tmp_path) as process:
         output, errors = process.communicate(timeout=120)
@@ -73,8 +71,6 @@ def test_demo_shows_each_step_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.apiserver
-@pytest.mark.private
 def test_kept_demo_is_usable_until_ctrl_c(tmp_path: Path) -> None:
     with demo("--keep", tmp=tmp_path) as process:
         output = ""
@@ -94,8 +90,6 @@ def test_kept_demo_is_usable_until_ctrl_c(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.apiserver
-@pytest.mark.private
 def test_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp=tmp_path) as process:
         while "atmpl controller" not in process.stdout.readline():
@@ -107,8 +101,6 @@ def test_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.apiserver
-@pytest.mark.private
 def test_demo_in_a_closed_pipe_leaves_nothing(tmp_path: Path) -> None:
     with demo(tmp=tmp_path) as process:
         while "kubectl apply" not in process.stdout.readline():

@@ -100,8 +100,6 @@ def pattern(line: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-@pytest.mark.apiserver
-@pytest.mark.private
 def test_tutorial_commands_print_what_is_shown(tmp_path: Path) -> None:
     assert [COMMANDS[0].command, COMMANDS[1].command] == [ACTIVATE, UP]
     with first_terminal(tmp_path) as env:

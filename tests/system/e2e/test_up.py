@@ -13,7 +13,6 @@ import yaml
 import atmpl
 
 
-@pytest.mark.apiserver
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_prints_a_kubeconfig_that_works_and_leaves_nothing_after(number: signal.Signals, tmp_path: Path) -> None:
     command = ["sh", "-c", "trap '' INT; exec \"$0\" -m e2e.controlplane up", sys.executable]  # as a script's & does

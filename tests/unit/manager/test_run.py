@@ -110,12 +110,26 @@ def controller(file: Path) -> Program:
     )
 
 
+async def read_line(fifo: int) -> bytes:
+    """Read what a child writes; a child that writes nothing fails the test and not the whole run."""
+    readable = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(fifo, readable.set)
+    try:
+        await asyncio.wait_for(readable.wait(), 30)
+        return os.read(fifo, 100)
+    finally:
+        loop.remove_reader(fifo)
+        os.close(fifo)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_ends_the_exec_plugin(number: signal.Signals, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "started")
+    fifo = os.open(tmp_path / "started", os.O_RDWR | os.O_NONBLOCK)  # a reader that does not wait for a writer
     process = controller(kubeconfig(tmp_path, f"echo $$ > {tmp_path}/started; exec sleep 60"))
     process.start()
-    plugin = int(await asyncio.to_thread((tmp_path / "started").read_text))
+    plugin = int(await read_line(fifo))
     process.send(number)
     assert await asyncio.to_thread(process.end) == 0
     assert process.noise == []
