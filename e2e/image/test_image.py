@@ -21,7 +21,7 @@ def test_image_runs_as_an_unprivileged_user(archive: Archive) -> None:
 
 def test_pod_has_the_group_and_tag_of_the_image() -> None:
     pod = yaml.safe_load((ROOT / "config" / "manager" / "deployment.yaml").read_text())["spec"]["template"]["spec"]
-    assert pod["securityContext"]["runAsGroup"] == 65532
+    assert pod["containers"][0]["securityContext"]["runAsGroup"] == 65532
     assert pod["containers"][0]["image"] == f"atmpl:{__version__}"
 
 

@@ -58,21 +58,22 @@ async def test_pod_runs_with_the_image_uid_and_read_only(node: Node, deployment:
 
 
 async def test_pod_runs_with_an_arbitrary_uid(node: Node, deployment: Deployment) -> None:
-    """As OpenShift runs it: a UID without an entry in /etc/passwd, group root, HOME unset, nothing writable."""
+    """As OpenShift runs it: the SCC sets a UID that has no entry in /etc/passwd. HOME unset, nothing writable."""
     template = (await deployment.client.get(DEPLOYMENT))["spec"]["template"]
-    security = template["spec"]["securityContext"] | {"runAsUser": 1000680000, "runAsGroup": 0}
+    [container] = template["spec"]["containers"]
+    container["securityContext"] |= {"runAsUser": 1000680000}
     await deployment.client.create(
         {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": "arbitrary-uid", "namespace": NAMESPACE},  # no labels: no ReplicaSet adopts it
-            "spec": template["spec"] | {"securityContext": security},
+            "spec": template["spec"],
         }
     )
     await deployment.client.until(f"{PODS}/arbitrary-uid", is_ready, timeout=TIMEOUT_SECONDS)
     seen = "import os; print(os.getuid(), os.getgid(), bool(os.statvfs('/').f_flag & os.ST_RDONLY))"
     run = ("exec", "arbitrary-uid", f"--namespace={NAMESPACE}", "--", "env", "-u", "HOME")
-    assert node.kubectl(*run, "python3", "-c", seen).split() == ["1000680000", "0", "True"]
+    assert node.kubectl(*run, "python3", "-c", seen).split() == ["1000680000", "65532", "True"]
     assert node.kubectl(*run, "atmpl", "--version").startswith("atmpl ")
     await deployment.client.delete(f"{PODS}/arbitrary-uid")
 

@@ -46,9 +46,10 @@ def test_pod_fits_openshift_restricted_v2(pod: Object) -> None:
     """MustRunAsRange for users and MustRunAs for fsGroup: only values of the namespace's own range, or none."""
     spec = pod["spec"]
     assert spec.keys() == POD_FIELDS  # no volumes, no host namespaces
-    assert spec["securityContext"].keys() == {"runAsNonRoot", "runAsGroup", "seccompProfile"}
+    assert spec["securityContext"].keys() == {"runAsNonRoot", "seccompProfile"}
     [container] = spec["containers"]
     assert container["securityContext"] == {
+        "runAsGroup": 65532,
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
@@ -56,12 +57,17 @@ def test_pod_fits_openshift_restricted_v2(pod: Object) -> None:
     assert [port.keys() for port in container["ports"]] == [{"name", "containerPort"}]  # no hostPort
 
 
+def test_pod_has_no_group_without_a_user(pod: Object) -> None:
+    """containerd then creates no sandbox: `user group "65532" is specified without user`. `just node` runs it."""
+    assert "runAsGroup" not in pod["spec"]["securityContext"]
+
+
 def test_pod_fits_common_cluster_policies(pod: Object) -> None:
     """Kyverno's require-run-as-nonroot, require-non-root-groups, require-requests-limits, require-pod-probes."""
     security = pod["spec"]["securityContext"]
     [container] = pod["spec"]["containers"]
     assert security["runAsNonRoot"] is True
-    assert security["runAsGroup"] > 0
+    assert container["securityContext"]["runAsGroup"] > 0
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["resources"]["requests"].keys() == {"cpu", "memory"}
     assert container["resources"]["limits"].keys() == {"memory"}
