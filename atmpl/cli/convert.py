@@ -239,7 +239,9 @@ class _Conversion:
             return text
         if whole := TYPED_REF.match(text):
             return text if whole[1] in self._names else f"${{{self._literal(text)}}}"
-        return STRING_REF.sub(lambda it: it[0] if it[1] in self._names else f"${{{self._literal(it[0])}}}", text)
+        return STRING_REF.sub(
+            lambda part: part[0] if part[1] in self._names else f"${{{self._literal(part[0])}}}", text
+        )
 
     def _literal(self, reference: str) -> str:
         if reference not in self._literals:

@@ -43,9 +43,9 @@ def test_a_template_without_parameters_has_none(template):
 @pytest.mark.parametrize(
     ("template", "path"),
     [
-        ({"parameters": [{"name": 1}]}, "$.parameters[0].name"),
-        ({"spec": {"parameters": {}}}, "$.spec.parameters"),
-        ({"parameters": [{"required": "true"}]}, "$.parameters[0].required"),
+        ({"parameters": [{"name": 1}]}, "parameters[0].name"),
+        ({"spec": {"parameters": {}}}, "spec.parameters"),
+        ({"parameters": [{"required": "true"}]}, "parameters[0].required"),
     ],
     ids=str,
 )
