@@ -79,7 +79,7 @@ def open_cluster(args: argparse.Namespace) -> AbstractAsyncContextManager[Cluste
     logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # it logs a plugin's output, with tokens
     logging.getLogger("atmpl").addHandler(logging.NullHandler())  # the command reports errors itself
     try:
-        credentials = load_credentials(args.kubeconfig, args.context)
+        credentials = load_credentials(args.kubeconfig, args.context, interactive=True)
     except CredentialsError as error:
         raise CommandError(str(error)) from None
     if args.user is not None:

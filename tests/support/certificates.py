@@ -13,11 +13,17 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="need
 class Authority:
     """An authority of its own. Its files stand in `folder`."""
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
+    def __init__(self, folder: Path, name: str = "ca", extensions: str = "") -> None:
         self.folder = folder
         self.certificate = folder / f"{name}.crt"
         self._key = folder / f"{name}.key"
-        self._openssl("req", "-x509", "-days", "2", "-subj", f"/CN={name}", *self._new(self._key, self.certificate))
+        config: tuple[str, ...] = ()
+        if extensions:  # these and no others
+            file = folder / f"{name}.cnf"
+            file.write_text(f"[req]\ndistinguished_name=name\nx509_extensions=own\n[name]\n[own]\n{extensions}\n")
+            config = ("-config", str(file))
+        new = self._new(self._key, self.certificate)
+        self._openssl("req", "-x509", "-days", "2", "-subj", f"/CN={name}", *config, *new)
 
     def sign(self, name: str) -> tuple[Path, Path]:
         """A certificate for `name`, as a server and as a client, and its key."""

@@ -7,14 +7,17 @@ exec_plugin.py). Both refresh themselves (cached.py). proxy.py selects the proxy
 import os
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Protocol
 
 from multidict import MultiDict
 
 IMPERSONATE_USER: Final = "Impersonate-User"
 IMPERSONATE_GROUP: Final = "Impersonate-Group"
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 class CredentialsError(Exception):
@@ -54,15 +57,59 @@ class Credentials(Protocol):
         """Return the default namespace, as kubectl determines it."""
 
 
-def load_credentials(kubeconfig: str | None, context: str | None) -> Credentials:
-    """Return the credentials of `kubeconfig` and `context`, else of the pod, else of the default kubeconfig."""
+def load_credentials(kubeconfig: str | None, context: str | None, *, interactive: bool = False) -> Credentials:
+    """Return the credentials of `kubeconfig` and `context`, else of the pod, else of the default kubeconfig.
+
+    `interactive`: for a user's own command. An exec plugin then shows its messages and can use the terminal.
+
+    Raises:
+        CredentialsError: there is no kubeconfig.
+    """
     from atmpl.kube.auth.in_cluster import InCluster, in_pod  # noqa: PLC0415 - it imports this module
 
     if in_pod() and not (kubeconfig or context or os.environ.get("KUBECONFIG")):
         return InCluster()
-    from atmpl.kube.auth.kubeconfig import Kubeconfig  # noqa: PLC0415 - 0.45 s and 35 MiB, not needed in a pod
+    with _home_directory():
+        from atmpl.kube.auth.kubeconfig import Kubeconfig  # noqa: PLC0415 - 0.45 s and 35 MiB, not needed in a pod
 
-    return Kubeconfig(kubeconfig, context)
+    return Kubeconfig(kubeconfig, context, interactive=interactive)
+
+
+@contextmanager
+def _home_directory() -> Iterator[None]:
+    """Ensure that there is a home directory: the import of kubernetes_asyncio fails without one."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.sep
+        try:
+            yield
+        finally:
+            del os.environ["HOME"]
+    else:
+        yield
+
+
+def tls_context(ca: bytes) -> ssl.SSLContext:
+    """Return a TLS context that trusts the authorities in `ca` (PEM), or the system's if it is empty.
+
+    Certificates are checked as kubectl checks them. VERIFY_X509_STRICT, which Python 3.13 sets, is cleared: the CAs of
+    EKS and microk8s do not pass it.
+
+    Raises:
+        ssl.SSLError: `ca` contains no valid certificate.
+    """
+    context = ssl.create_default_context(cadata=ca.decode("ascii", "ignore")) if ca else ssl.create_default_context()
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def printable(text: str) -> str:
+    """Return a text without control and format characters: they could change what a terminal shows."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
 
 
 def impersonation_headers(user: str, groups: Sequence[str]) -> MultiDict[str]:

@@ -1,84 +1,89 @@
-"""Credentials that are kept, and looked up again before they can have ended."""
+"""Credentials that are cached, and refreshed before they can expire."""
 
 import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Final
 
 from atmpl.kube.auth import APIEndpoint, CredentialsError
 
 log = logging.getLogger(__name__)
 
-REFRESH_INTERVAL_SECONDS = 60.0  # seconds; a token is rotated or renewed minutes before the old one ends
-RETRY_INTERVAL_SECONDS = 5.0  # after a refresh that failed, or credentials that the server refused
-MAX_REFRESH_WAIT_SECONDS = (
-    1.0  # seconds that a call waits for a look while it could do with what is there: a plugin may take a minute
-)
+REFRESH_INTERVAL_SECONDS: Final = 60.0  # tokens are rotated minutes before the old one expires
+RETRY_INTERVAL_SECONDS: Final = 5.0  # after a refresh that failed, or credentials that the server refused
+MAX_REFRESH_WAIT_SECONDS: Final = 1.0  # of a call that has usable credentials: a plugin can take a minute
 
 
 class CachedCredentials(ABC):
-    """Credentials that are looked up again once a minute, and as soon as the server has refused them (401).
+    """Credentials that are refreshed once a minute, and as soon as the server has refused them (401).
 
-    One look at a time, in a task of its own: whoever comes meanwhile gets what it finds, a failure too, and whoever
-    gives up waiting does not end it. Where a look fails, what was found before stays in use until the server refuses
-    it: a file is just being replaced, or a plugin's own server away.
+    One refresh runs at a time, in a task of its own. All callers get its result, also its failure; cancelling a caller
+    does not cancel the refresh. If a refresh fails, the previous credentials stay in use until the server refuses them:
+    a file can be in the middle of a replacement, a plugin's server unavailable.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._access: APIEndpoint | None = None  # what was found last
-        self._refused = False  # whether the server has refused it
-        self._failed = ""  # why there is nothing to use
-        self._looked_at = 0.0  # when the last look ended
-        self._look_at: float | None = None  # when to look again; None: nobody has looked yet
-        self._looking: asyncio.Task[None] | None = None
+        self._current: APIEndpoint | None = None  # the result of the last refresh that succeeded
+        self._is_refused = False  # the server has refused it
+        self._problem = ""  # why there are no usable credentials
+        self._refreshed_at = 0.0  # when the last refresh ended
+        self._refresh_at: float | None = None  # when the next one starts; None before the first
+        self._refresh: asyncio.Task[None] | None = None
 
     async def endpoint(self) -> APIEndpoint:
-        """Return the access. Raises AccessError."""
-        if self._looking is None and (self._look_at is None or self._now() >= self._look_at):
-            self._looking = asyncio.create_task(self._look_again(), name="credentials")
-        if self._looking is not None:
-            await asyncio.wait({self._looking}, timeout=MAX_REFRESH_WAIT_SECONDS if self._is_usable else None)
-        if self._access is None or self._refused:
-            raise CredentialsError(self._failed)
-        return self._access
+        """Return the endpoint.
+
+        Raises:
+            CredentialsError: there are no usable credentials.
+        """
+        if self._refresh is None and (self._refresh_at is None or self._now() >= self._refresh_at):
+            self._refresh = asyncio.create_task(self._run_refresh(), name="credentials")
+        if self._refresh is not None:
+            await asyncio.wait({self._refresh}, timeout=MAX_REFRESH_WAIT_SECONDS if self._is_usable else None)
+        if self._current is None or self._is_refused:
+            raise CredentialsError(self._problem)
+        return self._current
 
     async def invalidate(self, refused: APIEndpoint) -> None:
-        """Take note that the server does not know who comes with `refused`: look anew, unless that was done since."""
-        if self._is_usable and _who(refused) == _who(self._access):
-            self._refused = True
-            self._failed = "the API server does not know us (401), and nothing newer has been found yet"
-            self._look_at = self._looked_at + RETRY_INTERVAL_SECONDS
+        """Mark the credentials as refused (401). Has no effect if they were refreshed since `refused`."""
+        if self._is_usable and _identity(refused) == _identity(self._current):
+            self._is_refused = True
+            self._problem = "the API server refused the credentials (401), and there are no newer ones yet"
+            self._refresh_at = self._refreshed_at + RETRY_INTERVAL_SECONDS
 
     @property
     def _is_usable(self) -> bool:
-        return self._access is not None and not self._refused
+        return self._current is not None and not self._is_refused
 
-    async def _look_again(self) -> None:
+    async def _run_refresh(self) -> None:
         try:
-            self._access = await self._fetch(refused=self._refused)
-            self._refused, self._failed = False, ""
-            self._look_at = self._now() + REFRESH_INTERVAL_SECONDS
+            self._current = await self._fetch(refused=self._is_refused)
+            self._is_refused, self._problem = False, ""
+            self._refresh_at = self._now() + REFRESH_INTERVAL_SECONDS
         except Exception as error:
-            self._look_at = self._now() + RETRY_INTERVAL_SECONDS
-            self._failed = str(error)
-            if not isinstance(
-                error, CredentialsError
-            ):  # a bug of ours; or the system has no thread left to read a file
-                log.exception("credentials not found out")
-                self._failed = f"credentials cannot be found out ({type(error).__name__})"
+            self._refresh_at = self._now() + RETRY_INTERVAL_SECONDS
+            self._problem = str(error)
+            if not isinstance(error, CredentialsError):  # a bug of ours, or no thread is left to read a file
+                log.exception("credentials refresh failed")
+                self._problem = f"credentials cannot be loaded ({type(error).__name__})"
             if self._is_usable:
-                log.warning("credentials not renewed; the old ones stay in use", extra={"why": self._failed})
+                log.warning("credentials refresh failed; the old ones stay in use", extra={"why": self._problem})
         finally:
-            self._looked_at = self._now()
-            self._looking = None
+            self._refreshed_at = self._now()
+            self._refresh = None
 
     @abstractmethod
     async def _fetch(self, *, refused: bool) -> APIEndpoint:
-        """Find out the access; where the last one was `refused`, from its very source. Raises AccessError."""
+        """Load the credentials; if the last ones were `refused`, from their origin.
+
+        Raises:
+            CredentialsError: they cannot be loaded.
+        """
 
 
-def _who(access: APIEndpoint | None) -> object:
-    """Return what tells the server who we are; whom it is to judge us as is another matter."""
-    return access and (access.headers.get("Authorization"), access.tls)
+def _identity(endpoint: APIEndpoint | None) -> object:
+    """Return what authenticates us; impersonation does not."""
+    return endpoint and (endpoint.headers.get("Authorization"), endpoint.tls)

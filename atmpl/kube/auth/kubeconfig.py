@@ -1,6 +1,8 @@
-"""Access from a kubeconfig, as kubernetes_asyncio reads it: contexts, certificates, token files, proxies; plugin.py.
+"""Credentials from a kubeconfig, used as kubectl uses them.
 
-Imported only where a kubeconfig is used: in a pod there is none, and kubernetes_asyncio is dear (see incluster.py).
+kubernetes_asyncio selects context, user and cluster, and logs in with OpenID Connect. Files, certificates and plugins
+are read here: it would leave keys in temporary files, decode files with the locale's encoding, and send tokens without
+TLS. This module is imported only if a kubeconfig is used: kubernetes_asyncio is expensive (see in_cluster.py).
 """
 
 import asyncio
@@ -9,52 +11,76 @@ import re
 import ssl
 import tempfile
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config import ConfigException
-from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from kubernetes_asyncio.config.kube_config import ConfigNode, KubeConfigLoader
 from multidict import MultiDict
 
-from atmpl.kube.auth import APIEndpoint, CredentialsError, impersonation_headers
+from atmpl.kube.auth import APIEndpoint, CredentialsError, impersonation_headers, printable, tls_context
 from atmpl.kube.auth.cached import CachedCredentials
-from atmpl.kube.auth.exec_plugin import Credential, ExecPlugin
-from atmpl.kube.auth.proxy import checked, proxy_for
+from atmpl.kube.auth.exec_plugin import INTERACTIVE_TIMEOUT_SECONDS, Credential, ExecPlugin
+from atmpl.kube.auth.proxy import check_proxy, proxy_for
 
-LARGEST = 2**20  # bytes; a cluster and its user take five thousand
-ALIASES = 32  # YAML's; with so few, no file stands for more than 120,000 times itself
-LOGIN_TIME = 70.0  # seconds that an OpenID provider may take; a plugin has a little less
-TYPES: dict[str, tuple[Any, str]] = {  # fields of a cluster: "false" for false would let everybody be the server
+MAX_FILE_BYTES: Final = 16 * 2**20  # 600 clusters are 1 MiB
+MAX_ALIASES: Final = 32  # YAML's; with so few, a file cannot expand to more than 120,000 times its size
+LOGIN_TIMEOUT_SECONDS: Final = 70.0  # of an OpenID provider; a plugin's own timeout is shorter
+OIDC: Final = "oidc"
+LISTS: Final = ("clusters", "contexts", "users")
+
+# kubernetes_asyncio accepts any value. The string "false" for the boolean would switch the verification off.
+CLUSTER_TYPES: Final[dict[str, tuple[Any, str]]] = {
     "server": (str, "a URL"),
     "insecure-skip-tls-verify": (bool | None, "true or false"),
     "tls-server-name": (str | None, "a name"),
     "proxy-url": (str | None, "a URL"),
+    "certificate-authority": (str | None, "a file"),
+    "certificate-authority-data": (str | None, "base64"),
 }
 
-# Fields of a cluster that a plugin is told, where it wants to know them.
-TOLD = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
+# Fields of a cluster that are passed to a plugin with provideClusterInfo.
+PLUGIN_CLUSTER_FIELDS: Final = (
+    "server",
+    "tls-server-name",
+    "insecure-skip-tls-verify",
+    "certificate-authority-data",
+    "proxy-url",
+)
 
-# As much of the library's messages as is its own: behind it may stand a whole user of the file.
-SAID = re.compile(
+# The parts of kubernetes_asyncio's messages that are its own: a user's entry of the file can follow.
+SAFE_LIBRARY_MESSAGES: Final = re.compile(
     r"Invalid kube-config file\. Expected (key [\w-]+|all values in|object with name [^{}]+ list|only one object with "
     r"name [^{}]+ list|[^{}]+ to be a list)"
-    r"|File does not exists: .+"
     r"|oidc: [\w ,-]+"
 )
-NO_CONTEXT = re.compile(r"Invalid kube-config file\. Expected object with name ([^{}]+) in [^{}]*contexts list")
+NO_CONTEXT: Final = re.compile(r"Invalid kube-config file\. Expected object with name ([^{}]+) in [^{}]*contexts list")
+
+_YamlLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 
 
-def default_file() -> str:
-    """Return the kubeconfig that kubectl would use: KUBECONFIG (a list of files is merged), else ~/.kube/config."""
-    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+def default_files() -> list[Path]:
+    """Return the files that kubectl would use: those of KUBECONFIG, which is a list, else ~/.kube/config.
+
+    Raises:
+        CredentialsError: there is no home directory.
+    """
+    if variable := os.environ.get("KUBECONFIG"):
+        return [Path(part) for part in variable.split(os.pathsep) if part]
+    try:
+        return [Path.home() / ".kube" / "config"]
+    except RuntimeError:
+        raise CredentialsError(
+            "no kubeconfig: there is no home directory; set HOME or KUBECONFIG, or use --kubeconfig"
+        ) from None
 
 
 class Kubeconfig(CachedCredentials):
-    """Credentials of a context of a kubeconfig; what expires is renewed in time."""
+    """Credentials of a context of a kubeconfig. What expires is refreshed in time."""
 
     def __init__(
         self,
@@ -62,174 +88,286 @@ class Kubeconfig(CachedCredentials):
         context: str | None = None,
         now: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        *,
+        interactive: bool = False,
     ) -> None:
+        """Select the files. `file` is one file, also if its name contains a colon.
+
+        `interactive`: a user's own command, whose terminal a plugin may use.
+
+        Raises:
+            CredentialsError: there is no home directory.
+        """
         super().__init__(now)
-        self._file = file or default_file()
+        self._files = [Path(file)] if file else default_files()
         self._context = context
-        self._plugin = ExecPlugin(wall)
-        self._merged: Any = None  # the files' content, with the OpenID tokens that were renewed since
-        self._merged_of: list[tuple[object, ...]] = []  # the files that it is of: name, time, size, number
+        self._plugin = ExecPlugin(wall, interactive=interactive)
+        self._login_timeout = INTERACTIVE_TIMEOUT_SECONDS + 10 if interactive else LOGIN_TIMEOUT_SECONDS
+        self._merged: Any = None  # the content of the files, with the OpenID tokens that were refreshed since
+        self._merged_states: list[tuple[object, ...]] = []  # of the files in `_merged`: name, time, size, inode
         self._namespace = "default"  # the context's
-        self._certificates: tuple[object, ...] = ()  # what the TLS context was made from
+        self._tls_material: tuple[object, ...] = ()  # of the current TLS context
 
     async def namespace(self) -> str:
-        """Return the context's namespace, or `default`. Raises AccessError."""
+        """Return the context's namespace, or `default`.
+
+        Raises:
+            CredentialsError: the kubeconfig cannot be used.
+        """
         await self.endpoint()
         return self._namespace
 
     async def _fetch(self, *, refused: bool) -> APIEndpoint:
         if refused:
             self._plugin.forget()
-            self._merged_of = []
+            self._merged_states = []
         try:
-            loader = await asyncio.to_thread(self._loader)
+            loader = await asyncio.to_thread(self._load)
             config = Configuration()
-            async with asyncio.timeout(LOGIN_TIME):
+            async with asyncio.timeout(self._login_timeout):
                 await loader.load_and_set(config)
             self._namespace = loader.namespace
-            return await asyncio.to_thread(self._made, config, loader)
+            return await asyncio.to_thread(self._endpoint, config, loader)
         except CredentialsError as error:
-            raise CredentialsError(f"kubeconfig {self._file}: {error}") from None
+            raise CredentialsError(f"kubeconfig {self._name}: {error}") from None
         except TimeoutError:
-            raise CredentialsError(f"kubeconfig {self._file}: no answer to the login in {LOGIN_TIME:.0f} s") from None
-        except Exception as error:  # noqa: BLE001 - the library raises ConfigException, AssertionError, TypeError, OSError, ...
-            where = f", context {self._context}" if self._context else ""
-            raise CredentialsError(f"kubeconfig {self._file}{where} cannot be used: {_said(error)}") from None
+            raise CredentialsError(
+                f"kubeconfig {self._name}: the login did not finish within {self._login_timeout:.0f} s"
+            ) from None
+        except Exception as error:  # noqa: BLE001 - kubernetes_asyncio raises TypeError, AssertionError, KeyError, ...
+            context = f", context {printable(self._context)}" if self._context else ""
+            raise CredentialsError(f"kubeconfig {self._name}{context}: {_safe_message(error)}") from None
 
-    def _loader(self) -> "_Loader":
-        """Read the files where they have changed, which for a large one takes seconds. Blocks."""
-        named = [Path(part) for part in self._file.split(os.pathsep) if part]
-        files = [path for path in named if path.is_file()]
+    @property
+    def _name(self) -> str:
+        return printable(os.pathsep.join(map(str, self._files)))
+
+    def _load(self) -> "_Loader":
+        """Read the files if they have changed. Blocks: a large file takes seconds."""
+        files = [path for path in self._files if path.is_file()]
         if not files:
-            why = "this is no regular file" if any(path.exists() for path in named) else "there is no such file"
-            raise CredentialsError(f"{why}: name one with --kubeconfig or the variable KUBECONFIG")
+            exists = any(path.exists() for path in self._files)
+            problem = "not a regular file" if exists else "no such file"
+            raise CredentialsError(f"{problem}; name one with --kubeconfig or the variable KUBECONFIG")
         states = [_state(file) for file in files]
-        if states != self._merged_of:
-            for file in files:
-                _measure(file)
-            self._merged = KubeConfigMerger(os.pathsep.join(map(str, files))).config
-            self._merged_of = states
+        if states != self._merged_states:
+            self._merged = _merge(files)
+            self._merged_states = states
         return _Loader(self._merged, self._context, self._plugin)
 
-    def _made(self, config: Any, loader: "_Loader") -> APIEndpoint:
-        """Make the access of what was read. Blocks: certificates are files."""
-        server = str(config.host).rstrip("/")
+    def _endpoint(self, config: Any, loader: "_Loader") -> APIEndpoint:
+        """Return the endpoint. Blocks: certificates are files."""
+        server = loader.server
+        headers = loader.impersonation
         token = str(config.api_key.get("BearerToken", "")).strip()
-        headers = loader.impersonated
         if token:
             headers["Authorization"] = token
+        proxy = loader.cluster.get("proxy-url")
         return APIEndpoint(
             server=server,
             headers=headers,
-            tls=self._tls(config, loader.given) if server.startswith("https") else None,
-            tls_name=config.tls_server_name or None,
-            proxy=checked(config.proxy, "its proxy-url") if config.proxy else proxy_for(server, os.environ),
+            tls=self._tls(loader) if loader.has_tls else None,
+            tls_name=loader.cluster.get("tls-server-name") or None,
+            proxy=check_proxy(proxy, "its proxy-url") if proxy else proxy_for(server, os.environ),
         )
 
-    def _tls(self, config: Any, given: Credential | None) -> ssl.SSLContext:
-        files = (config.ssl_ca_cert, config.cert_file, config.key_file)
-        pem = (given.certificate, given.key) if given else ("", "")
-        certificates = (config.verify_ssl, pem, *(Path(file).read_bytes() if file else None for file in files))
-        if self._access is not None and self._access.tls is not None and certificates == self._certificates:
-            return self._access.tls
-        context = ssl.create_default_context(cafile=config.ssl_ca_cert)
-        if all(pem):
-            with tempfile.NamedTemporaryFile("w") as file:  # it is its owner's alone; OpenSSL takes nothing but files
-                file.write("\n".join(pem))
-                file.flush()
-                context.load_cert_chain(file.name)
-        elif config.cert_file:
-            context.load_cert_chain(config.cert_file, config.key_file)
-        if not config.verify_ssl:
+    def _tls(self, loader: "_Loader") -> ssl.SSLContext:
+        material = (loader.is_verified, *loader.tls_material())
+        if self._current is not None and self._current.tls is not None and material == self._tls_material:
+            return self._current.tls
+        _, ca, certificate, key = material
+        try:
+            context = tls_context(ca)
+        except (ssl.SSLError, ValueError) as error:
+            raise CredentialsError(f"certificate-authority contains no valid CA certificate: {error}") from None
+        if certificate:
+            _load_certificate(context, certificate, key)
+        if not loader.is_verified:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        self._certificates = certificates
+        self._tls_material = material
         return context
 
 
 class _Loader(KubeConfigLoader):
-    """The library's, with our plugin, and with what kubectl reads and the library does not."""
+    """kubernetes_asyncio's loader with our plugins and certificates, and with kubectl's rules."""
 
     def __init__(self, merged: Any, context: str | None, plugin: ExecPlugin) -> None:
+        self._cluster: Any
+        self.provider: Any
         super().__init__(config_dict=merged, config_base_path=None, active_context=context)
         self._plugin = plugin
-        self.given: Credential | None = None  # by the plugin
-        self.cert_file: str | None  # the library's, and unset where the user's own is to be taken
-        self.key_file: str | None
-        cluster = getattr(self._cluster, "value", {})
-        for field, (kind, word) in TYPES.items():  # the library takes whatever stands there
-            if not isinstance(cluster.get(field), kind):
-                raise CredentialsError(f"clusters[].cluster.{field} is not {word}")
+        self._credential: Credential | None = None  # of the plugin
+        self.cluster: dict[str, Any] = self._cluster.value
+        for field, (kind, expected) in CLUSTER_TYPES.items():
+            if not isinstance(self.cluster.get(field), kind):
+                raise CredentialsError(f"clusters[].cluster.{field} must be {expected}")
+        self.is_verified = not self.cluster.get("insecure-skip-tls-verify")
+        self.has_ca = bool(self.cluster.get("certificate-authority") or self.cluster.get("certificate-authority-data"))
+        if self.has_ca and not self.is_verified:
+            raise CredentialsError(
+                "clusters[].cluster has a certificate-authority and insecure-skip-tls-verify; remove one of them"
+            )
+        scheme, separator, rest = self.cluster["server"].partition("://")
+        if not separator or scheme.lower() not in ("http", "https"):
+            raise CredentialsError("clusters[].cluster.server must be an http or https URL")
+        self.server = f"{scheme.lower()}://{rest}".rstrip("/")
+        self.has_tls = scheme.lower() == "https"
 
     @property
     def namespace(self) -> str:
         """The context's."""
-        named = getattr(self._current_context, "value", {})["context"].get("namespace")
-        return named if isinstance(named, str) and named else "default"
+        name = getattr(self._current_context, "value", {})["context"].get("namespace")
+        return name if isinstance(name, str) and name else "default"
 
     @property
-    def impersonated(self) -> MultiDict[str]:
+    def impersonation(self) -> MultiDict[str]:
         """The headers of the user's `as` and `as-groups`."""
         user = self._user.value if self._user else {}
         name, groups = user.get("as"), user.get("as-groups") or []
         if name is None:
             return MultiDict()
         if not isinstance(name, str) or not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
-            raise CredentialsError("users[].user.as is not a name, or as-groups no list of names")
+            raise CredentialsError("users[].user.as must be a name, and as-groups a list of names")
         return impersonation_headers(name, groups)
 
+    async def _load_authentication(self) -> None:
+        """Load the user's credentials; without TLS none, as kubectl: they could be read on their way."""
+        if self.provider and self.provider != OIDC:
+            raise CredentialsError(
+                "users[].user.auth-provider is only supported with the name oidc; use users[].user.exec instead"
+            )
+        if self.has_tls:
+            await super()._load_authentication()
+
+    async def _refresh_oidc(self, provider: Any) -> None:
+        if not str(provider["config"]["idp-issuer-url"]).lower().startswith("https://"):
+            raise CredentialsError("oidc: idp-issuer-url must be an https URL")
+        await super()._refresh_oidc(provider)
+
+    def _load_cluster_info(self) -> None:
+        """Do nothing: `Kubeconfig` takes the cluster's fields itself."""
+
     async def load_from_exec_plugin(self) -> bool:
-        """Ask the plugin; the library takes the answer for its own plugin's."""
-        assert self._user is not None, "who has a plugin is there"
-        folder = Path(self._get_base_path(self._user.path))
+        """Run our plugin; the base class uses its token."""
+        assert self._user is not None, "a user with a plugin exists"
         plugin = self._user["exec"].value
-        cluster = await self._for_plugin() if plugin.get("provideClusterInfo") is True else {}
-        self.given = await self._plugin.credential(plugin, folder, cluster)
-        if self.given.token:
-            self.token = f"Bearer {self.given.token}"
-        if self.given.certificate:
-            self.cert_file = self.key_file = None  # instead of the user's
+        cluster = await asyncio.to_thread(self._plugin_cluster) if plugin.get("provideClusterInfo") is True else {}
+        self._credential = await self._plugin.credential(plugin, self._folder(self._user), cluster)
+        if self._credential.token:
+            self.token = f"Bearer {self._credential.token}"
         return True
 
-    async def _for_plugin(self) -> dict[str, Any]:
-        """Return what a plugin may be told of the cluster: `spec.cluster` of an ExecCredential."""
-        node: Any = self._cluster
-        cluster = node.value
-        told = {field: cluster[field] for field in TOLD if field in cluster}
-        authority = cluster.get("certificate-authority")
-        if authority and "certificate-authority-data" not in told:
-            file = Path(self._get_base_path(node.path)) / authority
-            told["certificate-authority-data"] = b64encode(await asyncio.to_thread(file.read_bytes)).decode()
-        for extension in cluster.get("extensions") or ():
+    def tls_material(self) -> tuple[bytes, bytes, bytes]:
+        """Return the CA, the client certificate and its key, each PEM or empty. Blocks."""
+        ca = self._content(self._cluster, "certificate-authority")
+        if self.has_ca and not ca.strip():  # without a CA, all public authorities would be trusted
+            raise CredentialsError("certificate-authority contains no valid CA certificate: it is empty")
+        if self._credential is not None and self._credential.certificate:
+            return ca, self._credential.certificate.encode(), self._credential.key.encode()
+        certificate, key = self._content(self._user, "client-certificate"), self._content(self._user, "client-key")
+        if bool(certificate) != bool(key):
+            raise CredentialsError("users[].user needs both client-certificate and client-key, or neither")
+        return ca, certificate, key
+
+    def _content(self, node: Any, field: str) -> bytes:
+        """Return the content of `field`-data, else of the file that `field` names, else nothing."""
+        values = node.value if node else {}
+        if data := values.get(f"{field}-data"):
+            try:
+                return b64decode(data)
+            except (TypeError, ValueError):
+                raise CredentialsError(f"{field}-data must be base64") from None
+        if not (name := values.get(field)):
+            return b""
+        if not isinstance(name, str):
+            raise CredentialsError(f"{field} must be a file")
+        file = self._folder(node) / name
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise CredentialsError(f"{field}: {printable(str(file))} cannot be read ({error.strerror})") from None
+
+    def _folder(self, node: Any) -> Path:
+        """Return the folder of the file that a node is from: paths in it are relative to that."""
+        return Path(self._get_base_path(node.path))
+
+    def _plugin_cluster(self) -> dict[str, Any]:
+        """Return `spec.cluster` of an ExecCredential."""
+        info: dict[str, Any] = {field: self.cluster[field] for field in PLUGIN_CLUSTER_FIELDS if field in self.cluster}
+        if "certificate-authority-data" not in info and (ca := self._content(self._cluster, "certificate-authority")):
+            info["certificate-authority-data"] = b64encode(ca).decode()
+        for extension in self.cluster.get("extensions") or ():
             if extension.get("name") == "client.authentication.k8s.io/exec":
-                told["config"] = extension.get("extension")
-        return told
+                info["config"] = extension.get("extension")
+        return info
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Load a client certificate. OpenSSL reads it only from files: they are ours alone, and removed at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "certificate", Path(folder) / "key"
+        for file, content in zip(files, (certificate, key), strict=True):
+            file.touch(mode=0o600)
+            file.write_bytes(content)
+        try:
+            context.load_cert_chain(files[0], files[1], password=lambda: "")  # otherwise OpenSSL asks on the terminal
+        except (ssl.SSLError, ValueError) as error:
+            raise CredentialsError(
+                f"client-certificate and client-key are not a valid pair of PEM files: {error}"
+            ) from None
 
 
 def _state(file: Path) -> tuple[object, ...]:
-    """Return what tells one content of a file from another."""
-    found = file.stat()
-    return file, found.st_mtime_ns, found.st_size, found.st_ino
+    """Return what distinguishes one content of a file from another."""
+    stat = file.stat()
+    return file, stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _measure(file: Path) -> None:
-    """Raise AccessError for a file that would take all memory: it is another one than was meant, or it was made so."""
-    with file.open("rb") as opened:
-        text = opened.read(LARGEST + 1)
-    if len(text) > LARGEST:
-        raise CredentialsError(f"{file} is larger than {LARGEST:,} bytes: name another file")
-    if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)) > ALIASES:
-        raise CredentialsError(f"{file} has more than {ALIASES} YAML aliases: write out what they stand for")
+def _merge(files: list[Path]) -> ConfigNode:
+    """Merge files as kubectl does: of each name, and of current-context, the first one counts."""
+    merged: dict[str, Any] = {name: [] for name in LISTS}
+    for file in files:
+        config = _parse(file)
+        if config is None:  # an empty file
+            continue
+        if not isinstance(config, dict):
+            raise CredentialsError(f"{printable(str(file))} is not a kubeconfig")
+        for name in LISTS:
+            known = {node.value["name"] for node in merged[name]}
+            nodes = [ConfigNode(f"{name}[]", item, str(file)) for item in config.get(name) or []]
+            merged[name] += [node for node in nodes if node.value["name"] not in known]
+        if config.get("current-context"):
+            merged.setdefault("current-context", config["current-context"])
+    return ConfigNode("kube-config", merged, str(files[0]))
 
 
-def _said(error: Exception) -> str:
-    """Return what is wrong, without what is in the file or came from a plugin: both hold tokens."""
+def _parse(file: Path) -> Any:
+    """Parse a file. PyYAML recognises UTF-8 and UTF-16 in bytes, whatever the locale.
+
+    Raises:
+        CredentialsError: it would take all memory. It is the wrong file, or made for that.
+    """
+    with file.open("rb") as stream:
+        text = stream.read(MAX_FILE_BYTES + 1)
+    if len(text) > MAX_FILE_BYTES:
+        raise CredentialsError(f"{printable(str(file))} is larger than {MAX_FILE_BYTES:,} bytes; name another file")
+    aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_YamlLoader))
+    if aliases > MAX_ALIASES:
+        raise CredentialsError(
+            f"{printable(str(file))} has more than {MAX_ALIASES} YAML aliases; replace them by what they refer to"
+        )
+    return yaml.load(text, Loader=_YamlLoader)  # noqa: S506 - a safe loader
+
+
+def _safe_message(error: Exception) -> str:
+    """Return the problem without anything from the file or a plugin: both contain tokens."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1} is no YAML"
+        return f"line {mark.line + 1}, column {mark.column + 1} is not valid YAML"
     if isinstance(error, OSError):
-        return str(error)
+        return printable(str(error))
     if isinstance(error, ConfigException) and (context := NO_CONTEXT.match(str(error))):
-        return f"there is no context {context[1]} in it; `kubectl config get-contexts` lists those that are"
-    known = SAID.match(str(error)) if isinstance(error, ConfigException) else None
-    return known[0] if known else f"it is not complete ({type(error).__name__}): see `kubectl config view`"
+        return f"there is no context {printable(context[1])}; `kubectl config get-contexts` lists all"
+    own = SAFE_LIBRARY_MESSAGES.match(str(error)) if isinstance(error, ConfigException) else None
+    return own[0] if own else f"the file is not complete ({type(error).__name__}); see `kubectl config view`"

@@ -158,7 +158,7 @@ def test_without_a_kubeconfig_a_person_is_told_where_to_name_one(monkeypatch):
     came = typed("create", "--vm", "web")
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: kubeconfig /nonexistent: ")
-    assert came.err.endswith(": name one with --kubeconfig or the variable KUBECONFIG\n")
+    assert came.err.endswith("; name one with --kubeconfig or the variable KUBECONFIG\n")
 
 
 WRONG = {

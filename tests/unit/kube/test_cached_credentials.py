@@ -147,7 +147,7 @@ async def test_where_nothing_helps_the_source_is_asked_now_and_then() -> None:
         try:
             await source.invalidate(await source.endpoint())
         except CredentialsError as error:
-            refused += "does not know us (401)" in str(error)
+            refused += "refused the credentials (401)" in str(error)
         await asyncio.sleep(1)
     assert 500 / RETRY_INTERVAL_SECONDS - 1 <= len(source.looks) <= 500 / RETRY_INTERVAL_SECONDS + 1
     assert refused == 500 - len(source.looks)
@@ -168,9 +168,9 @@ async def test_after_a_refusal_a_failure_is_a_failure() -> None:
 async def test_a_failure_that_nobody_expected_is_one_too(caplog: pytest.LogCaptureFixture) -> None:
     source = Source()
     source.broken = "bug"
-    with pytest.raises(CredentialsError, match=r"^credentials cannot be found out \(RuntimeError\)$"):
+    with pytest.raises(CredentialsError, match=r"^credentials cannot be loaded \(RuntimeError\)$"):
         await source.endpoint()
-    assert "credentials not found out" in caplog.messages
+    assert "credentials refresh failed" in caplog.messages
     source.broken = ""
     await asyncio.sleep(RETRY_INTERVAL_SECONDS)
     assert await token(source) == "2"

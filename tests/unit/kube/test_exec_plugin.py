@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from atmpl.kube.auth import CredentialsError
-from atmpl.kube.auth.exec_plugin import EARLY, ExecPlugin
+from atmpl.kube.auth.exec_plugin import EXPIRY_MARGIN_SECONDS, Credential, ExecPlugin
 
 TOKEN = "t0k3n-that-nobody-may-see"
 KIND = "client.authentication.k8s.io/v1"
@@ -53,7 +53,7 @@ class Program:
 async def test_a_token_without_an_end_is_kept_until_it_is_refused(tmp_path: Path) -> None:
     program, wall = Program(tmp_path, said(token=TOKEN)), Wall()
     plugin = ExecPlugin(wall)
-    assert (await plugin.credential(program.config, tmp_path)) == (TOKEN, "", "", None)
+    assert (await plugin.credential(program.config, tmp_path)) == Credential(TOKEN, "", "", None)
     wall.time += 10 * 365 * 86400
     await plugin.credential(program.config, tmp_path)
     assert program.starts == 1
@@ -75,7 +75,7 @@ async def test_the_program_is_asked_again_five_minutes_before_the_end(given: dic
     found = await plugin.credential(program.config, tmp_path)
     assert found.expires == NOON + 3600
     assert (found.certificate, found.key) == (given.get("clientCertificateData", ""), given.get("clientKeyData", ""))
-    wall.time = NOON + 3600 - EARLY - 1
+    wall.time = NOON + 3600 - EXPIRY_MARGIN_SECONDS - 1
     await plugin.credential(program.config, tmp_path)
     assert program.starts == 1
     wall.time += 1
@@ -116,26 +116,29 @@ async def test_the_program_gets_arguments_and_environment_and_nobody_to_talk_to(
 
 
 WRONG: dict[str, tuple[str, str]] = {  # what the program does, and what is said of it
-    "fails": (f"echo {TOKEN}; echo {TOKEN} >&2; exit 3", "exec: it returned 3"),
-    "says nothing": ("", "exec: what it said is no JSON"),
-    "says no JSON": (f"echo {TOKEN}", "exec: what it said is no JSON"),
-    "says no UTF-8": (r"printf '\377'", "exec: what it said is no JSON"),
-    "says a list": (f"echo '[\"{TOKEN}\"]'", "exec: what it said is no ExecCredential with a status"),
-    "says half of it": (f'echo \'{{"status": {{"token": "{TOKEN}"}}}}\'', "exec: what it said is no ExecCredential"),
+    "fails": (f"echo {TOKEN}; echo {TOKEN} >&2; exit 3", "exec: the plugin returned exit status 3"),
+    "says nothing": ("", "exec: the output is not valid JSON"),
+    "says no JSON": (f"echo {TOKEN}", "exec: the output is not valid JSON"),
+    "says no UTF-8": (r"printf '\377'", "exec: the output is not valid JSON"),
+    "says a list": (f"echo '[\"{TOKEN}\"]'", "exec: the output is not an ExecCredential with a status"),
+    "says half of it": (f'echo \'{{"status": {{"token": "{TOKEN}"}}}}\'', "exec: the output is not an ExecCredential"),
     "says another kind": (
         f'echo \'{{"apiVersion": "{KIND}", "kind": "{TOKEN}", "status": {{}}}}\'',
-        "exec: what it said is no ExecCredential",
+        "exec: the output is not an ExecCredential",
     ),
     "speaks another version": (
         f'echo \'{{"apiVersion": "{TOKEN}", "kind": "ExecCredential", "status": {{"token": "{TOKEN}"}}}}\'',
-        "exec: it speaks another apiVersion than the kubeconfig's",
+        "exec: the output has another apiVersion than the kubeconfig",
     ),
-    "gives nothing": (said(), "exec: it gave neither a token nor a certificate with its key"),
-    "gives half a pair": (said(token=TOKEN, clientCertificateData="C"), "exec: it gave neither a token nor"),
-    "gives a number": (said(token=5), "exec: its token or certificate is no text"),
-    "ends at no time": (said(token=TOKEN, expirationTimestamp="soon"), "exec: its expirationTimestamp is no time"),
-    "ends at a number": (said(token=TOKEN, expirationTimestamp=5), "exec: its expirationTimestamp is no time"),
-    "ends nowhere": (said(token=TOKEN, expirationTimestamp="2030-03-17T18:46:40"), "exec: its expirationTimestamp"),
+    "gives nothing": (said(), "exec: the output has neither a token nor a certificate with its key"),
+    "gives half a pair": (said(token=TOKEN, clientCertificateData="C"), "exec: the output has neither a token nor"),
+    "gives a number": (said(token=5), "exec: the token or certificate is not a string"),
+    "ends at no time": (
+        said(token=TOKEN, expirationTimestamp="soon"),
+        "exec: expirationTimestamp is not an RFC 3339 time",
+    ),
+    "ends at a number": (said(token=TOKEN, expirationTimestamp=5), "exec: expirationTimestamp is not an RFC 3339 time"),
+    "ends nowhere": (said(token=TOKEN, expirationTimestamp="2030-03-17T18:46:40"), "exec: expirationTimestamp"),
 }
 
 
@@ -147,20 +150,23 @@ async def test_it_is_said_what_is_wrong_and_never_what_the_program_said(
     with pytest.raises(CredentialsError) as error:
         await ExecPlugin(Wall()).credential(Program(tmp_path, script).config, tmp_path)
     assert str(error.value).startswith(what)
-    assert str(error.value).endswith("it is the command at users[].user.exec: run it by hand to see what it says")
+    assert str(error.value).endswith("run the command at users[].user.exec by hand to see its output")
     assert TOKEN not in str(error.value) + caplog.text
 
 
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "no command": ({"command": None}, "needs a command and an apiVersion"),
     "no version": ({"apiVersion": 1}, "needs a command and an apiVersion"),
-    "args that are none": ({"args": "a"}, "args and env of users[].user.exec are not lists"),
-    "env that is none": ({"env": {"a": "b"}}, "args and env of users[].user.exec are not lists"),
-    "env of texts": ({"env": [TOKEN]}, "env of users[].user.exec is not a list of names and values"),
-    "env without a value": ({"env": [{"name": TOKEN}]}, "env of users[].user.exec is not a list of names and values"),
-    "a program that is not there": ({"command": "./not-there"}, "exec: the program does not start (No such file or"),
-    "a program that is not on PATH": ({"command": "no-such-plugin-anywhere"}, "exec: the program does not start"),
-    "a program that is none": ({"command": "./log"}, "exec: the program does not start (Permission denied)"),
+    "args that are none": ({"args": "a"}, "args and env of users[].user.exec must be lists"),
+    "env that is none": ({"env": {"a": "b"}}, "args and env of users[].user.exec must be lists"),
+    "env of texts": ({"env": [TOKEN]}, "env of users[].user.exec must be a list of names and values"),
+    "env without a value": ({"env": [{"name": TOKEN}]}, "env of users[].user.exec must be a list of names and values"),
+    "a program that is not there": ({"command": "./not-there"}, "exec: the program cannot be started (No such file or"),
+    "a program that is not on PATH": (
+        {"command": "no-such-plugin-anywhere"},
+        "exec: the program is not installed, or not in PATH",
+    ),
+    "a program that is none": ({"command": "./log"}, "exec: the program cannot be started (Permission denied)"),
 }
 
 
@@ -191,9 +197,9 @@ def is_alive(process: int) -> bool:
 
 
 async def test_a_program_that_never_answers_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atmpl.kube.auth.exec_plugin.TIME", 0.5)
+    monkeypatch.setattr("atmpl.kube.auth.exec_plugin.TIMEOUT_SECONDS", 0.5)
     program = Program(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
-    with pytest.raises(CredentialsError, match=r"exec: no answer in 0 s|exec: no answer in 1 s"):
+    with pytest.raises(CredentialsError, match=r"did not return within"):
         await ExecPlugin(Wall()).credential(program.config, tmp_path)
     assert not is_alive(await started(tmp_path))
 
@@ -205,3 +211,90 @@ async def test_a_program_that_nobody_waits_for_any_more_is_ended(tmp_path: Path)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert not is_alive(process)
+
+
+async def test_child_of_a_plugin_does_not_extend_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atmpl.kube.auth.exec_plugin.TIMEOUT_SECONDS", 0.5)
+    program = Program(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
+    with pytest.raises(CredentialsError, match="did not return within"):
+        await ExecPlugin(Wall()).credential(program.config, tmp_path)
+    child = await started(tmp_path)
+    async with asyncio.timeout(10):
+        while is_alive(child) and not is_zombie(child):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
+
+
+def is_zombie(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+async def test_child_that_keeps_the_output_open_does_not_delay_it(tmp_path: Path) -> None:
+    program = Program(tmp_path, f"setsid sleep 60 & echo $! > {tmp_path}/pid; {said(token=TOKEN)}")
+    async with asyncio.timeout(30):
+        assert (await ExecPlugin(Wall()).credential(program.config, tmp_path)).token == TOKEN
+    os.kill(await started(tmp_path), 9)
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+async def test_plugin_messages_reach_only_the_user_of_a_command(
+    interactive: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = Program(tmp_path, f"echo 'enter code ABC' >&2; {said(token=TOKEN)}")
+    await ExecPlugin(Wall(), interactive=interactive).credential(program.config, tmp_path)
+    assert capfd.readouterr() == ("", "enter code ABC\n" if interactive else "")
+
+
+class Terminal:
+    """A standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+MODES: dict[str, tuple[str | None, bool, bool]] = {  # interactiveMode, a user's command on a terminal: who reads it
+    "no mode": (None, True, True),
+    "if available": ("IfAvailable", True, True),
+    "if available, and it is not": ("IfAvailable", False, False),
+    "never": ("Never", True, False),
+    "always": ("Always", True, True),
+}
+
+
+@pytest.mark.parametrize(("mode", "user", "terminal"), MODES.values(), ids=MODES)
+async def test_plugin_uses_the_terminal_as_its_mode_says(
+    mode: str | None, user: bool, terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    program = Program(tmp_path, f'echo "$KUBERNETES_EXEC_INFO" > {tmp_path}/info; {said(token=TOKEN)}')
+    config = program.config | ({"interactiveMode": mode} if mode else {})
+    await ExecPlugin(Wall(), interactive=user).credential(config, tmp_path)
+    assert json.loads((tmp_path / "info").read_text())["spec"] == {"interactive": terminal}
+
+
+@pytest.mark.parametrize("stdin", [None, open(os.devnull)], ids=["closed", "no terminal"])  # noqa: PTH123, SIM115
+async def test_plugin_that_needs_a_terminal_is_not_run_without(
+    stdin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    program = Program(tmp_path, said(token=TOKEN))
+    for user in (True, False):
+        with pytest.raises(CredentialsError, match="needs a terminal"):
+            await ExecPlugin(Wall(), interactive=user).credential(
+                program.config | {"interactiveMode": "Always"}, tmp_path
+            )
+    assert program.starts == 0
+
+
+async def test_install_hint_is_shown_without_control_characters(tmp_path: Path) -> None:
+    config = {"apiVersion": KIND, "command": "no-such-plugin-anywhere", "installHint": "run \x1b[31mbrew\x9b"}
+    with pytest.raises(CredentialsError) as error:
+        await ExecPlugin(Wall()).credential(config, tmp_path)
+    assert str(error.value).endswith("\nrun \N{REPLACEMENT CHARACTER}[31mbrew\N{REPLACEMENT CHARACTER}")
+
+
+async def test_program_is_found_as_the_system_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, emulated here, `which` adds .cmd."""
+    program = Program(tmp_path, said(token=TOKEN))
+    monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / "plugin") if name == "gke-plugin" else None)
+    config = program.config | {"command": "gke-plugin"}
+    assert (await ExecPlugin(Wall()).credential(config, tmp_path)).token == TOKEN

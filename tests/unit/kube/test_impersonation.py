@@ -19,7 +19,7 @@ def kubeconfig(tmp_path: Path, user: dict[str, Any], **context: str) -> Kubeconf
         "kind": "Config",
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me", **context}}],
-        "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "clusters": [{"name": "one", "cluster": {"server": "https://127.0.0.1:1"}}],
         "users": [{"name": "me", "user": {"token": "secret", **user}}],
     }
     (tmp_path / "config").write_text(json.dumps(config))

@@ -110,12 +110,16 @@ async def test_files_that_are_gone_for_a_moment_change_nothing(mount: Path) -> N
 
 
 WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: not there), what is said
-    "no token": ("token", None, "cannot be read (No such file or directory): does the pod mount its service account?"),
-    "an empty token": ("token", b" \n", "is empty: the kubelet writes it; see the pod's events"),
+    "no token": (
+        "token",
+        None,
+        "cannot be read (No such file or directory); check that the pod mounts its service account",
+    ),
+    "an empty token": ("token", b" \n", "is empty; the kubelet writes it: see the pod's events"),
     "no authority": ("ca.crt", None, "cannot be read (No such file or directory)"),
-    "an empty authority": ("ca.crt", b"", "holds no certificate of an authority"),
-    "an authority that is none": ("ca.crt", b"hello", "holds no certificate of an authority"),
-    "an authority of bytes": ("ca.crt", b"\xff\x00", "holds no certificate of an authority"),
+    "an empty authority": ("ca.crt", b"", "contains no valid CA certificate"),
+    "an authority that is none": ("ca.crt", b"hello", "contains no valid CA certificate"),
+    "an authority of bytes": ("ca.crt", b"\xff\x00", "contains no valid CA certificate"),
 }
 
 
@@ -139,7 +143,7 @@ def test_a_token_that_may_not_be_read_is_named(mount: Path) -> None:
 def test_where_there_is_no_pod_it_is_said_what_to_do() -> None:
     assert in_pod(POD)
     assert not in_pod({})
-    with pytest.raises(CredentialsError, match="this is no pod; name a kubeconfig with --kubeconfig"):
+    with pytest.raises(CredentialsError, match="this is not a pod; name a kubeconfig with --kubeconfig"):
         InCluster({})
 
 

@@ -4,14 +4,18 @@ import asyncio
 import base64
 import json
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from atmpl.kube.auth import CredentialsError
 from atmpl.kube.auth.cached import REFRESH_INTERVAL_SECONDS
-from atmpl.kube.auth.kubeconfig import Kubeconfig, default_file
+from atmpl.kube.auth.in_cluster import InCluster
+from atmpl.kube.auth.kubeconfig import Kubeconfig, default_files
 from atmpl.kube.client import KubeClient
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
@@ -40,7 +44,7 @@ def write(file: Path, *, cluster: dict[str, Any] | None = None, user: dict[str, 
         "kind": "Config",
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"cluster": "one", "user": "me"}}],
-        "clusters": [{"name": "one", "cluster": {"server": "http://one.test:6443/"} | (cluster or {})}],
+        "clusters": [{"name": "one", "cluster": {"server": "https://one.test:6443/"} | (cluster or {})}],
         "users": [{"name": "me", "user": user or {}}],
     }
     file.write_text(json.dumps(config))
@@ -60,10 +64,10 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_the_file_is_the_one_that_kubectl_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", "/a:/b")
-    assert default_file() == "/a:/b"
+    assert default_files() == [Path("/a"), Path("/b")]
     monkeypatch.setenv("KUBECONFIG", "")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_file() == str(tmp_path / ".kube" / "config")
+    assert default_files() == [tmp_path / ".kube" / "config"]
 
 
 @virtual
@@ -71,35 +75,38 @@ async def test_the_context_is_the_current_one_or_the_one_asked_for(tmp_path: Pat
     file = write(tmp_path / "config", user={"token": "mine"})
     config = json.loads(file.read_text())
     config["contexts"].append({"name": "there", "context": {"cluster": "two", "user": "you"}})
-    config["clusters"].append({"name": "two", "cluster": {"server": "http://two.test"}})
+    config["clusters"].append({"name": "two", "cluster": {"server": "https://two.test"}})
     config["users"].append({"name": "you", "user": {"username": "u", "password": "p"}})
     file.write_text(json.dumps(config))
     here, there = await kubeconfig(file).endpoint(), await kubeconfig(file, "there").endpoint()
-    assert (here.server, here.headers) == ("http://one.test:6443", bearer("mine"))
-    assert (there.server, there.headers) == ("http://two.test", {"Authorization": "Basic dTpw"})
+    assert (here.server, here.headers) == ("https://one.test:6443", bearer("mine"))
+    assert (there.server, there.headers) == ("https://two.test", {"Authorization": "Basic dTpw"})
 
 
 @virtual
-async def test_files_are_merged_and_those_that_are_not_there_are_passed_over(tmp_path: Path) -> None:
+async def test_files_are_merged_and_those_that_are_not_there_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = write(tmp_path / "first"), tmp_path / "second"
     config = json.loads(first.read_text())
     second.write_text(json.dumps({"users": [{"name": "me", "user": {"token": "of the second"}}], "clusters": [], "contexts": []}))  # fmt: skip
     first.write_text(json.dumps(config | {"users": []}))
-    access = await Kubeconfig(f"{tmp_path}/none:{first}:{second}", now=virtual_clock.now).endpoint()
-    assert (access.server, access.headers) == ("http://one.test:6443", bearer("of the second"))
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/none:{first}:{second}")
+    access = await Kubeconfig(now=virtual_clock.now).endpoint()
+    assert (access.server, access.headers) == ("https://one.test:6443", bearer("of the second"))
 
 
 def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(tmp_path / "none").endpoint())
     assert str(error.value) == (
-        f"kubeconfig {tmp_path}/none: there is no such file: name one with --kubeconfig or the variable KUBECONFIG"
+        f"kubeconfig {tmp_path}/none: no such file; name one with --kubeconfig or the variable KUBECONFIG"
     )
 
 
 def test_where_it_is_no_file_that_can_be_read_again_that_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/dev/null")):
-        with pytest.raises(CredentialsError, match=rf"kubeconfig {path}: this is no regular file: name one with"):
+        with pytest.raises(CredentialsError, match=rf"kubeconfig {path}: not a regular file; name one with"):
             virtual_clock.run(kubeconfig(path).endpoint())
 
 
@@ -107,8 +114,8 @@ def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_pat
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(write(tmp_path / "config"), "there").endpoint())
     assert str(error.value) == (
-        f"kubeconfig {tmp_path}/config, context there cannot be used: there is no context there in it; "
-        "`kubectl config get-contexts` lists those that are"
+        f"kubeconfig {tmp_path}/config, context there: there is no context there; "
+        "`kubectl config get-contexts` lists all"
     )
 
 
@@ -172,14 +179,19 @@ async def test_a_plugin_is_started_once_for_all_who_wait_and_again_when_refused(
 
 async def test_a_plugin_that_fails_is_the_kubeconfigs(tmp_path: Path) -> None:
     file = write(tmp_path / "config", user=plugin(tmp_path))
-    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: exec: it gave neither"):
+    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: exec: the output has neither"):
         await Kubeconfig(str(file)).endpoint()
 
 
-async def test_a_plugin_is_told_of_the_cluster_where_it_wants_to_know(tmp_path: Path) -> None:
-    (tmp_path / "ca.crt").write_bytes(b"an authority")
+@needs_openssl
+async def test_plugin_gets_cluster_info_if_it_wants_it(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(authority.certificate.read_bytes())
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
-    cluster = {"server": "http://one.test", "certificate-authority": "ca.crt", "extensions": [{"name": "b"}, extension]}
+    cluster = {
+        "server": "https://one.test",
+        "certificate-authority": "ca.crt",
+        "extensions": [{"name": "b"}, extension],
+    }
     for wants in (True, False):
         user = plugin(tmp_path, token="t")
         user["exec"]["provideClusterInfo"] = wants
@@ -190,8 +202,8 @@ async def test_a_plugin_is_told_of_the_cluster_where_it_wants_to_know(tmp_path: 
         told = json.loads((tmp_path / "told").read_text())["spec"].get("cluster")
         assert told == (
             {
-                "server": "http://one.test",
-                "certificate-authority-data": base64.b64encode(b"an authority").decode(),
+                "server": "https://one.test",
+                "certificate-authority-data": base64.b64encode(authority.certificate.read_bytes()).decode(),
                 "config": {"audience": "a"},
             }
             if wants
@@ -257,8 +269,8 @@ async def test_a_server_is_only_left_unverified_where_that_is_asked_for(tmp_path
 
 
 FILES = {
-    "an authority that is not there": ({"certificate-authority": "none"}, {}, "File does not exists: "),
-    "a certificate that is not there": ({}, {"client-certificate": "none", "client-key": "none"}, "File does not exists: "),
+    "an authority that is not there": ({"certificate-authority": "none"}, {}, "certificate-authority: .* cannot be read"),
+    "a certificate that is not there": ({}, {"client-certificate": "none", "client-key": "none"}, "client-certificate: .* cannot be read"),
     "a certificate that is none": ({}, {"client-certificate": "config", "client-key": "config"}, "PEM"),
 }  # fmt: skip
 
@@ -268,7 +280,7 @@ def test_a_certificate_that_cannot_be_used_is_said_to_be(
     cluster: dict[str, Any], user: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "config", cluster={"server": "https://one.test"} | cluster, user=user)
-    with pytest.raises(CredentialsError, match=f"kubeconfig {file} cannot be used: .*{said}"):
+    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: .*{said}"):
         virtual_clock.run(kubeconfig(file).endpoint())
 
 
@@ -304,3 +316,176 @@ async def test_calls_go_through_the_proxy(tmp_path: Path) -> None:
         async with KubeClient(Kubeconfig(str(file))) as connection:
             assert (await connection.call("GET", "/a")).ok
     assert script.calls[0].headers["Host"] == "nowhere.test"
+
+
+# --- as kubectl
+
+
+async def test_without_tls_no_token_is_sent_and_no_plugin_is_run(tmp_path: Path) -> None:
+    users = ({"token": "t"}, {"username": "u", "password": "p"}, plugin(tmp_path, token="t"))
+    for user in users:
+        file = write(tmp_path / "config", cluster={"server": "http://one.test"}, user=user)
+        assert (await Kubeconfig(str(file)).endpoint()).headers == {}
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize("name", ["gcp", "azure", "openstack", "anything"])
+async def test_auth_providers_but_oidc_are_rejected(name: str, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    config = {"cmd-path": "/usr/bin/touch", "cmd-args": str(marker)}
+    file = write(tmp_path / "config", user={"auth-provider": {"name": name, "config": config}})
+    with pytest.raises(CredentialsError, match="only supported with the name oidc"):
+        await Kubeconfig(str(file)).endpoint()
+    assert not marker.exists()
+
+
+async def test_oidc_login_without_tls_is_rejected(tmp_path: Path) -> None:
+    config = {"idp-issuer-url": "http://issuer.test", "client-id": "i", "client-secret": "s", "refresh-token": "r"}
+    file = write(tmp_path / "config", user={"auth-provider": {"name": "oidc", "config": config}})
+    with pytest.raises(CredentialsError, match="idp-issuer-url must be an https URL"):
+        await Kubeconfig(str(file)).endpoint()
+
+
+@pytest.mark.parametrize("ca", [{"certificate-authority": "ca.crt"}, {"certificate-authority-data": "Y2E="}])
+async def test_skipped_verification_with_a_ca_is_rejected(ca: dict[str, str], tmp_path: Path) -> None:
+    file = write(tmp_path / "config", cluster=ca | {"insecure-skip-tls-verify": True})
+    with pytest.raises(CredentialsError, match="remove one of them"):
+        await Kubeconfig(str(file)).endpoint()
+
+
+@needs_openssl
+@virtual
+async def test_scheme_in_capitals_is_https(authority: Authority, tmp_path: Path) -> None:
+    cluster = {"server": "HTTPS://one.test", "certificate-authority": str(authority.certificate)}
+    endpoint = await kubeconfig(write(tmp_path / "config", cluster=cluster)).endpoint()
+    assert endpoint.server == "https://one.test"
+    assert endpoint.tls is not None
+    assert len(endpoint.tls.get_ca_certs()) == 1
+
+
+@pytest.mark.parametrize("server", ["one.test", "ftp://one.test", "://", "https:one.test"])
+def test_server_of_another_scheme_is_rejected(server: str, tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="must be an http or https URL"):
+        virtual_clock.run(kubeconfig(write(tmp_path / "config", cluster={"server": server})).endpoint())
+
+
+@pytest.mark.parametrize("ca", [b"", b" \n"])
+def test_empty_ca_is_rejected(ca: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(ca)
+    with pytest.raises(CredentialsError, match="contains no valid CA"):
+        virtual_clock.run(
+            kubeconfig(write(tmp_path / "config", cluster={"certificate-authority": "ca.crt"})).endpoint()
+        )
+
+
+@needs_openssl
+async def test_ca_without_key_usage_is_accepted_as_by_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CAs of EKS and microk8s are like that. VERIFY_X509_STRICT, which Python 3.13 sets, rejects them."""
+    usual = ssl.create_default_context
+
+    def create_default_context(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        context = usual(*args, **kwargs)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    authority = Authority(tmp_path, extensions="basicConstraints=critical,CA:TRUE")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*authority.sign("server.test"))
+    cluster = {"certificate-authority": str(authority.certificate), "tls-server-name": "server.test"}
+    monkeypatch.setattr(ssl, "create_default_context", create_default_context)
+    async with serving(Script(found({}), found({})), tls) as url:
+        file = write(tmp_path / "config", cluster=cluster | {"server": url})
+        async with KubeClient(Kubeconfig(str(file))) as client:
+            assert (await client.call("GET", "/a")).ok
+        mount = tmp_path / "mount"
+        mount.mkdir()
+        (mount / "token").write_text("t")
+        (mount / "ca.crt").write_bytes(authority.certificate.read_bytes())
+        in_cluster = InCluster({"KUBERNETES_SERVICE_HOST": "server.test"}, mount)
+        in_cluster._server = url
+        assert not (await in_cluster.endpoint()).tls.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+@needs_openssl
+async def test_keys_leave_no_file_behind(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    certificate, key = authority.sign("me")
+    data = {
+        f"client-{name}-data": base64.b64encode(file.read_bytes()).decode()
+        for name, file in (("certificate", certificate), ("key", key))
+    }
+    given = plugin(tmp_path, clientCertificateData=certificate.read_text(), clientKeyData=key.read_text())
+    for user in (data, given):
+        await Kubeconfig(str(write(tmp_path / "config", user=user))).endpoint()
+        assert list(temporary.iterdir()) == []
+
+
+# --- files of other tools
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@virtual
+async def test_kubeconfig_is_read_in_any_unicode_encoding(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    file = write(tmp_path / "config", user={"token": "mine"})
+    config = file.read_text().replace("here", "Zürich")
+    file.write_bytes(config.encode(encoding))
+    assert (await kubeconfig(file, "Zürich").endpoint()).headers == bearer("mine")
+
+
+@virtual
+async def test_kubeconfig_of_600_clusters_is_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "config", user={"token": "mine"})
+    config = json.loads(file.read_text())
+    ca = base64.b64encode(b"x" * 1500).decode()
+    config["clusters"] += [
+        {"name": f"c{number}", "cluster": {"server": "https://a", "certificate-authority-data": ca}}
+        for number in range(600)
+    ]
+    file.write_text(yaml.safe_dump(config))
+    assert file.stat().st_size > 2**20
+    assert (await kubeconfig(file).endpoint()).headers == bearer("mine")
+
+
+@virtual
+async def test_kubeconfig_option_is_one_file(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    assert (await kubeconfig(write(folder / "config", user={"token": "mine"})).endpoint()).headers == bearer("mine")
+
+
+@virtual
+async def test_first_current_context_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = write(tmp_path / "first", user={"token": "first"}), tmp_path / "second"
+    second.write_text(json.dumps({"current-context": "none"}))
+    monkeypatch.setenv("KUBECONFIG", f"{first}:{second}")
+    assert (await Kubeconfig(now=virtual_clock.now).endpoint()).headers == bearer("first")
+
+
+NO_HOME = """
+import asyncio, os, pwd, sys
+def unknown(*_): raise KeyError
+pwd.getpwuid = unknown
+os.environ.pop("HOME", None)
+os.environ.pop("KUBECONFIG", None)
+from atmpl.kube.auth import CredentialsError, load_credentials
+if len(sys.argv) > 1:
+    print(asyncio.run(load_credentials(sys.argv[1], None).endpoint()).server)
+else:
+    try:
+        load_credentials(None, None)
+    except CredentialsError as error:
+        print("HOME" in str(error))
+assert "HOME" not in os.environ
+"""
+
+
+def test_kubeconfig_option_needs_no_home_directory(tmp_path: Path) -> None:
+    file = write(tmp_path / "config")
+    for arguments, expected in (((str(file),), "https://one.test:6443\n"), ((), "True\n")):
+        ran = subprocess.run([sys.executable, "-c", NO_HOME, *arguments], capture_output=True, text=True, check=False)
+        assert (ran.stdout, ran.stderr) == (expected, "")

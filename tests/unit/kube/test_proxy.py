@@ -3,7 +3,7 @@
 import pytest
 
 from atmpl.kube.auth import CredentialsError
-from atmpl.kube.auth.proxy import checked, proxy_for
+from atmpl.kube.auth.proxy import check_proxy, proxy_for
 
 P = "http://proxy.test:3128"
 NAMED: dict[str, tuple[str, dict[str, str], str | None]] = {  # server, environment, proxy
@@ -53,7 +53,7 @@ def test_the_proxy_is_the_one_that_other_clients_would_take(
 )
 def test_a_proxy_of_no_use_is_refused_and_not_repeated(proxy: str) -> None:
     for refused in (
-        lambda: checked(proxy, "its proxy-url"),
+        lambda: check_proxy(proxy, "its proxy-url"),
         lambda: proxy_for("https://a.test", {"HTTPS_PROXY": proxy}),
     ):
         with pytest.raises(CredentialsError, match="is not the URL of an HTTP proxy") as error:

@@ -159,5 +159,5 @@ async def test_credentials_error_is_logged_and_exits_1(tmp_path: Path) -> None:
     assert await asyncio.to_thread(process.end) == 1
     [line] = [line for line in process.lines if line["level"] == "error"]
     assert line["message"] == "cannot load cluster credentials"
-    assert line["why"].startswith(f"kubeconfig {tmp_path}/config: exec: it returned 3; it is the command at users[]")
+    assert line["why"].startswith(f"kubeconfig {tmp_path}/config: exec: the plugin returned exit status 3; ")
     assert process.noise == []
