@@ -1,7 +1,7 @@
-"""Calls of atmpl's that would block an event loop: refused where they are made, and remembered.
+"""Detect calls of atmpl that block an event loop: they raise an error, and are recorded.
 
-`python -m e2e.blocking controller ...` is `atmpl controller ...` that is held to it: what it was refused, it writes to
-standard error when it ends, also where it took the refusal for some other failure.
+`python -m e2e.blocking_check controller ...` runs `atmpl controller ...` with the check. At the end, it prints the
+recorded calls on standard error, also if atmpl handled the error as another failure.
 """
 
 import sys
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import blockbuster.blockbuster
 from blockbuster import BlockingError, blockbuster_ctx
 
-# Where atmpl may block all the same: (end of a file's name, its function), and why.
+# Exceptions: (end of the file's name, function), and the reason.
 MAY = {
     # handlers of tests; the controller's own handler never blocks
     ("logging/__init__.py", "emit"),
@@ -34,7 +34,7 @@ MAY = {
 
 @contextmanager
 def refused() -> Iterator[list[str]]:
-    """Refuse what blocks; yield where it happened, as it happens."""
+    """Let blocking calls raise an error; yield the list of their stacks."""
     met: list[str] = []
 
     class NotedError(BlockingError):
@@ -54,7 +54,7 @@ def refused() -> Iterator[list[str]]:
 
 
 def main() -> int:
-    """Run atmpl, and say what was refused."""
+    """Run atmpl, and print the blocking calls."""
     from atmpl.cli.main import main as atmpl  # noqa: PLC0415 - what it does on import counts too
 
     with refused() as met:

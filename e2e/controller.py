@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from e2e.controlplane import Server
+from e2e.envtest import Server
 from e2e.program import Program
 
 RBAC = Path(__file__).parents[1] / "config" / "rbac"

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from e2e.controlplane import Client, Server
+from e2e.envtest import Client, Server
 
 
 @pytest.fixture

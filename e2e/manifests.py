@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from e2e.controlplane import programs
+from e2e.envtest import programs
 
 CONFIG = Path(__file__).parents[1] / "config"
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from e2e.controlplane import Client
+from e2e.envtest import Client
 
 Object = dict[str, Any]
 

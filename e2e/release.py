@@ -16,7 +16,7 @@ from pathlib import Path
 
 from atmpl.version import __version__
 from e2e import bundle, gotools, krew, manifests
-from e2e.controlplane.build import BuildError
+from e2e.envtest.build import BuildError
 
 ROOT = Path(__file__).parents[1]
 PLATFORMS = "linux/amd64,linux/arm64"

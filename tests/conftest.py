@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.blocking import refused
-from e2e.controlplane import BuildError, programs
+from e2e.blocking_check import refused
+from e2e.envtest import BuildError, programs
 
 TESTS = Path(__file__).parent
 TIERS = ("system", "integration", "simulation", "unit")  # the slowest tests first, so that workers end together

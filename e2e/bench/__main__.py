@@ -16,7 +16,7 @@ from e2e.bench.profile import profile
 from e2e.bench.render_cost import render_cost
 from e2e.bench.scale import scale
 from e2e.bench.throughput import measure, report
-from e2e.controlplane.build import pinned, say
+from e2e.envtest.build import pinned, say
 
 PACKAGES = ("aiohttp", "msgspec", "orjson", "uvloop", "kopf")
 

@@ -14,8 +14,8 @@ import aiohttp
 import yaml
 
 from e2e import objects
-from e2e.controlplane import ApiError, BuildError, Client, ControlPlane, ProcessError
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import ApiError, BuildError, Client, ControlPlane, ProcessError
+from e2e.envtest.crds import install_crds
 from e2e.objects import Object
 
 NAMESPACE = "bench"

@@ -23,7 +23,7 @@ from atmpl.kube.workqueue import WorkQueue
 from atmpl.template import FORMATS
 from e2e.bench.baseline_loop import Call
 from e2e.bench.bench_cluster import FailedError
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from e2e.objects import Object
 
 # An implementation might call these groups. Calls of other groups are the API server's own.

@@ -14,9 +14,9 @@ import msgspec
 from e2e.bench.baseline_loop import Call, Work
 from e2e.bench.bench_cluster import NAMESPACE, FailedError
 from e2e.controller import Controller, pod, service_account
-from e2e.controlplane import Server
-from e2e.controlplane.build import say
-from e2e.controlplane.programs import cache_folder
+from e2e.envtest import Server
+from e2e.envtest.build import say
+from e2e.envtest.programs import cache_folder
 from e2e.program import Line, Program, Usage
 
 BASELINE, ATMPL, CONTROLLER_RUNTIME, KOPF = "baseline loop", "atmpl", "controller-runtime", "kopf"

@@ -11,7 +11,7 @@ from e2e.bench import implementations
 from e2e.bench.bench_cluster import FailedError, bench_cluster
 from e2e.bench.implementations import Implementation
 from e2e.bench.throughput import drain
-from e2e.controlplane import Server
+from e2e.envtest import Server
 
 SAMPLES_PER_SECOND = 400
 PROFILED_SECONDS = 8  # of the API server, from the start of the drain

@@ -9,7 +9,7 @@ import aiohttp
 
 from e2e import objects
 from e2e.bench.bench_cluster import REQUESTS, FailedError
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 from e2e.objects import Object
 
 

@@ -1,8 +1,9 @@
-"""What clusters do to controllers, one trial a module, the tests in a small form, `just storm` in a long one.
+"""Fault injection on real processes: `just chaos`, and small forms of it in tests/system.
 
-A trial is handed a stage and its size, hurts what it is about, and returns a report: its figures, and what is wrong.
+`random_kills.py` kills controllers, API server and etcd at random. The other scenarios each inject one kind of fault:
+they take a ChaosCluster and their size, and return a Report with figures and problems.
 """
 
-from e2e.storm.stage import Report, Stage, staged
+from e2e.chaos.scenario import ChaosCluster, Report, chaos_cluster
 
-__all__ = ["Report", "Stage", "staged"]
+__all__ = ["ChaosCluster", "Report", "chaos_cluster"]

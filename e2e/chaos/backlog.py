@@ -1,16 +1,16 @@
-"""A crowd of requests for one VM, from before the controller's start; then storms of 410, in which nobody stirs."""
+"""A backlog of requests for one VM when the controller starts; then relists after 410, which must cause no write."""
 
 import asyncio
 import time
 from collections import Counter
 
 from e2e import objects
+from e2e.chaos.controller_metrics import lists, settled
+from e2e.chaos.etcd import forget
+from e2e.chaos.scenario import ChaosCluster, Report
+from e2e.chaos.tcp_proxy import TCPProxy
 from e2e.controller import Controller
-from e2e.controlplane import Client
-from e2e.storm.etcd import forget
-from e2e.storm.figures import lists, settled
-from e2e.storm.stage import Report, Stage
-from e2e.storm.wire import Wire
+from e2e.envtest import Client
 
 NAMESPACE = "crowd"
 KEPT = 20  # one in so many is kept in step
@@ -18,18 +18,18 @@ SLOWEST = 0.1  # seconds a request; a fiftieth of it is usual
 RELISTED = 60.0  # seconds until every stream has listed anew
 
 
-async def crowd(stage: Stage, requests: int, *, relists: int = 0, restarts: int = 0) -> Report:
+async def backlog(cluster: ChaosCluster, requests: int, *, relists: int = 0, restarts: int = 0) -> Report:
     """Let a controller meet `requests` at once; then have it list all of them anew, in its life and in another.
 
-    Relists need a forgetful stage, and are met by a hasty controller.
+    Relists need a forgetful cluster, and are met by a fast_timers controller.
     """
     report = Report()
-    async with stage.server.client() as client, Wire(stage.server.url) as wire:
+    async with cluster.server.client() as client, TCPProxy(cluster.server.url) as wire:
         await client.create(objects.namespace(NAMESPACE))
         await client.post(objects.vms(NAMESPACE), objects.vm("vm"))
         bodies = (objects.request(f"request-{number}", keep=number % KEPT == 0) for number in range(requests))
         await objects.post_all(client, objects.requests(NAMESPACE), bodies)
-        controller = stage.controller("crowd", hasty=relists > 0, kubeconfig=wire.through(stage.kubeconfig))
+        controller = cluster.controller("crowd", fast_timers=relists > 0, kubeconfig=wire.through(cluster.kubeconfig))
         since = time.monotonic()
         await asyncio.to_thread(controller.__enter__)
         try:
@@ -38,10 +38,10 @@ async def crowd(stage: Stage, requests: int, *, relists: int = 0, restarts: int 
             await settled(controller)
             before = await objects.versions(client, NAMESPACE)
             report.expect(len(before) == 2 * requests, f"{len(before) - requests} templates for {requests} requests")
-            writes = len(stage.writes())
+            writes = len(cluster.writes())
             since = time.monotonic()
             for _ in range(relists):
-                await _storm(stage, wire, controller)
+                await _storm(cluster, wire, controller)
             for _ in range(restarts):
                 await asyncio.to_thread(controller.stop)
                 await asyncio.to_thread(controller.__enter__)
@@ -50,7 +50,7 @@ async def crowd(stage: Stage, requests: int, *, relists: int = 0, restarts: int 
             report.wrong += objects.written(before, await objects.versions(client, NAMESPACE))[:20]
         finally:
             status = await asyncio.to_thread(controller.stop)
-    calls = [f"{event['verb']} {event['requestURI']}" for event in stage.writes()[writes:]]
+    calls = [f"{event['verb']} {event['requestURI']}" for event in cluster.writes()[writes:]]
     report.wrong += [f"in calm there was a call: {call}" for call in calls[:20]]
     report.figures |= {"requests": requests, "relists": relists, "restarts": restarts, "writes in calm": len(calls)}
     report.expect(status == 0, f"the controller ended with status {status}")
@@ -71,10 +71,10 @@ async def _all_ready(client: Client, requests: int) -> None:
                 return
 
 
-async def _storm(stage: Stage, wire: Wire, controller: Controller) -> None:
+async def _storm(cluster: ChaosCluster, wire: TCPProxy, controller: Controller) -> None:
     """Have the server forget every version that the controller knows; return when all its streams have listed anew."""
     before = await lists(controller)
-    await forget(stage.server.folder)
+    await forget(cluster.server.folder)
     wire.cut()
     async with asyncio.timeout(RELISTED):
         while True:

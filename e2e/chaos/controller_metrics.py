@@ -1,4 +1,4 @@
-"""What a controller says of itself on /metrics."""
+"""A controller's metrics."""
 
 import asyncio
 

@@ -1,23 +1,23 @@
-"""A VM edited many times a second while its template is kept in step: re-rendering coalesces, the last edit counts."""
+"""A VM is edited many times per second while its template is refreshed: writes coalesce, and the last edit wins."""
 
 import asyncio
 import time
 from collections import Counter
 
 from e2e import objects
-from e2e.storm.figures import settled
-from e2e.storm.stage import Report, Stage
+from e2e.chaos.controller_metrics import settled
+from e2e.chaos.scenario import ChaosCluster, Report
 
 NAMESPACE = "edits"
 STEP = 60.0  # seconds until the template says what the last edit said
 
 
-async def edits(stage: Stage, seconds: float, rate: float, writes_per_second: float) -> Report:
+async def edits(cluster: ChaosCluster, seconds: float, rate: float, writes_per_second: float) -> Report:
     """Edit one VM `rate` times a second; its template is to be written at most `writes_per_second` times."""
     report = Report()
-    controller = stage.controller("edits")
+    controller = cluster.controller("edits")
     template = f"{objects.templates(NAMESPACE)}/request"
-    async with stage.server.client() as client:
+    async with cluster.server.client() as client:
         await client.create(objects.namespace(NAMESPACE))
         await client.post(objects.vms(NAMESPACE), objects.vm("vm"))
         await client.post(objects.requests(NAMESPACE), objects.request("request", keep=True))
@@ -25,7 +25,7 @@ async def edits(stage: Stage, seconds: float, rate: float, writes_per_second: fl
         try:
             await client.until(template, lambda it: objects.memory(it) == "128Mi")
             await settled(controller)
-            before = len(stage.writes())
+            before = len(cluster.writes())
             since = time.monotonic()
             edited = 0
             while (now := time.monotonic() - since) < seconds:
@@ -40,7 +40,7 @@ async def edits(stage: Stage, seconds: float, rate: float, writes_per_second: fl
             report.expect(objects.memory(found) == last, "the template does not say what the last edit said")
         finally:
             await asyncio.to_thread(controller.stop)
-    calls = Counter(event["objectRef"]["resource"] for event in stage.writes()[before:])
+    calls = Counter(event["objectRef"]["resource"] for event in cluster.writes()[before:])
     allowed = writes_per_second * seconds + 2
     report.figures |= {"edits": edited} | {f"writes of {name}": count for name, count in calls.items()}
     for name, count in calls.items():

@@ -1,4 +1,4 @@
-"""`atmpl` with short waits: what takes half a minute in a cluster takes a moment here, and is otherwise the same."""
+"""`atmpl` with short backoffs."""
 
 import sys
 

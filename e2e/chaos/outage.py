@@ -1,4 +1,4 @@
-"""The API server is away for minutes: nobody hurries, nobody dies, and all goes on by itself when it is back."""
+"""The API server is unavailable for minutes: controllers stay healthy, back off, and continue when it is back."""
 
 import asyncio
 import time
@@ -6,8 +6,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from e2e import objects
+from e2e.chaos.scenario import ChaosCluster, Report
 from e2e.controller import Controller
-from e2e.storm.stage import Report, Stage
 
 NAMESPACE = "away"
 PROCESSOR = 0.02  # of a processor that a controller may take while there is nothing to do but to wait
@@ -37,33 +37,33 @@ class DeadEnd:
         writer.close()
 
 
-async def away(stage: Stage, seconds: float) -> Report:
+async def outage(cluster: ChaosCluster, seconds: float) -> Report:
     """Take the API server away; half of the time its port refuses, half of it is a dead end.
 
     One controller is at work when it goes, one leads, and one is started while it is away.
     """
     report = Report()
-    async with stage.server.client() as client:
+    async with cluster.server.client() as client:
         await client.create(objects.namespace(NAMESPACE))
         await client.post(objects.vms(NAMESPACE), objects.vm("vm"))
     plain, leading, late = (
-        stage.controller("plain"),
-        stage.controller("leading", "--leader-elect"),
-        stage.controller("late"),
+        cluster.controller("plain"),
+        cluster.controller("leading", "--leader-elect"),
+        cluster.controller("late"),
     )
     team = [plain, leading, late]
     try:
         for controller in (plain, leading):
             await asyncio.to_thread(controller.__enter__)
-        async with stage.server.client() as client:
+        async with cluster.server.client() as client:
             await client.post(objects.requests(NAMESPACE), objects.request("kept", keep=True))
             await client.until(f"{objects.requests(NAMESPACE)}/kept", lambda it: objects.reason(it) == "Rendered")
-        await asyncio.to_thread(stage.server.kill, "kube-apiserver")
+        await asyncio.to_thread(cluster.server.kill, "kube-apiserver")
         await asyncio.to_thread(late.start)
         pids = [controller.process.pid for controller in team]
         before, since = [controller.usage().cpu for controller in team], time.monotonic()
         await _sit_out(seconds / 2, team, report)
-        async with DeadEnd(stage.server.url) as dead_end:
+        async with DeadEnd(cluster.server.url) as dead_end:
             await _sit_out(seconds / 2, team, report)
         took = time.monotonic() - since
         for controller, spent in zip(team, before, strict=True):
@@ -76,8 +76,8 @@ async def away(stage: Stage, seconds: float) -> Report:
             dead_end.knocks <= FIRST_KNOCKS + KNOCKS * took / 2,
             f"{dead_end.knocks} connections in {took / 2:.0f} s: that is no backing off",
         )
-        await asyncio.to_thread(stage.server.start, "kube-apiserver")
-        await _goes_on(stage, team, report)
+        await asyncio.to_thread(cluster.server.start, "kube-apiserver")
+        await _goes_on(cluster, team, report)
         for controller, pid in zip(team, pids, strict=True):
             alive = controller.process.pid == pid and controller.process.poll() is None
             report.expect(alive, f"{controller.name} did not live through it")
@@ -97,10 +97,10 @@ async def _sit_out(seconds: float, team: list[Controller], report: Report) -> No
         await asyncio.sleep(1)
 
 
-async def _goes_on(stage: Stage, team: list[Controller], report: Report) -> None:
+async def _goes_on(cluster: ChaosCluster, team: list[Controller], report: Report) -> None:
     """See that an edit and a fresh request are served, and that everybody is ready."""
     since = time.monotonic()
-    async with stage.server.client() as client:
+    async with cluster.server.client() as client:
         await client.patch(f"{objects.vms(NAMESPACE)}/vm", objects.memory_of("1Gi"))
         await client.post(objects.requests(NAMESPACE), objects.request("fresh"))
         fresh, kept = f"{objects.requests(NAMESPACE)}/fresh", f"{objects.templates(NAMESPACE)}/kept"

@@ -5,8 +5,8 @@ import statistics
 import time
 
 from e2e import objects
-from e2e.controlplane import Client
-from e2e.storm.stage import Report, Stage
+from e2e.chaos.scenario import ChaosCluster, Report
+from e2e.envtest import Client
 
 GOOD, POISON = "good", "poison"  # namespaces
 NONE = {"count/templates.template.openshift.io": "0"}
@@ -17,11 +17,11 @@ SLACK = 0.1  # seconds, likewise
 PATIENCE = 120.0
 
 
-async def flood(stage: Stage, good: int) -> Report:
+async def poison(cluster: ChaosCluster, good: int) -> Report:
     """Serve `good` requests alone, and as many again beside one that fails for good; compare."""
     report = Report()
-    controller = stage.controller("flood")
-    async with stage.server.client() as client:
+    controller = cluster.controller("flood")
+    async with cluster.server.client() as client:
         for name in (GOOD, POISON):
             await client.create(objects.namespace(name))
         await client.post(objects.vms(GOOD), objects.vm("vm"))

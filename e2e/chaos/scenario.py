@@ -1,4 +1,4 @@
-"""Where a trial takes place, and what it has to say."""
+"""The cluster of a scenario, and the report of its findings."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,10 +9,10 @@ from typing import Any
 
 from e2e.controller import ACCOUNT, Controller, service_account
 from e2e.controller import NAMESPACE as HOME
-from e2e.controlplane import ControlPlane
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import ControlPlane
+from e2e.envtest.crds import install_crds
 
-AUDIT_WRITES = {  # what the controller writes; a stream or a read is no write
+AUDIT_WRITES = {  # the controller's writes
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
@@ -30,44 +30,46 @@ AUDIT_WRITES = {  # what the controller writes; a stream or a read is no write
 
 @dataclass(slots=True)
 class Report:
-    """What a trial found."""
+    """The findings of a scenario."""
 
     figures: dict[str, float] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)  # sentences; none, if all is well
+    wrong: list[str] = field(default_factory=list)  # one sentence per problem
 
     def expect(self, true: object, sentence: str) -> None:
-        """Take note of what is wrong unless it is true."""
+        """Record the problem unless the condition is true."""
         if not true:
             self.wrong.append(sentence)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A control plane that may be hurt, whose audit log holds the controller's writes, and the controller's rights."""
+class ChaosCluster:
+    """A control plane that a scenario may damage, and the controller's kubeconfig for it."""
 
     server: ControlPlane
     kubeconfig: Path
 
-    def controller(self, name: str, *options: str, hasty: bool = False, kubeconfig: Path | None = None) -> Controller:
-        """Return a controller that is not started yet; `name` is that of its pod. A hasty one has shorter waits."""
-        module = "e2e.storm.hasty" if hasty else "atmpl"
+    def controller(
+        self, name: str, *options: str, fast_timers: bool = False, kubeconfig: Path | None = None
+    ) -> Controller:
+        """Return a controller that is not started; `name` is its pod's. `fast_timers` shortens its backoffs."""
+        module = "e2e.chaos.fast_timers" if fast_timers else "atmpl"
         return Controller(kubeconfig or self.kubeconfig, *options, module=module, env={"POD_NAME": name})
 
     def writes(self) -> list[dict[str, Any]]:
-        """Return what the controller has written since the stage was set, an audit event each."""
+        """Return the audit events of the controller's writes."""
         return self.server.audit_events()
 
 
 @asynccontextmanager
-async def staged(*, forgetful: bool = False) -> AsyncIterator[Stage]:
-    """Set a stage, gone at the end. Nobody but the API server itself is at work in it.
+async def chaos_cluster(*, forgetful: bool = False) -> AsyncIterator[ChaosCluster]:
+    """Start a cluster without kube-controller-manager, and stop it at the end.
 
-    A `forgetful` one keeps no cache of what happened: what etcd has forgotten is gone.
+    If `forgetful`, the API server has no watch cache: after a compaction of etcd, watches get 410.
     """
     flags = ["--watch-cache=false"] if forgetful else []
     server = await asyncio.to_thread(ControlPlane, audit=AUDIT_WRITES, controllers=(), apiserver_flags=flags)
     try:
         await asyncio.to_thread(install_crds, server)
-        yield Stage(server, await asyncio.to_thread(service_account, server))
+        yield ChaosCluster(server, await asyncio.to_thread(service_account, server))
     finally:
         await asyncio.to_thread(server.close)

@@ -1,4 +1,4 @@
-"""A wire to the API server that can be cut, so that all connections end at once, or hold up those that come."""
+"""A TCP proxy for the API server that can close all connections, or suspend new ones."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 PIECE = 65536  # bytes
 
 
-class Wire:
+class TCPProxy:
     """Carries bytes between a controller and the API server. An asynchronous context manager."""
 
     def __init__(self, url: str) -> None:

@@ -1,11 +1,11 @@
-"""A template's API appears and disappears while a controller runs: its requests wait, and go on by themselves."""
+"""A template API appears and disappears while a controller runs: its requests wait, and continue by themselves."""
 
 import asyncio
 
 from e2e import objects
-from e2e.controlplane import Server
-from e2e.controlplane.crds import install_crds
-from e2e.storm.stage import Report, Stage
+from e2e.chaos.scenario import ChaosCluster, Report
+from e2e.envtest import Server
+from e2e.envtest.crds import install_crds
 
 NAMESPACE = "formats"
 DEFINITION = "templates.template.openshift.io"
@@ -15,10 +15,10 @@ PATIENCE = 100.0
 WELL = [(200, "ok\n")] * 2
 
 
-async def formats(stage: Stage, *, hasty: bool = False) -> Report:
+async def template_api(cluster: ChaosCluster, *, fast_timers: bool = False) -> Report:
     """Start a controller without the definition of its templates; install that, remove it, and install it again."""
     report = Report()
-    controller = stage.controller("formats", hasty=hasty)
+    controller = cluster.controller("formats", fast_timers=fast_timers)
 
     async def outcome(name: str, wanted: str) -> None:
         path = f"{objects.requests(NAMESPACE)}/{name}"
@@ -26,8 +26,8 @@ async def formats(stage: Stage, *, hasty: bool = False) -> Report:
         said = [await asyncio.to_thread(controller.ask, path) for path in ("/healthz", "/readyz")]
         report.expect(said == WELL, f"when {name} is {wanted}, the probes say {said}")
 
-    await _remove(stage.server)
-    async with stage.server.client() as client:
+    await _remove(cluster.server)
+    async with cluster.server.client() as client:
         await client.create(objects.namespace(NAMESPACE))
         await client.post(objects.vms(NAMESPACE), objects.vm("vm"))
         await asyncio.to_thread(controller.__enter__)
@@ -35,15 +35,15 @@ async def formats(stage: Stage, *, hasty: bool = False) -> Report:
             for name in ("once", "kept"):
                 await client.post(objects.requests(NAMESPACE), objects.request(name, keep=name == "kept"))
                 await outcome(name, "FormatUnavailable")
-            await asyncio.to_thread(install_crds, stage.server)
+            await asyncio.to_thread(install_crds, cluster.server)
             for name in ("once", "kept"):
                 await outcome(name, "Rendered")
             done = await client.get(f"{objects.requests(NAMESPACE)}/once")
-            await _remove(stage.server)
+            await _remove(cluster.server)
             await client.post(objects.requests(NAMESPACE), objects.request("later"))
             for name in ("later", "kept"):
                 await outcome(name, "FormatUnavailable")
-            await asyncio.to_thread(install_crds, stage.server)
+            await asyncio.to_thread(install_crds, cluster.server)
             for name in ("later", "kept"):
                 await outcome(name, "Rendered")
         finally:

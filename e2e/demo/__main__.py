@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from e2e.controller import service_account
-from e2e.controlplane import BuildError, ControlPlane, KubectlError, ProcessError
-from e2e.controlplane.crds import install_crds
-from e2e.controlplane.env_file import env_file
 from e2e.demo.steps import BEFORE_THE_CONTROLLER, LOOK_AROUND, WITH_THE_CONTROLLER, Step, with_prompt
+from e2e.envtest import BuildError, ControlPlane, KubectlError, ProcessError
+from e2e.envtest.crds import install_crds
+from e2e.envtest.env_file import env_file
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent  # has this environment's `atmpl`
@@ -60,7 +60,7 @@ def main() -> int:
 
 def _run_demo(*, keep: bool) -> None:
     start = time.monotonic()
-    _print_step("A Kubernetes API server starts on this machine.", "python -m e2e.controlplane up")
+    _print_step("A Kubernetes API server starts on this machine.", "python -m e2e.envtest up")
     with ControlPlane() as server:
         install_crds(server)
         kubectl = server.kubectl("version", "--output=json")

@@ -10,11 +10,11 @@ what one may do with it, client.py how to be a user of it, env_file.py how a per
 the cluster serves beyond its own.
 """
 
-from e2e.controlplane.build import BuildError
-from e2e.controlplane.client import ApiError, Client
-from e2e.controlplane.control_plane import AUDIT_EVERY_CALL, ControlPlane
-from e2e.controlplane.processes import ProcessError
-from e2e.controlplane.server import KubectlError, Server
+from e2e.envtest.build import BuildError
+from e2e.envtest.client import ApiError, Client
+from e2e.envtest.control_plane import AUDIT_EVERY_CALL, ControlPlane
+from e2e.envtest.processes import ProcessError
+from e2e.envtest.server import KubectlError, Server
 
 __all__ = [
     "AUDIT_EVERY_CALL",

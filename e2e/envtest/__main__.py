@@ -1,16 +1,16 @@
-"""A control plane for a person: `python -m e2e.controlplane up`."""
+"""A control plane for a person: `python -m e2e.envtest up`."""
 
 import argparse
 import signal
 import sys
 import threading
 
-from e2e.controlplane import programs
-from e2e.controlplane.build import BuildError, say
-from e2e.controlplane.control_plane import ControlPlane
-from e2e.controlplane.crds import install_crds
-from e2e.controlplane.env_file import env_file
-from e2e.controlplane.processes import ProcessError
+from e2e.envtest import programs
+from e2e.envtest.build import BuildError, say
+from e2e.envtest.control_plane import ControlPlane
+from e2e.envtest.crds import install_crds
+from e2e.envtest.env_file import env_file
+from e2e.envtest.processes import ProcessError
 
 UP = """\
 The API server is up at {url}. Type in another terminal:
@@ -25,7 +25,7 @@ Ctrl-C here stops and removes all of it.
 def main() -> int:
     """Do as the arguments say; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m e2e.controlplane", description="A Kubernetes API server to try things on."
+        prog="python -m e2e.envtest", description="A Kubernetes API server to try things on."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="start one, print its kubeconfig, and stay until Ctrl-C")

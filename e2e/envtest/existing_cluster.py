@@ -10,9 +10,9 @@ from typing import Self
 
 import yaml
 
-from e2e.controlplane import programs
-from e2e.controlplane.processes import Processes
-from e2e.controlplane.server import Server
+from e2e.envtest import programs
+from e2e.envtest.processes import Processes
+from e2e.envtest.server import Server
 
 CONTEXT = "ATMPL_E2E_CONTEXT"
 
@@ -21,7 +21,7 @@ class WrongClusterError(Exception):
     """ATMPL_E2E_CONTEXT does not name the current context of KUBECONFIG; nothing was sent to any cluster."""
 
 
-class PersonsCluster(Server):
+class ExistingCluster(Server):
     """The cluster of KUBECONFIG's current context, spoken to through `kubectl proxy`, which knows all ways to log in.
 
     A context manager; blocks. Raises WrongClusterError, ProcessError.

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from e2e.controlplane import supervisor
+from e2e.envtest import supervisor
 
 
 class ProcessError(Exception):

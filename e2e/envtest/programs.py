@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.controlplane.build import GO_MODULE, build, pinned, say
+from e2e.envtest.build import GO_MODULE, build, pinned, say
 
 # program: the Go package it is built from (a `tool` of go.mod)
 PACKAGES = {

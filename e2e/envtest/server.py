@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from e2e.controlplane.client import Client
+from e2e.envtest.client import Client
 
 
 class KubectlError(Exception):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from e2e.controlplane.build import build_of
-from e2e.controlplane.programs import cached, caches, machine
+from e2e.envtest.build import build_of
+from e2e.envtest.programs import cached, caches, machine
 
 Name = Literal["actionlint", "helm", "kind", "krew", "olm", "promtool"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from e2e.controlplane.build import BuildError
+from e2e.envtest.build import BuildError
 from e2e.gotools import program
 
 CHECKOUT = Path(__file__).parents[2]

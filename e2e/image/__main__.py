@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from e2e.controlplane.build import say
+from e2e.envtest.build import say
 from e2e.image.archive import Archive
 from e2e.image.build import build
 from e2e.image.engine import EngineError, find

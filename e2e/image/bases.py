@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.controlplane.build import say
+from e2e.envtest.build import say
 
 SUITE = "trixie"  # has the same Python as the Dockerfile's default bases
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from e2e.controlplane.programs import caches
+from e2e.envtest.programs import caches
 from e2e.image import bases
 
 NEEDED = "docker or podman, or (as root) Debian's packages buildah and debootstrap"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.controlplane import programs
-from e2e.controlplane.build import BuildError, say
+from e2e.envtest import programs
+from e2e.envtest.build import BuildError, say
 from e2e.gotools import program
 from e2e.image.build import build
 from e2e.image.engine import Docker, Engine, EngineError, find

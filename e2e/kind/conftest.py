@@ -5,16 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.controlplane.crds import install_crds
-from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster
+from e2e.envtest.crds import install_crds
+from e2e.envtest.existing_cluster import CONTEXT, ExistingCluster
 from e2e.fixtures import client, namespace  # noqa: F401 - on `server`, for every test
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[PersonsCluster]:
+def server() -> Iterator[ExistingCluster]:
     """Return the cluster, with a stand-in for OpenShift's templates where it serves none."""
     if not os.environ.get(CONTEXT):
         pytest.skip(f"{CONTEXT} does not say which cluster: `just kind` makes one")
-    with PersonsCluster() as running:
+    with ExistingCluster() as running:
         install_crds(running)
         yield running

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import atmpl
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from e2e.objects import is_ready
 
 VMS = "/apis/kubevirt.io/v1/namespaces/{}/virtualmachines"

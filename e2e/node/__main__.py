@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from e2e import image
-from e2e.controlplane.build import BuildError
+from e2e.envtest.build import BuildError
 from e2e.image.build import build
 from e2e.node import programs
 from e2e.node.requirements import unmet_requirement

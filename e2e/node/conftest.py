@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane.crds import REQUEST
+from e2e.envtest.crds import REQUEST
 from e2e.node.deployment import Deployment, apply, vm
 from e2e.node.node import Node
 from e2e.node.sandbox import FOLDER_VARIABLE

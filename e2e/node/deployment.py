@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from e2e.controlplane.client import Client, Object
+from e2e.envtest.client import Client, Object
 from e2e.node.node import Node
 from e2e.node.sandbox import hierarchies
 from e2e.objects import is_ready

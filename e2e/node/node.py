@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from e2e.controlplane import ControlPlane
-from e2e.controlplane.control_plane import CONTROLLERS
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import ControlPlane
+from e2e.envtest.control_plane import CONTROLLERS
+from e2e.envtest.crds import install_crds
 from e2e.node import pause, programs, settings
 from e2e.node.sandbox_init import redirect_service, supports_overlay
 

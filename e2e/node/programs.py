@@ -6,8 +6,8 @@ Debian's runc and crun are too old for containerd 2. Only runc needs a C compile
 from collections.abc import Mapping
 from pathlib import Path
 
-from e2e.controlplane import programs
-from e2e.controlplane.build import build_of, pinned
+from e2e.envtest import programs
+from e2e.envtest.build import build_of, pinned
 
 GO_MODULE = Path(__file__).parent / "go.mod"
 

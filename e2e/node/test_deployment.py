@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from e2e.controlplane.client import Object
+from e2e.envtest.client import Object
 from e2e.node.deployment import (
     BUDGET,
     DEPLOYMENT,

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from e2e.controlplane.client import ApiError, Object
+from e2e.envtest.client import ApiError, Object
 from e2e.node.deployment import BUDGET, PODS, REQUESTS, TEMPLATES, TIMEOUT_SECONDS, Deployment
 from e2e.node.node import Node
 from e2e.objects import is_ready

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from e2e.controlplane import ApiError
+from e2e.envtest import ApiError
 
 COLLECTION = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/default/virtualmachinetemplaterequests"
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from e2e.controller import Controller, service_account
-from e2e.controlplane import BuildError, ControlPlane, ProcessError, Server
-from e2e.controlplane.crds import install_crds
-from e2e.controlplane.persons_cluster import CONTEXT, PersonsCluster, WrongClusterError
+from e2e.envtest import BuildError, ControlPlane, ProcessError, Server
+from e2e.envtest.crds import install_crds
+from e2e.envtest.existing_cluster import CONTEXT, ExistingCluster, WrongClusterError
 from e2e.fixtures import client, namespace
 from tests.support.audit_rights import AUDIT_IT, forbidden
 
@@ -37,7 +37,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """
     with ExitStack() as stack:
         with _clear_errors(request):
-            running = stack.enter_context(PersonsCluster() if os.environ.get(CONTEXT) else ControlPlane(audit=AUDIT_IT))
+            running = stack.enter_context(
+                ExistingCluster() if os.environ.get(CONTEXT) else ControlPlane(audit=AUDIT_IT)
+            )
             install_crds(running)
         yield running
         if isinstance(running, ControlPlane):
@@ -48,7 +50,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def controller(server: Server) -> Iterator[Controller]:
     """Return the shared controller. At the end, it must have printed log lines only, and no error."""
     with Controller(
-        service_account(server), python=("-X", "dev"), module="e2e.blocking", env={"PYTHONWARNINGS": "error"}
+        service_account(server), python=("-X", "dev"), module="e2e.blocking_check", env={"PYTHONWARNINGS": "error"}
     ) as running:
         yield running
     assert running.process.returncode == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from e2e.controller import service_account
-from e2e.controlplane import ControlPlane
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import ControlPlane
+from e2e.envtest.crds import install_crds
 from tests.support.leak_check import nothing_leaks
 from tests.support.servers import client, controller, namespace, private_server, server, undisturbed
 

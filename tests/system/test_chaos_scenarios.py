@@ -1,54 +1,57 @@
-"""What clusters do to controllers, each trial in its small form; all but one share an API server of their own.
-
-The long forms are `just storm`.
-"""
+"""The chaos scenarios in a small form. The long forms are `just chaos`."""
 
 import asyncio
 from collections.abc import Iterator
 
 import pytest
 
-from e2e.storm import Stage, staged
-from e2e.storm.away import away
-from e2e.storm.crowd import crowd
-from e2e.storm.edits import edits
-from e2e.storm.flood import flood
-from e2e.storm.formats import formats
+from e2e.chaos import ChaosCluster, chaos_cluster
+from e2e.chaos.backlog import backlog
+from e2e.chaos.edits import edits
+from e2e.chaos.outage import outage
+from e2e.chaos.poison import poison
+from e2e.chaos.template_api import template_api
+
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all trials: a control plane costs seconds."""
+def cluster() -> Iterator[ChaosCluster]:
+    """One cluster for all trials: a control plane costs seconds."""
     with asyncio.Runner() as runner:
-        context = staged()
+        context = chaos_cluster()
         yield runner.run(context.__aenter__())
         runner.run(context.__aexit__(None, None, None))
 
 
-async def test_a_thousand_requests_of_one_vm_are_served_and_then_no_410_and_no_restart_writes_anything() -> None:
-    async with staged(forgetful=True) as stage:
-        report = await crowd(stage, requests=1_000, relists=3, restarts=2)
+async def test_backlog_is_served_and_relists_write_nothing() -> None:
+    async with chaos_cluster(forgetful=True) as cluster:
+        report = await backlog(cluster, requests=1_000, relists=3, restarts=2)
     assert report.wrong == []
 
 
-async def test_while_the_server_is_away_all_are_healthy_and_none_hurries_and_then_all_goes_on(stage: Stage) -> None:
-    report = await away(stage, seconds=6)
-    assert report.wrong == []
-
-
-async def test_a_poison_vm_among_good_ones_is_tried_a_few_times_and_slows_nobody(stage: Stage) -> None:
-    report = await flood(stage, good=200)
-    assert report.wrong == []
-
-
-async def test_a_vm_edited_a_hundred_times_a_second_has_its_template_written_a_few_times_the_last_edit_included(
-    stage: Stage,
+async def test_controllers_survive_an_outage(
+    cluster: ChaosCluster,
 ) -> None:
-    report = await edits(stage, seconds=10, rate=100, writes_per_second=2)
+    report = await outage(cluster, seconds=6)
+    assert report.wrong == []
+
+
+async def test_poison_vm_does_not_delay_others(cluster: ChaosCluster) -> None:
+    report = await poison(cluster, good=200)
+    assert report.wrong == []
+
+
+async def test_many_edits_are_written_a_few_times(
+    cluster: ChaosCluster,
+) -> None:
+    report = await edits(cluster, seconds=10, rate=100, writes_per_second=2)
     assert report.figures["edits"] > 100
     assert report.wrong == []
 
 
-async def test_requests_wait_for_a_format_that_appears_and_disappears_while_the_controller_runs(stage: Stage) -> None:
-    report = await formats(stage, hasty=True)
+async def test_requests_wait_for_a_template_api(
+    cluster: ChaosCluster,
+) -> None:
+    report = await template_api(cluster, fast_timers=True)
     assert report.wrong == []

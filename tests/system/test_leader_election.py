@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.controller import Controller
-from e2e.controlplane import ApiError, Client, ControlPlane
+from e2e.envtest import ApiError, Client, ControlPlane
 from e2e.objects import is_ready
 from e2e.program import Line
 from tests.support.cluster_objects import request, request_path, vm

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 from e2e.controller import ACCOUNT, NAMESPACE, Controller, service_account
-from e2e.controlplane import AUDIT_EVERY_CALL, ControlPlane
+from e2e.envtest import AUDIT_EVERY_CALL, ControlPlane
 from e2e.objects import is_ready, post_all
 from tests.support.cluster_objects import VMS, defaults, request, request_path, template_path, vm, vm_path
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from e2e.chaos.tcp_proxy import TCPProxy
 from e2e.controller import Controller
-from e2e.controlplane import Client, ControlPlane
+from e2e.envtest import Client, ControlPlane
 from e2e.objects import condition, is_ready
-from e2e.storm.wire import Wire
 from tests.support.cluster_objects import request, request_path, vm
 
 PROMISED = timedelta(seconds=5)  # from the first signal to the end
@@ -65,7 +65,7 @@ async def test_what_is_in_hand_is_finished_and_what_is_not_is_left(
     server: ControlPlane, kubeconfig: Path, client: Client, namespace: str, number: signal.Signals
 ) -> None:
     await client.create(vm(namespace))
-    async with Wire(server.url) as wire:
+    async with TCPProxy(server.url) as wire:
         controller = Controller(wire.through(kubeconfig), "--workers=1")
         await asyncio.to_thread(controller.__enter__)
         try:

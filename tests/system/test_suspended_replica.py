@@ -4,10 +4,10 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+from e2e.chaos.controller_metrics import figures, settled
 from e2e.controller import Controller, service_account
-from e2e.controlplane import Client, ControlPlane
+from e2e.envtest import Client, ControlPlane
 from e2e.objects import is_ready
-from e2e.storm.figures import figures, settled
 from tests.support.cluster_objects import request, request_path, vm, vm_path
 
 ASLEEP = 30.0  # seconds: twice the lease's duration

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from e2e.controlplane.server import KubectlError, Server
+from e2e.envtest.server import KubectlError, Server
 
 _CHECKOUT = Path(__file__).parents[3]
 REQUEST = _CHECKOUT / "config" / "crd" / "virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"

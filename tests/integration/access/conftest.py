@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane import AUDIT_EVERY_CALL, Client, ControlPlane, Server
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import AUDIT_EVERY_CALL, Client, ControlPlane, Server
+from e2e.envtest.crds import install_crds
 
 CONFIG = Path(__file__).parents[3] / "config"
 

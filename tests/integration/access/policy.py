@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from atmpl.controller.admission_policy import NAME
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 
 CONFIG = Path(__file__).parents[3] / "config" / "policy"
 GROUP = "/apis/admissionregistration.k8s.io/v1"

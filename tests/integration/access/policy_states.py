@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from atmpl.controller.authorization import PolicyCheck
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from tests.integration.access.policy import BINDING, POLICY, outlast_the_grace, put_in_force, remove, settled
 
 RIGHTS = ("nothing", "that-vm", "its-namespace", "the-cluster")  # the VMs that an author may get; also the user's name

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 
 RBAC = "rbac.authorization.k8s.io"
 GET_VMS = {"apiGroups": ["kubevirt.io"], "resources": ["virtualmachines"], "verbs": ["get"]}

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from e2e.controlplane import ApiError, Client, Server
+from e2e.envtest import ApiError, Client, Server
 from tests.integration.access.policy import put_in_force
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, may
 

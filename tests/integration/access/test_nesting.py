@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from e2e.controller import Controller, service_account
-from e2e.controlplane import ControlPlane
+from e2e.envtest import ControlPlane
 from e2e.objects import is_ready
 from tests.support.cluster_objects import REQUESTS, TEMPLATES, VMS, request, request_path, vm
 

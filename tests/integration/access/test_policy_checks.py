@@ -9,7 +9,7 @@ import pytest
 
 from atmpl.controller.admission_policy import SPEC
 from atmpl.controller.authorization import PolicyCheck, judge
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from tests.integration.access.policy import BINDING, POLICY, SHIPPED, found, put_in_force, remove, settled
 
 LATER = "2999-01-01T00:00:00Z"  # of a request that is created long after everything

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from e2e.controller import Controller, service_account
-from e2e.controlplane import ApiError, Client, Server
+from e2e.envtest import ApiError, Client, Server
 from tests.integration.access.policy import BINDING, POLICY, remove
 from tests.integration.access.policy_states import DENIED, MADE, REFUSED, RIGHTS, STATES, State, Step, long_in_force
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, is_refused, may

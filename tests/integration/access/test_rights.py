@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from e2e.controller import NAMESPACE, Controller, service_account
-from e2e.controlplane import AUDIT_EVERY_CALL, Client, ControlPlane
+from e2e.envtest import AUDIT_EVERY_CALL, Client, ControlPlane
 from e2e.objects import condition, is_ready, reason
 from tests.support.audit_rights import forbidden, granted, used
 from tests.support.cluster_objects import Object, request, request_path, vm, vm_path

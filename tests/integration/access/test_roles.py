@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from tests.integration.access.rbac_helpers import RBAC
 
 REQUESTS = "virtualmachinetemplaterequests"

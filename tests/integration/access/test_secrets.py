@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from e2e.controller import Controller, service_account
-from e2e.controlplane import ApiError, Client, Server
+from e2e.envtest import ApiError, Client, Server
 from e2e.objects import is_ready, reason
 from e2e.program import Program
 from tests.support.cluster_objects import request, request_path, vm, vm_path

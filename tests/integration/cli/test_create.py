@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 import yaml
 
-from e2e.controlplane import ApiError, Client, Server
+from e2e.envtest import ApiError, Client, Server
 from e2e.objects import is_ready, reason
 from tests.support.cli_runner import Came, typed
 from tests.support.cluster_objects import request_path, template_path, vm

@@ -3,7 +3,7 @@
 import asyncio
 
 import atmpl
-from e2e.controlplane import Client, Server
+from e2e.envtest import Client, Server
 from tests.support.cli_runner import typed
 from tests.support.cluster_objects import template_path, vm
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from atmpl.cli import create, diff
-from e2e.controlplane import Client, Server
+from e2e.envtest import Client, Server
 from tests.support.cluster_objects import vm
 from tests.unit.cli.test_help import examples
 

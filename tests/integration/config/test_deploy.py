@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
-from e2e.controlplane import ApiError, Client, ControlPlane, Server
+from e2e.envtest import ApiError, Client, ControlPlane, Server
 from e2e.objects import is_ready
 from tests.support.cluster_objects import request, request_path, template_path, vm
 
 CONFIG = Path(__file__).parents[3] / "config"
 DEFAULT = CONFIG / "default"
-OTHERS = Path(__file__).parents[3] / "e2e" / "controlplane" / "crds"  # what a cluster has that has KubeVirt
+OTHERS = Path(__file__).parents[3] / "e2e" / "envtest" / "crds"  # what a cluster has that has KubeVirt
 
 
 class Said(NamedTuple):

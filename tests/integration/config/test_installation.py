@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
-from e2e.controlplane import ApiError, Client, ControlPlane, Server
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import ApiError, Client, ControlPlane, Server
+from e2e.envtest.crds import install_crds
 from tests.support.manifests import CONFIG, one, render
 
 PAGE = (CONFIG / "README.md").read_text()

@@ -11,8 +11,8 @@ import yaml
 
 from atmpl.version import __version__
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
-from e2e.controlplane import ControlPlane
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import ControlPlane
+from e2e.envtest.crds import install_crds
 from e2e.objects import is_ready
 from tests.support.cluster_objects import request, request_path, vm
 from tests.support.manifests import CONFIG, Object, chart, helm, one, render

@@ -13,7 +13,7 @@ import yaml
 
 from atmpl.version import __version__
 from e2e import gotools, krew
-from e2e.controlplane import programs
+from e2e.envtest import programs
 from tests.support.manifests import CONFIG
 from tests.support.packages import link_dependencies
 

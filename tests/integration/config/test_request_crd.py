@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, request, source, target
 
 GOOD: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, request, source, target
 
 NAME = "write a name of lower case letters, digits, '-' and '.', each part beginning and ending with a letter or a digit, such as fedora-1"

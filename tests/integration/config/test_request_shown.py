@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.controlplane import ApiError, Client, Server
+from e2e.envtest import ApiError, Client, Server
 from tests.support.crd_requests import CANONICAL, complaints, request
 
 CRD = Path(__file__).parents[3] / "config/crd/virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.controlplane import Client, Server
+from e2e.envtest import Client, Server
 from e2e.objects import is_ready, reason
 from tests.support.cluster_objects import NATIVE_TEMPLATES, TEMPLATES, request_path
 

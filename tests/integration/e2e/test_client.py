@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from e2e.controlplane import ApiError, Client, Server
+from e2e.envtest import ApiError, Client, Server
 from tests.support.leak_check import sockets
 
 

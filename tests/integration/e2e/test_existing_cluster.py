@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane import ApiError, Server
-from e2e.controlplane.kubeconfig import kubeconfig
-from e2e.controlplane.persons_cluster import PersonsCluster, WrongClusterError
+from e2e.envtest import ApiError, Server
+from e2e.envtest.existing_cluster import ExistingCluster, WrongClusterError
+from e2e.envtest.kubeconfig import kubeconfig
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_another_context_is_refused(named, elsewhere: Path) -> None:
     named("kind-test", elsewhere)
     with pytest.raises(WrongClusterError, match=r"the current context of KUBECONFIG=.* is production"):
-        PersonsCluster()
+        ExistingCluster()
 
 
 def test_the_first_file_that_names_a_current_context_decides(named, elsewhere: Path, tmp_path: Path) -> None:
@@ -36,18 +36,18 @@ def test_the_first_file_that_names_a_current_context_decides(named, elsewhere: P
     (tmp_path / "other").write_text("current-context: kind-test")
     named("kind-test", tmp_path / "none", tmp_path / "empty", elsewhere, tmp_path / "other")
     with pytest.raises(WrongClusterError, match="is production"):
-        PersonsCluster()
+        ExistingCluster()
 
 
 def test_without_a_kubeconfig_nothing_is_guessed(named) -> None:
     named("kind-test")
     with pytest.raises(WrongClusterError, match="KUBECONFIG is not set"):
-        PersonsCluster()
+        ExistingCluster()
 
 
 async def test_the_named_cluster_serves_an_administrator_and_whom_they_impersonate(server: Server, named) -> None:
     named(server.kubectl("config", "current-context").strip(), server.kubeconfig)
-    with PersonsCluster() as cluster:
+    with ExistingCluster() as cluster:
         async with cluster.client() as client:
             assert (await client.get("/api/v1/namespaces/default"))["metadata"]["name"] == "default"
         async with cluster.client("alice") as alice:

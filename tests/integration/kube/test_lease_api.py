@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from atmpl.kube.leader_election import NAME
-from e2e.controlplane import ApiError, Client
-from e2e.controlplane.client import PATCHES
+from e2e.envtest import ApiError, Client
+from e2e.envtest.client import PATCHES
 from tests.support.lease_api import LeaseApi
 
 Body = dict[str, Any]

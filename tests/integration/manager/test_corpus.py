@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import atmpl
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 from e2e.objects import is_ready, reason
 from tests.support.cluster_objects import NATIVE_TEMPLATES, Object, request, request_path, template_path
 from tests.support.shared_data import corpus, needs_shared

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from e2e.objects import condition, is_ready, reason
 from tests.support.cluster_objects import request, request_path, vm
 

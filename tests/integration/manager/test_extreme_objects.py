@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import atmpl
-from e2e.controlplane import ApiError, Client, ControlPlane, Server
+from e2e.envtest import ApiError, Client, ControlPlane, Server
 from e2e.objects import condition, is_ready, reason
 from tests.support.cluster_objects import NATIVE_TEMPLATES, Object, request, request_path, template_path, vm, vm_path
 

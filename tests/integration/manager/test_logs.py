@@ -4,7 +4,7 @@ import asyncio
 import signal
 
 from e2e.controller import Controller
-from e2e.controlplane import Client
+from e2e.envtest import Client
 from e2e.objects import is_ready, reason
 from tests.support.cluster_objects import request, request_path, template_path, vm, vm_path
 

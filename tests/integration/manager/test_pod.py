@@ -3,7 +3,7 @@
 import asyncio
 
 from e2e.controller import Controller, pod
-from e2e.controlplane import Client, Server
+from e2e.envtest import Client, Server
 from e2e.objects import is_ready
 from tests.support.cluster_objects import request, request_path, vm
 

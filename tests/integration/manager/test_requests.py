@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import atmpl
 from e2e.controller import Controller
-from e2e.controlplane import Client, Server
+from e2e.envtest import Client, Server
 from e2e.objects import condition, is_ready, reason
 from tests.support.cluster_objects import Object, defaults, request, request_path, template_path, vm, vm_path
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from e2e.controlplane import ApiError, Client
+from e2e.envtest import ApiError, Client
 from e2e.objects import condition, is_ready, reason
 from tests.support.cluster_objects import Object, request, request_path, template_path, vm
 

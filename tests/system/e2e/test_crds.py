@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane import Client, ControlPlane, KubectlError, Server, crds
-from e2e.controlplane.crds import install_crds
+from e2e.envtest import Client, ControlPlane, KubectlError, Server, crds
+from e2e.envtest.crds import install_crds
 
 KINDS = {
     "kubevirt.io/v1": "VirtualMachine",

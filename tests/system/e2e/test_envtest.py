@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from e2e.controlplane import AUDIT_EVERY_CALL, ApiError, Client, ControlPlane, KubectlError, ProcessError, Server
+from e2e.envtest import AUDIT_EVERY_CALL, ApiError, Client, ControlPlane, KubectlError, ProcessError, Server
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[3]
 TUTORIAL = (CHECKOUT / "e2e" / "demo" / "README.md").read_text()
 
-UP = "python -m e2e.controlplane up"  # the one command of the first terminal
+UP = "python -m e2e.envtest up"  # the one command of the first terminal
 ACTIVATE = ". .venv/bin/activate"  # the tests have their own environment
 ENV = ". /tmp/atmpl-"  # the beginning of the line that `up` prints for the second terminal
 PROSE = "atmpl create "  # prints sentences, which are not compared

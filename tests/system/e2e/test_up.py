@@ -1,4 +1,4 @@
-"""`python -m e2e.controlplane up`, as a person uses it."""
+"""`python -m e2e.envtest up`, as a person uses it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import atmpl
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_prints_a_kubeconfig_that_works_and_leaves_nothing_after(number: signal.Signals, tmp_path: Path) -> None:
-    command = ["sh", "-c", "trap '' INT; exec \"$0\" -m e2e.controlplane up", sys.executable]  # as a script's & does
+    command = ["sh", "-c", "trap '' INT; exec \"$0\" -m e2e.envtest up", sys.executable]  # as a script's & does
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None
         assert up.stderr is not None
@@ -39,6 +39,6 @@ def test_up_prints_a_kubeconfig_that_works_and_leaves_nothing_after(number: sign
 
 
 def test_help_names_the_commands() -> None:
-    shown = subprocess.check_output([sys.executable, "-m", "e2e.controlplane", "--help"], text=True)
+    shown = subprocess.check_output([sys.executable, "-m", "e2e.envtest", "--help"], text=True)
     assert "up " in shown
     assert "programs " in shown

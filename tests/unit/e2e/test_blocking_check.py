@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import atmpl
-from e2e.blocking import refused
+from e2e.blocking_check import refused
 
 # A module of atmpl's, for as long as a test lasts.
 BLOCKS = """
@@ -64,7 +64,7 @@ def test_without_a_loop_nothing_is_refused(module: ModuleType) -> None:
 
 async def test_a_program_that_is_held_to_it_says_at_its_end_what_it_was_refused() -> None:
     script = (
-        "import sys, asyncio, e2e.blocking as b, atmpl.cli.main as c, types; m = types.ModuleType('m'); "
+        "import sys, asyncio, e2e.blocking_check as b, atmpl.cli.main as c, types; m = types.ModuleType('m'); "
         f"exec(compile({BLOCKS!r}, c.__file__, 'exec'), vars(m)); "
         "c.main = lambda: asyncio.run(m.swallow()) or 0; sys.exit(b.main())"
     )

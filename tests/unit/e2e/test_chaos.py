@@ -1,41 +1,45 @@
-"""`just storm`: which trials it runs, and what its exit status says. The trials themselves are in tests/manager."""
+"""`just chaos`: which scenarios it runs, and its exit status. The scenarios are in tests/system."""
 
 import pytest
 
-from e2e.storm import __main__ as storm
+from e2e.chaos import __main__ as chaos
+from e2e.chaos.random_kills import MODES
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The trials that were run; `flood` goes wrong."""
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The scenarios that were run; `poison` finds a problem."""
     names: list[str] = []
 
-    async def run_one(name: str) -> bool:
+    async def run(name: str) -> bool:
         names.append(name)
-        return name != "flood"
+        return name != "poison"
 
-    monkeypatch.setattr(storm, "_run", run_one)
+    async def kill(mode: str, seconds: float, seed: int) -> bool:
+        names.append(f"kill {mode} {seconds:g} {seed}")
+        return True
+
+    monkeypatch.setattr(chaos, "_run", run)
+    monkeypatch.setattr(chaos, "_kill", kill)
     return names
 
 
-def _main(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
-    monkeypatch.setattr("sys.argv", ["just storm", *args])
-    return storm.main()
+def main(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
+    monkeypatch.setattr("sys.argv", ["just chaos", *args])
+    return chaos.main()
 
 
-def test_without_a_name_every_trial_is_run_and_one_that_is_wrong_ends_none(
-    monkeypatch: pytest.MonkeyPatch, run: list[str]
-) -> None:
-    assert _main(monkeypatch) == 1
-    assert run == list(storm.TRIALS)
+def test_all_scenarios_run_after_one_fails(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> None:
+    assert main(monkeypatch) == 1
+    assert ran == [*(f"kill {mode} 120 1" for mode in MODES), *chaos.SCENARIOS]
 
 
-def test_the_trials_that_are_named_are_run(monkeypatch: pytest.MonkeyPatch, run: list[str]) -> None:
-    assert _main(monkeypatch, "edits", "away") == 0
-    assert run == ["edits", "away"]
+def test_named_scenarios_run(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> None:
+    assert main(monkeypatch, "edits", "kill", "--mode", "one", "--seconds", "5", "--seed", "7") == 0
+    assert ran == ["edits", "kill one 5 7"]
 
 
-def test_a_trial_that_does_not_exist_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, run: list[str]) -> None:
+def test_an_unknown_scenario_is_rejected(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        _main(monkeypatch, "edits", "nope")
-    assert run == []
+        main(monkeypatch, "edits", "nope")
+    assert ran == []

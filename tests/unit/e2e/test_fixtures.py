@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ONE = "tests/system/e2e/test_control_plane.py::test_the_server_counts_calls"
+ONE = "tests/system/e2e/test_envtest.py::test_the_server_counts_calls"
 
 
 def pytest_says(*args: str, **env: str) -> tuple[int, str]:
@@ -29,7 +29,9 @@ def test_a_cluster_that_was_not_named_is_not_touched(tmp_path: Path) -> None:
     assert "ATMPL_E2E_CONTEXT=kind-test, but the current context of KUBECONFIG" in said
 
 
-def test_whoever_uses_the_server_is_marked_for_it() -> None:
-    status, said = pytest_says("-m", "not apiserver and not private", "--collect-only", "-q", ONE)
-    assert status == 5
-    assert "1 deselected" in said
+def test_unit_tests_have_no_server(tmp_path: Path) -> None:
+    names = ("client", "controller", "namespace", "private_server", "server", "undisturbed")
+    status, said = pytest_says("--fixtures", "-q", "tests/unit", "tests/simulation")
+    assert status == 0
+    assert "nothing_blocks" in said
+    assert [name for name in names if f"\n{name} " in said] == []

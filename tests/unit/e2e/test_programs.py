@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane import build, programs
-from e2e.controlplane.build import BuildError
+from e2e.envtest import build, programs
+from e2e.envtest.build import BuildError
 
 # Does as `go build -o FOLDER/ PACKAGES` does: a file a package, named as Go names it.
 GO = r"""#!/bin/sh

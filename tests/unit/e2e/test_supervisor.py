@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e.controlplane.processes import ProcessError, Processes
+from e2e.envtest.processes import ProcessError, Processes
 
 OWNER = """
 import sys, time
-from e2e.controlplane.processes import Processes
+from e2e.envtest.processes import Processes
 with Processes() as processes:
     child = processes.start("child", [{command}])
     print(child, processes._supervisor.pid, processes.folder, flush=True)
@@ -28,7 +28,7 @@ WRITER = "import os, sys\\nwhile True: os.makedirs(sys.argv[1], exist_ok=True)"
 WRITES = f'sys.executable, "-c", "{WRITER}", processes.folder'
 HEARS = """
 import signal, time
-from e2e.controlplane.processes import Processes
+from e2e.envtest.processes import Processes
 with Processes() as processes:
     signal.signal(signal.SIGINT, lambda *_: print(processes.status("child"), flush=True))
     processes.start("child", ["sleep", "600"])

@@ -13,7 +13,7 @@ import pytest
 
 from atmpl.manager import debug, logs
 from e2e.controller import Controller
-from e2e.controlplane.kubeconfig import kubeconfig
+from e2e.envtest.kubeconfig import kubeconfig
 from e2e.program import Program
 
 SECRET = "hunter2"

@@ -106,7 +106,16 @@ def kubeconfig(folder: Path, script: str) -> Path:
 
 def controller(file: Path) -> Program:
     return Program(
-        [sys.executable, "-X", "dev", "-m", "e2e.blocking", "controller", f"--kubeconfig={file}", "--bind=127.0.0.1:0"]
+        [
+            sys.executable,
+            "-X",
+            "dev",
+            "-m",
+            "e2e.blocking_check",
+            "controller",
+            f"--kubeconfig={file}",
+            "--bind=127.0.0.1:0",
+        ]
     )
 
 
