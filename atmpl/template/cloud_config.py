@@ -62,7 +62,7 @@ HARMLESS_KEYS: Final = frozenset(
 _LOOKS_SECRET: Final = re.compile(
     r"""(?imx)
     (?<![\w-]) (?! (?:chpasswd|lock[_-]passwd|ssh[_-]pwauth) (?![\w-]) )
-    [\w-]* (?:pass|secret|token|private[_\ -]?key|credential) [\w-]* ["']? [ \t]* [:=] [ \t]*
+    [\w-]* (?:pass|secret|token|private[_\ -]?key|credential) [\w-]* ["']? [ \t]* [:=] [ \t]*+
     (?! \r?$ | \#
       | (?: ''|"" | null | ~ | true | false | yes | no | on | off ) [ \t]* (?: [,}\]#\r] | $ )
       | ["']? \$\{ \w+ \}
