@@ -107,7 +107,7 @@ class LeaderElector:
         while not await self._try_to_acquire():
             holder = self._seen.holder if self._seen else ""
             if holder not in {logged, self._identity}:
-                log.info("standing by", extra={"holder": holder})
+                log.info("waiting for the lease", extra={"holder": holder})
                 logged = holder
             await self._sleep(RETRY_PERIOD_SECONDS * self._random.uniform(0.8, 1.0))
 

@@ -52,7 +52,7 @@ _GROUP = re.compile(r"/apis/([a-z0-9.-]{1,253})/")
 def describe_refusal(
     code: int, reason: str = "", message: str = "", fields: Sequence[tuple[str, str]] = (), path: str = ""
 ) -> str:
-    """Return what a response that is not ok says, without any value that it quotes.
+    """Return the message of a response that is not ok, without the values that it quotes.
 
     `fields` are the paths of `details.causes` and their reasons; `path` is the path of the call.
     """

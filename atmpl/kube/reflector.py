@@ -143,7 +143,7 @@ class Reflector:
                 assert_never(state)
 
     async def _watch(self, state: State, **start: str) -> State:
-        """Read one watch to its end; `start` are the query parameters that say where it begins."""
+        """Read one watch to its end; `start` are the query parameters for its beginning."""
         seconds = self._random.randint(*WATCH_SECONDS)
         query = self._target.query(watch="true", allowWatchBookmarks="true", timeoutSeconds=str(seconds), **start)
         accept = METADATA if self._target.metadata_only else "application/json"

@@ -60,7 +60,7 @@ class Status(NamedTuple):
     causes: tuple[str, ...] = ()  # details.causes[].reason
     kind: str = ""  # details.kind
     retry_after: float | None = None  # seconds
-    description: str = ""  # may be shown to anyone; see redaction.py
+    description: str = ""  # safe for all readers; see redaction.py
 
 
 def parse_status(response: Response) -> Status:
@@ -93,7 +93,7 @@ def parse_status(response: Response) -> Status:
 def error_from(response: Response) -> ClusterError:
     """Return the error that a response means that is not ok.
 
-    Its text may be shown to anyone. `server_message` is the server's own, for the user who made the call.
+    Its text is safe for all readers. `server_message` is the server's own, for the user who made the call.
     """
     status = parse_status(response)
     error = _classify(response, status)

@@ -1,11 +1,12 @@
 """The work queue: client-go's guarantees, in one event loop.
 
-* A key added many times before it is taken is taken once.
-* A key is never with two workers; added while it is worked on, it comes again when that is done.
-* A key added with a delay comes at its earliest deadline. Failures of a key double its delay, until it is forgotten.
-* What came with the first list (`backlog`) waits behind everything fresh.
+* A key that is added several times before a worker gets it is processed once.
+* A key is processed by one worker at a time. If it is added meanwhile, it is ready again when that worker is done.
+* A key that is added with a delay becomes ready at its earliest deadline. Each failure doubles the delay of a key,
+  until it is forgotten.
+* Keys of the first list (`backlog`) come after all other ready keys.
 
-Times are in seconds of the event loop's clock: a test that hands in a loop of its own runs an hour in a millisecond.
+Times are seconds of the event loop's clock, so tests can use a virtual clock.
 """
 
 import asyncio
@@ -18,19 +19,19 @@ from typing import Generic, TypeVar
 
 from atmpl.kube.backoff import added_jitter
 
-FIRST_WAIT, MOST_WAIT = 1.0, 300.0  # of a key that fails: at most 20 tries in its first hour
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 300.0  # after a failure: at most 20 tries in the first hour
 CONFLICT_WAITS_SECONDS = (0.0, 0.02, 0.1, 0.5)  # after a conflict: at once, then the stream gets time to show it
-SLACK = 64  # deadlines that no longer count may stand in the heap; beyond that, at most as many as those that do
+SLACK = 64  # obsolete deadlines that the heap may contain, in addition to one per valid deadline
 
 Item = TypeVar("Item", bound=Hashable)
 
 
-class Closed(Exception):  # noqa: N818 - an end, not a failure
-    """The queue is closed: there is nothing more to take."""
+class Closed(Exception):  # noqa: N818 - not a failure
+    """The queue is closed and gives no more keys."""
 
 
 class WorkQueue(Generic[Item]):
-    """Keys that need work. Every method is called from the one event loop that made the queue."""
+    """A work queue. All methods must be called from the event loop that created it."""
 
     def __init__(
         self,
@@ -40,50 +41,50 @@ class WorkQueue(Generic[Item]):
         worked: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._random = random
-        self._waited = waited  # called with the seconds that a key was ready, when a worker takes it
-        self._worked = worked  # called with the seconds that a worker had a key
+        self._waited = waited  # called with the seconds that a key was ready before a worker got it
+        self._worked = worked  # called with the seconds that a worker processed a key
         self._loop = asyncio.get_running_loop()
-        self._fresh: OrderedDict[Item, float] = OrderedDict()  # ready, since when; never also in _backlog or _busy
+        self._fresh: OrderedDict[Item, float] = OrderedDict()  # ready, since when; no key of _backlog or _busy
         self._backlog: OrderedDict[Item, float] = OrderedDict()  # ready, after everything in _fresh
-        self._busy: dict[Item, float] = {}  # with a worker, since when; never also ready
-        self._again: set[Item] = set()  # added while busy: ready as soon as that is done; a subset of _busy
+        self._busy: dict[Item, float] = {}  # being processed, since when; no key that is ready
+        self._again: set[Item] = set()  # added while busy: ready when the worker is done; a subset of _busy
         self._due: dict[Item, float] = {}  # the earliest deadline of a delayed key
-        self._heap: list[tuple[float, int, Item]] = []  # all deadlines; only those that _due confirms count
-        self._pushed = 0  # tells entries of one deadline apart in _heap
-        self._timer: asyncio.TimerHandle | None = None  # rings at the first deadline of _heap
-        self._failures: dict[Item, int] = {}  # in a row, until the key is forgotten
-        self._moved: dict[Item, int] = {}  # likewise
+        self._heap: list[tuple[float, int, Item]] = []  # deadlines; those that differ from _due are obsolete
+        self._pushed = 0  # orders entries of equal deadlines in _heap
+        self._timer: asyncio.TimerHandle | None = None  # for the first deadline of _heap
+        self._failures: dict[Item, int] = {}  # consecutive, until the key is forgotten
+        self._conflicts: dict[Item, int] = {}  # likewise
         self._idle: deque[asyncio.Future[None]] = deque()  # workers that wait in `get`
         self._closed = False
-        self.adds = 0  # times that a key became ready
-        self.retries = 0  # times that a key was put back after a failure
+        self.adds = 0  # how often a key became ready
+        self.retries = 0  # how often a key was added after a failure
 
     def __len__(self) -> int:
         return len(self._fresh) + len(self._backlog)
 
     @property
     def busy(self) -> int:
-        """How many keys are with a worker."""
+        """The number of keys that are being processed."""
         return len(self._busy)
 
     @property
     def busy_seconds(self) -> list[float]:
-        """For how long each key has been with its worker."""
+        """For each key that is being processed: since how many seconds."""
         now = self._loop.time()
         return [now - since for since in self._busy.values()]
 
     @property
     def delayed(self) -> int:
-        """How many keys wait for a deadline."""
+        """The number of keys that wait for a deadline."""
         return len(self._due)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is ready and nothing is with a worker."""
+        """Return True if no key is ready and no key is being processed."""
         return not (self._fresh or self._backlog or self._busy)
 
     def add(self, item: Item, *, backlog: bool = False) -> None:
-        """Make `item` ready. A closed queue takes nothing more."""
+        """Make `item` ready. A closed queue ignores it."""
         if self._closed:
             return
         if item in self._busy:
@@ -96,15 +97,15 @@ class WorkQueue(Generic[Item]):
         else:
             (self._backlog if backlog else self._fresh)[item] = self._loop.time()
             self.adds += 1
-            self._wake_one()
+            self._notify_one()
 
     def add_unless_backing_off(self, item: Item) -> None:
-        """Make `item` ready, unless it has failed and waits for its next try."""
+        """Make `item` ready, unless it has failed and waits for its next attempt."""
         if not (item in self._failures and item in self._due):
             self.add(item)
 
     def add_after(self, item: Item, delay: float) -> None:
-        """Make `item` ready in `delay` seconds, or at an earlier deadline that it has already."""
+        """Make `item` ready in `delay` seconds, or at its present deadline if that is earlier."""
         if delay <= 0:
             self.add(item)
             return
@@ -120,34 +121,37 @@ class WorkQueue(Generic[Item]):
             self._compact()
 
     def retry(self, item: Item, after: float | None = None) -> None:
-        """Put a key back that failed: later each time, and not before `after` seconds."""
+        """Add a key that failed, with exponential backoff, and not before `after` seconds."""
         failures = self._failures[item] = self._failures.get(item, 0) + 1
         self.retries += 1
-        self.add_after(item, max(added_jitter(failures, FIRST_WAIT, MOST_WAIT, self._random), after or 0.0))
+        self.add_after(
+            item, max(added_jitter(failures, MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, self._random), after or 0.0)
+        )
 
     def retry_conflict(self, item: Item) -> None:
-        """Put a key back whose object moved on meanwhile: at once, a few times; then it counts as failed."""
-        times = self._moved.get(item, 0)
+        """Add a key whose object was changed meanwhile: at once, a few times. After that it counts as failed."""
+        times = self._conflicts.get(item, 0)
         if times < len(CONFLICT_WAITS_SECONDS):
-            self._moved[item] = times + 1
+            self._conflicts[item] = times + 1
             self.add_after(item, CONFLICT_WAITS_SECONDS[times])
         else:
             self.retry(item)
 
     def forget(self, item: Item) -> None:
-        """Forget a key's failures: it went well."""
+        """Forget the failures of a key."""
         self._failures.pop(item, None)
-        self._moved.pop(item, None)
+        self._conflicts.pop(item, None)
 
     def forget_entirely(self, item: Item) -> None:
-        """Forget all about a key whose object is gone: failures and deadlines, which may be a year off."""
+        """Forget the failures and the deadline of a key whose object does not exist any more."""
         self.forget(item)
         self._due.pop(item, None)
 
     def remove(self, item: Item) -> None:
-        """Take a key back whose object is gone, or nobody may take it for weeks: where another replica leads.
+        """Remove a key whose object does not exist any more.
 
-        Whoever works on it now has it once more, and drops it then.
+        While another replica leads, no worker takes keys, so removed objects would stay in the queue. A key that is
+        being processed is processed once more, and then forgotten.
         """
         if item in self._busy:
             self.add(item)
@@ -157,11 +161,11 @@ class WorkQueue(Generic[Item]):
             self.forget_entirely(item)
 
     def failures(self, item: Item) -> int:
-        """Return how often in a row a key has failed."""
+        """Return the number of consecutive failures of a key."""
         return self._failures.get(item, 0)
 
     async def get(self) -> Item:
-        """Take a key; the caller says `done` when it has worked on it. Raises Closed."""
+        """Return the next key. The caller calls `done` after processing it. Raises Closed."""
         while not (self._fresh or self._backlog):
             if self._closed:
                 raise Closed
@@ -171,10 +175,10 @@ class WorkQueue(Generic[Item]):
                 await waiter
             except asyncio.CancelledError:
                 if waiter.cancelled():
-                    with suppress(ValueError):  # an `add` that came upon it has taken it out
+                    with suppress(ValueError):  # a concurrent `add` has removed it
                         self._idle.remove(waiter)
                 elif self._fresh or self._backlog:
-                    self._wake_one()  # it was woken for a key that it will not take
+                    self._notify_one()  # for the key that this worker does not take
                 raise
         item, since = (self._fresh or self._backlog).popitem(last=False)
         now = self._busy[item] = self._loop.time()
@@ -182,28 +186,28 @@ class WorkQueue(Generic[Item]):
         return item
 
     def done(self, item: Item) -> None:
-        """Take `item` back from the worker that has finished with it."""
+        """Mark `item` as processed."""
         self._worked(self._loop.time() - self._busy.pop(item))
         if item in self._again:
             self._again.remove(item)
             self.add(item)
 
     def close(self) -> None:
-        """Take nothing more and give nothing more out; what is with a worker stays with it."""
+        """Accept and return no more keys. Workers finish the keys that they process."""
         self._closed = True
         for pending in (self._fresh, self._backlog, self._due, self._heap, self._again):
             pending.clear()
         if self._timer:
             self._timer.cancel()
         while self._idle:
-            self._wake_one()
+            self._notify_one()
 
     def _compact(self) -> None:
-        """Throw out the deadlines that no longer count: a key may get an earlier one any number of times."""
+        """Remove obsolete deadlines: a key can get an earlier deadline any number of times."""
         self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
         heapq.heapify(self._heap)
 
-    def _wake_one(self) -> None:
+    def _notify_one(self) -> None:
         while self._idle:
             waiter = self._idle.popleft()
             if not waiter.done():

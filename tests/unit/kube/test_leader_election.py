@@ -222,7 +222,7 @@ async def test_a_standby_says_once_who_holds_the_lease(caplog: pytest.LogCapture
     await until(lambda: one.leads, 1)
     two = Replica(api, "two").start()
     await asyncio.sleep(60)
-    assert [(record.message, vars(record)["holder"]) for record in caplog.records] == [("standing by", "one")]
+    assert [(record.message, vars(record)["holder"]) for record in caplog.records] == [("waiting for the lease", "one")]
     await one.stop()
     await until(lambda: two.leads, 5)
     await two.stop()
