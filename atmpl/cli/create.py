@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from atmpl.cli import options, terminal
@@ -138,17 +139,14 @@ def run(args: argparse.Namespace) -> int:
 
 def build_request(args: argparse.Namespace, namespace: str | None) -> dict[str, Any]:
     """Return the request that the options describe; defaults are left to the cluster."""
-    from atmpl.controller.request import OPTIONS
-
     source = {"vmName": args.vm} | ({"vmNamespace": args.vm_namespace} if args.vm_namespace else {})
     spec: dict[str, Any] = {"source": source, "target": {FORMATS[args.format].target: {}}}
     if args.refresh != "Once":
         spec["refreshPolicy"] = args.refresh
     if args.ttl is not None:
         spec["ttlSecondsAfterFinished"] = int(args.ttl)
-    typed = {field: getattr(args, ours) for field, (ours, _) in OPTIONS.items()}
-    default = {field: getattr(RenderOptions(), ours) for field, (ours, _) in OPTIONS.items()}
-    if chosen := {field: value for field, value in typed.items() if value != default[field]}:
+    typed = {field.name: getattr(args, field.name) for field in fields(RenderOptions) if hasattr(args, field.name)}
+    if chosen := RenderOptions(**typed).non_default():
         spec["options"] = chosen
     metadata = {"name": args.name} | ({"namespace": namespace} if namespace else {})
     return {"apiVersion": f"{GROUP}/v1alpha1", "kind": KIND, "metadata": metadata, "spec": spec}

@@ -176,6 +176,18 @@ ADVICE: Final[dict[Reason, Advice]] = {
         ("delete vmtreq {request}",),
         quotes_message=True,
     ),
+    Reason.POLICY_MISSING: Advice(
+        "the cluster's admission policy for requests is not in force",
+        "Have an administrator apply it, and the request continues within a minute:",
+        ("kubectl apply -k config/policy",),
+        quotes_message=True,
+    ),
+    Reason.ACCESS_REVOKED: Advice(
+        "you may no longer get the virtual machine {vm}",
+        "Get the right again, and the request continues within 10 minutes. Check it:",
+        ("auth can-i get virtualmachines.kubevirt.io/{vm}{vms}",),
+        quotes_message=True,
+    ),
     Reason.INVALID_SOURCE: Advice(
         "the virtual machine {vm} cannot become a template",
         "Change the field that the message names, and the request continues:",

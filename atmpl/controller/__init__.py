@@ -1,9 +1,6 @@
-"""What becomes of a request. Async, but it knows no HTTP: it speaks to a `Cluster` (cluster.py).
+"""Decisions about requests, over a `Cluster` protocol (cluster.py). This layer is async and contains no HTTP.
 
-turn.py is the way in: access.py judges whether the author may (by policy.py), reconcile.py tells the story, status.py
-writes down what was found, which is one of the outcomes of outcome.py.
-
-The story reads the request (request.py; told.py has what its status says) and its VM (vm.py), and hands a proved
-template to publish.py. Where something of that name stands already, ownership.py says whose it is: ours is taken as it
-is, let go (adopt.py), or made to say what the VM says (patch.py); anybody else's is in the way (hindrance.py).
+`reconcile.reconcile` is the entry point. It authorizes the request (authorization.py, admission_policy.py), renders the
+VM, publishes the template (publish.py, ownership.py, template_patch.py) and updates the status (status.py). Its result
+is one of the outcomes in outcome.py, whose type declares what the work queue, the metrics and the events do with it.
 """

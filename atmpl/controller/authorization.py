@@ -1,151 +1,261 @@
-"""Whether the admission policy checked a request when it was created. Design section 5. Pure; never raises.
+"""The requester's right to read the source VM. Design section 5.
 
-The policy stands between a request's author and a VM that they may not read. The controller was not there when the
-request was created, so it judges from the two objects as they are now, and from when they last changed:
+Two checks protect a VM from users who may not read it:
 
-- the policy's spec is the one that this version ships, its binding denies and spares nobody, and
-- both have been so since more than `GRACE` before the request was created.
+- At creation, the admission policy checks the author of the request. `check_policy` computes from the stored policy
+  and binding if it did. The result is never taken from the request's status, because users can write statuses.
+- Later, a SubjectAccessReview checks the recorded requester again: if the VM is read more than
+  `CREATION_CHECK_SECONDS` after the request was created, or if it is not the VM that was rendered before. The recorded
+  requester is trusted only if a policy that compares it with the author was in force.
 
-When an object last changed is told by its creation and its managedFields, but not by these alone: a write that only
-removes something (matchConditions that spared a namespace, say) leaves no trace there, the entry of the one who had
-added it goes as well (measured). Only the generation, which counts the changes of a spec, tells. So a generation of 1
-is wanted: never changed since it was created. A policy of a later one (an upgrade) is dated by its status, which
-kube-controller-manager writes anew for each generation. A binding has no status: once changed, it must be made again.
+A policy and its binding with generation 1 were never changed since their creation. managedFields do not show every
+change: a write that only removes a field leaves no trace there (measured).
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from atmpl.controller.admission_policy import NAME, SPEC
+from atmpl.controller.admission_policy import SPECS
+from atmpl.controller.cluster import APINotFoundError, Cluster, PolicyObjects, UnavailableError
+from atmpl.controller.outcome import Blocked, Outcome, Reason, Rejected, Retry
+from atmpl.controller.request import Request, Requester, RequestSpec
 
-GRACE = timedelta(seconds=10)  # a new or changed binding is enforced only after about 1 s; several API servers, later
+# A new binding is enforced after about 1 s (measured), on several API servers later.
+GRACE = timedelta(seconds=10)
+CREATION_CHECK_SECONDS = 60.0  # the policy's check at creation counts for reads within this time
+POLICY_RECHECK_SECONDS = 60.0
+ACCESS_RECHECK_SECONDS = 600.0
 
-# What the API server may fill into `matchResources`, none of which narrows the binding.
-SPARES_NOBODY: dict[str, Any] = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+# The values that the API server can fill into `matchResources`; none of them narrows the binding.
+DEFAULT_MATCH_RESOURCES: dict[str, Any] = {
+    "matchPolicy": "Equivalent",
+    "namespaceSelector": {},
+    "objectSelector": {},
+}
 
-_AGAIN = "delete this request and create it again"
-_APPLY = f"have a cluster administrator apply config/policy, then {_AGAIN}"
-_REMAKE_BOTH = f"have a cluster administrator delete both and apply config/policy, then {_AGAIN}"
-_REMAKE = f"have a cluster administrator delete the binding {NAME} and apply config/policy, then {_AGAIN}"
+_APPLY = "have a cluster administrator apply config/policy"
+_REPLACE = "have a cluster administrator delete the policy and its binding and apply config/policy"
+_NOTHING = ""
 
 
 class PolicyCheck(Enum):
-    """What was found: a word that stays the same (the metric's label), why, and what to do."""
+    """The state of the admission policy, for one request: the metric's label, the explanation, the remedy."""
 
-    IN_FORCE = ("in_force", f"the admission policy {NAME} checked this request", "")
-    POLICY_ABSENT = ("policy_absent", f"the admission policy {NAME} is not there", _APPLY)
-    POLICY_DIFFERS = ("policy_differs", f"the admission policy {NAME} is not as this version ships it", _APPLY)
-    POLICY_UNDATED = (
-        "policy_undated",
-        f"the admission policy {NAME} was changed, and its status does not yet say so",
-        f"wait for its status.observedGeneration, then {_AGAIN}",
-    )
-    BINDING_ABSENT = ("binding_absent", f"the admission policy {NAME} has no binding of that name", _APPLY)
-    BINDING_ELSEWHERE = ("binding_elsewhere", f"the binding {NAME} is of another policy", _REMAKE)
-    BINDING_NOT_DENY = ("binding_not_deny", f"the binding {NAME} has other validationActions than [Deny]", _REMAKE)
-    BINDING_NARROWED = ("binding_narrowed", f"the binding {NAME} has matchResources, paramRef or the like", _REMAKE)
-    BINDING_CHANGED = ("binding_changed", f"the binding {NAME} was changed after it was created", _REMAKE)
+    IN_FORCE = ("in_force", "the admission policy checked this request when it was created", _NOTHING)
     REQUEST_EARLIER = (
         "request_earlier",
-        f"this request was created before the admission policy {NAME} had been in force for 10 s",
-        _AGAIN,
+        "this request was created before the admission policy had been in force for 10 s",
+        _NOTHING,
     )
-    UNREADABLE = (
-        "unreadable",
-        f"the admission policy {NAME} or its binding has metadata that make no sense",
-        _REMAKE_BOTH,
+    POLICY_CHANGED = ("policy_changed", "the admission policy was changed after its creation", _REPLACE)
+    BINDING_CHANGED = (
+        "binding_changed",
+        "the binding of the admission policy was changed after its creation",
+        _REPLACE,
+    )
+    UNREADABLE = ("unreadable", "the admission policy or its binding has invalid metadata", _REPLACE)
+    POLICY_ABSENT = ("policy_absent", "the admission policy does not exist", _APPLY)
+    POLICY_DIFFERS = ("policy_differs", "the admission policy differs from the released one", _REPLACE)
+    BINDING_ABSENT = ("binding_absent", "the binding of the admission policy does not exist", _APPLY)
+    BINDING_ELSEWHERE = ("binding_elsewhere", "the binding names another admission policy", _REPLACE)
+    BINDING_NOT_DENY = (
+        "binding_not_deny",
+        "the binding of the admission policy has validationActions other than [Deny]",
+        _REPLACE,
+    )
+    BINDING_NARROWED = (
+        "binding_narrowed",
+        "the binding of the admission policy has matchResources or other fields that limit it",
+        _REPLACE,
     )
 
-    def __init__(self, word: str, why: str, remedy: str) -> None:
-        self.word = word
-        self.why = why
+    def __init__(self, label: str, explanation: str, remedy: str) -> None:
+        self.label = label
+        self.explanation = explanation
         self.remedy = remedy
 
     @property
-    def in_force(self) -> bool:
-        """Whether the request's author was checked, so that a source in another namespace may be read for them."""
+    def was_in_force(self) -> bool:
+        """Return True if the policy was in force when the request was created: its author was checked."""
         return self is PolicyCheck.IN_FORCE
 
     @property
-    def message(self) -> str:
-        """Why, and what to do about it: for the request's status."""
-        return f"{self.why}; {self.remedy}" if self.remedy else self.why
+    def is_in_force(self) -> bool:
+        """Return True if the policy is in force now; its age and generation do not matter."""
+        return self in _IN_FORCE_NOW
 
 
-def judge(request_created: str, policy: dict[str, Any] | None, binding: dict[str, Any] | None) -> PolicyCheck:
-    """Judge whether the policy was in force when a request was created.
+_IN_FORCE_NOW = {
+    PolicyCheck.IN_FORCE,
+    PolicyCheck.REQUEST_EARLIER,
+    PolicyCheck.POLICY_CHANGED,
+    PolicyCheck.BINDING_CHANGED,
+    PolicyCheck.UNREADABLE,
+}
 
-    `request_created` is the request's creationTimestamp; `policy` and `binding` are the live objects of the name
-    `NAME`, None where there is none. What they hold is not trusted to be there, or to be of any type.
+
+def check_policy(request_created: str, policies: dict[str, PolicyObjects]) -> PolicyCheck:
+    """Return the state of the best accepted version of the policy, for a request with this creationTimestamp.
+
+    `policies` are the stored objects by name. Any field can be missing or have any type. Raises nothing.
     """
+    checks = {_check_version(name, request_created, policies.get(name, PolicyObjects(None, None))) for name in SPECS}
+    return next(check for check in PolicyCheck if check in checks)
+
+
+def _check_version(name: str, request_created: str, objects: PolicyObjects) -> PolicyCheck:
+    policy, binding = objects
     if policy is None:
         return PolicyCheck.POLICY_ABSENT
     if binding is None:
         return PolicyCheck.BINDING_ABSENT
-    if _at(policy, "spec") != SPEC:
+    if _get(policy, "spec") != SPECS[name]:
         return PolicyCheck.POLICY_DIFFERS
-    if (wrong := _wrong_with(_at(binding, "spec"))) is not None:
-        return wrong
-    if _whole(_at(binding, "metadata", "generation")) != 1:
+    if (problem := _binding_problem(name, _get(binding, "spec"))) is not None:
+        return problem
+    if not _is_one(_get(policy, "metadata", "generation")):
+        return PolicyCheck.POLICY_CHANGED
+    if not _is_one(_get(binding, "metadata", "generation")):
         return PolicyCheck.BINDING_CHANGED
-    generation = _whole(_at(policy, "metadata", "generation"))
-    changed = generation != 1
-    if changed and (generation is None or _whole(_at(policy, "status", "observedGeneration")) != generation):
-        return PolicyCheck.POLICY_UNDATED
     try:
-        last = max(*_times(policy, by_status=changed), *_times(binding, by_status=False))
-        early = _time(request_created) - last <= GRACE
+        latest = max(parse_time(_get(each, "metadata", "creationTimestamp")) for each in (policy, binding))
+        is_early = parse_time(request_created) - latest <= GRACE
     except (TypeError, ValueError):
         return PolicyCheck.UNREADABLE
-    return PolicyCheck.REQUEST_EARLIER if early else PolicyCheck.IN_FORCE
+    return PolicyCheck.REQUEST_EARLIER if is_early else PolicyCheck.IN_FORCE
 
 
-def _wrong_with(spec: Any) -> PolicyCheck | None:
-    """Return what keeps a binding of this spec from denying to everybody; None where nothing does."""
-    if not isinstance(spec, dict) or spec.get("policyName") != NAME:
+def _binding_problem(name: str, spec: Any) -> PolicyCheck | None:
+    """Return why a binding with this spec does not deny for all requests; None if it does."""
+    if not isinstance(spec, dict) or spec.get("policyName") != name:
         return PolicyCheck.BINDING_ELSEWHERE
     if spec.get("validationActions") != ["Deny"]:
         return PolicyCheck.BINDING_NOT_DENY
     matched = spec.get("matchResources", {})
-    spares = not isinstance(matched, dict) or any(SPARES_NOBODY.get(key) != matched[key] for key in matched)
-    if spares or spec.keys() - {"policyName", "validationActions", "matchResources"}:
+    narrows = not isinstance(matched, dict) or any(DEFAULT_MATCH_RESOURCES.get(key) != matched[key] for key in matched)
+    if narrows or spec.keys() - {"policyName", "validationActions", "matchResources"}:
         return PolicyCheck.BINDING_NARROWED
     return None
 
 
-def _times(thing: Any, *, by_status: bool) -> Iterator[datetime]:
-    """Yield when `thing` was created and when it was changed; `by_status` also when its status was, which it must be.
-
-    Raises TypeError or ValueError where a time cannot be read.
-    """
-    yield _time(_at(thing, "metadata", "creationTimestamp"))
-    entries = _at(thing, "metadata", "managedFields")
-    if not isinstance(entries, list | None):
-        raise TypeError("managedFields is no list")
-    dated = False
-    for entry in entries or ():
-        of_status = _at(entry, "subresource") == "status"
-        time = _at(entry, "time")
-        if time is not None and (by_status or not of_status):  # there is none where an apply changed nothing (measured)
-            dated |= of_status
-            yield _time(time)
-    if by_status and not dated:
-        raise ValueError("nobody has written the status")
-
-
-def _time(text: Any) -> datetime:
-    """Read a time as the API server writes it. Raises TypeError or ValueError for anything else."""
+def parse_time(text: Any) -> datetime:
+    """Return a time in the API server's format. Raises TypeError or ValueError."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
 
 
-def _whole(number: Any) -> int | None:
-    return number if type(number) is int else None  # True and 1.0 are equal to 1
+def _is_one(number: Any) -> bool:
+    return type(number) is int and number == 1  # True and 1.0 equal 1
 
 
-def _at(thing: Any, *path: str) -> Any:
-    """Return what stands at `path`; None where nothing does, or where something on the way is no object."""
+def _get(value: Any, *path: str) -> Any:
+    """Return the value at `path`; None if a part of it is missing or is not an object."""
     for key in path:
-        thing = thing.get(key) if isinstance(thing, dict) else None
-    return thing
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The result of the checks for one reconcile."""
+
+    policy_check: PolicyCheck | None = None  # None if the policy was not read
+    requester: Requester | None = None  # None if it is not recorded, or not trusted
+    is_reviewed: bool = False  # a SubjectAccessReview allowed the read
+    denied: Outcome | None = None
+
+
+async def authorize(request: Request, spec: RequestSpec, cluster: Cluster, *, policy_required: bool) -> Access:
+    """Check if the VM may be read for the requester, before it is read. Raises ClusterError.
+
+    Without `policy_required`, a source in the request's namespace needs no policy.
+    """
+    crosses = request.crosses_namespaces
+    if not (crosses or policy_required or spec.requester):
+        return Access()
+    check = check_policy(request.created, await _policies(cluster))
+    if crosses and not check.was_in_force:
+        return Access(check, denied=_cross_namespace_denied(spec, check))
+    if not crosses and policy_required and not check.is_in_force:
+        return Access(check, denied=_policy_missing(check))
+    access = Access(check, requester=spec.requester if check.was_in_force else None)
+    if access.requester and _is_old(request, cluster):
+        return await _review(access, access.requester, spec, cluster)
+    return access
+
+
+async def authorize_vm(access: Access, request: Request, spec: RequestSpec, cluster: Cluster, *, uid: str) -> Access:
+    """Check the VM that was read: a VM with another uid than the one rendered before is another VM.
+
+    Raises ClusterError.
+    """
+    if access.is_reviewed or request.status.source_uid in {"", uid}:
+        return access
+    if access.requester:
+        return await _review(access, access.requester, spec, cluster)
+    if request.crosses_namespaces:
+        return replace(
+            access,
+            denied=_access_revoked(
+                f"VM {spec.source} is not the VM that was rendered before: it was deleted and created again. The "
+                "request does not record its requester, so the right to read the new VM cannot be checked"
+            ),
+        )
+    return access
+
+
+async def _policies(cluster: Cluster) -> dict[str, PolicyObjects]:
+    try:
+        return await cluster.policies()
+    except APINotFoundError as error:  # not about the template's format
+        raise UnavailableError(f"admission policies are not served: {error}") from None
+
+
+async def _review(access: Access, requester: Requester, spec: RequestSpec, cluster: Cluster) -> Access:
+    try:
+        review = await cluster.may_get_vm(requester, spec.source)
+    except APINotFoundError as error:
+        raise UnavailableError(f"subjectaccessreviews are not served: {error}") from None
+    if review.allowed:
+        return replace(access, is_reviewed=True)
+    if review.evaluation_error:  # the authorizers could not decide
+        problem = "The API server could not check the requester's right to read the VM. It is checked again"
+        return replace(access, denied=Retry(Reason.FAILED, problem))
+    return replace(access, denied=_access_revoked(f"The requester may no longer get VM {spec.source}"))
+
+
+def _is_old(request: Request, cluster: Cluster) -> bool:
+    """Return True if the policy's check at creation no longer counts, by the API server's clock."""
+    try:
+        created = parse_time(request.created)
+    except ValueError:
+        return True
+    return (cluster.now() - created).total_seconds() > CREATION_CHECK_SECONDS
+
+
+def _cross_namespace_denied(spec: RequestSpec, check: PolicyCheck) -> Rejected:
+    remedy = f"{check.remedy}, then delete this request" if check.remedy else "delete this request"
+    return Rejected(
+        Reason.CROSS_NAMESPACE_DENIED,
+        f"VM {spec.source} is in another namespace, and it is not certain that the author of this request may read it: "
+        f"{check.explanation}; {remedy} and create it again",
+    )
+
+
+def _policy_missing(check: PolicyCheck) -> Blocked:
+    return Blocked(
+        Reason.POLICY_MISSING,
+        f"It is not certain that the author of this request may read the VM: {check.explanation}; {check.remedy} (or "
+        "run the controller with --policy Optional). It is checked again every minute",
+        requeue_after=POLICY_RECHECK_SECONDS,
+    )
+
+
+def _access_revoked(problem: str) -> Blocked:
+    return Blocked(
+        Reason.ACCESS_REVOKED,
+        f"{problem}; an existing template is not changed. Grant the right, and this request continues within 10 "
+        "minutes, or create the request again as a user who may get the VM",
+        requeue_after=ACCESS_RECHECK_SECONDS,
+    )

@@ -1,33 +1,41 @@
-"""The few verbs that the story of a request needs from a cluster, and its errors by meaning.
+"""The calls that a reconcile needs from a cluster, and their errors.
 
-`atmpl.kube.cluster` speaks them over HTTP; a test's model keeps the objects in memory and passes the same contract.
-What a stream has shown is read at once (`vm_digest`, `template_version`); what needs a call is awaited.
+`atmpl.kube.cluster` implements the protocol over HTTP. The tests have an API server in memory that passes the same
+contract tests. Methods without `async` read from the watch streams' stores and make no call.
 """
 
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple, Protocol
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
-from atmpl.controller.request import Request
+from atmpl.controller.request import Request, Requester
 from atmpl.template import Format
 
 
 class TemplateMeta(NamedTuple):
-    """What decides whose template it is."""
+    """The metadata of a template that decide its ownership."""
 
     uid: str
-    version: str  # resourceVersion
-    created: str  # RFC 3339
+    resource_version: str
+    created: str  # creationTimestamp, RFC 3339
     labels: dict[str, str]
     annotations: dict[str, str]
 
 
 class PolicyObjects(NamedTuple):
-    """The admission policy and its binding as the cluster holds them now; None where there is none."""
+    """The admission policy of one version and its binding, as stored; None if it does not exist."""
 
     policy: dict[str, Any] | None
     binding: dict[str, Any] | None
+
+
+class AccessReview(NamedTuple):
+    """The answer of a SubjectAccessReview."""
+
+    allowed: bool
+    evaluation_error: str = ""  # empty if the authorizers decided without an error
 
 
 class Unknown(Enum):
@@ -58,19 +66,19 @@ class ClusterError(Exception):
 
 
 class UnavailableError(ClusterError):
-    """The server did not answer, or answered that it cannot now. `after`: its Retry-After, in seconds."""
+    """The server did not answer, or cannot answer now. `retry_after`: its Retry-After in seconds."""
 
-    def __init__(self, message: str, after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.after = after
+        self.retry_after = retry_after
 
 
 class ForbiddenError(ClusterError):
-    """The controller may not do this."""
+    """RBAC or an admission plugin denied the call."""
 
 
 class NamespaceTerminatingError(ClusterError):
-    """The namespace is being deleted, or is gone: nothing can be made in it any more."""
+    """The namespace is being deleted or does not exist: no object can be created in it."""
 
 
 class APINotFoundError(ClusterError):
@@ -78,23 +86,26 @@ class APINotFoundError(ClusterError):
 
 
 class AlreadyExistsError(ClusterError):
-    """An object of that name is there already."""
+    """An object of that name exists."""
 
 
 class ConflictError(ClusterError):
-    """The object is not the one that was judged: changed, deleted, or made again."""
+    """The object was changed, deleted or created again since it was read."""
 
 
 class InvalidError(ClusterError):
-    """The server refused the object itself."""
+    """The server rejected the object as invalid."""
 
 
 class TooLargeError(ClusterError):
-    """The object is more than the server can store."""
+    """The object is larger than the server can store."""
 
 
 class Cluster(Protocol):
-    """A cluster, as the controller needs it. Every awaited verb raises ClusterError, and nothing else."""
+    """A cluster. Async methods raise ClusterError and no other exception."""
+
+    def now(self) -> datetime:
+        """Return the API server's current time: the last `Date` header plus the monotonic time since then."""
 
     def serves_namespace(self, namespace: str) -> bool:
         """Return True if the controller watches the objects of this namespace."""
@@ -112,7 +123,7 @@ class Cluster(Protocol):
         """
 
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
-        """Return the resourceVersion of a template kept in step, as the stream shows it; None where it shows none."""
+        """Return the resourceVersion of a refreshed template in the stream's store; None if it is not there."""
 
     async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
         """Read the VM; None if it does not exist.
@@ -122,25 +133,34 @@ class Cluster(Protocol):
         """
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
-        """Write a new template, `body` being its JSON."""
+        """Create a template from its JSON."""
 
     async def template_meta(self, format: Format, key: ObjectKey) -> TemplateMeta | None:
-        """Read a template's metadata; None where there is no such template."""
+        """Read a template's metadata; None if it does not exist."""
 
     async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
-        """Read a whole template; None where there is no such template."""
+        """Read a template; None if it does not exist."""
 
     async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
-        """Apply a JSON patch to a template. A `test` that fails is a MovedError."""
+        """Apply a JSON patch to a template. Raises ConflictError if a `test` fails."""
 
-    async def is_current(self, request: Request) -> bool:
-        """Return whether the cluster, read anew, has this very request (uid and generation), not being deleted."""
+    async def is_current(self, request: Request, *, exact: bool = False) -> bool:
+        """Return True if an uncached read finds the request with this uid and generation, not being deleted.
 
-    async def policy(self) -> PolicyObjects:
-        """Read the admission policy and its binding, live."""
+        With `exact`, its resourceVersion must be the same too: its status did not change either.
+        """
+
+    async def policies(self) -> dict[str, PolicyObjects]:
+        """Return the accepted admission policies and their bindings by name.
+
+        The read begins after this call; concurrent callers share it.
+        """
+
+    async def may_get_vm(self, requester: Requester, source: ObjectKey) -> AccessReview:
+        """Check by a SubjectAccessReview if the requester may get the VM."""
 
     async def write_status(self, request: Request, status: dict[str, Any]) -> None:
-        """Write the status of the request that was judged: MovedError if it is no longer that one."""
+        """Write the status. Raises ConflictError if the request changed since it was read."""
 
     async def delete_request(self, request: Request) -> None:
-        """Delete the request that was judged: MovedError if it is no longer that one."""
+        """Delete the request. Raises ConflictError if the request changed since it was read."""

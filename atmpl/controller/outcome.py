@@ -1,10 +1,18 @@
-"""What a reconcile can find: a closed set. An outcome is at once status, metric label and the queue's next move."""
+"""The possible outcomes of a reconcile.
 
+The type of an outcome declares its consequences: the status write, the event, the metric's result, the requeue and the
+rate limit. The worker, the metrics and the rate limiter read these attributes.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from typing import ClassVar
 
 from atmpl.controller.objects import ObjectKey
-from atmpl.template import RenderWarning
+from atmpl.template import Omitted, RenderWarning
+
+QUIET_RETRIES = 3  # consecutive answers with Retry-After that write no status
 
 
 class Reason(StrEnum):
@@ -14,138 +22,281 @@ class Reason(StrEnum):
     SOURCE_NOT_FOUND = "SourceNotFound"
     TARGET_CONFLICT = "TargetConflict"
     FORMAT_UNAVAILABLE = "FormatUnavailable"
+    POLICY_MISSING = "PolicyMissing"
     CROSS_NAMESPACE_DENIED = "CrossNamespaceDenied"
+    ACCESS_REVOKED = "AccessRevoked"
     INVALID_SOURCE = "InvalidSource"
     TOO_LARGE = "TooLarge"
     UNSUPPORTED = "Unsupported"
     FORBIDDEN = "Forbidden"
     FAILED = "Failed"
 
+    @property
+    def is_stalled(self) -> bool:
+        """Return True if a user must act before the request can be served: the condition Stalled."""
+        return self in _STALLED
+
+
+_STALLED = {
+    Reason.TARGET_CONFLICT,
+    Reason.POLICY_MISSING,
+    Reason.CROSS_NAMESPACE_DENIED,
+    Reason.ACCESS_REVOKED,
+    Reason.INVALID_SOURCE,
+    Reason.TOO_LARGE,
+    Reason.UNSUPPORTED,
+}
+
 
 class WarningReason(StrEnum):
-    """Reasons of `status.warnings` that are the controller's own; the others come with a Render. Design section 1."""
+    """Reasons in `status.warnings` that the controller adds to those of the template layer. Design section 1."""
 
     SOURCE_GONE = "SourceGone"
+    ACCESS_NOT_RECHECKED = "AccessNotRechecked"
 
 
 def source_gone(vm: ObjectKey) -> RenderWarning:
-    """Return the warning that a VM is deleted and its template, kept in step until then, is not."""
+    """Return the warning that the source of a refreshed template was deleted."""
     message = (
-        f"VM {vm} is deleted; the template stays as it was last rendered. "
-        "Nothing needs doing: if a VM of that name comes back, the template follows it"
+        f"VM {vm} was deleted. The template remains as it was last rendered. No action is needed: if a VM of that name "
+        "appears, the template is refreshed from it"
     )
     return RenderWarning(WarningReason.SOURCE_GONE, message, "")
 
 
+def access_not_rechecked(vm: ObjectKey) -> RenderWarning:
+    """Return the warning that a refreshed template shows a VM of another namespace without further access checks."""
+    message = (
+        f"VM {vm} is in another namespace, and the request does not record its requester. The template is refreshed "
+        "even if the requester loses the right to read the VM. To stop that, delete this request; to have the right "
+        "checked at each refresh, apply config/requester (Kubernetes 1.36) or use atmpl create, then create it again"
+    )
+    return RenderWarning(WarningReason.ACCESS_NOT_RECHECKED, message, "spec.source.vmNamespace")
+
+
+def printable(text: str) -> str:
+    """Return `text` with control and format characters escaped as in JSON: some of them control a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The VM that was rendered, as the status names it."""
+    """The version of the VM that was rendered, for the status."""
 
     uid: str
     generation: int
-    version: str  # resourceVersion
+    resource_version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The template, as the status names it."""
+    """The version of the template in the cluster, for the status."""
 
     uid: str
-    version: str  # resourceVersion
+    resource_version: str
+
+
+class Requeue(Enum):
+    """What the work queue does with the request's key."""
+
+    FORGET = auto()  # reset the backoff; `requeue_after` says when to reconcile again without an event
+    CONFLICT = auto()  # reconcile again at once
+    BACKOFF = auto()  # reconcile again with exponential backoff
+
+
+class EventType(StrEnum):
+    """Types of events of the core API."""
+
+    WARNING = "Warning"
+    NORMAL = "Normal"  # only written after a Warning
+
+
+class Result(StrEnum):
+    """Values of controller-runtime's label `result`."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+    REQUEUE = "requeue"
+    REQUEUE_AFTER = "requeue_after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of one reconcile."""
+
+    requeue_after: float | None = None  # seconds
+
+    requeue: ClassVar[Requeue] = Requeue.FORGET
+    event: ClassVar[EventType | None] = None
+    is_routine: ClassVar[bool] = False  # logged at level debug
+
+    @property
+    def name(self) -> str:
+        """Return the name in logs and metrics."""
+        return type(self).__name__
+
+    @property
+    def message(self) -> str:
+        """Return the message for users; empty if the outcome has none."""
+        return ""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Return the server's Retry-After in seconds, if it sent one."""
+        return None
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Return True if the reconcile made calls that the next event of the request would repeat."""
+        return False
+
+    @property
+    def result(self) -> Result:
+        """Return the value of the metric's label `result`."""
+        if self.requeue is Requeue.FORGET:
+            return Result.SUCCESS if self.requeue_after is None else Result.REQUEUE_AFTER
+        return Result.ERROR if self.requeue is Requeue.BACKOFF else Result.REQUEUE
+
+    def is_quiet(self, failures: int) -> bool:
+        """Return True if neither a status nor an event is written after `failures` consecutive failures."""
+        del failures
+        return False
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """The template is there and says what the VM says."""
+class Rendered(Outcome):
+    """The template exists and equals the rendering of the VM."""
+
+    event: ClassVar = EventType.NORMAL
 
     source: Source
     published: Published
-    parameters: int
+    parameter_count: int
     warnings: tuple[RenderWarning, ...]
-    digest: str  # empty under Once: there is nothing to compare with later
-    written: bool  # whether this reconcile wrote the template
-    seconds: float = 0.0  # that rendering and proving took
+    digest: str  # of the VM; empty with Once, which never compares again
+    written: bool  # True if this reconcile wrote the template
+    omitted: tuple[Omitted, ...] = ()  # fields of the VM that the template leaves out or blanks
+    seconds: float = 0.0  # for rendering and verifying
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Return True with OnChange; a Once request is finished."""
+        return bool(self.digest)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceGone:
-    """OnChange, and the VM was deleted: the template stays as it is."""
+class SourceGone(Outcome):
+    """OnChange, and the VM was deleted: the template remains."""
+
+    event: ClassVar = EventType.NORMAL
 
     vm: ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
-class Detached:
-    """OnChange became Once: the template is its user's now."""
+class Detached(Outcome):
+    """OnChange became Once: the template now belongs to its user."""
+
+    event: ClassVar = EventType.NORMAL
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Return True."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
-    """Nothing to do until the cluster changes; `again` is when to look without being woken, in seconds."""
+class _Failure(Outcome):
+    """An outcome with Ready=False."""
+
+    event: ClassVar = EventType.WARNING
 
     reason: Reason
-    message: str
-    again: float | None = None
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Return the reason."""
+        return str(self.reason)
+
+    @property
+    def message(self) -> str:
+        """Return the message without control characters: parts of it come from objects of other users."""
+        return printable(self.text)
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Return True, except if the VM was not found: its creation must not wait."""
+        return self.reason is not Reason.SOURCE_NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """No retry will help: until the VM changes, or ever."""
-
-    reason: Reason
-    message: str
+class Blocked(_Failure):
+    """The request waits for a change in the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """The cluster did not let us: tried again, backing off, and not before `after` seconds where the server said so."""
+class Rejected(_Failure):
+    """The request cannot be served: until the VM changes, or ever."""
 
-    reason: Reason
-    message: str
-    after: float | None = None
+    refused_digest: str = ""  # of the VM that was rendered without success
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """Something that was judged has changed meanwhile: judge anew at once."""
+class Retry(_Failure):
+    """A call failed. It is retried with backoff, but not before the server's Retry-After in seconds."""
+
+    requeue: ClassVar = Requeue.BACKOFF
+
+    retry_after: float | None = None
+
+    def is_quiet(self, failures: int) -> bool:
+        """Return True for the first QUIET_RETRIES answers with Retry-After.
+
+        Status and event writes for each request would keep an overloaded server overloaded.
+        """
+        return self.retry_after is not None and failures < QUIET_RETRIES
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict(Outcome):
+    """An object changed during the reconcile: reconcile again at once."""
+
+    requeue: ClassVar = Requeue.CONFLICT
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class UpToDate:
-    """Everything is as it should be; `again` is when the TTL ends, in seconds."""
+class UpToDate(Outcome):
+    """Nothing to do until an event, or until `requeue_after`: the TTL, or the next check of a blocked request."""
 
-    again: float | None = None
+    is_routine: ClassVar = True
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Return True if it checked a blocked request."""
+        return self.requeue_after is not None
 
 
 @dataclass(frozen=True, slots=True)
-class RequestGone:
-    """The request is deleted or on its way out, or its namespace is: left alone; `again` is when to look, in seconds.
+class RequestGone(Outcome):
+    """The request or its namespace is being deleted.
 
-    A namespace may be long about its end, and an API server that has just started may take a new one for an old one.
+    `requeue_after` is set for a namespace: its deletion can take long, and an API server that has just started can
+    report a new namespace as the deleted one.
     """
 
-    again: float | None = None
+    is_routine: ClassVar = True
+
+    @property
+    def result(self) -> Result:
+        """Return success: the request is not expected to be reconciled again."""
+        return Result.SUCCESS
 
 
-Outcome = Rendered | SourceGone | Detached | Blocked | Rejected | Retry | Conflict | UpToDate | RequestGone
-
-
-QUIET_RETRIES = 3  # times in a row that a server may ask to be left alone before anything is written about it
-
-
-def should_suppress_status(outcome: Outcome, failures: int) -> bool:
-    """Whether nothing is written of an outcome yet: the server asked to be left alone, which is no news for long.
-
-    A status and an event more for each request is what keeps an overloaded server so. `failures`: of this request,
-    in a row, before this outcome.
-    """
-    return isinstance(outcome, Retry) and outcome.after is not None and failures < QUIET_RETRIES
-
-
-def label(outcome: Outcome) -> str:
-    """Return the outcome's word in logs and metrics: its reason where it has one."""
-    if isinstance(outcome, Blocked | Rejected | Retry):
-        return str(outcome.reason)
-    return type(outcome).__name__
+def outcome_names() -> Iterator[str]:
+    """Yield each name that an outcome can have: the values of the metric's label `outcome`."""
+    yield from map(str, Reason)
+    for kind in (SourceGone, Detached, Conflict, UpToDate, RequestGone):
+        yield kind.__name__

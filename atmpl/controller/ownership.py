@@ -1,60 +1,125 @@
-"""Whose a template is: that of the request whose uid it bears as a label, and of nobody else. Design section 3."""
+"""The owner of an existing template, and the conflicts that result. Design section 3.
+
+A template belongs to the request whose uid is its label. Any user can write that label, so it does not prove the
+content: `publish.py` makes the content equal to the rendering before it reports the template as its own.
+"""
 
 from enum import Enum, auto
 from typing import Any
 
 from atmpl.controller.cluster import APINotFoundError, Cluster, TemplateMeta, UnavailableError
-from atmpl.controller.request import Request
+from atmpl.controller.outcome import Blocked, Reason
+from atmpl.controller.request import NAME, NAMESPACE, Request, RequestSpec
 from atmpl.template.template_metadata import REQUEST, REQUEST_UID
+
+# Seconds between checks of a blocked request; each costs one read of metadata. For FormatUnavailable the format's
+# stream usually reports sooner, except if its event and our status write cross, or if the server keeps a watch open on
+# a definition that was deleted and created again.
+RECHECK_SECONDS = 60.0
+_RECHECKED = {Reason.TARGET_CONFLICT, Reason.FORMAT_UNAVAILABLE}
+
+_REMEDY = (
+    "Delete it, and this request continues within a minute; or delete this request and create it again with another "
+    "target name"
+)
 
 
 class Ownership(Enum):
-    """To whom a template of the wanted name belongs."""
+    """The owner of an existing template of the wanted name."""
 
-    OWNED = auto()
-    ORPHANED = auto()  # names this request, and no living one has its uid: left by a race
-    PREVIOUS_REQUEST = auto()  # made for a request of the same name that is no more
+    OWNED = auto()  # its label is this request's uid
+    ORPHANED = auto()  # names this request, was created after it, and no request has its uid
+    PREVIOUS_REQUEST = auto()  # names this request, and may be older than it: of a deleted request of the same name
     UNOWNED = auto()
 
 
 def is_owned(meta: TemplateMeta, request: Request) -> bool:
-    """Whether a template bears the request's uid."""
+    """Return True if the template's label is the request's uid."""
     return meta.labels.get(REQUEST_UID) == request.uid
 
 
 async def classify_ownership(meta: TemplateMeta, request: Request, cluster: Cluster) -> Ownership:
-    """Judge a template by its labels, its provenance and its age.
+    """Return the owner of a template, by its labels, provenance and age. Raises ClusterError.
 
-    A stale replica sees a template of the request's successor just as it would see a stray: so the cluster is asked
-    whether this request is still there before anything of that kind is taken over.
+    Timestamps have a resolution of one second, so a template of the request's second counts as older than the request.
+    To a suspended replica, a template of the request's successor looks orphaned, so the request is read again first.
     """
     if is_owned(meta, request):
         return Ownership.OWNED
     if REQUEST_UID not in meta.labels or meta.annotations.get(REQUEST) != str(request.key):
         return Ownership.UNOWNED
-    if meta.created < request.created:
+    if meta.created <= request.created:
         return Ownership.PREVIOUS_REQUEST
     return Ownership.ORPHANED if await is_current(request, cluster) else Ownership.UNOWNED
 
 
-async def is_current(request: Request, cluster: Cluster) -> bool:
-    """Return whether the request is still there and asks for the same: whoever has slept may believe so wrongly.
+async def is_current(request: Request, cluster: Cluster, *, exact: bool = False) -> bool:
+    """Return True if the request still exists unchanged. Raises ClusterError.
 
-    Raises ClusterError.
+    A process that was suspended can hold an old version.
     """
     try:
-        return await cluster.is_current(request)
-    except APINotFoundError as error:  # which tells nothing of the template's format
+        return await cluster.is_current(request, exact=exact)
+    except APINotFoundError as error:  # not about the template's format
         raise UnavailableError(f"requests are not served: {error}") from None
 
 
+async def is_still_blocked(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
+    """Return True if the conflict in the request's status persists. Costs one read of metadata. Raises ClusterError."""
+    reason = request.status.reason
+    if reason not in _RECHECKED:
+        return False
+    try:
+        meta = await cluster.template_meta(spec.format, request.template_key(spec))
+    except APINotFoundError:
+        if reason == Reason.FORMAT_UNAVAILABLE:
+            return True
+        raise
+    if meta is None or reason == Reason.FORMAT_UNAVAILABLE:
+        return False
+    return await classify_ownership(meta, request, cluster) in {Ownership.PREVIOUS_REQUEST, Ownership.UNOWNED}
+
+
+def format_unavailable(spec: RequestSpec) -> Blocked:
+    """Return that the cluster does not serve the format."""
+    return _blocked(
+        Reason.FORMAT_UNAVAILABLE,
+        f"This cluster does not serve {spec.format.api_version} {spec.format.kind}. The template is created when it "
+        "does",
+    )
+
+
+def unowned_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
+    """Return that a template of another owner has the wanted name."""
+    namespace, _, name = meta.annotations.get(REQUEST, "").partition("/")
+    is_name = NAMESPACE.fullmatch(namespace) and NAME.fullmatch(name)  # any user can edit the annotation
+    made = f"was made for the request {namespace}/{name[:253]}" if is_name else "was not made for this request"
+    return _blocked(
+        Reason.TARGET_CONFLICT,
+        f"{spec.format.kind} {request.template_key(spec)} exists and {made}; it is not changed. {_REMEDY}",
+    )
+
+
+def previous_request_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
+    """Return that a template of a previous request of the same name has the wanted name."""
+    return _blocked(
+        Reason.TARGET_CONFLICT,
+        f"{spec.format.kind} {request.template_key(spec)} was made for a previous request of this name, at "
+        f"{meta.created}, and differs from the VM; it is not changed. {_REMEDY}",
+    )
+
+
 def meta_of(template: dict[str, Any]) -> TemplateMeta:
-    """Return what of a whole template decides whose it is."""
+    """Return the metadata of a complete template that decide its ownership."""
     metadata = template["metadata"]
     return TemplateMeta(
         uid=metadata["uid"],
-        version=metadata["resourceVersion"],
+        resource_version=metadata["resourceVersion"],
         created=metadata["creationTimestamp"],
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
     )
+
+
+def _blocked(reason: Reason, message: str) -> Blocked:
+    return Blocked(reason, message, requeue_after=RECHECK_SECONDS)

@@ -1,114 +1,166 @@
-"""A rendered template goes to the cluster, or stays back: a template that is not ours is never written over."""
+"""Publish a rendered template: create it, or decide about an existing template of the same name.
+
+Who owns the existing template decides. With either refresh policy:
+
+================  =====================================================================================
+owner             decision
+================  =====================================================================================
+this request      patch it to the rendering: the label alone proves no content, any user can write it
+orphaned          take it over: patch it to the rendering and write this request's provenance
+previous request  take it over if its content equals the rendering, otherwise TargetConflict
+another           TargetConflict
+================  =====================================================================================
+
+Before a patch, the request is read again, because a suspended replica can hold an old version: with OnChange its spec
+must be unchanged, and with Once its status too, because a finished template belongs to its user.
+"""
 
 from typing import Any, NamedTuple, Self
 
 import orjson
 
-from atmpl.controller import hindrance
-from atmpl.controller.adopt import adopt
 from atmpl.controller.cluster import AlreadyExistsError, Cluster, TooLargeError
-from atmpl.controller.outcome import Conflict, Outcome, Published, Reason, Rejected, Rendered, Source
-from atmpl.controller.ownership import Ownership, classify_ownership, is_current, meta_of
+from atmpl.controller.outcome import Conflict, Outcome, Published, Reason, Rejected, Rendered, Source, SourceGone
+from atmpl.controller.ownership import (
+    Ownership,
+    classify_ownership,
+    is_current,
+    is_owned,
+    meta_of,
+    previous_request_conflict,
+    unowned_conflict,
+)
 from atmpl.controller.request import Request, RequestSpec
-from atmpl.controller.template_patch import difference
+from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content
 from atmpl.controller.vm_digest import source, vm_digest_of
-from atmpl.template import Render, RenderWarning
-from atmpl.template.stored_size import stored_size
+from atmpl.template import Omitted, Render, RenderWarning
 from atmpl.template.template_metadata import REFRESH
-
-STORED_LIMIT = 1_048_576  # bytes; the server's own limit is near 1.5 MiB and answers 500 there (measured)
 
 
 class RenderedTemplate(NamedTuple):
-    """A template that is proved and not yet published.
+    """A verified template before its publication.
 
-    As bytes: its dicts, kept while the API server works, would be out of the core's caches by the time they are freed,
-    and so would be the memory that the next templates get.
+    It holds bytes, because dicts that live during the API call are no longer in the CPU cache when they are freed.
     """
 
     body: bytes  # JSON
-    parameters: int
+    parameter_count: int
     warnings: tuple[RenderWarning, ...]
+    omitted: tuple[Omitted, ...]
     source: Source
-    digest: str  # of the VM it was made from
-    seconds: float  # that rendering and proving took
+    digest: str  # of the VM
+    seconds: float  # for rendering and verifying
 
     @classmethod
-    def of(cls, vm: dict[str, Any], render: Render, spec: RequestSpec, seconds: float) -> Self:
-        """Return what was rendered of `vm`, as it is published."""
+    def from_render(
+        cls,
+        vm: dict[str, Any],
+        render: Render,
+        spec: RequestSpec,
+        seconds: float,
+        warnings: tuple[RenderWarning, ...] = (),
+    ) -> Self:
+        """Return the rendering of `vm` with additional `warnings`."""
         return cls(
             body=orjson.dumps(render.template),
-            parameters=len(spec.format.parameters(render.template)),
-            warnings=render.warnings,
+            parameter_count=len(spec.format.parameters(render.template)),
+            warnings=(*warnings, *render.warnings),
+            omitted=render.omitted,
             source=source(vm),
             digest=vm_digest_of(vm),
             seconds=seconds,
         )
 
 
-async def publish(request: Request, spec: RequestSpec, made: RenderedTemplate, cluster: Cluster) -> Outcome:
-    """Write the template, adopt the one that is there already, or say what is in the way."""
-    size = stored_size(made.body)
-    if size > STORED_LIMIT:
-        return Rejected(
-            Reason.TOO_LARGE,
-            f"The template of VM {spec.source} would take {size:,} bytes and may take {STORED_LIMIT:,}: make the VM "
-            "smaller, for instance by moving userData into a Secret",
-        )
+async def publish(request: Request, spec: RequestSpec, rendered: RenderedTemplate, cluster: Cluster) -> Outcome:
+    """Create the template or reconcile the existing one. Raises ClusterError."""
     try:
-        return await _publish(request, spec, made, cluster)
+        return await _publish(request, spec, rendered, cluster)
     except TooLargeError as error:
-        return Rejected(Reason.TOO_LARGE, f"The API server cannot store the template: {error}")
+        problem = f"The API server cannot store the template: {error}"
+        return Rejected(Reason.TOO_LARGE, problem, refused_digest=rendered.digest)
 
 
-async def _publish(request: Request, spec: RequestSpec, made: RenderedTemplate, cluster: Cluster) -> Outcome:
+async def detach(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
+    """Remove the refresh label after OnChange became Once. Raises ClusterError.
+
+    Return True if the request is finished. It is not if neither its status nor its template shows a success.
+    """
     key = request.template_key(spec)
-    # A refresh expects its template to be there; everybody else expects it not to be, and saves the read.
-    there = await cluster.template(spec.format, key) if request.status.template_uid else None
-    if there is None:
+    meta = await cluster.template_meta(spec.format, key)
+    owns = meta is not None and is_owned(meta, request)
+    if meta is not None and owns and REFRESH in meta.labels:
+        await cluster.patch_template(spec.format, key, detach_patch(meta))
+    return request.is_rendered or (meta is not None and owns and meta.uid == request.status.template_uid)
+
+
+async def source_deleted(request: Request, spec: RequestSpec, cluster: Cluster) -> SourceGone | None:
+    """Return SourceGone if the template that this request rendered still exists; otherwise None. Raises ClusterError.
+
+    A template that the status does not name is not adopted: without the VM, its content cannot be verified.
+    """
+    if not (spec.refresh_on_change and request.status.digest):
+        return None
+    meta = await cluster.template_meta(spec.format, request.template_key(spec))
+    exists = meta is not None and is_owned(meta, request) and meta.uid == request.status.template_uid
+    return SourceGone(spec.source) if exists else None
+
+
+async def _publish(request: Request, spec: RequestSpec, rendered: RenderedTemplate, cluster: Cluster) -> Outcome:
+    key = request.template_key(spec)
+    # A refresh expects the template to exist. A first rendering does not, and saves the read.
+    existing = await cluster.template(spec.format, key) if request.status.template_uid else None
+    if existing is None:
         try:
-            published = await cluster.create_template(spec.format, key.namespace, made.body)
+            published = await cluster.create_template(spec.format, key.namespace, rendered.body)
         except AlreadyExistsError:
-            there = await cluster.template(spec.format, key)
-            if there is None:
+            existing = await cluster.template(spec.format, key)
+            if existing is None:
                 return Conflict("template")
         else:
-            return _rendered(spec, made, published, written=True)
-    return await _claim(request, spec, made, there, cluster)
+            return _rendered(spec, rendered, published, written=True)
+    return await _reconcile_existing(request, spec, rendered, existing, cluster)
 
 
-async def _claim(
-    request: Request, spec: RequestSpec, made: RenderedTemplate, there: dict[str, Any], cluster: Cluster
+async def _reconcile_existing(
+    request: Request, spec: RequestSpec, rendered: RenderedTemplate, existing: dict[str, Any], cluster: Cluster
 ) -> Outcome:
-    """Settle with the template `there` that has the wanted name."""
-    meta = meta_of(there)
-    match await classify_ownership(meta, request, cluster):
-        case Ownership.OWNED if not spec.refresh_on_change:
-            return await adopt(request, spec, there, cluster, source=made.source, warnings=made.warnings)
-        case Ownership.OWNED if REFRESH not in meta.labels and not await is_current(request, cluster):
-            return Conflict("request")  # it is Once by now, and somebody else has let the template go
-        case Ownership.OWNED:
-            patch = difference(there, orjson.loads(made.body), spec.format)
-        case Ownership.ORPHANED:
-            patch = difference(there, orjson.loads(made.body), spec.format, adopt_orphan=True)
-        case Ownership.PREVIOUS_REQUEST:
-            return hindrance.earlier(request, spec, meta)
-        case Ownership.UNOWNED:
-            return hindrance.foreign(request, spec, meta)
+    """Apply the decision table to the existing template of the wanted name."""
+    meta = meta_of(existing)
+    wanted = orjson.loads(rendered.body)
+    owner = await classify_ownership(meta, request, cluster)
+    if owner is Ownership.UNOWNED:
+        return unowned_conflict(request, spec, meta)
+    if owner is Ownership.PREVIOUS_REQUEST and not has_same_content(existing, wanted, spec.format):
+        return previous_request_conflict(request, spec, meta)
+    patch = build_patch(existing, wanted, spec.format, take_over=owner is not Ownership.OWNED)
     if not patch:
-        made = made._replace(parameters=len(spec.format.parameters(there)))
-        return _rendered(spec, made, Published(meta.uid, meta.version), written=False)
+        return _rendered(spec, rendered, Published(meta.uid, meta.resource_version), written=False)
+    if not await _may_patch(request, spec, owner, existing, cluster):
+        return Conflict("request")
     published = await cluster.patch_template(spec.format, request.template_key(spec), patch)
-    return _rendered(spec, made, published, written=True)
+    return _rendered(spec, rendered, published, written=True)
 
 
-def _rendered(spec: RequestSpec, made: RenderedTemplate, published: Published, *, written: bool) -> Rendered:
+async def _may_patch(
+    request: Request, spec: RequestSpec, owner: Ownership, existing: dict[str, Any], cluster: Cluster
+) -> bool:
+    """Return True if this process knows the current version of the request, as far as the patch depends on it."""
+    if not spec.refresh_on_change:
+        return await is_current(request, cluster, exact=True)
+    if owner is Ownership.OWNED and REFRESH in meta_of(existing).labels:
+        return True  # the label is removed before a request becomes Once: the template is still refreshed
+    return await is_current(request, cluster)
+
+
+def _rendered(spec: RequestSpec, rendered: RenderedTemplate, published: Published, *, written: bool) -> Rendered:
     return Rendered(
-        source=made.source,
+        source=rendered.source,
         published=published,
-        parameters=made.parameters,
-        warnings=made.warnings,
-        digest=made.digest if spec.refresh_on_change else "",
+        parameter_count=rendered.parameter_count,
+        warnings=rendered.warnings,
+        omitted=rendered.omitted,
+        digest=rendered.digest if spec.refresh_on_change else "",
         written=written,
-        seconds=made.seconds,
+        seconds=rendered.seconds,
     )

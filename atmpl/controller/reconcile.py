@@ -1,141 +1,274 @@
-"""The story of a request. Level-triggered: it looks at what is, never at what happened. Design section 3."""
+"""Reconcile one request: authorize it, render and publish its template, update its status. Design section 3.
 
-from datetime import datetime
+Level-triggered: the decisions depend on the current state, never on the event.
+"""
+
+import logging
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from atmpl.controller import vm_digest
-from atmpl.controller.adopt import find_existing_template, release
-from atmpl.controller.cluster import UNKNOWN, APINotFoundError, Cluster, StreamState, UnavailableError
-from atmpl.controller.hindrance import LOOK_AGAIN, is_still_blocked, unavailable
-from atmpl.controller.outcome import Blocked, Detached, Outcome, Reason, Rejected, RequestGone, UpToDate
-from atmpl.controller.publish import RenderedTemplate, publish
+from atmpl.controller import ownership, vm_digest
+from atmpl.controller.authorization import PolicyCheck, authorize, authorize_vm
+from atmpl.controller.cluster import (
+    UNKNOWN,
+    AlreadyExistsError,
+    APINotFoundError,
+    Cluster,
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    NamespaceTerminatingError,
+    StreamState,
+    UnavailableError,
+    Unknown,
+)
+from atmpl.controller.objects import is_older_version
+from atmpl.controller.outcome import (
+    Blocked,
+    Conflict,
+    Detached,
+    Outcome,
+    Reason,
+    Rejected,
+    RequestGone,
+    Retry,
+    UpToDate,
+    access_not_rechecked,
+)
+from atmpl.controller.ownership import format_unavailable, is_still_blocked
+from atmpl.controller.publish import RenderedTemplate, detach, publish, source_deleted
 from atmpl.controller.request import Request, RequestSpec
-from atmpl.controller.version import is_older_version
-from atmpl.template import RenderError, TemplateOwner, TemplateTooLargeError, render
+from atmpl.controller.status import next_status
+from atmpl.template import RenderError, RenderWarning, TemplateOwner, TemplateTooLargeError, render
 
-RECHECK = 1.0  # seconds until an API that answered 404 is called again, unless its stream agrees
-SOURCE_RECHECK = 60.0  # seconds between two reads of a VM that does not exist, while the stream of VMs is not open
+log = logging.getLogger(__name__)
 
-
-async def reconcile(request: Request, cluster: Cluster, now: datetime) -> Outcome:
-    """Do what is left to do for `request`, and return what was found. Raises ClusterError where a call failed."""
-    spec = request.spec
-    if request.deleting:
-        return RequestGone()
-    if spec is None:  # what another version finished is not for this one to take back
-        finished = request.rendered and not request.status.digest
-        return UpToDate() if finished else Rejected(Reason.UNSUPPORTED, request.unsupported)
-    if request.finished:
-        return await _expire(request, spec, cluster, now)
-    if not cluster.serves_namespace(spec.source.namespace):
-        return Rejected(
-            Reason.UNSUPPORTED,
-            f"VM {spec.source} is in a namespace that this controller does not serve; create the request again "
-            f"for a VM in {request.key.namespace}, or have the controller serve {spec.source.namespace} (--namespace)",
-        )
-    try:
-        if request.status.digest and not spec.refresh_on_change and await release(request, spec, cluster):
-            return Detached()
-        if spec.refresh_on_change and request.rendered:
-            if StreamState.SYNCING in set(_streams(request, spec, cluster)):
-                return UpToDate()  # it is enqueued when both lists are complete
-            if _in_step(request, spec, cluster):
-                return UpToDate()
-        if await is_still_blocked(request, spec, cluster):
-            return UpToDate(again=LOOK_AGAIN[Reason(request.status.reason)])
-        match await _make(request, spec, cluster):
-            case Blocked(reason=Reason.SOURCE_NOT_FOUND) as outcome:
-                return await find_existing_template(request, spec, cluster) or outcome
-            case Rejected() as outcome if not spec.refresh_on_change:
-                return await find_existing_template(request, spec, cluster) or outcome
-            case outcome:
-                return outcome
-    except APINotFoundError as error:
-        if (
-            cluster.template_stream(spec.format, request.key.namespace) is not StreamState.NOT_SERVED
-        ):  # an API server that has just started
-            raise UnavailableError(f"{spec.format.api_version} was served a moment ago: {error}", RECHECK) from None
-        return unavailable(spec)
+NAMESPACE_RECHECK_SECONDS = 180.0  # between checks of a request in a terminating namespace
+API_RECHECK_SECONDS = 1.0  # until an API that answered 404 is called again, unless its stream agrees
+SOURCE_RECHECK_SECONDS = 60.0  # between reads of a VM that does not exist, while the stream of VMs is not open
 
 
-def _streams(request: Request, spec: RequestSpec, cluster: Cluster) -> tuple[StreamState, StreamState]:
-    """Return the states of the streams that a refresh depends on."""
-    return cluster.vm_stream(spec.source.namespace), cluster.template_stream(spec.format, request.key.namespace)
+class ReconcileResult(NamedTuple):
+    """The outcome, and the state of the admission policy if it was read."""
+
+    outcome: Outcome
+    policy_check: PolicyCheck | None = None
 
 
-def _in_step(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
-    """OnChange: return True if the streams show the VM and the template of the status. Makes no call."""
-    status = request.status
-    seen = cluster.vm_digest(spec.source)
-    there = cluster.template_version(spec.format, request.template_key(spec))
-    if seen is UNKNOWN:
-        return False
-    if seen is None or status.source_gone:
-        return seen is None and status.source_gone and there is not None
-    return seen == status.digest and there == status.template_version
+async def reconcile(
+    request: Request, cluster: Cluster, *, failures: int = 0, policy_required: bool = True
+) -> ReconcileResult:
+    """Reconcile a request and write its status if it changed. Raises nothing except cancellation.
 
-
-async def _make(request: Request, spec: RequestSpec, cluster: Cluster) -> Outcome:
-    """Make the template of the VM as it is now."""
-    try:
-        found = await _source(request, spec, cluster)
-    except APINotFoundError as error:
-        if (
-            cluster.vm_stream(spec.source.namespace) is not StreamState.NOT_SERVED
-        ):  # an API server that has just started
-            raise UnavailableError(f"VirtualMachines were served a moment ago: {error}", RECHECK) from None
-        return _without("This cluster serves no VirtualMachine: install KubeVirt", spec, cluster)
-    if found is None:
-        return _without(f"There is no VirtualMachine {spec.source}", spec, cluster)
-    proved = _proved(found, request, spec)
-    del found  # for the reason that Made gives
-    return proved if isinstance(proved, Rejected) else await publish(request, spec, proved, cluster)
-
-
-def _proved(found: dict[str, Any], request: Request, spec: RequestSpec) -> RenderedTemplate | Rejected:
-    began = perf_counter()
-    try:
-        rendered = render(
-            found,
-            format=spec.format,
-            name=spec.template,
-            namespace=request.key.namespace,
-            options=spec.options,
-            owner=TemplateOwner(request.key.namespace, request.key.name, request.uid, spec.refresh_on_change),
-        )
-    except TemplateTooLargeError as error:
-        return Rejected(Reason.TOO_LARGE, f"VM {spec.source} cannot be made a template: {error}")
-    except RenderError as error:
-        return Rejected(Reason.INVALID_SOURCE, f"VM {spec.source} cannot be made a template: {error}")
-    return RenderedTemplate.of(found, rendered, spec, perf_counter() - began)
-
-
-async def _source(request: Request, spec: RequestSpec, cluster: Cluster) -> dict[str, Any] | None:
-    """Read the VM, for a first rendering from etcd: the watch cache can be older than the request.
-
-    A refresh reads from the cache, because the next event corrects it, but never an older VM than was rendered.
+    `failures` counts the consecutive failures of this request so far. Without `policy_required`, a source in the
+    request's namespace needs no admission policy.
     """
-    found = await cluster.vm(spec.source, fresh=not (spec.refresh_on_change and request.rendered))
-    if found is not None and is_older_version(vm_digest.source(found).version, request.status.source_version):
-        found = await cluster.vm(spec.source, fresh=True)
-    return found
+    result = ReconcileResult(UpToDate())
+    try:
+        result = await _authorize_and_reconcile(request, cluster, policy_required=policy_required)
+        if result.outcome.is_quiet(failures):
+            return result
+        status = next_status(request, result.outcome, cluster.now())
+        if status is not None:
+            await cluster.write_status(request, status)
+    except ClusterError as error:
+        return result._replace(outcome=outcome_of_error(error))
+    except Exception as error:  # a bug that one request triggers must not stop the worker
+        log.exception("status not written", extra={"request": str(request.key)})
+        return result._replace(outcome=_internal_error(error))
+    return result
 
 
-def _without(why: str, spec: RequestSpec, cluster: Cluster) -> Outcome:
-    """Return that there is no VM. The stream shows when it appears; while it is not open, it is checked again."""
-    is_watched = cluster.vm_stream(spec.source.namespace) in {StreamState.WATCHING, StreamState.NOT_SERVED}
-    message = f"{why}; the template is made as soon as there is one"
-    return Blocked(Reason.SOURCE_NOT_FOUND, message, None if is_watched else SOURCE_RECHECK)
+async def _authorize_and_reconcile(request: Request, cluster: Cluster, *, policy_required: bool) -> ReconcileResult:
+    reconciler = _Reconciler(request, cluster, policy_required=policy_required)
+    try:
+        outcome = await reconciler.reconcile()
+    except ClusterError as error:
+        outcome = outcome_of_error(error)
+    except Exception as error:  # a bug that one request triggers must not stop the worker
+        log.exception("reconcile failed", extra={"request": str(request.key)})
+        outcome = _internal_error(error)
+    return ReconcileResult(outcome, reconciler.policy_check)
 
 
-async def _expire(request: Request, spec: RequestSpec, cluster: Cluster, now: datetime) -> Outcome:
-    """Once, and done: the template is its user's; only the request may be deleted, when its time has come."""
-    if spec.ttl is None:
-        return UpToDate()
-    assert request.status.ready_since is not None, "what is finished says since when"
-    left = spec.ttl - (now - request.status.ready_since).total_seconds()
-    if left > 0:
-        return UpToDate(again=left)
-    await cluster.delete_request(request)
-    return RequestGone()
+class _Reconciler:
+    """One reconcile of one request."""
+
+    def __init__(self, request: Request, cluster: Cluster, *, policy_required: bool) -> None:
+        self._request = request
+        self._cluster = cluster
+        self._policy_required = policy_required
+        self.policy_check: PolicyCheck | None = None
+
+    async def reconcile(self) -> Outcome:
+        """Do what remains to be done. Raises ClusterError."""
+        request = self._request
+        spec = request.spec
+        if request.is_deleting:
+            return RequestGone()
+        if spec is None:  # a request that another version finished stays finished
+            is_finished = request.is_rendered and not request.status.digest
+            return UpToDate() if is_finished else Rejected(Reason.UNSUPPORTED, request.unsupported)
+        if request.is_finished:
+            return await self._expire(spec)
+        if not self._cluster.serves_namespace(spec.source.namespace):
+            return _not_served(request, spec)
+        try:
+            return await self._reconcile_template(spec)
+        except APINotFoundError as error:
+            if self._cluster.template_stream(spec.format, request.key.namespace) is not StreamState.NOT_SERVED:
+                # an API server that has just started
+                problem = f"{spec.format.api_version} was served a moment ago: {error}"
+                raise UnavailableError(problem, API_RECHECK_SECONDS) from None
+            return format_unavailable(spec)
+
+    async def _reconcile_template(self, spec: RequestSpec) -> Outcome:
+        request, cluster = self._request, self._cluster
+        if request.status.digest and not spec.refresh_on_change and await detach(request, spec, cluster):
+            return Detached()
+        if self._is_up_to_date(spec):
+            return UpToDate()
+        if await is_still_blocked(request, spec, cluster):
+            return UpToDate(requeue_after=ownership.RECHECK_SECONDS)
+        return await self._render_and_publish(spec)
+
+    def _is_up_to_date(self, spec: RequestSpec) -> bool:
+        """Return True if the stores of the streams show what the status describes. Makes no call.
+
+        A refresh also waits for the first lists of both streams: the request is enqueued when they are complete.
+        """
+        request, cluster = self._request, self._cluster
+        status = request.status
+        digest = cluster.vm_digest(spec.source)
+        if self._is_refused(digest):
+            return True
+        if not (spec.refresh_on_change and request.is_rendered):
+            return False
+        streams = (
+            cluster.vm_stream(spec.source.namespace),
+            cluster.template_stream(spec.format, request.key.namespace),
+        )
+        if StreamState.SYNCING in streams:
+            return True
+        if digest is UNKNOWN:
+            return False
+        template = cluster.template_version(spec.format, request.template_key(spec))
+        if digest is None or status.source_gone:
+            return digest is None and status.source_gone and template is not None
+        return digest == status.digest and template == status.template_version
+
+    def _is_refused(self, digest: str | Unknown | None) -> bool:
+        """Return True if a VM of this digest could not be rendered for this request: it is not rendered again."""
+        status = self._request.status
+        return status.reason in {Reason.INVALID_SOURCE, Reason.TOO_LARGE} and digest == status.refused_digest != ""
+
+    async def _render_and_publish(self, spec: RequestSpec) -> Outcome:
+        request, cluster = self._request, self._cluster
+        access = await authorize(request, spec, cluster, policy_required=self._policy_required)
+        self.policy_check = access.policy_check
+        if access.denied:
+            return access.denied
+        try:
+            vm = await self._read_vm(spec)
+        except APINotFoundError as error:
+            if cluster.vm_stream(spec.source.namespace) is not StreamState.NOT_SERVED:
+                # an API server that has just started
+                problem = f"VirtualMachine was served a moment ago: {error}"
+                raise UnavailableError(problem, API_RECHECK_SECONDS) from None
+            return self._source_not_found(spec, "This cluster does not serve VirtualMachine: install KubeVirt")
+        if vm is None:
+            gone = await source_deleted(request, spec, cluster)
+            return gone or self._source_not_found(spec, f"VirtualMachine {spec.source} does not exist")
+        access = await authorize_vm(access, request, spec, cluster, uid=vm_digest.source(vm).uid)
+        if access.denied:
+            return access.denied
+        if self._is_refused(vm_digest.vm_digest_of(vm)):
+            return UpToDate()
+        is_unchecked = spec.refresh_on_change and request.crosses_namespaces and access.requester is None
+        rendered = self._render(vm, spec, (access_not_rechecked(spec.source),) if is_unchecked else ())
+        del vm  # see RenderedTemplate
+        return rendered if isinstance(rendered, Rejected) else await publish(request, spec, rendered, cluster)
+
+    async def _read_vm(self, spec: RequestSpec) -> dict[str, Any] | None:
+        """Read the VM.
+
+        A first rendering needs a VM that is at least as new as the request, so it does not use the server's watch
+        cache. A refresh can: the next event corrects it. It must not be older than the VM that was rendered before.
+        """
+        is_refresh = bool(self._request.status.digest)
+        vm = await self._cluster.vm(spec.source, fresh=not is_refresh)
+        rendered_version = self._request.status.source_version
+        if vm is not None and is_refresh and is_older_version(vm_digest.source(vm).resource_version, rendered_version):
+            vm = await self._cluster.vm(spec.source, fresh=True)
+        return vm
+
+    def _render(
+        self, vm: dict[str, Any], spec: RequestSpec, warnings: tuple[RenderWarning, ...]
+    ) -> RenderedTemplate | Rejected:
+        began = perf_counter()
+        key = self._request.key
+        try:
+            template = render(
+                vm,
+                format=spec.format,
+                name=spec.template_name,
+                namespace=key.namespace,
+                options=spec.options,
+                metadata=spec.metadata,
+                owner=TemplateOwner(key.namespace, key.name, self._request.uid, spec.refresh_on_change),
+            )
+        except RenderError as error:
+            reason = Reason.TOO_LARGE if isinstance(error, TemplateTooLargeError) else Reason.INVALID_SOURCE
+            problem = f"VM {spec.source} cannot be rendered as a template: {error}"
+            return Rejected(reason, problem, refused_digest=vm_digest.vm_digest_of(vm))
+        return RenderedTemplate.from_render(vm, template, spec, perf_counter() - began, warnings)
+
+    def _source_not_found(self, spec: RequestSpec, problem: str) -> Blocked:
+        """Return that there is no VM. The stream shows when it appears; while it is not open, it is read again."""
+        is_watched = self._cluster.vm_stream(spec.source.namespace) in {StreamState.WATCHING, StreamState.NOT_SERVED}
+        return Blocked(
+            Reason.SOURCE_NOT_FOUND,
+            f"{problem}. The template is created when the VM exists",
+            requeue_after=None if is_watched else SOURCE_RECHECK_SECONDS,
+        )
+
+    async def _expire(self, spec: RequestSpec) -> Outcome:
+        """Delete a finished request if its TTL has passed. Its template is not touched."""
+        finished_at = self._request.status.finished_at
+        if spec.ttl_seconds is None or finished_at is None:
+            return UpToDate()
+        left = spec.ttl_seconds - (self._cluster.now() - finished_at).total_seconds()
+        if left > 0:
+            return UpToDate(requeue_after=left)
+        await self._cluster.delete_request(self._request)
+        return RequestGone()
+
+
+def outcome_of_error(error: ClusterError) -> Outcome:
+    """Return the outcome of a failed call, for all calls alike.
+
+    A template that is too large, and a format that is not served, are handled where the template is published.
+    """
+    match error:
+        case NamespaceTerminatingError():
+            return RequestGone(requeue_after=NAMESPACE_RECHECK_SECONDS)
+        case ConflictError() | AlreadyExistsError():
+            return Conflict(str(error))
+        case ForbiddenError():
+            return Retry(Reason.FORBIDDEN, f"The API server denied a call of the controller: {error}")
+        case UnavailableError():
+            return Retry(Reason.FAILED, f"The API server did not answer as expected: {error}", error.retry_after)
+        case _:
+            return Retry(Reason.FAILED, f"The API server rejected a call of the controller: {error}")
+
+
+def _internal_error(error: Exception) -> Retry:
+    return Retry(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
+
+
+def _not_served(request: Request, spec: RequestSpec) -> Rejected:
+    return Rejected(
+        Reason.UNSUPPORTED,
+        f"VM {spec.source} is in a namespace that this controller does not serve; create the request again for a VM in "
+        f"{request.key.namespace}, or have the controller serve {spec.source.namespace} (--namespace)",
+    )

@@ -1,94 +1,107 @@
-"""The typed request. The flat form becomes the canonical one here and nowhere else. Design section 1.
+"""The parsed request. This module alone converts the flat form of a spec to the canonical one. Design section 1.
 
-The CRD refuses what is not of this shape, but a cluster may serve another version's CRD, so nothing is believed:
-what this version does not know is Unsupported, never guessed at.
+The CRD rejects specs of another shape, but the cluster can have the CRD of another version. A field or value that is
+unknown to this version is Unsupported.
 """
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import msgspec
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Reason
 from atmpl.controller.request_status import RequestStatus, parse_status
-from atmpl.template import FORMATS, Format, RenderOptions
+from atmpl.template import FORMATS, Format, RenderOptions, TemplateMetadata
+from atmpl.template.template_metadata import metadata_error
 
 TARGETS: dict[str, Format] = {format.target: format for format in FORMATS.values()}
 API_VERSIONS: dict[str, Format] = {format.api_version: format for format in FORMATS.values()}
 
-OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {  # field of spec.options: our word for it, and what it may say
-    "identity": ("identity", get_args(RenderOptions.__annotations__["identity"])),
-    "dataVolumes": ("data_volumes", get_args(RenderOptions.__annotations__["data_volumes"])),
-    "secrets": ("secrets", get_args(RenderOptions.__annotations__["secrets"])),
-}
+OPTIONS = {"identity", "dataVolumes", "secrets", "naming", "console", "parameters"}
+PARAMETERS = {"profile", "include", "exclude"}
 CANONICAL = {"source", "target"}
 FLAT = {"vmName", "templateName", "format"}
-SPEC = CANONICAL | FLAT | {"refreshPolicy", "ttlSecondsAfterFinished", "options"}
+SPEC = CANONICAL | FLAT | {"refreshPolicy", "ttlSecondsAfterFinished", "options", "templateMetadata", "requester"}
 
-# Names end up in the paths of calls, so nothing else may pass for one: a slash would lead a call astray.
+# Names become parts of URL paths. Nothing else is accepted: a slash would change the path.
 NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 NAMESPACE = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-MOST_SECONDS = 2**31 - 1  # of a TTL, as the CRD has it
+MAX_TTL_SECONDS = 2**31 - 1  # the CRD's limit
+
+_REMEDY = "create the request again without it, or have a newer version of atmpl installed"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The user who created a request, as the API server authenticated them."""
+
+    username: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class RequestSpec(NamedTuple):
-    """A request's spec, in its canonical form."""
+    """A request's spec in canonical form."""
 
     source: ObjectKey
     format: Format
-    template: str  # the template's name; it stands in the request's namespace
+    template_name: str  # the template is in the request's namespace
     options: RenderOptions
     refresh_on_change: bool  # refreshPolicy: OnChange
-    ttl: int | None  # seconds from success to the request's deletion; None keeps it
+    ttl_seconds: int | None  # from success to the deletion of the request; None keeps it
+    metadata: TemplateMetadata = TemplateMetadata()
+    requester: Requester | None = None
 
 
 class UnsupportedError(ValueError):
-    """The spec asks for what this version cannot do. The message says which field."""
+    """This version cannot do what the spec requests. The message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as a stream showed it: what is asked, and what its status says so far."""
+    """A request as a watch event showed it."""
 
     key: ObjectKey
     uid: str
-    version: str  # resourceVersion
+    resource_version: str
     generation: int
-    created: str  # RFC 3339, seconds
-    deleting: bool
-    spec: RequestSpec | None  # None where `unsupported` says why
+    created: str  # creationTimestamp, RFC 3339 in seconds
+    is_deleting: bool
+    spec: RequestSpec | None  # None if `unsupported` is set
     unsupported: str
-    raw_status: bytes  # the status as JSON, kept encoded: most requests are finished and never looked at again
+    raw_status: bytes  # JSON, decoded only when a status is written: most requests are finished
     status: RequestStatus
 
     @property
-    def rendered(self) -> bool:
-        """Whether the status says that the template is published."""
+    def is_rendered(self) -> bool:
+        """Return True if the status reports that the template is published."""
         return self.status.ready and self.status.reason == Reason.RENDERED
 
     @property
-    def done(self) -> bool:
-        """Whether the template is its user's: published under Once, or about to be let go. Nothing takes that back."""
-        return self.rendered and self.spec is not None and not self.spec.refresh_on_change
+    def is_user_owned(self) -> bool:
+        """Return True if the template belongs to its user: it is published with Once, or about to be detached.
+
+        No later failure changes that.
+        """
+        return self.is_rendered and self.spec is not None and not self.spec.refresh_on_change
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing is left to do but to wait for the TTL."""
-        return self.done and not self.status.digest
+    def is_finished(self) -> bool:
+        """Return True if only the TTL remains."""
+        return self.is_user_owned and not self.status.digest
 
     @property
-    def needs_authorization(self) -> bool:
-        """Whether its author's right to read the source is yet to be judged: the source is in another namespace."""
-        if self.spec is None or self.deleting or self.done:
-            return False
-        return self.spec.source.namespace != self.key.namespace and not self.status.authorized
+    def crosses_namespaces(self) -> bool:
+        """Return True if the source is in another namespace."""
+        return self.spec is not None and self.spec.source.namespace != self.key.namespace
 
     def template_key(self, spec: RequestSpec) -> ObjectKey:
-        """Return where the template goes: the request's namespace."""
-        return ObjectKey(self.key.namespace, spec.template)
+        """Return the key of the template: it is in the request's namespace."""
+        return ObjectKey(self.key.namespace, spec.template_name)
 
 
 class _Metadata(msgspec.Struct):
@@ -110,31 +123,31 @@ class _Object(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Object).decode
 
 
-def read(data: bytes | msgspec.Raw) -> Request:
-    """Read a request as the API server wrote it.
+def parse_request(data: bytes | msgspec.Raw) -> Request:
+    """Return the request in a watch event or a list.
 
-    Raises msgspec.DecodeError where it is not even an object, and RecursionError where it is nested too deeply: whoever
-    reads the stream cuts it then, so that one such request stops no other.
+    Raises msgspec.DecodeError if it is not an object with metadata, and RecursionError if it is nested too deeply; the
+    stream then prunes it, so one such request does not block the others.
     """
     try:
-        found = _decode(data)
+        decoded = _decode(data)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from None
-    meta = found.metadata
+    meta = decoded.metadata
     key = ObjectKey(meta.namespace, meta.name)
     spec, unsupported = None, ""
     try:
-        spec = canonical(found.spec, key)
+        spec = parse_spec(decoded.spec, key)
     except UnsupportedError as error:
         unsupported = str(error)
-    raw_status = bytes(found.status)
+    raw_status = bytes(decoded.status)
     return Request(
         key=key,
         uid=meta.uid,
-        version=meta.resourceVersion,
+        resource_version=meta.resourceVersion,
         generation=meta.generation,
         created=meta.creationTimestamp,
-        deleting=meta.deletionTimestamp is not None,
+        is_deleting=meta.deletionTimestamp is not None,
         spec=spec,
         unsupported=unsupported,
         raw_status=raw_status,
@@ -142,55 +155,55 @@ def read(data: bytes | msgspec.Raw) -> Request:
     )
 
 
-def canonical(spec: Any, key: ObjectKey) -> RequestSpec:
-    """Return what `spec` asks for, whichever of its two forms it is written in. Raises UnsupportedError."""
-    said = _object(spec, "spec", SPEC)
-    if not said.keys() & CANONICAL:
-        source, format, template = _from_flat_form(said, key)
-    elif said.keys() & FLAT:
-        raise UnsupportedError("spec is written in both forms: keep source and target, or vmName and what goes with it")
+def parse_spec(spec: Any, key: ObjectKey) -> RequestSpec:
+    """Return the canonical form of a spec in either form. Raises UnsupportedError."""
+    fields = _object(spec, "spec", SPEC)
+    if not fields.keys() & CANONICAL:
+        source, format, template = _from_flat_form(fields, key)
+    elif fields.keys() & FLAT:
+        raise UnsupportedError("spec has both forms: keep source and target, or vmName, templateName and format")
     else:
-        source, format, template = _from_source_and_target(said, key)
-    policy = said.get("refreshPolicy", "Once")
+        source, format, template = _from_source_and_target(fields, key)
+    policy = fields.get("refreshPolicy", "Once")
     if policy not in ("Once", "OnChange"):
         raise UnsupportedError(f"spec.refreshPolicy is {policy!r:.80}: write Once or OnChange")
-    ttl = said.get("ttlSecondsAfterFinished")
-    if ttl is not None and (type(ttl) is not int or not 0 <= ttl <= MOST_SECONDS):
-        raise UnsupportedError(
-            f"spec.ttlSecondsAfterFinished is {ttl!r:.80}: write a whole number of seconds, 0 or more"
-        )
+    ttl = fields.get("ttlSecondsAfterFinished")
+    if ttl is not None and (type(ttl) is not int or not 0 <= ttl <= MAX_TTL_SECONDS):
+        raise UnsupportedError(f"spec.ttlSecondsAfterFinished is {ttl!r:.80}: write an integer of 0 or more seconds")
     return RequestSpec(
         source=source,
         format=format,
-        template=template,
-        options=_options(said.get("options", {})),
+        template_name=template,
+        options=_options(fields.get("options", {}), format),
         refresh_on_change=policy == "OnChange",
-        ttl=None if policy == "OnChange" else ttl,
+        ttl_seconds=None if policy == "OnChange" else ttl,
+        metadata=_metadata(fields.get("templateMetadata", {})),
+        requester=_requester(fields["requester"]) if "requester" in fields else None,
     )
 
 
 def _from_source_and_target(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
     if not spec.keys() >= CANONICAL:
-        raise UnsupportedError("spec.source and spec.target go together: write both")
+        raise UnsupportedError("spec.source and spec.target require each other: write both")
     source = _object(spec["source"], "spec.source", {"vmName", "vmNamespace"})
     target = _object(spec["target"], "spec.target", TARGETS.keys())
     if len(target) != 1:
-        held = " and ".join(sorted(target)) or "nothing"
-        raise UnsupportedError(f"spec.target holds {held}: write exactly one of {', '.join(sorted(TARGETS))}")
-    [(field, named)] = target.items()
-    where = f"spec.target.{field}"
+        fields = " and ".join(sorted(target)) or "nothing"
+        raise UnsupportedError(f"spec.target has {fields}: write exactly one of {', '.join(sorted(TARGETS))}")
+    [(field, template)] = target.items()
+    path = f"spec.target.{field}"
     vm = ObjectKey(
         _name(source, "vmNamespace", "spec.source", key.namespace, NAMESPACE),
         _name(source, "vmName", "spec.source", None),
     )
-    return vm, TARGETS[field], _name(_object(named, where, {"name"}), "name", where, key.name)
+    return vm, TARGETS[field], _name(_object(template, path, {"name"}), "name", path, key.name)
 
 
 def _from_flat_form(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
-    word = spec.get("format", "template.openshift.io/v1")
-    format = API_VERSIONS.get(word) if isinstance(word, str) else None
+    api_version = spec.get("format", "template.openshift.io/v1")
+    format = API_VERSIONS.get(api_version) if isinstance(api_version, str) else None
     if format is None:
-        raise UnsupportedError(f"spec.format is {word!r:.80}: write one of {', '.join(sorted(API_VERSIONS))}")
+        raise UnsupportedError(f"spec.format is {api_version!r:.80}: write one of {', '.join(sorted(API_VERSIONS))}")
     return (
         ObjectKey(key.namespace, _name(spec, "vmName", "spec", None)),
         format,
@@ -199,19 +212,17 @@ def _from_flat_form(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Fo
 
 
 def _object(value: Any, path: str, fields: Collection[str]) -> dict[str, Any]:
-    """Return an object without its nulls, which say nothing. Refuse what is none, and what holds other fields."""
+    """Return an object without its null fields. Raises UnsupportedError if it has fields other than `fields`."""
     if not isinstance(value, dict):
-        raise UnsupportedError(f"{path} is {value!r:.80}: write an object there")
+        raise UnsupportedError(f"{path} is {value!r:.80}: write an object")
     for field in value:
         if field not in fields:
-            raise UnsupportedError(
-                f"{path}.{field} is not known to this version of atmpl: remove it, or have atmpl upgraded"
-            )
-    return {field: held for field, held in value.items() if held is not None}
+            raise UnsupportedError(f"{path}.{field:.80} is unknown to this version of atmpl: {_REMEDY}")
+    return {field: item for field, item in value.items() if item is not None}
 
 
-def _name(holder: dict[str, Any], field: str, path: str, default: str | None, legal: re.Pattern[str] = NAME) -> str:
-    value = holder.get(field, default)
+def _name(fields: dict[str, Any], field: str, path: str, default: str | None, legal: re.Pattern[str] = NAME) -> str:
+    value = fields.get(field, default)
     if value is None:
         raise UnsupportedError(f"{path}.{field} is missing: write the name of the virtual machine")
     if not isinstance(value, str) or not legal.fullmatch(value):
@@ -221,11 +232,48 @@ def _name(holder: dict[str, Any], field: str, path: str, default: str | None, le
     return value
 
 
-def _options(options: Any) -> RenderOptions:
-    chosen: dict[str, Any] = {}
-    for field, value in _object(options, "spec.options", OPTIONS.keys()).items():
-        ours, words = OPTIONS[field]
-        if value not in words:
-            raise UnsupportedError(f"spec.options.{field} is {value!r:.80}: write {' or '.join(words)}")
-        chosen[ours] = value
-    return RenderOptions(**chosen)
+def _options(options: Any, format: Format) -> RenderOptions:
+    fields = _object(options, "spec.options", OPTIONS)
+    if "parameters" in fields:
+        fields["parameters"] = _object(fields["parameters"], "spec.options.parameters", PARAMETERS)
+    try:
+        chosen = RenderOptions.from_spec(fields)
+    except ValueError as error:
+        raise UnsupportedError(f"spec.options: {error}; {_REMEDY}") from None
+    if chosen.console == "Complete" and not format.has_console:
+        raise UnsupportedError(
+            "spec.options.console is Complete, which requires target openshiftTemplate: write Listed"
+        )
+    return chosen
+
+
+def _metadata(value: Any) -> TemplateMetadata:
+    fields = _object(value, "spec.templateMetadata", {"labels", "annotations"})
+    metadata = TemplateMetadata(**fields)
+    if error := metadata_error(metadata):
+        raise UnsupportedError(f"spec.templateMetadata: {error}")
+    return metadata
+
+
+def _requester(value: Any) -> Requester:
+    fields = _object(value, "spec.requester", {"username", "uid", "groups", "extra"})
+    username, uid, groups, extra = (
+        fields.get("username"),
+        fields.get("uid", ""),
+        fields.get("groups", []),
+        fields.get("extra", {}),
+    )
+    if not (
+        isinstance(username, str)
+        and username
+        and isinstance(uid, str)
+        and _is_strings(groups)
+        and isinstance(extra, dict)
+        and all(map(_is_strings, extra.values()))
+    ):
+        raise UnsupportedError("spec.requester is not a user: create the request again without it")
+    return Requester(username, uid, tuple(groups), tuple((key, tuple(texts)) for key, texts in extra.items()))
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

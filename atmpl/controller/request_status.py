@@ -1,6 +1,7 @@
-"""What a request's status says, as far as the next reconcile needs it. A status is written by `status.py` alone.
+"""Parse the status of a request: the fields that the next reconcile reads. `status.py` writes them.
 
-It may be another version's, and whoever may write statuses may write anything: what cannot be read has not been said.
+Another version or another writer may have written the status. No right is derived from it, and fields that cannot be
+parsed count as missing.
 """
 
 from datetime import datetime
@@ -12,18 +13,19 @@ from atmpl.controller.outcome import WarningReason
 
 
 class RequestStatus(NamedTuple):
-    """What an earlier reconcile wrote."""
+    """The result of an earlier reconcile."""
 
     ready: bool = False
     reason: str = ""  # of the condition Ready
-    ready_since: datetime | None = None  # None where nothing is said of Ready
+    finished_at: datetime | None = None  # completionTime
     generation: int = 0  # observedGeneration
-    authorized: bool = False
+    source_uid: str = ""  # of the VM that was rendered
     source_version: str = ""  # resourceVersion of the VM that was rendered
-    digest: str = ""  # of what was rendered; only under OnChange, and until such a request is released
-    template_version: str = ""  # the template's resourceVersion then
+    digest: str = ""  # of the VM that was rendered; only with OnChange, until the template is detached
+    refused_digest: str = ""  # of a VM that could not be rendered
+    template_version: str = ""  # resourceVersion of the template after the last write
     template_uid: str = ""
-    source_gone: bool = False  # the warning of that name stands in the status
+    source_gone: bool = False  # the warning SourceGone is present
 
 
 class _Condition(msgspec.Struct, frozen=True):
@@ -38,7 +40,12 @@ class _Rendered(msgspec.Struct, frozen=True):
     templateResourceVersion: str = ""  # noqa: N815
 
 
+class _Refused(msgspec.Struct, frozen=True):
+    digest: str = ""
+
+
 class _Source(msgspec.Struct, frozen=True):
+    uid: str = ""
     resourceVersion: str = ""  # noqa: N815
 
 
@@ -53,8 +60,10 @@ class _Warning(msgspec.Struct, frozen=True):
 class _Status(msgspec.Struct):
     conditions: list[_Condition] = []
     observedGeneration: int = 0  # noqa: N815
+    completionTime: Annotated[datetime, msgspec.Meta(tz=True)] | None = None  # noqa: N815
     source: _Source = _Source()
     rendered: _Rendered = _Rendered()
+    refused: _Refused = _Refused()
     templateRef: _TemplateRef = _TemplateRef()  # noqa: N815
     warnings: list[_Warning] = []
 
@@ -63,22 +72,23 @@ _decode = msgspec.json.Decoder(_Status).decode
 
 
 def parse_status(status: bytes) -> RequestStatus:
-    """Read a status, as JSON. Raises nothing: one that is not of ours counts as none, and is then written over."""
+    """Return the parsed JSON of a status; an empty RequestStatus if it is not valid. The next write replaces it."""
     try:
-        said = _decode(status)
+        parsed = _decode(status)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return RequestStatus()
-    conditions = {condition.type: condition for condition in said.conditions}
-    ready, authorized = conditions.get("Ready"), conditions.get("Authorized")
+    ready = next((condition for condition in parsed.conditions if condition.type == "Ready"), None)
+    is_ready = ready is not None and ready.status == "True"
     return RequestStatus(
-        ready=ready is not None and ready.status == "True",
+        ready=is_ready,
         reason=ready.reason if ready else "",
-        ready_since=ready.lastTransitionTime if ready else None,
-        generation=said.observedGeneration,
-        authorized=authorized is not None and authorized.status == "True",
-        source_version=said.source.resourceVersion,
-        digest=said.rendered.digest,
-        template_version=said.rendered.templateResourceVersion,
-        template_uid=said.templateRef.uid,
-        source_gone=any(warning.reason == WarningReason.SOURCE_GONE for warning in said.warnings),
+        finished_at=parsed.completionTime or (ready.lastTransitionTime if ready and is_ready else None),
+        generation=parsed.observedGeneration,
+        source_uid=parsed.source.uid,
+        source_version=parsed.source.resourceVersion,
+        digest=parsed.rendered.digest,
+        refused_digest=parsed.refused.digest,
+        template_version=parsed.rendered.templateResourceVersion,
+        template_uid=parsed.templateRef.uid,
+        source_gone=any(warning.reason == WarningReason.SOURCE_GONE for warning in parsed.warnings),
     )

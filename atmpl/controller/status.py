@@ -1,10 +1,11 @@
-"""(outcome, old status, now) -> new status. The only place that writes conditions. Design section 1.
+"""Compute the next status of a request from an outcome. The only module that writes conditions. Design section 1.
 
-The conditions follow kstatus: `Ready` always, `Stalled` only while no retry will help, `Authorized` once and for good.
+The conditions follow kstatus: `Ready` always, `Stalled` only if a user must act. Conditions of other types belong to
+other writers and are carried over, except `Authorized`: version 0.1 wrote it.
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,53 +22,64 @@ from atmpl.controller.outcome import (
     SourceGone,
     UpToDate,
     WarningReason,
+    printable,
     source_gone,
 )
 from atmpl.controller.request import Request, RequestSpec
-from atmpl.template import RenderWarning
+from atmpl.template import Omitted, RenderWarning
 
-MESSAGE_LIMIT = 1024  # characters of a message or a path; longer ones end in an ellipsis. The CRD's limit
-WARNING_LIMIT = 100  # the CRD's limit
+MAX_MESSAGE_CHARACTERS = 1024  # of a message or a path; the CRD's limit for warnings
+MAX_WARNINGS = 100  # the CRD's limit
+MAX_OMITTED = 100  # the CRD's limit
+MAX_CONDITIONS = 16  # the CRD's limit
 
 Status = dict[str, Any]
 
 
-def next_status(request: Request, outcome: Outcome, now: datetime, *, authorized: str | None = None) -> Status | None:
-    """Return the status that `outcome` calls for, or None where the one that stands says it already.
+def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | None:
+    """Return the status that follows from `outcome`; None if the current status already says the same.
 
-    `authorized` is the message of the condition Authorized, where this reconcile found that the policy was in force.
+    `now` is the API server's time.
     """
-    old = _old(request)
+    old = _old_status(request)
     match outcome:
         case Rendered():
             new = _rendered(request, outcome, old, now)
-            said = _Ready(Reason.RENDERED, _made(request, new))
+            ready = _Ready(Reason.RENDERED, _ready_message(request, new))
         case SourceGone():
-            new = old | {"warnings": [*_others(old)[: WARNING_LIMIT - 1], *_warnings((source_gone(outcome.vm),))]}
-            said = _Ready(Reason.RENDERED, _made(request, new))
+            warnings = [*_other_warnings(old)[: MAX_WARNINGS - 1], *_warnings((source_gone(outcome.vm),))]
+            new = old | {"warnings": warnings}
+            ready = _Ready(Reason.RENDERED, _ready_message(request, new))
         case Detached():
             new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
-            said = _Ready(Reason.RENDERED, _made(request, new), finished="rendered" in old)
-        case Blocked() | Rejected() | Retry() if request.done:
-            return None  # the template is its user's: that a deletion or a release failed does not take it back
+            if "rendered" in old:
+                new["completionTime"] = _format_time(now)
+            ready = _Ready(Reason.RENDERED, _ready_message(request, new))
+        case Blocked() | Rejected() | Retry() if request.is_user_owned:
+            return None  # the template belongs to its user; a failed deletion of the request changes nothing
         case Blocked() | Rejected():
             new = _without_source_gone(old)
-            said = _Ready(outcome.reason, outcome.message, stalled=isinstance(outcome, Rejected))
+            new.pop("refused", None)
+            if isinstance(outcome, Rejected) and outcome.refused_digest:
+                new["refused"] = {"digest": outcome.refused_digest}
+            ready = _Ready(outcome.reason, outcome.message)
         case Retry():
             new = dict(old)
-            said = _Ready(outcome.reason, outcome.message)
+            ready = _Ready(outcome.reason, outcome.message)
         case UpToDate():
-            return _of_this_generation(request, old)
+            return _bump_generation(request, old)
         case Conflict() | RequestGone():
             return None
         case _:
-            assert_never(outcome)
+            raise NotImplementedError(outcome.name)
+    if request.spec:
+        new["source"] = _named_source(request.spec, new)
     new["observedGeneration"] = request.generation
-    new["conditions"] = _conditions(request, old, now, said, authorized)
+    new["conditions"] = _conditions(request, old, now, ready)
     return None if new == old else new
 
 
-def _old(request: Request) -> Status:
+def _old_status(request: Request) -> Status:
     try:
         old = orjson.loads(request.raw_status)
     except orjson.JSONDecodeError:
@@ -75,62 +87,88 @@ def _old(request: Request) -> Status:
     return old if isinstance(old, dict) else {}
 
 
-def _of_this_generation(request: Request, old: Status) -> Status | None:
-    """Return the old status as one that speaks of the newest generation: `kubectl wait` looks at the condition's."""
-    if request.spec is None or not old or request.status.generation == request.generation:
+def _bump_generation(request: Request, old: Status) -> Status | None:
+    """Return the old status with the current generation: `kubectl wait` compares the condition's."""
+    is_own = request.status.reason != ""  # the schema's default has no conditions
+    if request.spec is None or not is_own or request.status.generation == request.generation:
         return None
     conditions = [
-        condition if condition.get("type") == "Authorized" else condition | {"observedGeneration": request.generation}
-        for condition in _held(old)
+        condition | {"observedGeneration": request.generation} if condition.get("type") in _OWN_TYPES else condition
+        for condition in _conditions_of(old)
+        if condition.get("type") not in _DROPPED_TYPES
     ]
     return old | {"observedGeneration": request.generation, "conditions": conditions}
 
 
+def _named_source(spec: RequestSpec, status: Status) -> Status:
+    """Return the source with its namespace and name. The rest describes the VM that was rendered last."""
+    rendered = status.get("source")
+    return {"namespace": spec.source.namespace, "name": spec.source.name} | {
+        field: value
+        for field, value in (rendered if isinstance(rendered, dict) else {}).items()
+        if field in {"uid", "generation", "resourceVersion"}
+    }
+
+
 def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -> Status:
-    spec = _asked(request)
+    spec = _spec(request)
     new = old | {
         "source": {
             "uid": outcome.source.uid,
             "generation": outcome.source.generation,
-            "resourceVersion": outcome.source.version,
+            "resourceVersion": outcome.source.resource_version,
         },
         "templateRef": {
             "apiVersion": spec.format.api_version,
             "kind": spec.format.kind,
-            "name": spec.template,
+            "name": spec.template_name,
             "uid": outcome.published.uid,
         },
-        "parameters": outcome.parameters,
+        "parameterCount": outcome.parameter_count,
         "warnings": _warnings(outcome.warnings),
-        "lastRenderTime": _time(now) if outcome.written else old.get("lastRenderTime", _time(now)),
+        "omitted": _omitted(outcome.omitted),
+        "lastRenderTime": _format_time(now) if outcome.written else old.get("lastRenderTime", _format_time(now)),
     }
-    new.pop("rendered", None)
-    if outcome.digest:
-        new["rendered"] = {"digest": outcome.digest, "templateResourceVersion": outcome.published.version}
+    for field in ("rendered", "refused", "completionTime"):
+        new.pop(field, None)
+    if not new["omitted"]:
+        del new["omitted"]
+    if spec.refresh_on_change:
+        new["rendered"] = {
+            "digest": outcome.digest,
+            "templateResourceVersion": outcome.published.resource_version,
+        }
+    else:
+        new["completionTime"] = old.get("completionTime", _format_time(now))
     return new
 
 
 def _warnings(warnings: tuple[RenderWarning, ...]) -> list[Status]:
-    """Return as many warnings as a status holds; the last one says how many there are besides."""
-    more = len(warnings) - WARNING_LIMIT
+    """Return the warnings, at most as many as a status can hold; the last one then says how many are missing."""
+    more = len(warnings) - MAX_WARNINGS
     if more > 0:
-        last = warnings[WARNING_LIMIT - 1]
+        last = warnings[MAX_WARNINGS - 1]
         message = f"And {more + 1:,} more. {last.message}"
-        warnings = (*warnings[: WARNING_LIMIT - 1], last._replace(message=message))
+        warnings = (*warnings[: MAX_WARNINGS - 1], last._replace(message=message))
     return [
         {"reason": warning.reason, "message": _cut(warning.message), "path": _cut(warning.path)} for warning in warnings
     ]
 
 
+def _omitted(omitted: tuple[Omitted, ...]) -> list[Status]:
+    """Return the first MAX_OMITTED omitted fields."""
+    return [{"reason": each.reason, "path": _cut(each.path)} for each in omitted[:MAX_OMITTED]]
+
+
 def _without_source_gone(old: Status) -> Status:
-    return old | {"warnings": _others(old)} if "warnings" in old else dict(old)
+    return old | {"warnings": _other_warnings(old)} if "warnings" in old else dict(old)
 
 
-def _others(old: Status) -> list[Status]:
+def _other_warnings(old: Status) -> list[Status]:
     return [w for w in _objects(old.get("warnings")) if w.get("reason") != WarningReason.SOURCE_GONE]
 
 
-def _held(old: Status) -> list[Status]:
+def _conditions_of(old: Status) -> list[Status]:
     return _objects(old.get("conditions"))
 
 
@@ -138,67 +176,66 @@ def _objects(value: Any) -> list[Status]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _made(request: Request, new: Status) -> str:
-    spec = _asked(request)
-    kept = ""
-    if spec.refresh_on_change:
-        gone = len(_others(new)) < len(_objects(new.get("warnings")))
-        kept = ", which is deleted (SourceGone): it stays as it is" if gone else ", and kept in step with it"
-    return f"{spec.format.kind} {request.template_key(spec)} is made from VM {spec.source}{kept}"
+def _ready_message(request: Request, new: Status) -> str:
+    spec = _spec(request)
+    template = f"{spec.format.kind} {request.template_key(spec)} was rendered from VM {spec.source}"
+    if not spec.refresh_on_change:
+        return f"{template}. It now belongs to its users: the controller no longer changes it"
+    if len(_other_warnings(new)) < len(_objects(new.get("warnings"))):
+        return f"{template}, which was deleted (SourceGone). It remains as it is"
+    return f"{template}, and is refreshed when the VM changes"
 
 
-def _asked(request: Request) -> RequestSpec:
-    assert request.spec is not None, "only a request that asks for something can be rendered"
+def _spec(request: Request) -> RequestSpec:
+    assert request.spec is not None, "only a request with a supported spec can be rendered"
     return request.spec
 
 
 class _Ready(NamedTuple):
-    """What is said of Ready."""
+    """The new condition Ready."""
 
     reason: Reason
     message: str
-    stalled: bool = False
-    finished: bool = False  # from now on, though it was ready before: a TTL counts from here
 
 
-def _conditions(request: Request, old: Status, now: datetime, said: _Ready, authorized: str | None) -> list[Status]:
-    ready = "True" if said.reason == Reason.RENDERED else "False"
-    conditions = [_Said("Ready", ready, said.reason, said.message)]
-    if said.stalled:
-        conditions.append(_Said("Stalled", "True", said.reason, said.message))
-    if authorized is not None:
-        conditions.append(_Said("Authorized", "True", "PolicyInForce", authorized))
-    before = {str(condition.get("type")): condition for condition in _held(old)}
-    if said.finished:
-        before.pop("Ready", None)
-    new = [_condition(request, before.get(condition.type), condition, now) for condition in conditions]
-    if authorized is None and "Authorized" in before:
-        new.append(before["Authorized"])
-    return new
-
-
-class _Said(NamedTuple):
+class _NewCondition(NamedTuple):
     type: str
     status: str
     reason: str
     message: str
 
 
-def _condition(request: Request, before: Status | None, said: _Said, now: datetime) -> Status:
-    since = before.get("lastTransitionTime") if before and before.get("status") == said.status else None
+_OWN_TYPES = {"Ready", "Stalled"}
+_DROPPED_TYPES = {"Authorized"}  # of version 0.1; no right is derived from a status
+
+
+def _conditions(request: Request, old: Status, now: datetime, ready: _Ready) -> list[Status]:
+    status = "True" if ready.reason is Reason.RENDERED else "False"
+    conditions = [_NewCondition("Ready", status, ready.reason, ready.message)]
+    if ready.reason.is_stalled:
+        conditions.append(_NewCondition("Stalled", "True", ready.reason, ready.message))
+    before = {str(condition.get("type")): condition for condition in _conditions_of(old)}
+    new = [_condition(request, before.get(condition.type), condition, now) for condition in conditions]
+    others = [condition for kind, condition in before.items() if kind not in _OWN_TYPES | _DROPPED_TYPES]
+    return [*new, *others[: MAX_CONDITIONS - len(_OWN_TYPES)]]
+
+
+def _condition(request: Request, before: Status | None, new: _NewCondition, now: datetime) -> Status:
+    since = before.get("lastTransitionTime") if before and before.get("status") == new.status else None
     return {
-        "type": said.type,
-        "status": said.status,
-        "reason": str(said.reason),
-        "message": _cut(said.message),
+        "type": new.type,
+        "status": new.status,
+        "reason": str(new.reason),
+        "message": _cut(new.message),
         "observedGeneration": request.generation,
-        "lastTransitionTime": since or _time(now),
+        "lastTransitionTime": since or _format_time(now),
     }
 
 
 def _cut(message: str) -> str:
-    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"
+    text = printable(message)
+    return text if len(text) <= MAX_MESSAGE_CHARACTERS else text[: MAX_MESSAGE_CHARACTERS - 1] + "…"
 
 
-def _time(now: datetime) -> str:
+def _format_time(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What of a VM matters to its template, as metadata alone can tell."""
+"""The digest of a VM: it changes if the template of the VM would change. Design section 3."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,16 +10,12 @@ from atmpl.controller.outcome import Source
 from atmpl.template.rules import keeps_annotation, keeps_label
 from atmpl.version import __version__
 
-NO_SOURCE_DIGEST = (
-    "unseen"  # the digest of a VM that was deleted before anybody said what was made of it; like no other
-)
-
 
 def digest(uid: str, generation: int, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    """Return 32 hex digits that change when a template of the VM would. Design section 3.
+    """Return 32 hex digits, computed from a VM's metadata.
 
-    The generation stands for the spec; the labels and annotations that rule 10 keeps stand for themselves; and another
-    version of atmpl may render another template. A VM's status is not in it, so its churn is never seen.
+    The generation represents the spec. Labels and annotations count if rule 10 keeps them. The version of atmpl counts
+    because another version can render another template. The status does not count.
     """
     parts = [
         __version__,
@@ -32,7 +28,7 @@ def digest(uid: str, generation: int, labels: Mapping[str, str], annotations: Ma
 
 
 def vm_digest_of(vm: dict[str, Any]) -> str:
-    """Return the digest of a whole VM."""
+    """Return the digest of a complete VM."""
     metadata = vm["metadata"]
     return digest(
         metadata["uid"],
@@ -43,6 +39,6 @@ def vm_digest_of(vm: dict[str, Any]) -> str:
 
 
 def source(vm: dict[str, Any]) -> Source:
-    """Return how a status names the VM."""
+    """Return the version of the VM for the status."""
     metadata = vm["metadata"]
     return Source(metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"])

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import perf_counter
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
@@ -38,6 +40,36 @@ METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
+class ServerClock:
+    """The API server's time: its last `Date` header plus the monotonic time since then.
+
+    The header has a resolution of one second, so only the first response with a new value sets the clock.
+    """
+
+    def __init__(self, *, monotonic: Callable[[], float] = monotonic) -> None:
+        self._monotonic = monotonic
+        self._header = ""
+        self._at = 0.0  # monotonic time of the header
+        self._date: datetime | None = None
+
+    def observe(self, header: str | None) -> None:
+        """Set the clock to the `Date` header of a response."""
+        if not header or header == self._header:
+            return
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            return
+        if date.tzinfo is not None:
+            self._header, self._date, self._at = header, date, self._monotonic()
+
+    def now(self) -> datetime:
+        """Return the server's time; the local time before the first response."""
+        if self._date is None:
+            return datetime.now(UTC)
+        return self._date + timedelta(seconds=self._monotonic() - self._at)
+
+
 class ResponseTooLargeError(UnavailableError):
     """The response has more than MAX_BODY_BYTES bytes. A smaller page may succeed."""
 
@@ -54,6 +86,7 @@ class KubeClient:
 
     def __init__(self, credentials: Credentials, observe: CallObserver = lambda *_: None) -> None:
         self._credentials = credentials
+        self.clock = ServerClock()
         self._observe = observe
         self._calls: aiohttp.ClientSession
         self._watches: aiohttp.ClientSession
@@ -97,6 +130,7 @@ class KubeClient:
                 timeout=timeout,
                 allow_redirects=False,
             ) as reply:
+                self.clock.observe(reply.headers.get("Date"))
                 response = Response(reply.status, await _body(reply), reply.headers.get("Retry-After"), path)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             self._record(method, path, began, why=describe_client_error(error))
@@ -140,6 +174,7 @@ class KubeClient:
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 self._record("WATCH", path, began, why=describe_client_error(error))
                 raise UnavailableError(describe_client_error(error)) from None
+            self.clock.observe(reply.headers.get("Date"))
             self._record("WATCH", path, began, status=reply.status)
             if reply.status == 401:
                 await self._credentials.invalidate(endpoint)

@@ -1,14 +1,16 @@
 """The controller's `Cluster` over HTTP: what the streams showed, and calls."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 
 from atmpl.controller import vm_digest
-from atmpl.controller.admission_policy import NAME as POLICY
+from atmpl.controller.admission_policy import SPECS
 from atmpl.controller.cluster import (
+    AccessReview,
     APINotFoundError,
     ConflictError,
     PolicyObjects,
@@ -19,7 +21,7 @@ from atmpl.controller.cluster import (
 )
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
-from atmpl.controller.request import Request
+from atmpl.controller.request import Request, Requester
 from atmpl.kube.client import FIELD_MANAGER, METADATA, KubeClient
 from atmpl.kube.resources import REQUESTS, VMS, templates
 from atmpl.kube.response import Response, error_from
@@ -32,6 +34,8 @@ from atmpl.template import Format
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 POLICIES = "validatingadmissionpolicies"
 BINDINGS = "validatingadmissionpolicybindings"
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+POLICY_READ_INTERVAL_SECONDS = 0.1  # between two reads of the admission policies
 
 MANAGED: Final = {"fieldManager": FIELD_MANAGER}
 WRITE: Final = {"Content-Type": "application/json", "Accept": METADATA}
@@ -40,8 +44,43 @@ READ: Final = {"Accept": "application/json"}
 READ_METADATA: Final = {"Accept": METADATA}
 
 
+T = TypeVar("T")
+
+
+class SharedRead(Generic[T]):
+    """Share a read between concurrent callers: each gets the result of a read that began after its call.
+
+    One read runs at a time, and two reads begin at least `interval` seconds apart.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[T]], interval: float) -> None:
+        self._read = read
+        self._interval = interval
+        self._running: asyncio.Task[T] | None = None
+        self._next: asyncio.Task[T] | None = None  # has not begun to read
+        self._began = float("-inf")  # when the last read began
+
+    async def get(self) -> T:
+        """Return the result of the next read. Cancelling a caller does not cancel the read of the others."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._run(self._running))
+            # Without callers, nothing else retrieves an exception.
+            self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._next)
+
+    async def _run(self, previous: "asyncio.Task[T] | None") -> T:
+        if previous:
+            await asyncio.wait({previous})
+        clock = asyncio.get_running_loop().time
+        if (wait := self._began + self._interval - clock()) > 0:
+            await asyncio.sleep(wait)
+        self._running, self._next = self._next, None
+        self._began = clock()
+        return await self._read()
+
+
 class KubeCluster:
-    """A Cluster over HTTP."""
+    """A Cluster over HTTP. `now` returns the API server's time."""
 
     def __init__(
         self,
@@ -49,8 +88,12 @@ class KubeCluster:
         requests: RequestStore,
         vms: Mapping[str, VMStore],
         templates: Mapping[tuple[str, str], TemplateStore],
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         """Create it. `vms` are by namespace, `templates` by format and namespace; ``""`` is the whole cluster."""
+        self.now = now
+        self._policies = SharedRead(self._read_policies, POLICY_READ_INTERVAL_SECONDS)
         self._client = client
         self._requests = requests
         self._vms = vms
@@ -121,7 +164,7 @@ class KubeCluster:
         meta = template["metadata"]
         return TemplateMeta(
             uid=meta["uid"],
-            version=meta["resourceVersion"],
+            resource_version=meta["resourceVersion"],
             created=meta["creationTimestamp"],
             labels=meta.get("labels") or {},
             annotations=meta.get("annotations") or {},
@@ -136,26 +179,33 @@ class KubeCluster:
         path, body = templates(format).of(key), orjson.dumps(patch)
         return _published(await self._client.call("PATCH", path, query=MANAGED, body=body, headers=PATCH))
 
-    async def is_current(self, request: Request) -> bool:
-        """Read the request from etcd; return True if it is the same object and generation, and not being deleted."""
+    async def is_current(self, request: Request, *, exact: bool = False) -> bool:
+        """Read the request from etcd and compare it."""
         found = _object(await self._client.call("GET", REQUESTS.of(request.key), headers=READ_METADATA))
         if found is None or "deletionTimestamp" in found["metadata"]:
             return False
-        return (found["metadata"]["uid"], found["metadata"].get("generation", 0)) == (request.uid, request.generation)
+        metadata = found["metadata"]
+        if exact and metadata["resourceVersion"] != request.resource_version:
+            return False
+        return (metadata["uid"], metadata.get("generation", 0)) == (request.uid, request.generation)
 
-    async def policy(self) -> PolicyObjects:
-        """Read the admission policy and its binding; both are None if the cluster does not serve these kinds."""
-        calls = (
-            self._client.call("GET", f"{ADMISSION}/{kind}/{POLICY}", headers=READ) for kind in (POLICIES, BINDINGS)
-        )
-        responses = await asyncio.gather(*calls, return_exceptions=True)  # wait for both, also if one fails
+    async def policies(self) -> dict[str, PolicyObjects]:
+        """Read the admission policies and their bindings, shared with concurrent callers."""
+        return await self._policies.get()
+
+    async def _read_policies(self) -> dict[str, PolicyObjects]:
+        """Read all versions; the objects are None if the cluster does not serve these kinds."""
+        paths = [f"{ADMISSION}/{kind}/{name}" for name in SPECS for kind in (POLICIES, BINDINGS)]
+        calls = (self._client.call("GET", path, headers=READ) for path in paths)
+        responses = await asyncio.gather(*calls, return_exceptions=True)  # wait for all, also if one fails
         try:
-            policy, binding = (_object(_raised(response)) for response in responses)
+            objects = [_object(_raised(response)) for response in responses]
         except APINotFoundError:
             if not await self._serves_no_policies():
                 raise
-            return PolicyObjects(None, None)
-        return PolicyObjects(policy, binding)
+            return {name: PolicyObjects(None, None) for name in SPECS}
+        pairs = zip(objects[::2], objects[1::2], strict=True)
+        return {name: PolicyObjects(*pair) for name, pair in zip(SPECS, pairs, strict=True)}
 
     async def _serves_no_policies(self) -> bool:
         """Check by discovery: a plain 404 can also come from a proxy, and a request that is denied stays denied."""
@@ -166,10 +216,33 @@ class KubeCluster:
             isinstance(kind, dict) and kind.get("name") in {POLICIES, BINDINGS} for kind in kinds
         )
 
+    async def may_get_vm(self, requester: Requester, source: ObjectKey) -> AccessReview:
+        """Create a SubjectAccessReview for the verb get on the VM."""
+        group, version = VMS.api_version.split("/")
+        attributes = {"group": group, "version": version, "resource": VMS.plural, "verb": "get"}
+        spec: dict[str, Any] = {
+            "user": requester.username,
+            "groups": requester.groups,
+            "extra": dict(requester.extra),
+            "resourceAttributes": {**attributes, "namespace": source.namespace, "name": source.name},
+        }
+        if requester.uid:
+            spec["uid"] = requester.uid
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        headers = {"Content-Type": "application/json", **READ}
+        response = await self._client.call("POST", ACCESS_REVIEWS, body=orjson.dumps(review), headers=headers)
+        if not response.ok:
+            raise error_from(response)
+        status = response.json().get("status")
+        if not isinstance(status, dict) or type(status.get("allowed")) is not bool:
+            raise UnavailableError("a SubjectAccessReview without a status")
+        error = status.get("evaluationError")
+        return AccessReview(status["allowed"], error if isinstance(error, str) else "")
+
     async def write_status(self, request: Request, status: dict[str, Any]) -> None:
         """Write the status of exactly this version of the request: the patch contains the version."""
         patch = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": request.version},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": request.resource_version},
             {"op": "add", "path": "/status", "value": status},
         ]
         self._requests.expect_write(request, status)
@@ -178,7 +251,7 @@ class KubeCluster:
             path, body = f"{REQUESTS.of(request.key)}/status", orjson.dumps(patch)
             version = _published(
                 await self._client.call("PATCH", path, query=MANAGED, body=body, headers=PATCH)
-            ).version
+            ).resource_version
         finally:
             self._requests.record_write(request, version)
 
@@ -187,7 +260,7 @@ class KubeCluster:
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": {"uid": request.uid, "resourceVersion": request.version},
+            "preconditions": {"uid": request.uid, "resourceVersion": request.resource_version},
         }
         response = await self._client.call("DELETE", REQUESTS.of(request.key), body=orjson.dumps(body), headers=WRITE)
         if not response.ok:

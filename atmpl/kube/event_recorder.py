@@ -127,7 +127,7 @@ class EventRecorder:
                 "namespace": request.key.namespace,
                 "name": request.key.name,
                 "uid": request.uid,
-                "resourceVersion": request.version,
+                "resourceVersion": request.resource_version,
             },
             "type": "Warning",
             "reason": event.reason,

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from atmpl.controller.objects import ObjectKey
-from atmpl.controller.version import is_older_version
+from atmpl.controller.objects import ObjectKey, is_older_version
 from atmpl.kube.response import Response, parse_status, prune_deep_json
 from atmpl.kube.stores import ObjectVersion, Store
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -35,15 +35,20 @@ class Manager:
         identity: str,
         namespaces: Collection[str] = (),
         lease: LeaderElector | None = None,
-        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
+        policy_required: bool = True,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.queue = WorkQueue[ObjectKey](random=random, waited=metrics.queue_seconds.observe)
         self.streams = Streams(client, self.queue, random=random, namespaces=namespaces)
         self.requests = self.streams.requests
-        self.cluster = KubeCluster(client, self.requests, self.streams.vms, self.streams.templates)
+        self.cluster = KubeCluster(
+            client, self.requests, self.streams.vms, self.streams.templates, now=now or client.clock.now
+        )
         self._workers = workers
         self._events = EventRecorder(client, identity)
-        self._worker = Worker(self.queue, self.requests, self.cluster, metrics, self._events, utc=utc)
+        self._worker = Worker(
+            self.queue, self.requests, self.cluster, metrics, self._events, policy_required=policy_required
+        )
         self._lease = lease
         self._worker_tasks: set[asyncio.Task[None]] = set()  # empty while this replica is on standby
         self._tasks: set[asyncio.Task[None]] = set()

@@ -6,7 +6,7 @@ come of the first time that something goes wrong. config/monitoring/METRICS.md i
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,28 +14,12 @@ from prometheus_client.registry import Collector
 
 from atmpl.controller.authorization import PolicyCheck
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.outcome import (
-    Blocked,
-    Conflict,
-    Detached,
-    Outcome,
-    Reason,
-    Rejected,
-    Rendered,
-    RequestGone,
-    Retry,
-    SourceGone,
-    UpToDate,
-    label,
-)
+from atmpl.controller.outcome import Outcome, Result, outcome_names
 from atmpl.kube.workqueue import WorkQueue
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 RENDER_BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 CONTROLLER = "virtualmachinetemplaterequest"  # controller-runtime's label, and client-go's name of the queue
-
-RESULTS = ("success", "error", "requeue", "requeue_after")  # controller-runtime's words
-OUTCOMES = (*map(str, Reason), "SourceGone", "Released", "Moved", "Unchanged", "Gone")  # what `label` can say
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody reads
 
@@ -61,22 +45,22 @@ class Metrics:
         ).labels(CONTROLLER)
         self._outcomes = Counter(
             "atmpl_outcomes_total",
-            "Reconciles by what they found: a reason of Ready, or Unchanged, Released, SourceGone, Moved, Gone",
+            "Reconciles by outcome: a reason of Ready, or UpToDate, Detached, SourceGone, Conflict, RequestGone",
             ["outcome"],
             registry=self.registry,
         )
         self._verdicts = Counter(
             "atmpl_access_verdicts_total",
-            "Judgements whether the admission policy had checked the author of a request for another namespace's VM",
+            "Reads of the admission policy for a request, by its state",
             ["verdict"],
             registry=self.registry,
         )
-        for result in RESULTS:
+        for result in Result:
             self._results.labels(CONTROLLER, result)
-        for outcome in OUTCOMES:
+        for outcome in outcome_names():
             self._outcomes.labels(outcome)
         for verdict in PolicyCheck:
-            self._verdicts.labels(verdict.word)
+            self._verdicts.labels(verdict.label)
         self.render_seconds = Histogram(
             "atmpl_render_time_seconds",
             "Time to render a template and to prove it",
@@ -101,25 +85,11 @@ class Metrics:
 
     def reconciled(self, outcome: Outcome, verdict: PolicyCheck | None, seconds: float) -> None:
         """Count a reconcile."""
-        self._results.labels(CONTROLLER, _result(outcome)).inc()
-        self._outcomes.labels(label(outcome)).inc()
+        self._results.labels(CONTROLLER, outcome.result).inc()
+        self._outcomes.labels(outcome.name).inc()
         self._seconds.observe(seconds)
         if verdict is not None:
-            self._verdicts.labels(verdict.word).inc()
-
-
-def _result(outcome: Outcome) -> str:
-    match outcome:
-        case Retry():
-            return "error"
-        case Conflict():
-            return "requeue"
-        case Blocked(again=float()) | UpToDate(again=float()):
-            return "requeue_after"
-        case Rendered() | SourceGone() | Detached() | Blocked() | Rejected() | UpToDate() | RequestGone():
-            return "success"
-        case _:
-            assert_never(outcome)
+            self._verdicts.labels(verdict.label).inc()
 
 
 class QueueCollector(Collector):

@@ -1,30 +1,15 @@
-"""A worker: takes a key, has it judged, and says to the queue what is to become of it."""
+"""Workers: take a key from the work queue, reconcile its request, and requeue the key."""
 
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from time import perf_counter
-from typing import assert_never
 
 from atmpl.controller.cluster import Cluster
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.outcome import (
-    Blocked,
-    Conflict,
-    Detached,
-    Outcome,
-    Rejected,
-    Rendered,
-    RequestGone,
-    Retry,
-    SourceGone,
-    UpToDate,
-    label,
-    should_suppress_status,
-)
+from atmpl.controller.outcome import EventType, Outcome, Rendered, Requeue
+from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
-from atmpl.controller.turn import turn
 from atmpl.kube.event_recorder import EventRecorder
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.workqueue import Closed, WorkQueue
@@ -33,11 +18,11 @@ from atmpl.manager.rate_limit import RateLimiter
 
 log = logging.getLogger("atmpl")
 
-PAUSE = 1.0  # seconds that a key waits where the lease has run out, until it is found lost or renewed
+LEASE_WAIT_SECONDS = 1.0  # that a key waits after the lease expired, until the lease is renewed or lost
 
 
 class Worker:
-    """What all workers share; `run` is one of them."""
+    """The state that all workers share. Each call of `run` is one worker."""
 
     def __init__(
         self,
@@ -47,18 +32,18 @@ class Worker:
         metrics: Metrics,
         events: EventRecorder,
         *,
-        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
+        policy_required: bool = True,
     ) -> None:
         self._queue = queue
         self._requests = requests
         self._cluster = cluster
         self._metrics = metrics
         self._events = events
-        self._utc = utc
-        self._pace = RateLimiter(asyncio.get_running_loop().time)
+        self._policy_required = policy_required
+        self._rate_limiter = RateLimiter(asyncio.get_running_loop().time)
 
     async def run(self, may_work: Callable[[], bool]) -> None:
-        """Work until the queue is closed, and only while `may_work`: a process may sleep between two of its steps."""
+        """Work until the queue is closed, while `may_work` returns True: the process can be suspended at any step."""
         while True:
             try:
                 key = await self._queue.get()
@@ -66,68 +51,66 @@ class Worker:
                 return
             try:
                 if may_work():
-                    await self._turn(key)
+                    await self._process(key)
                 else:
-                    self._queue.add_after(key, PAUSE)
+                    self._queue.add_after(key, LEASE_WAIT_SECONDS)
             except asyncio.CancelledError:
-                self._queue.add(key)  # whoever works next begins anew
+                self._queue.add(key)  # for the next worker
                 raise
-            except Exception:  # a bug of ours in one request's way is not to take the workers from all others
-                log.exception("turn failed", extra={"request": str(key)})
+            except Exception:  # a bug that one request triggers must not stop the worker
+                log.exception("reconcile failed", extra={"request": str(key)})
                 self._queue.retry(key)
             finally:
                 self._queue.done(key)
 
-    async def _turn(self, key: ObjectKey) -> None:
-        """Have a request judged, unless it is gone, or to be left alone for now."""
+    async def _process(self, key: ObjectKey) -> None:
+        """Reconcile the request of a key, except if it is deleted, awaits its own write or is rate limited."""
         request = self._requests.get(key)
         if request is None:
             self._queue.forget_entirely(key)
         elif self._requests.awaits_own_write(key):
-            pass  # it comes again when the stream shows our last write
-        elif (left := self._pace.left(request.uid)) > 0:
-            self._queue.add_after(key, left)
+            pass  # the store adds the key again when the stream shows the write
+        elif (remaining := self._rate_limiter.remaining(request.uid)) > 0:
+            self._queue.add_after(key, remaining)
         else:
-            await self._judge(key, request)
+            await self._reconcile(key, request)
 
-    async def _judge(self, key: ObjectKey, request: Request) -> None:
+    async def _reconcile(self, key: ObjectKey, request: Request) -> None:
         began = perf_counter()
         failures = self._queue.failures(key)
-        outcome, verdict = await turn(request, self._cluster, self._utc(), failures=failures)
-        took = perf_counter() - began
-        self._metrics.reconciled(outcome, verdict, took)
-        self._pace.judged(request.uid, outcome)
-        self._next(key, outcome)
-        if isinstance(outcome, Blocked | Rejected | Retry) and not should_suppress_status(outcome, failures):
-            self._events.record_failure(request, outcome.reason, outcome.message)
-        elif isinstance(outcome, Rendered | SourceGone | Detached):
+        outcome, policy_check = await reconcile(
+            request, self._cluster, failures=failures, policy_required=self._policy_required
+        )
+        seconds = perf_counter() - began
+        self._metrics.reconciled(outcome, policy_check, seconds)
+        self._rate_limiter.record(request.uid, outcome)
+        self._requeue(key, outcome)
+        if outcome.event is EventType.WARNING and not outcome.is_quiet(failures):
+            self._events.record_failure(request, outcome.name, outcome.message)
+        elif outcome.event is EventType.NORMAL:
             self._events.record_success(request)
         if isinstance(outcome, Rendered) and outcome.seconds:
             self._metrics.render_seconds.observe(outcome.seconds)
-        level = logging.DEBUG if isinstance(outcome, UpToDate | RequestGone) else logging.INFO
+        level = logging.DEBUG if outcome.is_routine else logging.INFO
         if log.isEnabledFor(level):
-            log.log(level, label(outcome), extra=_about(request, outcome, took))
+            log.log(level, outcome.name, extra=_log_fields(request, outcome, seconds))
 
-    def _next(self, key: ObjectKey, outcome: Outcome) -> None:
-        """Say to the queue what is to become of the key."""
-        match outcome:
-            case Retry(after=after):
-                self._queue.retry(key, after)
-            case Conflict():
+    def _requeue(self, key: ObjectKey, outcome: Outcome) -> None:
+        match outcome.requeue:
+            case Requeue.BACKOFF:
+                self._queue.retry(key, outcome.retry_after)
+            case Requeue.CONFLICT:
                 self._queue.retry_conflict(key)
-            case Blocked(again=float(again)) | UpToDate(again=float(again)) | RequestGone(again=float(again)):
+            case Requeue.FORGET:
                 self._queue.forget(key)
-                self._queue.add_after(key, again)
-            case Rendered() | SourceGone() | Detached() | Blocked() | Rejected() | UpToDate() | RequestGone():
-                self._queue.forget(key)
-            case _:
-                assert_never(outcome)
+                if outcome.requeue_after is not None:
+                    self._queue.add_after(key, outcome.requeue_after)
 
 
-def _about(request: Request, outcome: Outcome, took: float) -> dict[str, object]:
-    about: dict[str, object] = {"request": str(request.key), "ms": round(took * 1000, 1)}
+def _log_fields(request: Request, outcome: Outcome, seconds: float) -> dict[str, object]:
+    fields: dict[str, object] = {"request": str(request.key), "ms": round(seconds * 1000, 1)}
     if request.spec:
-        about |= {"vm": str(request.spec.source), "template": str(request.template_key(request.spec))}
-    if isinstance(outcome, Blocked | Rejected | Retry):
-        about["why"] = outcome.message
-    return about
+        fields |= {"vm": str(request.spec.source), "template": str(request.template_key(request.spec))}
+    if outcome.message:
+        fields["why"] = outcome.message
+    return fields

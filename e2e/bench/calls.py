@@ -12,7 +12,7 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.turn import turn
+from atmpl.controller.reconcile import reconcile
 from atmpl.kube.client import CALL_TIMEOUT, KubeClient
 from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.response import Response
@@ -85,7 +85,7 @@ async def record_calls(vms: Iterable[Object], requests: Iterable[Object]) -> lis
     known = RequestStore(queue.add)
     seen = VMStore(lambda _: None, known.sources)
     templates = {(name, ""): TemplateStore(changed=lambda _: None) for name in FORMATS}
-    cluster = KubeCluster(recorder, known, {"": seen}, templates)
+    cluster = KubeCluster(recorder, known, {"": seen}, templates, now=lambda: datetime.now(UTC))
     for stored_vm in stored.values():
         seen.upsert(msgspec.Raw(stored_vm))
     recorded = []
@@ -94,7 +94,7 @@ async def record_calls(vms: Iterable[Object], requests: Iterable[Object]) -> lis
         request = known.get(ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"]))
         assert request is not None
         recorder.recorded = []
-        await turn(request, cluster, datetime.now(UTC))
+        await reconcile(request, cluster, policy_required=False)
         recorded.append(recorder.recorded)
         await asyncio.sleep(0)
     return recorded

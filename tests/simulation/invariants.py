@@ -2,7 +2,7 @@
 
 import orjson
 
-from atmpl.controller.request import read
+from atmpl.controller.request import parse_request
 from atmpl.template.template_metadata import REFRESH, REQUEST, REQUEST_UID
 from tests.support.fake_apiserver import ApiServer
 from tests.support.faults import Call
@@ -25,8 +25,12 @@ def _of_request(call: Call, before: Object | None, after: Object | None, server:
     if after is None:
         if call.body["preconditions"] != {field: judged[field] for field in ("uid", "resourceVersion")}:
             return "deleted a request without a word of which it judged"
-        old = read(orjson.dumps(before))
-        return None if old.finished and old.spec and old.spec.ttl is not None else "deleted a request without a TTL"
+        old = parse_request(orjson.dumps(before))
+        return (
+            None
+            if old.is_finished and old.spec and old.spec.ttl_seconds is not None
+            else "deleted a request without a TTL"
+        )
     version = {"op": "replace", "path": "/metadata/resourceVersion", "value": judged["resourceVersion"]}
     if call.body[0] != version:
         return "wrote a status without a word of which request it judged"
@@ -75,7 +79,11 @@ def _of_template(call: Call, before: Object | None, after: Object | None, server
         if judged["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
             return "took a template of another request's name"
         return None
-    if owner in living and read(orjson.dumps(living[owner])).finished and _content(before) != _content(after):
+    if (
+        owner in living
+        and parse_request(orjson.dumps(living[owner])).is_finished
+        and _content(before) != _content(after)
+    ):
         return "wrote the template of a finished request"
     return None
 

@@ -52,6 +52,7 @@ class World:
         lag: int = 0,
         lost: frozenset[int] = frozenset(),
         unlisted: Iterable[Resource] = (),
+        policy_required: bool = False,
     ) -> None:
         self.server = ApiServer(virtual_clock.utcnow)
         self.server.listeners.append(lambda _: self._changed())
@@ -61,6 +62,7 @@ class World:
         self.workers = workers
         self.delay = delay  # seconds from a change to its event
         self.lag = lag  # later changes that an event waits for, though never longer than PATIENCE
+        self.policy_required = policy_required
         self.lost = lost  # versions of events that no stream tells
         self.unlisted = set(unlisted)  # kinds whose streams show nothing until `list_late`
         self.calls: list[Call] = []
@@ -169,7 +171,8 @@ class Replica:
             workers=world.workers,
             random=Random(number),
             identity=f"replica-{number}",
-            utc=virtual_clock.utcnow,
+            policy_required=world.policy_required,
+            now=virtual_clock.utcnow,
         )
         templates = self.manager.streams.templates
         self.feeds = {

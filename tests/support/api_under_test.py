@@ -1,12 +1,14 @@
 """A namespace of an API server, the real one or the one in memory: the controller's cluster, and persons beside it."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import orjson
 
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.request import Request, read
+from atmpl.controller.request import Request, parse_request
 from atmpl.kube.client import KubeClient
 from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.response import Response
@@ -78,7 +80,9 @@ def _shown(obj: Object) -> tuple[str, Object]:
 class ClusterClient:
     """A namespace of an API server: the controller's cluster, and what persons do beside it."""
 
-    def __init__(self, connection: Any, namespace: str) -> None:
+    def __init__(
+        self, connection: Any, namespace: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._connection = connection
         self.watched = connection.watched
         self.namespace = namespace
@@ -93,6 +97,7 @@ class ClusterClient:
             self.requests,
             {"": self.vms},
             {(name, ""): store for name, store in self.templates.items()},
+            now=now,
         )
         self.vm, self.template, self.request = (ObjectKey(namespace, name) for name in ("vm", "golden", "request"))
 
@@ -129,7 +134,7 @@ def _done(answer: Response) -> Object:
 
 
 def seen(obj: Object) -> Request:
-    return read(orjson.dumps(obj))
+    return parse_request(orjson.dumps(obj))
 
 
 def version(obj: Object | None) -> str:

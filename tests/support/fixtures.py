@@ -1,4 +1,4 @@
-"""A cluster in memory with one VM in it, and what stands there: for tests of one step of the story."""
+"""A cluster in memory with one VM, for tests of one step of a reconcile."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from tests.support.fake_apiserver import ApiServer
 from tests.support.resources import REQUESTS, TEMPLATES, Object
 
 FORMAT = FORMATS["openshift"]
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
 UID, REFRESH, NAME = "ssp.kubevirt.io/request-uid", "ssp.kubevirt.io/refresh", "ssp.kubevirt.io/request"
 READY = {
     "type": "Ready",
@@ -24,20 +25,20 @@ READY = {
     "message": "",
     "lastTransitionTime": "2024-01-02T03:04:05Z",
 }
-IN_STEP: Object = {
+REFRESHED: Object = {
     "conditions": [READY],
     "templateRef": {"uid": "1"},
     "rendered": {"digest": "d", "templateResourceVersion": "1"},
 }
 
 
-class Town:
-    """A cluster in memory with a VM in it."""
+class SmallCluster:
+    """A cluster in memory with one VM."""
 
-    def __init__(self, utcnow: Callable[[], datetime] = lambda: datetime(2024, 1, 2, tzinfo=UTC)) -> None:
+    def __init__(self, utcnow: Callable[[], datetime] = lambda: NOW) -> None:
         self.server = ApiServer(utcnow)
         self.connection = InMemory(self.server)
-        self.api = ClusterClient(self.connection, NAMESPACE)
+        self.api = ClusterClient(self.connection, NAMESPACE, now=utcnow)
         self.cluster = self.api.cluster
         self.vm = self.server.create(a_vm())
 
@@ -47,16 +48,16 @@ class Town:
             there = self.server.edit(REQUESTS, self.api.request, {"status": status}, status=True)
         return seen(there)
 
-    def made(self, request: Request, **size: Any) -> RenderedTemplate:
-        """What is rendered of the VM as it is now."""
-        asked = asked_of(request)
-        owner = TemplateOwner(NAMESPACE, request.key.name, request.uid, asked.refresh_on_change)
+    def rendered(self, request: Request, **size: Any) -> RenderedTemplate:
+        """Return the rendering of the current VM."""
+        spec = spec_of(request)
+        owner = TemplateOwner(NAMESPACE, request.key.name, request.uid, spec.refresh_on_change)
         found = render(self.vm | size, format=FORMAT, name="golden", namespace=NAMESPACE, owner=owner)
-        return RenderedTemplate.of(self.vm, found, asked, 0.25)
+        return RenderedTemplate.from_render(self.vm, found, spec, 0.25)
 
-    def stands(self, of: Request, **metadata: Any) -> Object:
-        """Let a template stand that was made for a request, and return it."""
-        made = orjson.loads(self.made(of).body)
+    def create_template(self, owner: Request, **metadata: Any) -> Object:
+        """Create the template of a request with other `metadata`, and return it."""
+        made = orjson.loads(self.rendered(owner).body)
         kept = made["metadata"] | metadata
         return self.server.create(made | {"metadata": kept})
 
@@ -64,12 +65,12 @@ class Town:
     def template(self) -> Object | None:
         return self.server.get(TEMPLATES, self.api.template)
 
-    async def publish(self, request: Request, made: RenderedTemplate | None = None) -> Outcome:
+    async def publish(self, request: Request, rendered: RenderedTemplate | None = None) -> Outcome:
         self.connection.calls.clear()
-        return await publish(request, asked_of(request), made or self.made(request), self.cluster)
+        return await publish(request, spec_of(request), rendered or self.rendered(request), self.cluster)
 
 
-def asked_of(request: Request) -> RequestSpec:
+def spec_of(request: Request) -> RequestSpec:
     assert request.spec is not None
     return request.spec
 

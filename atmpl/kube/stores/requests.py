@@ -6,9 +6,8 @@ from typing import Any, Protocol
 import msgspec
 import orjson
 
-from atmpl.controller.objects import ObjectKey
-from atmpl.controller.request import Request, read
-from atmpl.controller.version import is_older_version
+from atmpl.controller.objects import ObjectKey, is_older_version
+from atmpl.controller.request import Request, parse_request
 from atmpl.kube.stores import ObjectVersion, Store
 from atmpl.template import Format
 
@@ -84,7 +83,7 @@ class RequestStore(Store):
         return [
             key
             for key, request in self._requests.items()
-            if request.spec and request.spec.format is format and not request.finished
+            if request.spec and request.spec.format is format and not request.is_finished
         ]
 
     def refreshed(self) -> list[ObjectKey]:
@@ -93,10 +92,10 @@ class RequestStore(Store):
 
     def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         """Add or update a request; enqueue it if the event shows more than our own write."""
-        request = read(data)
+        request = parse_request(data)
         key = request.key
         before = self._requests.get(key)
-        if before is None or before.version != request.version:
+        if before is None or before.resource_version != request.resource_version:
             self._requests[key] = request
             self._reindex(before, request)
             is_news = not self._is_own_write(request, before)
@@ -107,13 +106,13 @@ class RequestStore(Store):
                     self._add_unless_backing_off(key)
                 else:
                     self._enqueue(key, backlog=not self.is_served)
-        return ObjectVersion(key, request.version)
+        return ObjectVersion(key, request.resource_version)
 
     def delete(self, data: msgspec.Raw) -> ObjectVersion:
         """Remove a deleted request."""
-        request = read(data)
+        request = parse_request(data)
         self._remove(request.key)
-        return ObjectVersion(request.key, request.version)
+        return ObjectVersion(request.key, request.resource_version)
 
     def retain_only(self, keys: set[ObjectKey], namespace: str = "") -> None:
         """Remove every other request, with `namespace` only of that namespace.
@@ -142,7 +141,7 @@ class RequestStore(Store):
             version is not None
             and now is not None
             and now.uid == request.uid
-            and is_older_version(now.version, version)
+            and is_older_version(now.resource_version, version)
         ):
             self._expected_versions[request.key] = version
 
@@ -155,17 +154,21 @@ class RequestStore(Store):
 
     def _is_own_write(self, request: Request, before: Request | None) -> bool:
         """Return True if an event shows nothing but our own status write."""
-        if before is None or (before.uid, before.generation) != (request.uid, request.generation) or request.deleting:
+        if (
+            before is None
+            or (before.uid, before.generation) != (request.uid, request.generation)
+            or request.is_deleting
+        ):
             return False
         written = self._writing.get(request.key)
         if written is not None:
             return bool(orjson.loads(request.raw_status) == written)
-        return self._expected_versions.get(request.key) == request.version
+        return self._expected_versions.get(request.key) == request.resource_version
 
     def _was_deferred(self, request: Request) -> bool:
         """End the expectation if this version fulfils it; return True if the key was enqueued in the meantime."""
         expected = self._expected_versions.get(request.key)
-        if expected is None or is_older_version(request.version, expected):
+        if expected is None or is_older_version(request.resource_version, expected):
             return False
         del self._expected_versions[request.key]
         deferred = request.key in self._deferred
@@ -232,7 +235,7 @@ class NamespaceRequests(Store):
 def _index_keys(request: Request | None) -> tuple[ObjectKey | None, tuple[str, ObjectKey] | None]:
     """Return the source VM, if the request is unfinished, and the template, if it is refreshed."""
     spec = request.spec if request else None
-    if request is None or spec is None or request.finished:
+    if request is None or spec is None or request.is_finished:
         return None, None
     template = (spec.format.name, request.template_key(spec)) if spec.refresh_on_change else None
     return spec.source, template
@@ -240,14 +243,14 @@ def _index_keys(request: Request | None) -> tuple[ObjectKey | None, tuple[str, O
 
 def _needs_reconcile(request: Request, *, is_news: bool) -> bool:
     """Return True if a reconcile may have work. `is_news`: the event shows more than our own last write."""
-    if request.finished and request.spec:
-        return request.spec.ttl is not None or request.status.generation != request.generation
+    if request.is_finished and request.spec:
+        return request.spec.ttl_seconds is not None or request.status.generation != request.generation
     return is_news
 
 
 def _is_same_spec(before: Request, request: Request) -> bool:
     """Return True if only labels or the status changed, for example by another replica: no reason to end a backoff."""
-    return (before.uid, before.generation, before.deleting) == (request.uid, request.generation, request.deleting)
+    return (before.uid, before.generation, before.is_deleting) == (request.uid, request.generation, request.is_deleting)
 
 
 def _discard(index: _Index, place: Any, key: ObjectKey) -> None:

@@ -7,8 +7,7 @@ import msgspec
 
 from atmpl.controller import vm_digest
 from atmpl.controller.cluster import UNKNOWN, Unknown
-from atmpl.controller.objects import ObjectKey
-from atmpl.controller.version import is_older_version
+from atmpl.controller.objects import ObjectKey, is_older_version
 from atmpl.kube.stores import ObjectVersion, Store
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from atmpl.controller.admission_policy import NAME
+from atmpl.controller.admission_policy import V1 as NAME
 from e2e.envtest import ApiError, Client
 
 CONFIG = Path(__file__).parents[3] / "config" / "policy"
@@ -15,8 +15,8 @@ GROUP = "/apis/admissionregistration.k8s.io/v1"
 POLICY = f"{GROUP}/validatingadmissionpolicies/{NAME}"
 BINDING = f"{GROUP}/validatingadmissionpolicybindings/{NAME}"
 SHIPPED: dict[str, dict[str, Any]] = {
-    POLICY: yaml.safe_load((CONFIG / "policy.yaml").read_text()),
-    BINDING: yaml.safe_load((CONFIG / "binding.yaml").read_text()),
+    POLICY: yaml.safe_load((CONFIG / "policy-v1.yaml").read_text()),
+    BINDING: yaml.safe_load((CONFIG / "binding-v1.yaml").read_text()),
 }
 
 

@@ -69,7 +69,7 @@ FORMS: dict[str, Form] = {
 
 DENIED = (
     '403: virtualmachinetemplaterequests.ssp.kubevirt.io "mine" is forbidden: '
-    "ValidatingAdmissionPolicy 'atmpl-request-access' with binding 'atmpl-request-access' denied request: "
+    "ValidatingAdmissionPolicy 'atmpl-request-access-v1' with binding 'atmpl-request-access-v1' denied request: "
 )
 MAY_NOT_GET = {
     namespace: f"{DENIED}you may not get the virtual machine fedora in namespace {namespace}, and a template shows "

@@ -43,7 +43,7 @@ def install(server: Server, *how: str) -> Said:
         server,
         "wait",
         "--for=jsonpath={.status.observedGeneration}=1",
-        "validatingadmissionpolicy/atmpl-request-access",
+        "validatingadmissionpolicy/atmpl-request-access-v1",
     )
     return said
 

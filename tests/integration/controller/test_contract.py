@@ -64,7 +64,7 @@ async def test_a_template_is_read_whole_or_its_metadata_alone(api: ClusterClient
     assert await api.cluster.template(FORMAT, api.template) == made
     meta = await api.cluster.template_meta(FORMAT, api.template)
     assert meta is not None
-    assert (meta.uid, meta.version) == (made["metadata"]["uid"], version(made))
+    assert (meta.uid, meta.resource_version) == (made["metadata"]["uid"], version(made))
     assert (meta.created, meta.labels) == (made["metadata"]["creationTimestamp"], {"a": "b"})
     assert meta.annotations == {"c": "d"}
 

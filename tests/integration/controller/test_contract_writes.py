@@ -43,7 +43,7 @@ async def test_a_new_template_is_stored_as_it_is_posted(api: ClusterClient) -> N
     there = await api.get(TEMPLATES, api.template)
     assert there is not None
     assert there["objects"] == objects
-    assert (there["metadata"]["uid"], version(there)) == (published.uid, published.version)
+    assert (there["metadata"]["uid"], version(there)) == (published.uid, published.resource_version)
 
 
 async def test_a_name_is_taken_once(api: ClusterClient) -> None:
@@ -87,7 +87,7 @@ async def test_a_patch_of_the_template_that_was_judged_is_applied_and_gives_its_
     there = await api.get(TEMPLATES, api.template)
     assert there is not None
     assert there["metadata"]["labels"] == {"a": "b"}
-    assert (there["metadata"]["uid"], version(there)) == (published.uid, published.version)
+    assert (there["metadata"]["uid"], version(there)) == (published.uid, published.resource_version)
     assert version(there) != version(made)
 
 
@@ -119,7 +119,7 @@ async def test_a_patch_that_changes_nothing_leaves_the_version(api: ClusterClien
     made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
     same = [{"op": "add", "path": "/metadata/labels/a", "value": "b"}]
     published = await api.cluster.patch_template(FORMAT, api.template, same)
-    assert published.version == version(made)
+    assert published.resource_version == version(made)
 
 
 async def test_slashes_and_tildes_of_a_key_are_escaped_in_a_patch(api: ClusterClient) -> None:
@@ -142,7 +142,7 @@ async def test_a_status_is_written_and_counts_no_generation(api: ClusterClient) 
     assert there is not None
     assert there["status"] == status
     assert there["metadata"]["generation"] == 1
-    assert version(there) != request.version
+    assert version(there) != request.resource_version
 
 
 async def test_a_status_that_is_there_already_leaves_the_version(api: ClusterClient) -> None:

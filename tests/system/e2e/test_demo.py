@@ -19,7 +19,7 @@ DEMO = CHECKOUT / "e2e" / "demo"
 
 # Lines of its output, in this order.
 EXPECTED_LINES = (
-    r"^validatingadmissionpolicybinding\.admissionregistration\.k8s\.io/atmpl-request-access created$",
+    r"^validatingadmissionpolicybinding\.admissionregistration\.k8s\.io/atmpl-request-access-v1 created$",
     r"^\$ kubectl apply -f e2e/demo/vm\.yaml -f e2e/demo/request\.yaml$",
     r"^\$ atmpl controller --kubeconfig \S+ \\\n    --bind 127\.0\.0\.1:0 --log-format text &$",
     r"^\S+ info    listening  host=127\.0\.0\.1 port=\d+$",

@@ -10,7 +10,7 @@ import pytest
 
 from atmpl.controller.cluster import ClusterError, ForbiddenError, InvalidError, UnavailableError
 from atmpl.controller.outcome import Reason, Retry, WarningReason
-from atmpl.controller.turn import meaning
+from atmpl.controller.reconcile import outcome_of_error
 from atmpl.template.render_warnings import MESSAGES
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -29,7 +29,7 @@ def test_every_reason_has_its_row() -> None:
 
 @pytest.mark.parametrize("error", [ForbiddenError, UnavailableError, InvalidError])
 def test_what_a_failed_call_is_said_to_be_has_its_row(error: type[ClusterError]) -> None:
-    outcome = meaning(error("what the server says"))
+    outcome = outcome_of_error(error("what the server says"))
     assert isinstance(outcome, Retry)
     opening = outcome.message.removesuffix(": what the server says")
     assert f"\n| `{outcome.reason}` | `{opening}`: " in PAGE

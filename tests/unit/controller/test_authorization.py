@@ -1,44 +1,32 @@
-"""What the controller makes of the admission policy that it finds."""
+"""The state of the admission policy, and the checks of the requester's access."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
-from atmpl.controller.admission_policy import NAME
-from atmpl.controller.authorization import PolicyCheck, judge
-from tests.support.admission import CREATED, binding, changed, policy
+from atmpl.controller.authorization import Access, PolicyCheck, authorize, authorize_vm, check_policy
+from atmpl.controller.cluster import AccessReview, APINotFoundError, ClusterError, PolicyObjects, UnavailableError
+from atmpl.controller.objects import ObjectKey
+from atmpl.controller.outcome import Blocked, Reason, Retry
+from atmpl.controller.request import Request, Requester, parse_request
+from tests.support import admission
+from tests.support.admission import CREATED, binding, policies, policy
+from tests.support.builders import a_request
 
 Edit = Callable[[dict[str, Any], dict[str, Any]], Any]  # of (policy, binding), which start as the API server shows them
 
 POLICY: dict[str, tuple[Edit, PolicyCheck]] = {
-    "both as they are shipped": (lambda p, b: None, PolicyCheck.IN_FORCE),
-    "a label more on either, long ago": (
+    "both as released": (lambda p, b: None, PolicyCheck.IN_FORCE),
+    "a label on either": (
         lambda p, b: (p["metadata"].update(labels={"a": "b"}), b["metadata"].update(labels={"a": "b"})),
         PolicyCheck.IN_FORCE,
     ),
-    "no managedFields: its generation says that it was never changed": (
-        lambda p, b: (p["metadata"].pop("managedFields"), b["metadata"].pop("managedFields")),
-        PolicyCheck.IN_FORCE,
-    ),
-    "a managedFields entry without a time, as an apply that changed nothing leaves it": (
-        lambda p, b: p["metadata"]["managedFields"].append({"manager": "x", "operation": "Apply"}),
-        PolicyCheck.IN_FORCE,
-    ),
-    "managedFields entries that are no objects": (
-        lambda p, b: p["metadata"]["managedFields"].extend([None, "x", 1]),
-        PolicyCheck.IN_FORCE,
-    ),
-    "no status yet, and never changed": (
-        lambda p, b: (p.pop("status"), p["metadata"]["managedFields"].pop(0)),
-        PolicyCheck.IN_FORCE,
-    ),
-    "upgraded, long ago": (
-        lambda p, b: changed(p, generation=2, observed=2, at="2026-11-24T05:00:09Z"),
-        PolicyCheck.IN_FORCE,
-    ),
+    "no status": (lambda p, b: p.pop("status"), PolicyCheck.IN_FORCE),
     "failurePolicy Ignore": (lambda p, b: p["spec"].update(failurePolicy="Ignore"), PolicyCheck.POLICY_DIFFERS),
-    "a matchCondition that spares somebody": (
+    "a matchCondition": (
         lambda p, b: p["spec"].update(matchConditions=[{"name": "x", "expression": "false"}]),
         PolicyCheck.POLICY_DIFFERS,
     ),
@@ -76,53 +64,32 @@ POLICY: dict[str, tuple[Edit, PolicyCheck]] = {
     "a field of a later Kubernetes": (lambda p, b: p["spec"].update(later="x"), PolicyCheck.POLICY_DIFFERS),
     "no spec": (lambda p, b: p.pop("spec"), PolicyCheck.POLICY_DIFFERS),
     "a spec that is a list": (lambda p, b: p.update(spec=[]), PolicyCheck.POLICY_DIFFERS),
-    "changed, and its status not yet written": (
-        lambda p, b: changed(p, generation=3, observed=2, at="2026-11-24T05:00:00Z"),
-        PolicyCheck.POLICY_UNDATED,
-    ),
-    "changed, and no status at all": (
-        lambda p, b: (p["metadata"].update(generation=2), p.pop("status")),
-        PolicyCheck.POLICY_UNDATED,
-    ),
-    "a generation that is no number": (lambda p, b: p["metadata"].update(generation="1"), PolicyCheck.POLICY_UNDATED),
-    "a generation that only equals 1": (lambda p, b: p["metadata"].update(generation=True), PolicyCheck.POLICY_UNDATED),
-    "no generation, no status": (
-        lambda p, b: (p["metadata"].pop("generation"), p.pop("status")),
-        PolicyCheck.POLICY_UNDATED,
-    ),
-    "metadata that are no object": (lambda p, b: p.update(metadata="x"), PolicyCheck.POLICY_UNDATED),
-    "changed, and managedFields do not say when its status was": (
-        lambda p, b: (
-            changed(p, generation=2, observed=2, at="2026-11-24T05:00:00Z"),
-            p["metadata"]["managedFields"].pop(0),
-        ),
+    "changed after its creation": (lambda p, b: p["metadata"].update(generation=2), PolicyCheck.POLICY_CHANGED),
+    "a generation that is a string": (lambda p, b: p["metadata"].update(generation="1"), PolicyCheck.POLICY_CHANGED),
+    "a generation that is true": (lambda p, b: p["metadata"].update(generation=True), PolicyCheck.POLICY_CHANGED),
+    "no generation": (lambda p, b: p["metadata"].pop("generation"), PolicyCheck.POLICY_CHANGED),
+    "metadata that are a string": (lambda p, b: p.update(metadata="x"), PolicyCheck.POLICY_CHANGED),
+    "no creationTimestamp": (lambda p, b: p["metadata"].pop("creationTimestamp"), PolicyCheck.UNREADABLE),
+    "a creationTimestamp that is a number": (
+        lambda p, b: p["metadata"].update(creationTimestamp=0),
         PolicyCheck.UNREADABLE,
     ),
-    "created at no time": (lambda p, b: p["metadata"].pop("creationTimestamp"), PolicyCheck.UNREADABLE),
-    "created at a number": (lambda p, b: p["metadata"].update(creationTimestamp=0), PolicyCheck.UNREADABLE),
-    "created on a day": (lambda p, b: p["metadata"].update(creationTimestamp="2026-11-24"), PolicyCheck.UNREADABLE),
-    "managedFields that are an object": (lambda p, b: p["metadata"].update(managedFields={}), PolicyCheck.UNREADABLE),
-    "managedFields that are text": (lambda p, b: p["metadata"].update(managedFields="x"), PolicyCheck.UNREADABLE),
-    "changed, and managedFields have no time for its status": (
-        lambda p, b: changed(p, generation=2, observed=2, at=None),
-        PolicyCheck.UNREADABLE,
-    ),
-    "a managedFields entry with a time that is none": (
-        lambda p, b: p["metadata"]["managedFields"][1].update(time="yesterday"),
+    "a creationTimestamp without a time": (
+        lambda p, b: p["metadata"].update(creationTimestamp="2026-11-24"),
         PolicyCheck.UNREADABLE,
     ),
 }
 
 BINDING: dict[str, tuple[Edit, PolicyCheck]] = {
-    "what the API server may fill in": (
+    "defaults of the API server": (
         lambda p, b: b["spec"].update(
             matchResources={"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
         ),
         PolicyCheck.IN_FORCE,
     ),
     "empty matchResources": (lambda p, b: b["spec"].update(matchResources={}), PolicyCheck.IN_FORCE),
-    "another policy's": (lambda p, b: b["spec"].update(policyName="other"), PolicyCheck.BINDING_ELSEWHERE),
-    "nobody's": (lambda p, b: b["spec"].pop("policyName"), PolicyCheck.BINDING_ELSEWHERE),
+    "of another policy": (lambda p, b: b["spec"].update(policyName="other"), PolicyCheck.BINDING_ELSEWHERE),
+    "no policyName": (lambda p, b: b["spec"].pop("policyName"), PolicyCheck.BINDING_ELSEWHERE),
     "no spec": (lambda p, b: b.pop("spec"), PolicyCheck.BINDING_ELSEWHERE),
     "a spec that is text": (lambda p, b: b.update(spec="Deny"), PolicyCheck.BINDING_ELSEWHERE),
     "Audit only": (lambda p, b: b["spec"].update(validationActions=["Audit"]), PolicyCheck.BINDING_NOT_DENY),
@@ -160,14 +127,14 @@ BINDING: dict[str, tuple[Edit, PolicyCheck]] = {
         PolicyCheck.BINDING_NARROWED,
     ),
     "a field of a later Kubernetes": (lambda p, b: b["spec"].update(later={}), PolicyCheck.BINDING_NARROWED),
-    "changed since it was created, though it leaves no trace in managedFields": (
+    "changed after its creation": (
         lambda p, b: b["metadata"].update(generation=3),
         PolicyCheck.BINDING_CHANGED,
     ),
     "no generation": (lambda p, b: b["metadata"].pop("generation"), PolicyCheck.BINDING_CHANGED),
     "a generation that only equals 1": (lambda p, b: b["metadata"].update(generation=1.0), PolicyCheck.BINDING_CHANGED),
     "no metadata": (lambda p, b: b.pop("metadata"), PolicyCheck.BINDING_CHANGED),
-    "created at no time": (lambda p, b: b["metadata"].update(creationTimestamp=None), PolicyCheck.UNREADABLE),
+    "no creationTimestamp": (lambda p, b: b["metadata"].update(creationTimestamp=None), PolicyCheck.UNREADABLE),
 }
 
 TIME: dict[str, tuple[str, Edit, PolicyCheck]] = {  # the request's creation, what was done, and the verdict
@@ -179,51 +146,30 @@ TIME: dict[str, tuple[str, Edit, PolicyCheck]] = {  # the request's creation, wh
         lambda p, b: p["metadata"].update(creationTimestamp="2026-11-24T05:00:10Z"),
         PolicyCheck.REQUEST_EARLIER,
     ),
-    "10 s after somebody wrote to the policy": (
-        CREATED,
-        lambda p, b: p["metadata"]["managedFields"].append({"manager": "x", "time": "2026-11-24T05:00:10Z"}),
-        PolicyCheck.REQUEST_EARLIER,
-    ),
-    "11 s after somebody wrote to the policy": (
-        CREATED,
-        lambda p, b: p["metadata"]["managedFields"].append({"manager": "x", "time": "2026-11-24T05:00:09Z"}),
-        PolicyCheck.IN_FORCE,
-    ),
-    "10 s after somebody wrote to the binding": (
-        CREATED,
-        lambda p, b: b["metadata"]["managedFields"].append({"manager": "x", "time": "2026-11-24T05:00:10Z"}),
-        PolicyCheck.REQUEST_EARLIER,
-    ),
-    "5 s after the status of a policy that was never changed": (CREATED, lambda p, b: None, PolicyCheck.IN_FORCE),
-    "10 s after the status of a policy that was changed": (
-        CREATED,
-        lambda p, b: changed(p, generation=3, observed=3, at="2026-11-24T05:00:10Z"),
-        PolicyCheck.REQUEST_EARLIER,
-    ),
     "at no time": ("", lambda p, b: None, PolicyCheck.UNREADABLE),
-    "at no time that the API server writes": ("yesterday", lambda p, b: None, PolicyCheck.UNREADABLE),
+    "a time in another format": ("yesterday", lambda p, b: None, PolicyCheck.UNREADABLE),
 }
 
 
 @pytest.mark.parametrize(("edit", "verdict"), POLICY.values(), ids=POLICY)
-def test_a_policy_counts_only_as_it_is_shipped(edit: Edit, verdict: PolicyCheck) -> None:
+def test_policy_counts_only_as_released(edit: Edit, verdict: PolicyCheck) -> None:
     p, b = policy(), binding()
     edit(p, b)
-    assert judge(CREATED, p, b) is verdict
+    assert check_policy(CREATED, policies(p, b)) is verdict
 
 
 @pytest.mark.parametrize(("edit", "verdict"), BINDING.values(), ids=BINDING)
-def test_a_binding_counts_only_where_it_spares_nobody(edit: Edit, verdict: PolicyCheck) -> None:
+def test_binding_counts_only_if_it_denies_for_all(edit: Edit, verdict: PolicyCheck) -> None:
     p, b = policy(), binding()
     edit(p, b)
-    assert judge(CREATED, p, b) is verdict
+    assert check_policy(CREATED, policies(p, b)) is verdict
 
 
 @pytest.mark.parametrize(("created", "edit", "verdict"), TIME.values(), ids=TIME)
-def test_a_request_counts_only_from_10_s_after_the_last_change(created: str, edit: Edit, verdict: PolicyCheck) -> None:
+def test_request_counts_from_10_s_after_the_policy(created: str, edit: Edit, verdict: PolicyCheck) -> None:
     p, b = policy(), binding()
     edit(p, b)
-    assert judge(created, p, b) is verdict
+    assert check_policy(created, policies(p, b)) is verdict
 
 
 @pytest.mark.parametrize(
@@ -235,33 +181,179 @@ def test_a_request_counts_only_from_10_s_after_the_last_change(created: str, edi
         ({}, {}, PolicyCheck.POLICY_DIFFERS),
     ],
 )
-def test_without_both_there_is_nothing_in_force(p: Any, b: Any, verdict: PolicyCheck) -> None:
-    assert judge(CREATED, p, b) is verdict
+def test_missing_object_is_reported(p: Any, b: Any, verdict: PolicyCheck) -> None:
+    assert check_policy(CREATED, policies(p, b)) is verdict
 
 
-def test_only_one_verdict_lets_anybody_in() -> None:
-    assert [verdict for verdict in PolicyCheck if verdict.in_force] == [PolicyCheck.IN_FORCE]
+def test_only_one_state_was_in_force_at_creation() -> None:
+    assert [check for check in PolicyCheck if check.was_in_force] == [PolicyCheck.IN_FORCE]
 
 
-def test_every_refusal_says_what_to_do() -> None:
-    for verdict in PolicyCheck:
-        if not verdict.in_force:
-            assert verdict.message.endswith("delete this request and create it again")
-            assert NAME in verdict.message
-            assert len(verdict.message) < 512  # a status message ends at 1,024, and says more than this
+def test_policy_as_released_is_in_force_now() -> None:
+    assert {check for check in PolicyCheck if check.is_in_force} == {
+        PolicyCheck.IN_FORCE,
+        PolicyCheck.REQUEST_EARLIER,
+        PolicyCheck.POLICY_CHANGED,
+        PolicyCheck.BINDING_CHANGED,
+        PolicyCheck.UNREADABLE,
+    }
 
 
-def test_the_words_are_labels_of_a_metric() -> None:
-    assert [verdict.word for verdict in PolicyCheck] == [
+def test_states_have_stable_metric_labels() -> None:
+    assert {check.label for check in PolicyCheck} == {
         "in_force",
+        "request_earlier",
+        "policy_changed",
+        "binding_changed",
+        "unreadable",
         "policy_absent",
         "policy_differs",
-        "policy_undated",
         "binding_absent",
         "binding_elsewhere",
         "binding_not_deny",
         "binding_narrowed",
-        "binding_changed",
-        "request_earlier",
-        "unreadable",
-    ]
+    }
+
+
+# Access
+
+
+ALICE = {"username": "alice", "uid": "a-1", "groups": ["devs"], "extra": {"example.com/key": ["v"]}}
+NOW = datetime(2026, 11, 24, 5, 1, 0, tzinfo=UTC)  # 40 s after the request was created
+OLD = NOW + timedelta(seconds=21)
+
+
+ALLOWED = AccessReview(allowed=True)
+
+
+class ClusterOfOneAnswer:
+    """A cluster with given policies, one answer to access reviews, and a clock."""
+
+    def __init__(
+        self,
+        policies: dict[str, PolicyObjects] = admission.IN_FORCE,
+        review: AccessReview | ClusterError = ALLOWED,
+        now: datetime = NOW,
+    ) -> None:
+        self._policies = policies
+        self._review = review
+        self.now = lambda: now
+        self.reviewed: list[tuple[Requester, ObjectKey]] = []
+        self.policy_reads = 0
+
+    async def policies(self) -> dict[str, PolicyObjects]:
+        self.policy_reads += 1
+        return self._policies
+
+    async def may_get_vm(self, requester: Requester, source: ObjectKey) -> AccessReview:
+        self.reviewed.append((requester, source))
+        if isinstance(self._review, ClusterError):
+            raise self._review
+        return self._review
+
+
+def request(*, namespace: str = "team-a", requester: Any = None, source_uid: str = "", **spec: Any) -> Request:
+    posted = a_request(metadata={"uid": "1", "resourceVersion": "7", "creationTimestamp": CREATED}, **spec)
+    posted["spec"]["source"]["vmNamespace"] = namespace
+    if requester:
+        posted["spec"]["requester"] = requester
+    return parse_request(orjson.dumps(posted | {"status": {"source": {"uid": source_uid}}}))
+
+
+async def access(request: Request, cluster: Any, *, required: bool = True, uid: str | None = None) -> Access:
+    assert request.spec is not None
+    result = await authorize(request, request.spec, cluster, policy_required=required)
+    if uid is not None and not result.denied:
+        result = await authorize_vm(result, request, request.spec, cluster, uid=uid)
+    return result
+
+
+def reason(access: Access) -> str | None:
+    return access.denied.name if access.denied else None
+
+
+DIFFERS = policies(policy() | {"spec": {}}, binding())
+EARLIER = policies(policy(), binding() | {"metadata": {"generation": 1, "creationTimestamp": "2026-11-24T05:00:19Z"}})
+POLICY_STATES: dict[str, tuple[dict[str, PolicyObjects], str | None, str | None]] = {  # own, other namespace
+    "in force": (admission.IN_FORCE, None, None),
+    "in force after the request was created": (EARLIER, None, "CrossNamespaceDenied"),
+    "absent": (admission.ABSENT, "PolicyMissing", "CrossNamespaceDenied"),
+    "edited": (DIFFERS, "PolicyMissing", "CrossNamespaceDenied"),
+}
+
+
+@pytest.mark.parametrize("state", POLICY_STATES)
+async def test_policy_state_decides_about_the_read(state: str) -> None:
+    objects, own, other = POLICY_STATES[state]
+    assert reason(await access(request(), ClusterOfOneAnswer(objects))) == own
+    assert reason(await access(request(namespace="team-b"), ClusterOfOneAnswer(objects))) == other
+
+
+async def test_optional_policy_is_required_across_namespaces() -> None:
+    cluster = ClusterOfOneAnswer(admission.ABSENT)
+    assert reason(await access(request(), cluster, required=False)) is None
+    assert cluster.policy_reads == 0
+    assert reason(await access(request(namespace="team-b"), cluster, required=False)) == "CrossNamespaceDenied"
+
+
+@pytest.mark.parametrize("namespace", ["team-a", "team-b"])
+async def test_requester_is_reviewed_only_if_the_creation_check_is_old(namespace: str) -> None:
+    asked = request(namespace=namespace, requester=ALICE)
+    young, old = ClusterOfOneAnswer(), ClusterOfOneAnswer(now=OLD)
+    assert (await access(asked, young)).denied is None
+    assert (await access(asked, old)).denied is None
+    alice = Requester("alice", "a-1", ("devs",), (("example.com/key", ("v",)),))
+    assert (young.reviewed, old.reviewed) == ([], [(alice, ObjectKey(namespace, "vm"))])
+
+
+async def test_revoked_requester_is_denied() -> None:
+    cluster = ClusterOfOneAnswer(review=AccessReview(allowed=False), now=OLD)
+    denied = (await access(request(requester=ALICE), cluster)).denied
+    assert isinstance(denied, Blocked)
+    assert (denied.reason, denied.requeue_after) == (Reason.ACCESS_REVOKED, 600.0)
+
+
+async def test_review_with_an_evaluation_error_is_retried() -> None:
+    cluster = ClusterOfOneAnswer(review=AccessReview(allowed=False, evaluation_error="webhook down"), now=OLD)
+    denied = (await access(request(requester=ALICE), cluster)).denied
+    assert isinstance(denied, Retry)
+    assert "webhook down" not in denied.message
+
+
+async def test_requester_is_untrusted_without_a_policy_at_creation() -> None:
+    cluster = ClusterOfOneAnswer(EARLIER, AccessReview(allowed=False), OLD)
+    result = await access(request(requester=ALICE), cluster)
+    assert (result.denied, result.requester, cluster.reviewed) == (None, None, [])
+
+
+@pytest.mark.parametrize(("uid", "reviews"), [("v1", 0), ("v2", 1)])
+async def test_vm_with_another_uid_is_reviewed(uid: str, reviews: int) -> None:
+    cluster = ClusterOfOneAnswer(review=AccessReview(allowed=False))
+    result = await access(request(requester=ALICE, source_uid="v1"), cluster, uid=uid)
+    assert (reason(result), len(cluster.reviewed)) == ("AccessRevoked" if reviews else None, reviews)
+
+
+@pytest.mark.parametrize(("namespace", "expected"), [("team-a", None), ("team-b", "AccessRevoked")])
+async def test_vm_with_another_uid_without_requester(namespace: str, expected: str | None) -> None:
+    cluster = ClusterOfOneAnswer(now=OLD)
+    assert reason(await access(request(namespace=namespace, source_uid="v1"), cluster, uid="v2")) == expected
+
+
+async def test_vm_is_reviewed_once_per_reconcile() -> None:
+    cluster = ClusterOfOneAnswer(now=OLD)
+    assert (await access(request(requester=ALICE, source_uid="v1"), cluster, uid="v2")).denied is None
+    assert len(cluster.reviewed) == 1
+
+
+async def test_status_grants_no_access() -> None:
+    posted = a_request(metadata={"uid": "1", "resourceVersion": "7", "creationTimestamp": CREATED})
+    posted["spec"]["source"]["vmNamespace"] = "team-b"
+    authorized = {"type": "Authorized", "status": "True", "reason": "PolicyInForce", "lastTransitionTime": CREATED}
+    forged = parse_request(orjson.dumps(posted | {"status": {"conditions": [authorized]}}))
+    assert reason(await access(forged, ClusterOfOneAnswer(admission.ABSENT))) == "CrossNamespaceDenied"
+
+
+async def test_unserved_reviews_are_unavailable() -> None:
+    cluster = ClusterOfOneAnswer(review=APINotFoundError("404"), now=OLD)
+    with pytest.raises(UnavailableError):
+        await access(request(requester=ALICE), cluster)

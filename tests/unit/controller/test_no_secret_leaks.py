@@ -10,6 +10,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -97,13 +98,21 @@ async def emitted(log: io.StringIO, answers: Answers, request: bytes = b"", *, f
         requests._requests[key] = dataclasses.replace(found, spec=found.spec._replace(format=format))
     templates = {(name, ""): TemplateStore(changed=lambda _: None) for name in FORMATS}
     metrics, events = Metrics(), EventRecorder(api, "me")
-    worker = Worker(queue, requests, KubeCluster(api, requests, {"": vms}, templates), metrics, events)
-    await worker._turn(key)
+    worker = Worker(
+        queue,
+        requests,
+        KubeCluster(api, requests, {"": vms}, templates, now=lambda: datetime.now(UTC)),
+        metrics,
+        events,
+        policy_required=False,
+    )
+    await worker._process(key)
     writing = asyncio.create_task(events.run())
     while events._waiting:  # noqa: ASYNC110 - of a list in memory
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     writing.cancel()
+    logs.flush()
     return "\n".join([log.getvalue(), *(b.decode() for b in api.shown), generate_latest(metrics.registry).decode()])
 
 

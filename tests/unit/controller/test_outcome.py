@@ -1,6 +1,4 @@
-"""What a reconcile can find: each outcome has one word, and a server that asks for peace gets it for a while."""
-
-from typing import get_args
+"""The outcomes of a reconcile and the consequences that their types declare."""
 
 import pytest
 
@@ -9,64 +7,94 @@ from atmpl.controller.outcome import (
     Blocked,
     Conflict,
     Detached,
+    EventType,
     Outcome,
     Published,
     Reason,
     Rejected,
     Rendered,
     RequestGone,
+    Requeue,
+    Result,
     Retry,
     Source,
     SourceGone,
     UpToDate,
-    label,
-    should_suppress_status,
-    source_gone,
+    outcome_names,
+    printable,
 )
 
 RENDERED = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True)
-WORDS: dict[str, Outcome] = {
-    "Rendered": RENDERED,
-    "SourceGone": SourceGone(ObjectKey("team-a", "vm")),
-    "Released": Detached(),
-    "SourceNotFound": Blocked(Reason.SOURCE_NOT_FOUND, ""),
-    "TargetConflict": Blocked(Reason.TARGET_CONFLICT, "", 60.0),
-    "InvalidSource": Rejected(Reason.INVALID_SOURCE, ""),
-    "Forbidden": Retry(Reason.FORBIDDEN, ""),
-    "Failed": Retry(Reason.FAILED, ""),
-    "Moved": Conflict("request"),
-    "Unchanged": UpToDate(60.0),
-    "Gone": RequestGone(),
+VM = ObjectKey("team-a", "vm")
+OUTCOMES: dict[str, tuple[Outcome, Result, Requeue, EventType | None]] = {
+    "Rendered": (RENDERED, Result.SUCCESS, Requeue.FORGET, EventType.NORMAL),
+    "SourceGone": (SourceGone(VM), Result.SUCCESS, Requeue.FORGET, EventType.NORMAL),
+    "Detached": (Detached(), Result.SUCCESS, Requeue.FORGET, EventType.NORMAL),
+    "SourceNotFound": (Blocked(Reason.SOURCE_NOT_FOUND, ""), Result.SUCCESS, Requeue.FORGET, EventType.WARNING),
+    "TargetConflict": (
+        Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0),
+        Result.REQUEUE_AFTER,
+        Requeue.FORGET,
+        EventType.WARNING,
+    ),
+    "InvalidSource": (Rejected(Reason.INVALID_SOURCE, ""), Result.SUCCESS, Requeue.FORGET, EventType.WARNING),
+    "Forbidden": (Retry(Reason.FORBIDDEN, ""), Result.ERROR, Requeue.BACKOFF, EventType.WARNING),
+    "Conflict": (Conflict("request"), Result.REQUEUE, Requeue.CONFLICT, None),
+    "UpToDate": (UpToDate(requeue_after=60.0), Result.REQUEUE_AFTER, Requeue.FORGET, None),
+    "RequestGone": (RequestGone(requeue_after=60.0), Result.SUCCESS, Requeue.FORGET, None),
 }
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_an_outcome_has_one_word_its_reason_where_it_has_one(word: str) -> None:
-    assert label(WORDS[word]) == word
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_outcome_declares_its_consequences(name: str) -> None:
+    outcome, result, requeue, event = OUTCOMES[name]
+    assert (outcome.name, outcome.result, outcome.requeue, outcome.event) == (name, result, requeue, event)
+    assert name in set(outcome_names())
 
 
-def test_there_is_no_other_outcome() -> None:
-    assert {type(outcome) for outcome in WORDS.values()} == set(get_args(Outcome))
-
-
-QUIET_RETRIES: dict[str, tuple[Outcome, int, bool]] = {
-    "asked to be left alone": (Retry(Reason.FAILED, "", 7.0), 0, True),
-    "asked the third time": (Retry(Reason.FAILED, "", 7.0), 2, True),
-    "asked the fourth time: somebody should know": (Retry(Reason.FAILED, "", 7.0), 3, False),
-    "failed without a word": (Retry(Reason.FAILED, ""), 0, False),
-    "nothing that failed": (Blocked(Reason.TARGET_CONFLICT, "", 60.0), 0, False),
+QUIET: dict[str, tuple[Outcome, int, bool]] = {
+    "first Retry-After": (Retry(Reason.FAILED, "", 7.0), 0, True),
+    "third Retry-After": (Retry(Reason.FAILED, "", 7.0), 2, True),
+    "fourth Retry-After": (Retry(Reason.FAILED, "", 7.0), 3, False),
+    "failure without Retry-After": (Retry(Reason.FAILED, ""), 0, False),
+    "no failed call": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0), 0, False),
 }
 
 
-@pytest.mark.parametrize("sentence", QUIET_RETRIES)
-def test_only_a_server_that_asks_to_be_left_alone_is_spared(sentence: str) -> None:
-    outcome, failures, spared = QUIET_RETRIES[sentence]
-    assert should_suppress_status(outcome, failures) == spared
+@pytest.mark.parametrize("case", QUIET)
+def test_only_retry_after_suppresses_the_status(case: str) -> None:
+    outcome, failures, quiet = QUIET[case]
+    assert outcome.is_quiet(failures) == quiet
 
 
-def test_that_a_source_is_gone_is_said_with_what_to_do() -> None:
-    message = (
-        "VM team-a/vm is deleted; the template stays as it was last rendered. Nothing needs doing: if a VM of that name "
-        "comes back, the template follows it"
-    )
-    assert source_gone(ObjectKey("team-a", "vm")) == ("SourceGone", message, "")
+STALLED = {
+    "TargetConflict",
+    "PolicyMissing",
+    "CrossNamespaceDenied",
+    "AccessRevoked",
+    "InvalidSource",
+    "TooLarge",
+    "Unsupported",
+}
+
+
+def test_reasons_that_need_a_user_are_stalled() -> None:
+    assert {str(reason) for reason in Reason if reason.is_stalled} == STALLED
+
+
+TEXTS = {
+    "plain": ("a b/c", "a b/c"),
+    "escape": ("\x1b[31m", "\\u001b[31m"),
+    "bell": ("\x07", "\\u0007"),
+    "control sequence introducer": ("\x9b", "\\u009b"),
+    "right-to-left override": ("\u202e", "\\u202e"),
+    "line break": ("a\nb", "a\\u000ab"),
+    "letters": ("für 名", "für 名"),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_messages_have_no_control_characters(case: str) -> None:
+    text, expected = TEXTS[case]
+    assert printable(text) == expected
+    assert Blocked(Reason.TARGET_CONFLICT, text).message == expected

@@ -1,227 +1,298 @@
-"""A rendered template goes to the cluster, or stays back: whatever stands under its name."""
+"""Publishing a rendered template, with each possible owner of an existing one."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from atmpl.controller import vm_digest
-from atmpl.controller.outcome import Blocked, Conflict, Reason, Rejected, Rendered, Source
-from atmpl.controller.publish import publish
+from atmpl.controller.outcome import Blocked, Conflict, Reason, Rejected, Rendered, SourceGone
+from atmpl.controller.publish import detach, publish, source_deleted
 from atmpl.kube.response import Response
-from tests.support.api_under_test import ClusterClient, InMemory, version
-from tests.support.builders import NAMESPACE, a_template, with_memory
-from tests.support.fixtures import IN_STEP, NAME, REFRESH, UID, Town, asked_of, published
+from tests.support.api_under_test import ClusterClient, InMemory, seen
+from tests.support.builders import NAMESPACE, a_request, a_template, with_memory
+from tests.support.fixtures import NAME, REFRESH, REFRESHED, UID, SmallCluster, published, spec_of
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
 from tests.support.responses import status
 
+READ_AND_PATCHED = ["POST template", "GET template", "GET request", "PATCH template"]
+
 
 @pytest.fixture
-def town() -> Town:
-    return Town()
+def cluster() -> SmallCluster:
+    return SmallCluster()
 
 
-# Nothing in the way
+def ticking() -> Callable[[], datetime]:
+    """Return a clock that advances by a second at each call."""
+    times = iter([datetime(2024, 1, 2, tzinfo=UTC) + timedelta(seconds=number) for number in range(99)])
+    return lambda: next(times)
 
 
-async def test_a_template_of_a_free_name_is_written_by_one_call(town: Town) -> None:
-    found = await town.publish(town.request())
-    assert found == Rendered(
-        source=Source(town.vm["metadata"]["uid"], 1, version(town.vm)),
-        published=published(town.template),
-        parameters=2,
+# The name is free
+
+
+async def test_new_template_costs_one_call(cluster: SmallCluster) -> None:
+    outcome = await cluster.publish(cluster.request())
+    assert outcome == Rendered(
+        source=vm_digest.source(cluster.vm),
+        published=published(cluster.template),
+        parameter_count=2,
         warnings=(),
         digest="",
         written=True,
         seconds=0.25,
     )
-    assert town.connection.calls == ["POST template"]
+    assert cluster.connection.calls == ["POST template"]
 
 
-async def test_one_kept_in_step_says_of_which_vm_it_was_made(town: Town) -> None:
-    found = await town.publish(town.request(refreshPolicy="OnChange"))
-    assert isinstance(found, Rendered)
-    assert found.digest == vm_digest.vm_digest_of(town.vm)
-
-
-async def test_a_template_that_would_not_fit_is_refused_without_a_call(town: Town) -> None:
-    request = town.request()
-    large = town.made(request)._replace(body=b'{"note":"' + b"<" * 174_763 + b'"}')  # each takes six bytes
-    found = await town.publish(request, large)
-    assert isinstance(found, Rejected)
-    assert found.reason is Reason.TOO_LARGE
-    assert "and may take 1,048,576: make the VM smaller" in found.message
-    assert town.connection.calls == []
+async def test_refreshed_template_reports_the_digest(cluster: SmallCluster) -> None:
+    outcome = await cluster.publish(cluster.request(refreshPolicy="OnChange"))
+    assert isinstance(outcome, Rendered)
+    assert outcome.digest == vm_digest.vm_digest_of(cluster.vm)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_a_template_that_the_server_cannot_store_is_refused_in_its_words(town: Town, method: str) -> None:
+async def test_template_too_large_for_the_server(cluster: SmallCluster, method: str) -> None:
     class Full(InMemory):
         async def call(self, method_: str, path: str, **what: Any) -> Response:
             if method_ == method:
                 return status(500, None, "etcdserver: request is too large")
             return await super().call(method_, path, **what)
 
-    request = town.request(refreshPolicy="OnChange")
+    request = cluster.request(refreshPolicy="OnChange")
     if method == "PATCH":
-        town.stands(request)
-        town.vm = town.server.edit(VMS, town.api.vm, with_memory("256Mi"))
-    cluster = ClusterClient(Full(town.server), NAMESPACE).cluster
-    found = await publish(request, asked_of(request), town.made(request), cluster)
-    said = "The API server cannot store the template: status 500: the object is too large"
-    assert found == Rejected(Reason.TOO_LARGE, said)
+        cluster.create_template(request)
+        cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    full = ClusterClient(Full(cluster.server), NAMESPACE).cluster
+    outcome = await publish(request, spec_of(request), cluster.rendered(request), full)
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason is Reason.TOO_LARGE
+    assert outcome.refused_digest == vm_digest.vm_digest_of(cluster.vm)
 
 
-# Something of that name is there
-
-
-async def test_once_what_is_ours_already_stays_as_it_is_whatever_the_vm_says_by_now(town: Town) -> None:
-    request = town.request()
-    before = town.stands(request)
-    of = town.vm
-    town.vm = town.server.edit(VMS, town.api.vm, with_memory("256Mi"))
-    found = await town.publish(request)
-    assert isinstance(found, Rendered)
-    assert (found.written, found.published) == (False, published(before))
-    assert found.source == Source(of["metadata"]["uid"], 1, ""), (
-        "its generation, of which the template tells no version"
-    )
-    assert town.template == before
-    assert town.connection.calls == ["POST template", "GET template"]
-
-
-async def test_once_what_is_ours_and_of_this_very_vm_says_so_in_full(town: Town) -> None:
-    request = town.request()
-    town.stands(request)
-    found = await town.publish(request)
-    assert isinstance(found, Rendered)
-    assert found.source == vm_digest.source(town.vm)
-
-
-async def test_once_what_is_ours_from_when_it_was_kept_in_step_is_let_go(town: Town) -> None:
-    request = town.request()
-    before = town.stands(request, labels={UID: request.uid, REFRESH: "OnChange", "team": "db"})
-    found = await town.publish(request)
-    assert isinstance(found, Rendered)
-    assert found.published == published(town.template)
-    assert town.template is not None
-    assert town.template["metadata"]["labels"] == {UID: request.uid, "team": "db"}
-    assert town.template["objects"] == before["objects"]
-    assert town.connection.calls == ["POST template", "GET template", "PATCH template"]
-
-
-async def test_in_step_what_is_ours_is_made_to_say_what_the_vm_says(town: Town) -> None:
-    request = town.request(refreshPolicy="OnChange")
-    town.stands(request)
-    town.vm = town.server.edit(VMS, town.api.vm, with_memory("256Mi"))
-    found = await town.publish(request)
-    assert isinstance(found, Rendered)
-    assert (found.written, found.published) == (True, published(town.template))
-    assert memory(town) == "256Mi"
-    assert town.connection.calls == ["POST template", "GET template", "PATCH template"]
-
-
-async def test_in_step_what_says_that_already_costs_no_write(town: Town) -> None:
-    request = town.request(refreshPolicy="OnChange")
-    before = town.stands(request)
-    found = await town.publish(request)
-    assert isinstance(found, Rendered)
-    assert (found.written, found.published) == (False, published(before))
-    assert town.connection.calls == ["POST template", "GET template"]
-
-
-async def test_in_step_what_was_published_is_looked_at_first(town: Town) -> None:
-    request = town.request(IN_STEP, refreshPolicy="OnChange")
-    town.stands(request)
-    await town.publish(request)
-    assert town.connection.calls == ["GET template"]
-
-
-async def test_in_step_a_label_that_is_gone_comes_back_if_the_request_still_wants_that(town: Town) -> None:
-    request = town.request(refreshPolicy="OnChange")
-    town.stands(request, labels={UID: request.uid})
-    assert isinstance(await town.publish(request), Rendered)
-    assert town.template is not None
-    assert town.template["metadata"]["labels"][REFRESH] == "OnChange"
-    assert town.connection.calls == ["POST template", "GET template", "GET request", "PATCH template"]
-
-
-async def test_in_step_a_label_that_is_gone_stays_so_where_the_request_has_become_once(town: Town) -> None:
-    request = town.request(refreshPolicy="OnChange")
-    before = town.stands(request, labels={UID: request.uid})
-    town.server.edit(REQUESTS, town.api.request, {"spec": {"refreshPolicy": "Once"}})
-    assert await town.publish(request) == Conflict("request")
-    assert town.template == before
-
-
-async def test_a_stray_is_taken_over_provenance_and_all(town: Town) -> None:
-    request = town.request()
-    town.stands(request, labels={UID: "one-that-was", REFRESH: "OnChange", "team": "db"})
-    found = await town.publish(request)
-    assert isinstance(found, Rendered)
-    assert found.written
-    assert town.template is not None
-    labels = town.template["metadata"]["labels"]
-    assert (labels[UID], labels["team"], REFRESH in labels) == (request.uid, "db", False)
-    assert town.connection.calls == ["POST template", "GET template", "GET request", "PATCH template"]
-
-
-IN_THE_WAY: dict[str, tuple[Object, str]] = {  # labels and annotations of what is there: what is said of it
-    "somebody's own": ({}, "Template team-a/golden exists and was not made for this request; it is left alone."),
-    "another request's": (
-        {"labels": {UID: "2-2"}, "annotations": {NAME: "team-a/other"}},
-        "Template team-a/golden exists and was made for the request team-a/other, not for this one; it is left alone.",
-    ),
-}
-REMEDY = (
-    " Delete it, and this request goes on within a minute; or delete this request and create it again with another "
-    "target name"
-)
+# An own template exists
 
 
 @pytest.mark.parametrize("policy", ["Once", "OnChange"])
-@pytest.mark.parametrize("sentence", IN_THE_WAY)
-async def test_what_is_not_ours_is_left_alone_and_looked_at_once_a_minute(
-    town: Town, sentence: str, policy: str
-) -> None:
-    metadata, said = IN_THE_WAY[sentence]
-    before = town.server.create(a_template(**metadata))
-    found = await town.publish(town.request(refreshPolicy=policy))
-    assert found == Blocked(Reason.TARGET_CONFLICT, said + REMEDY, 60.0)
-    assert town.template == before
+async def test_own_template_is_patched_to_the_rendering(cluster: SmallCluster, policy: str) -> None:
+    request = cluster.request(refreshPolicy=policy)
+    cluster.create_template(request)
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Rendered)
+    assert (outcome.written, outcome.published) == (True, published(cluster.template))
+    assert outcome.source == vm_digest.source(cluster.vm)
+    assert memory(cluster) == "256Mi"
+    calls = [call for call in READ_AND_PATCHED if policy == "Once" or call != "GET request"]
+    assert cluster.connection.calls == calls
 
 
-async def test_what_an_earlier_request_of_this_name_made_is_left_alone_with_a_word_of_when() -> None:
-    times = iter([datetime(2024, 1, 2, tzinfo=UTC) + timedelta(seconds=number) for number in range(9)])
-    town = Town(lambda: next(times))
-    before = town.server.create(a_template(labels={UID: "2-2"}, annotations={NAME: "team-a/request"}))
-    found = await town.publish(town.request())
-    said = (
-        f"Template team-a/golden was made by an earlier request of this name, at {created(before)}; it is left alone."
-    )
-    assert found == Blocked(Reason.TARGET_CONFLICT, said + REMEDY, 60.0)
-    assert town.template == before
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+async def test_forged_label_does_not_keep_its_content(cluster: SmallCluster, policy: str) -> None:
+    request = cluster.request(refreshPolicy=policy)
+    forged = {"objects": [{"kind": "VirtualMachine", "spec": {"image": "evil"}}], "message": "evil"}
+    cluster.server.create(a_template(labels={UID: request.uid}) | forged)
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Rendered)
+    assert outcome.published == published(cluster.template)
+    assert "evil" not in str(cluster.template)
+    assert memory(cluster) == "128Mi"
 
 
-def created(obj: Object) -> str:
-    return str(obj["metadata"]["creationTimestamp"])
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+async def test_equal_own_template_costs_no_write(cluster: SmallCluster, policy: str) -> None:
+    request = cluster.request(refreshPolicy=policy)
+    before = cluster.create_template(request)
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Rendered)
+    assert (outcome.written, outcome.published) == (False, published(before))
+    assert cluster.connection.calls == ["POST template", "GET template"]
 
 
-async def test_a_name_that_was_taken_and_is_free_again_is_judged_anew(town: Town) -> None:
+async def test_once_finished_by_another_replica_is_not_patched(cluster: SmallCluster) -> None:
+    """The template belongs to its user as soon as the status says so."""
+    request = cluster.request()
+    before = cluster.create_template(request)
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    cluster.server.edit(REQUESTS, cluster.api.request, {"status": REFRESHED}, status=True)
+    assert await cluster.publish(request) == Conflict("request")
+    assert cluster.template == before
+
+
+async def test_once_removes_the_refresh_label(cluster: SmallCluster) -> None:
+    request = cluster.request()
+    before = cluster.create_template(request, labels={UID: request.uid, REFRESH: "OnChange", "team": "db"})
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Rendered)
+    assert outcome.published == published(cluster.template)
+    assert cluster.template is not None
+    labels = cluster.template["metadata"]["labels"]
+    assert (labels[UID], labels["team"], REFRESH in labels) == (request.uid, "db", False)
+    assert cluster.template["objects"] == before["objects"]
+    assert cluster.connection.calls == READ_AND_PATCHED
+
+
+async def test_refresh_reads_the_template_first(cluster: SmallCluster) -> None:
+    request = cluster.request(REFRESHED, refreshPolicy="OnChange")
+    cluster.create_template(request)
+    await cluster.publish(request)
+    assert cluster.connection.calls == ["GET template"]
+
+
+async def test_removed_refresh_label_is_restored(cluster: SmallCluster) -> None:
+    request = cluster.request(refreshPolicy="OnChange")
+    cluster.create_template(request, labels={UID: request.uid})
+    assert isinstance(await cluster.publish(request), Rendered)
+    assert cluster.template is not None
+    assert cluster.template["metadata"]["labels"][REFRESH] == "OnChange"
+    assert cluster.connection.calls == READ_AND_PATCHED
+
+
+async def test_detached_template_is_not_patched(cluster: SmallCluster) -> None:
+    request = cluster.request(refreshPolicy="OnChange")
+    before = cluster.create_template(request, labels={UID: request.uid})
+    cluster.server.edit(REQUESTS, cluster.api.request, {"spec": {"refreshPolicy": "Once"}})
+    assert await cluster.publish(request) == Conflict("request")
+    assert cluster.template == before
+
+
+# A template of another owner exists
+
+
+async def test_orphaned_template_is_taken_over() -> None:
+    cluster = SmallCluster(ticking())
+    request = cluster.request()
+    cluster.create_template(request, labels={UID: "deleted", REFRESH: "OnChange", "team": "db"})
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Rendered)
+    assert outcome.written
+    assert cluster.template is not None
+    labels = cluster.template["metadata"]["labels"]
+    assert (labels[UID], labels["team"], REFRESH in labels) == (request.uid, "db", False)
+    calls = ["POST template", "GET template", "GET request", "GET request", "PATCH template"]
+    assert cluster.connection.calls == calls
+
+
+UNOWNED: dict[str, Object] = {  # metadata of the existing template
+    "a user's": {},
+    "another request's": {"labels": {UID: "2-2"}, "annotations": {NAME: "team-a/other"}},
+}
+
+
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+@pytest.mark.parametrize("owner", UNOWNED)
+async def test_unowned_template_is_never_changed(cluster: SmallCluster, owner: str, policy: str) -> None:
+    before = cluster.server.create(a_template(**UNOWNED[owner]))
+    outcome = await cluster.publish(cluster.request(refreshPolicy=policy))
+    assert isinstance(outcome, Blocked)
+    assert (outcome.reason, outcome.requeue_after) == (Reason.TARGET_CONFLICT, 60.0)
+    assert cluster.template == before
+
+
+@pytest.mark.parametrize("clock", ["same second", "later"])
+async def test_template_of_a_previous_request_is_not_overwritten(clock: str) -> None:
+    cluster = SmallCluster(ticking()) if clock == "later" else SmallCluster()
+    before = cluster.server.create(a_template(labels={UID: "2-2"}, annotations={NAME: "team-a/request"}))
+    outcome = await cluster.publish(cluster.request())
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.TARGET_CONFLICT
+    assert before["metadata"]["creationTimestamp"] in outcome.message
+    assert cluster.template == before
+
+
+async def test_equal_template_of_a_previous_request_is_taken_over(cluster: SmallCluster) -> None:
+    """As after a restore from a backup: the request has another uid, and nothing is lost."""
+    request = cluster.request()
+    before = cluster.create_template(request, labels={UID: "2-2", "team": "db"})
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Rendered)
+    assert cluster.template is not None
+    labels = cluster.template["metadata"]["labels"]
+    assert (labels[UID], labels["team"]) == (request.uid, "db")
+    assert cluster.template["objects"] == before["objects"]
+
+
+async def test_template_deleted_after_the_conflict(cluster: SmallCluster) -> None:
     class Fleeting(InMemory):
         async def call(self, method: str, path: str, **what: Any) -> Response:
             answer = await super().call(method, path, **what)
             if method == "POST":
-                town.server.delete(TEMPLATES, town.api.template)
+                cluster.server.delete(TEMPLATES, cluster.api.template)
             return answer
 
-    town.server.create(a_template())
-    cluster = ClusterClient(Fleeting(town.server), NAMESPACE).cluster
-    request = town.request()
-    assert await publish(request, asked_of(request), town.made(request), cluster) == Conflict("template")
+    cluster.server.create(a_template())
+    fleeting = ClusterClient(Fleeting(cluster.server), NAMESPACE).cluster
+    request = cluster.request()
+    assert await publish(request, spec_of(request), cluster.rendered(request), fleeting) == Conflict("template")
 
 
-def memory(town: Town) -> str:
-    assert town.template is not None
-    [value] = [each["value"] for each in town.template["parameters"] if each["name"] == "REQUESTS_MEMORY"]
+# The VM was deleted
+
+
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+async def test_unpublished_template_is_not_adopted_without_its_vm(cluster: SmallCluster, policy: str) -> None:
+    request = cluster.request(refreshPolicy=policy)
+    cluster.create_template(request)
+    assert await source_deleted(request, spec_of(request), cluster.cluster) is None
+
+
+async def test_refreshed_template_remains_without_its_vm(cluster: SmallCluster) -> None:
+    first = cluster.request(refreshPolicy="OnChange")
+    template = cluster.create_template(first)
+    request = named(cluster, template)
+    assert await source_deleted(request, spec_of(request), cluster.cluster) == SourceGone(cluster.api.vm)
+
+
+async def test_replaced_template_is_not_reported_as_rendered(cluster: SmallCluster) -> None:
+    first = cluster.request(refreshPolicy="OnChange")
+    template = cluster.create_template(first)
+    request = named(cluster, template)
+    cluster.server.delete(TEMPLATES, cluster.api.template)
+    cluster.server.create(a_template(labels={UID: request.uid}))
+    assert await source_deleted(request, spec_of(request), cluster.cluster) is None
+
+
+def named(cluster: SmallCluster, template: Object) -> Any:
+    """Return the request with a status that names the template."""
+    status = REFRESHED | {"templateRef": {"uid": template["metadata"]["uid"]}}
+    return seen(cluster.server.edit(REQUESTS, cluster.api.request, {"status": status}, status=True))
+
+
+# OnChange becomes Once
+
+
+async def test_detach_removes_the_refresh_label_only(cluster: SmallCluster) -> None:
+    request = cluster.request(REFRESHED, refreshPolicy="OnChange")
+    before = cluster.create_template(request)
+    cluster.connection.calls.clear()
+    assert await detach(request, spec_of(request), cluster.cluster)
+    assert cluster.template is not None
+    labels = {key: value for key, value in before["metadata"]["labels"].items() if key != REFRESH}
+    assert cluster.template["metadata"]["labels"] == labels
+    assert {**cluster.template, "metadata": 0} == {**before, "metadata": 0}
+    assert await detach(request, spec_of(request), cluster.cluster)
+    assert cluster.connection.calls == ["GET template", "PATCH template", "GET template"]
+
+
+async def test_detach_finishes_only_a_rendered_request(cluster: SmallCluster) -> None:
+    rendered, other = cluster.request(REFRESHED), cluster.server.create(a_request("other"))
+    assert await detach(rendered, spec_of(rendered), cluster.cluster)
+    assert not await detach(seen(other), spec_of(rendered), cluster.cluster)
+    before = cluster.server.create(a_template(labels={REFRESH: "OnChange"}))
+    assert await detach(rendered, spec_of(rendered), cluster.cluster)
+    assert cluster.template == before
+
+
+async def test_forged_template_finishes_no_detach(cluster: SmallCluster) -> None:
+    failed = REFRESHED | {"conditions": []}
+    request = cluster.request(failed)
+    cluster.server.create(a_template(labels={UID: request.uid}))
+    assert not await detach(request, spec_of(request), cluster.cluster)
+
+
+def memory(cluster: SmallCluster) -> str:
+    assert cluster.template is not None
+    [value] = [each["value"] for each in cluster.template["parameters"] if each["name"] == "REQUESTS_MEMORY"]
     return str(value)

@@ -1,4 +1,4 @@
-"""The story of a request, step by step: what each step finds, and which calls it costs."""
+"""One reconcile of one request: its outcome, its calls, and the status that it writes."""
 
 import gc
 from datetime import UTC, datetime, timedelta
@@ -9,118 +9,321 @@ import orjson
 import pytest
 
 from atmpl.controller import vm_digest
-from atmpl.controller.cluster import UnavailableError
+from atmpl.controller.authorization import PolicyCheck
+from atmpl.controller.cluster import (
+    AlreadyExistsError,
+    APINotFoundError,
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NamespaceTerminatingError,
+    StreamState,
+    TooLargeError,
+    UnavailableError,
+)
+from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import (
     Blocked,
+    Conflict,
     Detached,
     Outcome,
     Reason,
     Rejected,
     Rendered,
     RequestGone,
+    Retry,
     SourceGone,
     UpToDate,
 )
-from atmpl.controller.reconcile import RECHECK, SOURCE_RECHECK, reconcile
-from atmpl.controller.request import Request
+from atmpl.controller.reconcile import API_RECHECK_SECONDS, SOURCE_RECHECK_SECONDS, outcome_of_error, reconcile
+from atmpl.controller.request import Request, parse_request
 from atmpl.kube.response import Response
+from tests.support import admission
 from tests.support.api_under_test import ClusterClient, InMemory, seen, version
-from tests.support.builders import NAMESPACE, a_template, with_memory
-from tests.support.fixtures import IN_STEP, READY, Town, published
+from tests.support.builders import NAMESPACE, a_request, a_template, with_memory
+from tests.support.fixtures import READY, REFRESHED, SmallCluster, published
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object, Resource
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
 DONE: Object = {"conditions": [READY], "templateRef": {"uid": "1"}}
 
+# Failed calls
 
-class Street(Town):
-    """A town in which a request is judged."""
+ERRORS: dict[str, tuple[ClusterError, Outcome]] = {
+    "no answer": (
+        UnavailableError("timeout"),
+        Retry(Reason.FAILED, "The API server did not answer as expected: timeout"),
+    ),
+    "Retry-After": (
+        UnavailableError("slow down", 7.0),
+        Retry(Reason.FAILED, "The API server did not answer as expected: slow down", 7.0),
+    ),
+    "forbidden": (
+        ForbiddenError("cannot create"),
+        Retry(Reason.FORBIDDEN, "The API server denied a call of the controller: cannot create"),
+    ),
+    "terminating namespace": (NamespaceTerminatingError("team-a"), RequestGone(requeue_after=180.0)),
+    "conflict": (ConflictError("modified"), Conflict("modified")),
+    "name taken": (AlreadyExistsError("exists"), Conflict("exists")),
+    "invalid object": (
+        InvalidError("no"),
+        Retry(Reason.FAILED, "The API server rejected a call of the controller: no"),
+    ),
+    "too large, not a template": (
+        TooLargeError("large"),
+        Retry(Reason.FAILED, "The API server rejected a call of the controller: large"),
+    ),
+    "API not served, not a template's": (
+        APINotFoundError("404"),
+        Retry(Reason.FAILED, "The API server rejected a call of the controller: 404"),
+    ),
+    "other": (ClusterError("?"), Retry(Reason.FAILED, "The API server rejected a call of the controller: ?")),
+}
 
-    async def judge(self, request: Request, *, later: float = 0.0) -> Outcome:
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_failed_call_has_one_outcome(case: str) -> None:
+    error, outcome = ERRORS[case]
+    assert outcome_of_error(error) == outcome
+
+
+def fresh(**spec: Any) -> Request:
+    posted = a_request(**spec)
+    metadata = {"uid": "1", "resourceVersion": "7", "creationTimestamp": admission.CREATED}
+    return parse_request(orjson.dumps(posted | {"metadata": posted["metadata"] | metadata}))
+
+
+class Broken:
+    """A cluster whose calls fail, and without a VM. It records the statuses."""
+
+    def __init__(
+        self,
+        *,
+        reads: Exception | None = None,
+        writes: Exception | None = None,
+        policies: Any = admission.IN_FORCE,
+    ) -> None:
+        self._reads, self._writes, self._policies = reads, writes, policies
+        self.written: list[Any] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 24, 5, 1, 0, tzinfo=UTC)
+
+    def serves_namespace(self, _: str) -> bool:
+        return True
+
+    def vm_stream(self, _: str) -> StreamState:
+        return StreamState.WATCHING
+
+    def template_stream(self, *_: Any) -> StreamState:
+        return StreamState.WATCHING
+
+    def vm_digest(self, _: ObjectKey) -> None:
+        return None
+
+    def template_version(self, *_: Any) -> None:
+        return None
+
+    async def policies(self) -> Any:
+        if isinstance(self._policies, Exception):
+            raise self._policies
+        return self._policies
+
+    async def vm(self, *_: Any, **__: Any) -> None:
+        if self._reads:
+            raise self._reads
+
+    async def template_meta(self, *_: Any) -> None:
+        return None
+
+    async def write_status(self, _: Any, status: Any) -> None:
+        self.written.append(status)
+        if self._writes:
+            raise self._writes
+
+    def condition(self, type: str = "Ready") -> Any:
+        [status] = self.written
+        return next((each for each in status["conditions"] if each["type"] == type), None)
+
+
+INTERNAL = "Internal error of the controller (RuntimeError); it is tried again"
+
+
+async def test_internal_error_shows_its_type_only() -> None:
+    cluster = Broken(reads=RuntimeError("hunter2"))
+    assert (await reconcile(fresh(), cluster)).outcome == Retry(Reason.FAILED, INTERNAL)
+    assert cluster.condition()["message"] == INTERNAL
+
+
+async def test_internal_error_in_the_status_write_is_retried() -> None:
+    result = await reconcile(fresh(), Broken(writes=RuntimeError()))
+    assert result.outcome == Retry(Reason.FAILED, INTERNAL)
+
+
+async def test_failed_status_write_is_retried() -> None:
+    assert (await reconcile(fresh(), Broken(writes=ConflictError("modified")))).outcome == Conflict("modified")
+    result = await reconcile(fresh(), Broken(writes=APINotFoundError("404")))
+    assert isinstance(result.outcome, Retry)
+
+
+@pytest.mark.parametrize(("failures", "written"), [(0, False), (2, False), (3, True), (9, True)])
+async def test_retry_after_writes_no_status_at_first(failures: int, written: bool) -> None:
+    cluster = Broken(reads=UnavailableError("slow down", 7.0))
+    result = await reconcile(fresh(), cluster, failures=failures)
+    assert result.outcome == Retry(Reason.FAILED, "The API server did not answer as expected: slow down", 7.0)
+    assert bool(cluster.written) == written
+
+
+async def test_failure_without_retry_after_writes_the_status() -> None:
+    cluster = Broken(reads=UnavailableError("reset"))
+    await reconcile(fresh(), cluster)
+    assert cluster.condition()["reason"] == "Failed"
+
+
+# The admission policy
+
+
+async def test_vm_is_not_read_without_a_policy() -> None:
+    cluster = Broken(reads=AssertionError("the VM was read"), policies=admission.ABSENT)
+    result = await reconcile(fresh(), cluster)
+    assert isinstance(result.outcome, Blocked)
+    assert (result.outcome.reason, result.policy_check) == (Reason.POLICY_MISSING, PolicyCheck.POLICY_ABSENT)
+    assert cluster.condition("Stalled")["status"] == "True"
+
+
+async def test_optional_policy_lets_the_vm_be_read() -> None:
+    cluster = Broken(policies=admission.ABSENT)
+    result = await reconcile(fresh(), cluster, policy_required=False)
+    assert (result.outcome.name, result.policy_check) == ("SourceNotFound", None)
+
+
+async def test_policy_in_force_lets_the_vm_be_read() -> None:
+    cluster = Broken()
+    result = await reconcile(fresh(), cluster)
+    assert (result.outcome.name, result.policy_check) == ("SourceNotFound", PolicyCheck.IN_FORCE)
+    assert cluster.condition("Authorized") is None
+
+
+@pytest.mark.parametrize("error", [UnavailableError("reset"), APINotFoundError("404")])
+async def test_unreadable_policy_is_retried(error: ClusterError) -> None:
+    cluster = Broken(policies=error)
+    assert isinstance((await reconcile(fresh(), cluster)).outcome, Retry)
+    assert cluster.condition()["reason"] == "Failed"
+
+
+# One request in a cluster
+
+
+class ReconcilingCluster(SmallCluster):
+    """A cluster in memory in which requests are reconciled."""
+
+    def __init__(self) -> None:
+        self.time = SINCE
+        super().__init__(lambda: self.time)
+
+    async def reconcile(self, request: Request, *, later: float = 0.0) -> Outcome:
+        """Reconcile a request; the calls are recorded without the status write."""
         self.connection.calls.clear()
-        return await reconcile(request, self.cluster, SINCE + timedelta(seconds=later))
+        self.time = SINCE + timedelta(seconds=later)
+        outcome = (await reconcile(request, self.cluster, policy_required=False)).outcome
+        if self.connection.calls[-1:] == ["PATCH status"]:
+            self.connection.calls.pop()
+        return outcome
 
     def shown(self, **changed: Any) -> None:
-        """Let the stream show the VM, as it is or otherwise."""
+        """Show the VM in the stream, with other metadata."""
         self.api.vms.upsert(msgspec.Raw(orjson.dumps({"metadata": self.vm["metadata"] | changed})))
 
     def template_shown(self) -> None:
-        """Let the stream show the template."""
+        """Show the template in the stream."""
         assert self.template is not None
         self.api.templates["openshift"].upsert(msgspec.Raw(orjson.dumps(self.template)))
 
-    def in_step(self) -> Request:
-        """Return a request that is kept in step with its VM, as both streams and its status say."""
+    def refreshed(self) -> Request:
+        """Return a refreshed request that is up to date by both streams and its status."""
         first = self.request(refreshPolicy="OnChange")
-        self.stands(first)
+        self.create_template(first)
         self.shown()
         self.template_shown()
         said = {"digest": vm_digest.vm_digest_of(self.vm), "templateResourceVersion": version(self.template)}
-        return self.status_from(IN_STEP | {"rendered": said})
+        assert self.template is not None
+        of = {"templateRef": {"uid": self.template["metadata"]["uid"]}, "source": {"uid": self.vm["metadata"]["uid"]}}
+        return self.status_from(REFRESHED | of | {"rendered": said})
+
+    def current(self) -> Request:
+        """Return the request as it is stored."""
+        stored = self.server.get(REQUESTS, self.api.request)
+        assert stored is not None
+        return seen(stored)
 
     def status_from(self, status: Object) -> Request:
         return seen(self.server.edit(REQUESTS, self.api.request, {"status": status}, status=True))
 
 
 @pytest.fixture
-def street() -> Street:
-    return Street()
+def cluster() -> ReconcilingCluster:
+    return ReconcilingCluster()
 
 
-# Nothing is left to do
+# Nothing to do
 
 
-async def test_a_request_on_its_way_out_is_left_alone(street: Street) -> None:
-    street.request()
-    street.server.edit(REQUESTS, street.api.request, {"metadata": {"finalizers": ["atmpl.example/wait"]}})
-    street.server.delete(REQUESTS, street.api.request)
-    assert await street.judge(street.status_from({})) == RequestGone()
-    assert street.connection.calls == []
+async def test_deleted_request_is_not_reconciled(cluster: ReconcilingCluster) -> None:
+    cluster.request()
+    cluster.server.edit(REQUESTS, cluster.api.request, {"metadata": {"finalizers": ["atmpl.example/wait"]}})
+    cluster.server.delete(REQUESTS, cluster.api.request)
+    assert await cluster.reconcile(cluster.status_from({})) == RequestGone()
+    assert cluster.connection.calls == []
 
 
 TTLS: dict[str, tuple[Object, float, Outcome, list[str]]] = {  # spec, seconds since success: outcome, calls
     "no TTL": ({}, 1e9, UpToDate(), []),
-    "a TTL that runs": ({"ttlSecondsAfterFinished": 60}, 59.0, UpToDate(again=1.0), []),
-    "a TTL that ends now": ({"ttlSecondsAfterFinished": 60}, 60.0, RequestGone(), ["DELETE request"]),
-    "a TTL that ended long ago": ({"ttlSecondsAfterFinished": 60}, 1e6, RequestGone(), ["DELETE request"]),
-    "a TTL of nothing": ({"ttlSecondsAfterFinished": 0}, 0.0, RequestGone(), ["DELETE request"]),
+    "before the end of the TTL": ({"ttlSecondsAfterFinished": 60}, 59.0, UpToDate(requeue_after=1.0), []),
+    "at the end of the TTL": ({"ttlSecondsAfterFinished": 60}, 60.0, RequestGone(), ["DELETE request"]),
+    "long after the TTL": ({"ttlSecondsAfterFinished": 60}, 1e6, RequestGone(), ["DELETE request"]),
+    "a TTL of 0": ({"ttlSecondsAfterFinished": 0}, 0.0, RequestGone(), ["DELETE request"]),
 }
 
 
-@pytest.mark.parametrize("sentence", TTLS)
-async def test_a_finished_request_costs_nothing_until_its_ttl_has_passed(street: Street, sentence: str) -> None:
-    spec, later, outcome, calls = TTLS[sentence]
-    request = street.request(DONE, **spec)
-    assert await street.judge(request, later=later) == outcome
-    assert street.connection.calls == calls
+@pytest.mark.parametrize("case", TTLS)
+async def test_finished_request_costs_no_call_until_its_ttl(cluster: ReconcilingCluster, case: str) -> None:
+    spec, later, outcome, calls = TTLS[case]
+    request = cluster.request(DONE, **spec)
+    assert await cluster.reconcile(request, later=later) == outcome
+    assert cluster.connection.calls == calls
 
 
-async def test_in_step_nothing_is_called(street: Street) -> None:
-    assert await street.judge(street.in_step()) == UpToDate()
-    assert street.connection.calls == []
+async def test_up_to_date_request_costs_no_call(cluster: ReconcilingCluster) -> None:
+    assert await cluster.reconcile(cluster.refreshed()) == UpToDate()
+    assert cluster.connection.calls == []
 
 
-async def test_a_spec_of_another_version_is_refused_and_what_that_version_finished_stays(street: Street) -> None:
-    fresh = street.request(refreshPolicy="Weekly")
-    found = await street.judge(fresh)
+async def test_unsupported_request_stays_finished(
+    cluster: ReconcilingCluster,
+) -> None:
+    fresh = cluster.request(refreshPolicy="Weekly")
+    found = await cluster.reconcile(fresh)
     assert found == Rejected(Reason.UNSUPPORTED, "spec.refreshPolicy is 'Weekly': write Once or OnChange")
-    assert await street.judge(street.status_from(DONE)) == UpToDate()
-    assert isinstance(await street.judge(street.status_from(IN_STEP)), Rejected)
-    assert street.connection.calls == []
+    assert await cluster.reconcile(cluster.status_from(DONE)) == UpToDate()
+    assert isinstance(await cluster.reconcile(cluster.status_from(REFRESHED)), Rejected)
+    assert cluster.connection.calls == []
 
 
 # The VM
 
 
-async def test_a_fresh_request_costs_the_read_of_its_vm_and_the_template(street: Street) -> None:
-    found = await street.judge(street.request())
+async def test_fresh_request_costs_two_calls(cluster: ReconcilingCluster) -> None:
+    found = await cluster.reconcile(cluster.request())
     assert isinstance(found, Rendered)
-    assert (found.source, found.published) == (vm_digest.source(street.vm), published(street.template))
+    assert (found.source, found.published) == (vm_digest.source(cluster.vm), published(cluster.template))
     assert found.seconds > 0
-    assert street.connection.calls == ["GET vm", "POST template"]
+    assert cluster.connection.calls == ["GET vm", "POST template"]
 
 
-async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_but_for_bytes(street: Street) -> None:
+async def test_vm_and_template_are_freed_before_the_write(
+    cluster: ReconcilingCluster,
+) -> None:
     class Slow(InMemory):
         async def call(self, method: str, path: str, **what: Any) -> Response:
             if method == "POST":
@@ -128,146 +331,186 @@ async def test_while_the_server_writes_a_template_neither_it_nor_its_vm_is_kept_
             return await super().call(method, path, **what)
 
     def instances() -> int:
-        """How many VirtualMachineInstanceSpecs of this test's VM there are, in VMs or in templates.
-
-        Only of this one: the garbage of other tests may be collected at any time.
-        """
+        """Return the number of VirtualMachineInstanceSpecs of this test's VM, in VMs and in templates."""
         found = (each.get("nodeSelector") for each in gc.get_objects() if type(each) is dict)
         return sum(type(selector) is dict and "test/only-here" in selector for selector in found)
 
     kept: list[int] = []
     instance = {"hostname": "h", "nodeSelector": {"test/only-here": "a"}}
-    street.server.edit(VMS, street.api.vm, {"spec": {"template": {"spec": instance}}})
-    request = street.request()
-    cluster = ClusterClient(Slow(street.server), NAMESPACE).cluster
+    cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": instance}}})
+    request = cluster.request()
+    slow = ClusterClient(Slow(cluster.server), NAMESPACE).cluster
     before = instances()
     assert before > 0
-    assert isinstance(await reconcile(request, cluster, SINCE), Rendered)
+    assert isinstance((await reconcile(request, slow, policy_required=False)).outcome, Rendered)
     assert kept == [0]
 
 
-async def test_without_its_vm_it_waits(street: Street) -> None:
-    street.server.delete(VMS, street.api.vm)
-    said = "There is no VirtualMachine team-a/vm; the template is made as soon as there is one"
-    assert await street.judge(street.request()) == Blocked(Reason.SOURCE_NOT_FOUND, said)
-    assert street.connection.calls == ["GET vm", "GET template"]
+async def test_missing_vm_blocks(cluster: ReconcilingCluster) -> None:
+    cluster.server.delete(VMS, cluster.api.vm)
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Blocked)
+    assert (outcome.reason, outcome.requeue_after) == (Reason.SOURCE_NOT_FOUND, None)
+    assert cluster.connection.calls == ["GET vm"]
 
 
-async def test_without_kubevirt_it_waits(street: Street) -> None:
-    street.server.unserved.add(VMS)
-    street.api.vms.mark_synced(served=False)
-    said = "This cluster serves no VirtualMachine: install KubeVirt; the template is made as soon as there is one"
-    assert await street.judge(street.request()) == Blocked(Reason.SOURCE_NOT_FOUND, said)
+async def test_missing_kubevirt_blocks(cluster: ReconcilingCluster) -> None:
+    cluster.server.unserved.add(VMS)
+    cluster.api.vms.mark_synced(served=False)
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.SOURCE_NOT_FOUND
+    assert "install KubeVirt" in outcome.message
 
 
 @pytest.mark.parametrize("resource", [VMS, TEMPLATES], ids=["VMs", "templates"])
-async def test_404_of_an_api_is_retried_unless_its_stream_agrees(street: Street, resource: Resource) -> None:
-    street.server.unserved.add(resource)
-    with pytest.raises(UnavailableError) as failed:
-        await street.judge(street.request())
-    assert failed.value.after == RECHECK
+async def test_404_of_an_api_is_retried_unless_its_stream_agrees(
+    cluster: ReconcilingCluster, resource: Resource
+) -> None:
+    cluster.server.unserved.add(resource)
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Retry)
+    assert outcome.retry_after == API_RECHECK_SECONDS
 
 
 @pytest.mark.parametrize("state", ["syncing", "interrupted"])
-async def test_missing_vm_is_checked_again_while_its_stream_is_not_open(street: Street, state: str) -> None:
-    street.server.delete(VMS, street.api.vm)
-    street.api.vms.is_watched = False
+async def test_missing_vm_is_read_again_without_a_stream(cluster: ReconcilingCluster, state: str) -> None:
+    cluster.server.delete(VMS, cluster.api.vm)
+    cluster.api.vms.is_watched = False
     if state == "syncing":
-        street.api.vms.is_served = None
-    outcome = await street.judge(street.request())
+        cluster.api.vms.is_served = None
+    outcome = await cluster.reconcile(cluster.request())
     assert isinstance(outcome, Blocked)
-    assert (outcome.reason, outcome.again) == (Reason.SOURCE_NOT_FOUND, SOURCE_RECHECK)
+    assert (outcome.reason, outcome.requeue_after) == (Reason.SOURCE_NOT_FOUND, SOURCE_RECHECK_SECONDS)
 
 
 @pytest.mark.parametrize("stream", ["VMs", "templates"])
-async def test_refresh_waits_for_both_lists(street: Street, stream: str) -> None:
-    request = street.in_step()
-    store = street.api.vms if stream == "VMs" else street.api.templates["openshift"]
+async def test_refresh_waits_for_both_lists(cluster: ReconcilingCluster, stream: str) -> None:
+    request = cluster.refreshed()
+    store = cluster.api.vms if stream == "VMs" else cluster.api.templates["openshift"]
     store.is_served = None
-    street.vm = street.server.edit(VMS, street.api.vm, with_memory("256Mi"))
-    street.shown()
-    assert await street.judge(request) == UpToDate()
-    assert street.connection.calls == []
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    cluster.shown()
+    assert await cluster.reconcile(request) == UpToDate()
+    assert cluster.connection.calls == []
     store.mark_synced(served=True)
-    assert isinstance(await street.judge(request), Rendered)
+    assert isinstance(await cluster.reconcile(cluster.current()), Rendered)
 
 
-async def test_first_rendering_waits_for_no_list(street: Street) -> None:
-    for store in (street.api.vms, *street.api.templates.values()):
+async def test_first_rendering_waits_for_no_list(cluster: ReconcilingCluster) -> None:
+    for store in (cluster.api.vms, *cluster.api.templates.values()):
         store.is_served = None
-    assert isinstance(await street.judge(street.request(refreshPolicy="OnChange")), Rendered)
+    assert isinstance(await cluster.reconcile(cluster.request(refreshPolicy="OnChange")), Rendered)
 
 
-async def test_vm_that_the_stream_has_not_shown_is_read(street: Street) -> None:
-    request = street.in_step()
-    street.api.vms.forget(street.api.vm)
-    assert isinstance(await street.judge(request), Rendered)
-    assert street.connection.calls == ["GET vm", "GET template"]
-    assert await street.judge(request) == UpToDate()
-    assert street.connection.calls == []
+async def test_vm_that_the_stream_has_not_shown_is_read(cluster: ReconcilingCluster) -> None:
+    request = cluster.refreshed()
+    cluster.api.vms.forget(cluster.api.vm)
+    assert isinstance(await cluster.reconcile(request), Rendered)
+    assert cluster.connection.calls == ["GET vm", "GET template"]
+    assert await cluster.reconcile(cluster.current()) == UpToDate()
+    assert cluster.connection.calls == []
 
 
-@pytest.mark.parametrize("shown", [True, False], ids=["shown by the stream", "not shown"])
-async def test_first_rendering_is_never_older_than_its_request(street: Street, shown: bool) -> None:
-    if shown:
-        street.shown()
-    street.server.cached_at = int(version(street.vm))
-    street.vm = street.server.edit(VMS, street.api.vm, with_memory("256Mi"))
-    outcome = await street.judge(street.request())
+async def test_source_in_an_unserved_namespace_is_unsupported(cluster: ReconcilingCluster) -> None:
+    cluster.cluster._vms = {"team-z": cluster.api.vms}
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason is Reason.UNSUPPORTED
+    assert cluster.connection.calls == []
+
+
+async def test_invalid_vm_is_rejected_with_its_path(cluster: ReconcilingCluster) -> None:
+    vm = cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": None}})
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Rejected)
+    assert (outcome.reason, outcome.refused_digest) == (Reason.INVALID_SOURCE, vm_digest.vm_digest_of(vm))
+    assert "spec.template" in outcome.message
+
+
+async def test_too_large_vm_is_rejected(cluster: ReconcilingCluster) -> None:
+    large = {"spec": {"template": {"spec": {"nodeSelector": {"a": "<" * 174_763}}}}}  # each counts as six bytes
+    vm = cluster.server.edit(VMS, cluster.api.vm, large)
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Rejected)
+    assert (outcome.reason, outcome.refused_digest) == (Reason.TOO_LARGE, vm_digest.vm_digest_of(vm))
+    assert cluster.connection.calls == ["GET vm"]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+async def test_refused_vm_is_not_rendered_again(cluster: ReconcilingCluster, *, shown: bool) -> None:
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": None}})
+    request = cluster.request()
+    await cluster.reconcile(request)
+    if not shown:
+        cluster.api.vms.forget(cluster.api.vm)
+    assert await cluster.reconcile(cluster.current()) == UpToDate()
+    assert cluster.connection.calls == ([] if shown else ["GET vm"])
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": {"domain": {}}}}})
+    cluster.shown()
+    assert isinstance(await cluster.reconcile(cluster.current()), Rendered)
+
+
+async def test_first_rendering_does_not_use_the_watch_cache(cluster: ReconcilingCluster) -> None:
+    old = cluster.vm
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    cluster.api.vms.upsert(msgspec.Raw(orjson.dumps({"metadata": old["metadata"]})))
+    cluster.server.cached_at = int(version(old))
+    outcome = await cluster.reconcile(cluster.request())
     assert isinstance(outcome, Rendered)
-    assert outcome.source.version == version(street.vm)
-    assert street.connection.calls == ["GET vm", "POST template"]
+    assert outcome.source == vm_digest.source(cluster.vm)
+    assert cluster.connection.calls == ["GET vm", "POST template"]
 
 
-async def test_a_vm_that_cannot_be_rendered_is_refused_with_the_path(street: Street) -> None:
-    street.server.edit(VMS, street.api.vm, {"spec": {"template": None}})
-    found = await street.judge(street.request())
-    assert isinstance(found, Rejected)
-    assert found.reason is Reason.INVALID_SOURCE
-    assert found.message.startswith("VM team-a/vm cannot be made a template: spec.template")
+async def test_first_rendering_does_not_use_a_deleted_vm(cluster: ReconcilingCluster) -> None:
+    cluster.shown()
+    cluster.server.cached_at = int(version(cluster.vm))
+    cluster.server.delete(VMS, cluster.api.vm)
+    outcome = await cluster.reconcile(cluster.request())
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.SOURCE_NOT_FOUND
 
 
-async def test_a_vm_older_than_the_one_that_was_rendered_is_read_anew(street: Street) -> None:
-    old = street.vm
-    street.vm = street.server.edit(VMS, street.api.vm, with_memory("256Mi"))
-    street.api.vms.upsert(msgspec.Raw(orjson.dumps({"metadata": old["metadata"]})))
-    street.server.cached_at = int(version(old))
-    request = street.request(IN_STEP | {"source": {"resourceVersion": version(street.vm)}}, refreshPolicy="OnChange")
-    found = await street.judge(request)
+async def test_refresh_reads_an_older_vm_again(cluster: ReconcilingCluster) -> None:
+    old = cluster.vm
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    cluster.api.vms.upsert(msgspec.Raw(orjson.dumps({"metadata": old["metadata"]})))
+    cluster.server.cached_at = int(version(old))
+    request = cluster.request(
+        REFRESHED | {"source": {"resourceVersion": version(cluster.vm)}}, refreshPolicy="OnChange"
+    )
+    found = await cluster.reconcile(request)
     assert isinstance(found, Rendered)
-    assert found.source.version == version(street.vm)
-    assert street.connection.calls[:2] == ["GET vm", "GET vm"]
+    assert found.source.resource_version == version(cluster.vm)
+    assert cluster.connection.calls[:2] == ["GET vm", "GET vm"]
 
 
-# What stands already
-
-
-async def test_what_was_made_before_its_vm_was_deleted_is_not_lost(street: Street) -> None:
-    request = street.request()
-    street.stands(request)
-    street.server.delete(VMS, street.api.vm)
-    found = await street.judge(request)
-    assert isinstance(found, Rendered)
-    assert found.published == published(street.template)
+# An existing template
 
 
 @pytest.mark.parametrize("policy", ["Once", "OnChange"])
-async def test_what_was_made_before_its_vm_was_spoiled_stands_only_under_once(street: Street, policy: str) -> None:
-    request = street.request(refreshPolicy=policy)
-    street.stands(request)
-    street.server.edit(VMS, street.api.vm, {"spec": {"template": None}})
-    found = await street.judge(request)
-    assert isinstance(found, Rendered if policy == "Once" else Rejected)
+async def test_unverified_template_is_not_adopted(cluster: ReconcilingCluster, policy: str) -> None:
+    """Any user can write the label, and only the rendering of the VM proves the content."""
+    request = cluster.request(refreshPolicy=policy)
+    before = cluster.create_template(request)
+    cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": None}})
+    assert isinstance(await cluster.reconcile(request), Rejected)
+    cluster.server.delete(VMS, cluster.api.vm)
+    last = cluster.vm["metadata"] | {"resourceVersion": "999"}
+    cluster.api.vms.delete(msgspec.Raw(orjson.dumps({"metadata": last})))
+    assert isinstance(await cluster.reconcile(cluster.current()), Blocked)
+    assert cluster.template == before
 
 
-async def test_in_step_with_a_vm_that_is_gone_says_so_once(street: Street) -> None:
-    request = street.in_step()
-    street.server.delete(VMS, street.api.vm)
-    street.api.vms.delete(msgspec.Raw(orjson.dumps({"metadata": street.vm["metadata"]})))
-    assert await street.judge(request) == SourceGone(street.api.vm)
+async def test_deleted_vm_is_reported_once(cluster: ReconcilingCluster) -> None:
+    request = cluster.refreshed()
+    cluster.server.delete(VMS, cluster.api.vm)
+    last = cluster.vm["metadata"] | {"resourceVersion": "999"}
+    cluster.api.vms.delete(msgspec.Raw(orjson.dumps({"metadata": last})))
+    assert await cluster.reconcile(request) == SourceGone(cluster.api.vm)
     gone = {"reason": "SourceGone", "message": "", "path": ""}
-    assert await street.judge(street.status_from({"warnings": [gone]})) == UpToDate()
-    assert street.connection.calls == []
+    assert await cluster.reconcile(cluster.status_from({"warnings": [gone]})) == UpToDate()
+    assert cluster.connection.calls == []
 
 
 DRIFT: dict[str, Object] = {  # what changes: the VM or the template
@@ -276,63 +519,55 @@ DRIFT: dict[str, Object] = {  # what changes: the VM or the template
 }
 
 
-@pytest.mark.parametrize("sentence", DRIFT)
-async def test_out_of_step_costs_two_reads_and_a_patch(street: Street, sentence: str) -> None:
-    request = street.in_step()
-    if sentence == "the VM":
-        street.vm = street.server.edit(VMS, street.api.vm, DRIFT[sentence])
-        street.shown()
+@pytest.mark.parametrize("case", DRIFT)
+async def test_refresh_costs_two_reads_and_a_patch(cluster: ReconcilingCluster, case: str) -> None:
+    request = cluster.refreshed()
+    if case == "the VM":
+        cluster.vm = cluster.server.edit(VMS, cluster.api.vm, DRIFT[case])
+        cluster.shown()
     else:
-        street.server.edit(TEMPLATES, street.api.template, DRIFT[sentence])
-        street.template_shown()
-    found = await street.judge(request)
+        cluster.server.edit(TEMPLATES, cluster.api.template, DRIFT[case])
+        cluster.template_shown()
+    found = await cluster.reconcile(request)
     assert isinstance(found, Rendered)
     assert found.written
-    assert street.connection.calls == ["GET vm", "GET template", "PATCH template"]
+    assert cluster.connection.calls == ["GET vm", "GET template", "PATCH template"]
 
 
-async def test_a_template_that_is_deleted_comes_back(street: Street) -> None:
-    request = street.in_step()
-    there = street.template
-    street.server.delete(TEMPLATES, street.api.template)
-    street.api.templates["openshift"].delete(msgspec.Raw(orjson.dumps(there)))
-    assert isinstance(await street.judge(request), Rendered)
-    assert street.connection.calls == ["GET vm", "GET template", "POST template"]
+async def test_deleted_template_is_created_again(cluster: ReconcilingCluster) -> None:
+    request = cluster.refreshed()
+    there = cluster.template
+    cluster.server.delete(TEMPLATES, cluster.api.template)
+    cluster.api.templates["openshift"].delete(msgspec.Raw(orjson.dumps(there)))
+    assert isinstance(await cluster.reconcile(request), Rendered)
+    assert cluster.connection.calls == ["GET vm", "GET template", "POST template"]
 
 
-async def test_on_change_that_has_become_once_lets_the_template_go_without_a_look_at_the_vm(street: Street) -> None:
-    street.in_step()
-    street.server.edit(REQUESTS, street.api.request, {"spec": {"refreshPolicy": "Once"}})
-    assert await street.judge(street.status_from({})) == Detached()
-    assert street.connection.calls == ["GET template", "PATCH template"]
+async def test_detach_reads_no_vm(
+    cluster: ReconcilingCluster,
+) -> None:
+    cluster.refreshed()
+    cluster.server.edit(REQUESTS, cluster.api.request, {"spec": {"refreshPolicy": "Once"}})
+    assert await cluster.reconcile(cluster.status_from({})) == Detached()
+    assert cluster.connection.calls == ["GET template", "PATCH template"]
 
 
-# What is in the way
+# A blocked request
 
 
-async def test_a_format_that_is_not_served_is_waited_for(street: Street) -> None:
-    street.server.unserved.add(TEMPLATES)
-    street.api.templates["openshift"].mark_synced(served=False)
-    said = "This cluster does not serve template.openshift.io/v1 Template; the template is made as soon as it does"
-    assert await street.judge(street.request()) == Blocked(Reason.FORMAT_UNAVAILABLE, said, 60.0)
+async def test_unserved_format_blocks(cluster: ReconcilingCluster) -> None:
+    cluster.server.unserved.add(TEMPLATES)
+    cluster.api.templates["openshift"].mark_synced(served=False)
+    said = "This cluster does not serve template.openshift.io/v1 Template. The template is created when it does"
+    assert await cluster.reconcile(cluster.request()) == Blocked(Reason.FORMAT_UNAVAILABLE, said, requeue_after=60.0)
 
 
 @pytest.mark.parametrize(("reason", "again"), [("TargetConflict", 60.0), ("FormatUnavailable", 60.0)])
-async def test_what_was_in_the_way_is_looked_at_by_one_read_and_nothing_is_rendered(
-    street: Street, reason: str, again: float
-) -> None:
+async def test_blocked_request_costs_one_read(cluster: ReconcilingCluster, reason: str, again: float) -> None:
     if reason == "TargetConflict":
-        street.server.create(a_template())
+        cluster.server.create(a_template())
     else:
-        street.server.unserved.add(TEMPLATES)
-    request = street.request({"conditions": [READY | {"status": "False", "reason": reason}]})
-    assert await street.judge(request) == UpToDate(again)
-    assert street.connection.calls == ["GET template"]
-
-
-async def test_source_in_a_namespace_that_is_not_served_is_unsupported(street: Street) -> None:
-    street.cluster._vms = {"team-z": street.api.vms}
-    outcome = await street.judge(street.request())
-    assert isinstance(outcome, Rejected)
-    assert outcome.reason is Reason.UNSUPPORTED
-    assert street.connection.calls == []
+        cluster.server.unserved.add(TEMPLATES)
+    request = cluster.request({"conditions": [READY | {"status": "False", "reason": reason}]})
+    assert await cluster.reconcile(request) == UpToDate(requeue_after=again)
+    assert cluster.connection.calls == ["GET template"]

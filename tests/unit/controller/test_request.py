@@ -1,4 +1,4 @@
-"""A request's spec in both its forms, and what an earlier reconcile wrote: read as they are, guessed at never."""
+"""Parsing a request: both forms of the spec, and the status."""
 
 from contextlib import suppress
 from typing import Any
@@ -10,93 +10,135 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.request import Request, RequestSpec, UnsupportedError, canonical, read
+from atmpl.controller.request import Request, Requester, RequestSpec, UnsupportedError, parse_request, parse_spec
 from atmpl.controller.request_status import RequestStatus
-from atmpl.template import FORMATS, RenderOptions
+from atmpl.template import FORMATS, RenderOptions, TemplateMetadata
 
 OPENSHIFT, NATIVE = FORMATS["openshift"], FORMATS["native"]
 KEY = ObjectKey("team-a", "request")
-ASKED = RequestSpec(ObjectKey("team-a", "vm"), OPENSHIFT, "request", RenderOptions(), refresh_on_change=False, ttl=None)
+SPEC = RequestSpec(
+    ObjectKey("team-a", "vm"), OPENSHIFT, "request", RenderOptions(), refresh_on_change=False, ttl_seconds=None
+)
 FLAT = {"vmName": "vm"}
 BOTH = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {}}}
 
 GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
-    "source and target": (BOTH, ASKED),
-    "a source elsewhere": (
+    "source and target": (BOTH, SPEC),
+    "a source in another namespace": (
         BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-b"}},
-        ASKED._replace(source=ObjectKey("team-b", "vm")),
+        SPEC._replace(source=ObjectKey("team-b", "vm")),
     ),
     "a named target": (
         BOTH | {"target": {"openshiftTemplate": {"name": "golden.v2"}}},
-        ASKED._replace(template="golden.v2"),
+        SPEC._replace(template_name="golden.v2"),
     ),
-    "the native target": (BOTH | {"target": {"virtualMachineTemplate": {}}}, ASKED._replace(format=NATIVE)),
+    "the native target": (BOTH | {"target": {"virtualMachineTemplate": {}}}, SPEC._replace(format=NATIVE)),
     "the native target, named": (
         BOTH | {"target": {"virtualMachineTemplate": {"name": "golden"}}},
-        ASKED._replace(format=NATIVE, template="golden"),
+        SPEC._replace(format=NATIVE, template_name="golden"),
     ),
-    "the flat form with nothing but the VM": (FLAT, ASKED),
+    "the flat form with nothing but the VM": (FLAT, SPEC),
     "the flat form in full": (
         {"vmName": "vm", "templateName": "golden", "format": "template.openshift.io/v1"},
-        ASKED._replace(template="golden"),
+        SPEC._replace(template_name="golden"),
     ),
     "the flat form with the native format": (
         FLAT | {"format": "template.kubevirt.io/v1beta1"},
-        ASKED._replace(format=NATIVE),
+        SPEC._replace(format=NATIVE),
     ),
-    "Once, said": (FLAT | {"refreshPolicy": "Once"}, ASKED),
-    "OnChange": (BOTH | {"refreshPolicy": "OnChange"}, ASKED._replace(refresh_on_change=True)),
-    "a TTL": (FLAT | {"ttlSecondsAfterFinished": 3600}, ASKED._replace(ttl=3600)),
-    "a TTL of no time at all": (FLAT | {"ttlSecondsAfterFinished": 0}, ASKED._replace(ttl=0)),
-    "a TTL of 68 years": (FLAT | {"ttlSecondsAfterFinished": 2147483647}, ASKED._replace(ttl=2147483647)),
-    "a TTL that OnChange has no use for": (
+    "Once": (FLAT | {"refreshPolicy": "Once"}, SPEC),
+    "OnChange": (BOTH | {"refreshPolicy": "OnChange"}, SPEC._replace(refresh_on_change=True)),
+    "a TTL": (FLAT | {"ttlSecondsAfterFinished": 3600}, SPEC._replace(ttl_seconds=3600)),
+    "a TTL of 0": (FLAT | {"ttlSecondsAfterFinished": 0}, SPEC._replace(ttl_seconds=0)),
+    "a TTL of 68 years": (FLAT | {"ttlSecondsAfterFinished": 2147483647}, SPEC._replace(ttl_seconds=2147483647)),
+    "a TTL with OnChange": (
         FLAT | {"ttlSecondsAfterFinished": 5, "refreshPolicy": "OnChange"},
-        ASKED._replace(refresh_on_change=True),
+        SPEC._replace(refresh_on_change=True),
     ),
     "every option": (
         FLAT | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
-        ASKED._replace(options=RenderOptions("Preserve", "Unique", "Require")),
+        SPEC._replace(options=RenderOptions("Preserve", "Unique", "Require")),
+    ),
+    "every other option": (
+        BOTH
+        | {
+            "options": {
+                "naming": "Parameter",
+                "console": "Complete",
+                "secrets": "Extract",
+                "parameters": {"profile": "Common", "include": ["instancetype.name"], "exclude": ["template.**"]},
+            }
+        },
+        SPEC._replace(
+            options=RenderOptions(
+                naming="Parameter",
+                console="Complete",
+                secrets="Extract",
+                profile="Common",
+                include=("instancetype.name",),
+                exclude=("template.**",),
+            )
+        ),
+    ),
+    "template metadata": (
+        FLAT | {"templateMetadata": {"labels": {"team": "web"}, "annotations": {"description": "Web server"}}},
+        SPEC._replace(metadata=TemplateMetadata({"team": "web"}, {"description": "Web server"})),
+    ),
+    "null parameters and metadata": (
+        FLAT | {"options": {"parameters": {"include": None}}, "templateMetadata": {"labels": None}},
+        SPEC,
     ),
     "one option": (
         BOTH | {"options": {"secrets": "Require"}},
-        ASKED._replace(options=RenderOptions(secrets="Require")),
+        SPEC._replace(options=RenderOptions(secrets="Require")),
     ),
-    "nulls, which say nothing": (
+    "a requester": (
+        FLAT | {"requester": {"username": "alice", "uid": "1", "groups": ["a", "b"], "extra": {"k": ["v", "w"]}}},
+        SPEC._replace(requester=Requester("alice", "1", ("a", "b"), (("k", ("v", "w")),))),
+    ),
+    "a requester with a name only": (
+        BOTH | {"requester": {"username": "alice"}},
+        SPEC._replace(requester=Requester("alice")),
+    ),
+    "null fields": (
         FLAT
         | {"source": None, "target": None, "options": {"identity": None}, "refreshPolicy": None, "templateName": None},
-        ASKED,
+        SPEC,
     ),
     "names at their limits": (
         {
             "source": {"vmName": "v" * 253, "vmNamespace": "n" * 63},
             "target": {"openshiftTemplate": {"name": "t" * 253}},
         },
-        ASKED._replace(source=ObjectKey("n" * 63, "v" * 253), template="t" * 253),
+        SPEC._replace(source=ObjectKey("n" * 63, "v" * 253), template_name="t" * 253),
     ),
 }
 
 BAD: dict[str, tuple[Any, str]] = {
-    "no spec": (None, "spec is None: write an object there"),
-    "a spec that is a list": ([], "spec is []: write an object there"),
+    "no spec": (None, "spec is None: write an object"),
+    "a spec that is a list": ([], "spec is []: write an object"),
     "an empty spec": ({}, "spec.vmName is missing: write the name of the virtual machine"),
     "a field of a later version": (
         FLAT | {"schedule": "@daily"},
-        "spec.schedule is not known to this version of atmpl: remove it, or have atmpl upgraded",
+        "spec.schedule is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
     "both forms": (
         FLAT | BOTH,
-        "spec is written in both forms: keep source and target, or vmName and what goes with it",
+        "spec has both forms: keep source and target, or vmName, templateName and format",
     ),
     "a source and a flat format": (
         {"source": {"vmName": "vm"}, "format": "template.openshift.io/v1"},
-        "spec is written in both forms: keep source and target, or vmName and what goes with it",
+        "spec has both forms: keep source and target, or vmName, templateName and format",
     ),
-    "a source alone": ({"source": {"vmName": "vm"}}, "spec.source and spec.target go together: write both"),
-    "a target alone": ({"target": {"openshiftTemplate": {}}}, "spec.source and spec.target go together: write both"),
-    "a source that is a name": (BOTH | {"source": "vm"}, "spec.source is 'vm': write an object there"),
+    "a source alone": ({"source": {"vmName": "vm"}}, "spec.source and spec.target require each other: write both"),
+    "a target alone": (
+        {"target": {"openshiftTemplate": {}}},
+        "spec.source and spec.target require each other: write both",
+    ),
+    "a source that is a name": (BOTH | {"source": "vm"}, "spec.source is 'vm': write an object"),
     "a source of another kind": (
         BOTH | {"source": {"vmName": "vm", "kind": "VirtualMachineSnapshot"}},
-        "spec.source.kind is not known to this version of atmpl: remove it, or have atmpl upgraded",
+        "spec.source.kind is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
     "a source without a name": (
         BOTH | {"source": {"vmNamespace": "team-b"}},
@@ -104,23 +146,23 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "a target of no format": (
         BOTH | {"target": {}},
-        "spec.target holds nothing: write exactly one of openshiftTemplate, virtualMachineTemplate",
+        "spec.target has nothing: write exactly one of openshiftTemplate, virtualMachineTemplate",
     ),
     "a target of two formats": (
         BOTH | {"target": {"openshiftTemplate": {}, "virtualMachineTemplate": {}}},
-        "spec.target holds openshiftTemplate and virtualMachineTemplate: write exactly one of openshiftTemplate, virtualMachineTemplate",
+        "spec.target has openshiftTemplate and virtualMachineTemplate: write exactly one of openshiftTemplate, virtualMachineTemplate",
     ),
     "a target of an unknown format": (
         BOTH | {"target": {"helmChart": {}}},
-        "spec.target.helmChart is not known to this version of atmpl: remove it, or have atmpl upgraded",
+        "spec.target.helmChart is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
     "a target that is a name": (
         BOTH | {"target": {"openshiftTemplate": "golden"}},
-        "spec.target.openshiftTemplate is 'golden': write an object there",
+        "spec.target.openshiftTemplate is 'golden': write an object",
     ),
     "a target with more than a name": (
         BOTH | {"target": {"openshiftTemplate": {"namespace": "openshift"}}},
-        "spec.target.openshiftTemplate.namespace is not known to this version of atmpl: remove it, or have atmpl upgraded",
+        "spec.target.openshiftTemplate.namespace is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
     "an unknown format": (
         FLAT | {"format": "template.openshift.io/v2"},
@@ -130,19 +172,19 @@ BAD: dict[str, tuple[Any, str]] = {
         FLAT | {"format": {}},
         "spec.format is {}: write one of template.kubevirt.io/v1beta1, template.openshift.io/v1",
     ),
-    "a name that leads a call astray": (
+    "a name with a path": (
         {"vmName": "../../../api/v1/secrets"},
         "spec.vmName is '../../../api/v1/secrets': write a name of lower case letters, digits and '-', such as fedora-1",
     ),
-    "a template's name that leads a call astray": (
+    "a template's name with a path": (
         FLAT | {"templateName": "a/status"},
         "spec.templateName is 'a/status': write a name of lower case letters, digits and '-', such as fedora-1",
     ),
-    "a namespace that leads a call astray": (
+    "a namespace with a path": (
         BOTH | {"source": {"vmName": "vm", "vmNamespace": ".."}},
         "spec.source.vmNamespace is '..': write a name of lower case letters, digits and '-', such as fedora-1",
     ),
-    "a name that ends with a line": (
+    "a name that ends with a line break": (
         {"vmName": "vm\n"},
         "spec.vmName is 'vm\\n': write a name of lower case letters, digits and '-', such as fedora-1",
     ),
@@ -164,44 +206,75 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "a TTL that is true": (
         FLAT | {"ttlSecondsAfterFinished": True},
-        "spec.ttlSecondsAfterFinished is True: write a whole number of seconds, 0 or more",
+        "spec.ttlSecondsAfterFinished is True: write an integer of 0 or more seconds",
     ),
-    "a TTL before success": (
+    "a negative TTL": (
         FLAT | {"ttlSecondsAfterFinished": -1},
-        "spec.ttlSecondsAfterFinished is -1: write a whole number of seconds, 0 or more",
+        "spec.ttlSecondsAfterFinished is -1: write an integer of 0 or more seconds",
     ),
-    "a TTL that no clock can hold": (
+    "a TTL beyond the limit": (
         FLAT | {"ttlSecondsAfterFinished": 2**31},
-        "spec.ttlSecondsAfterFinished is 2147483648: write a whole number of seconds, 0 or more",
+        "spec.ttlSecondsAfterFinished is 2147483648: write an integer of 0 or more seconds",
     ),
-    "options that are a list": (FLAT | {"options": []}, "spec.options is []: write an object there"),
+    "a requester without a name": (
+        FLAT | {"requester": {"uid": "1"}},
+        "spec.requester is not a user: create the request again without it",
+    ),
+    "a requester with an empty name": (
+        FLAT | {"requester": {"username": ""}},
+        "spec.requester is not a user: create the request again without it",
+    ),
+    "a requester whose groups are text": (
+        FLAT | {"requester": {"username": "alice", "groups": "admins"}},
+        "spec.requester is not a user: create the request again without it",
+    ),
+    "a requester whose extra is a list": (
+        FLAT | {"requester": {"username": "alice", "extra": ["x"]}},
+        "spec.requester is not a user: create the request again without it",
+    ),
+    "options that are a list": (FLAT | {"options": []}, "spec.options is []: write an object"),
     "an unknown option": (
         FLAT | {"options": {"network": "Fresh"}},
-        "spec.options.network is not known to this version of atmpl: remove it, or have atmpl upgraded",
-    ),
-    "an option's unknown word": (
-        FLAT | {"options": {"identity": "fresh"}},
-        "spec.options.identity is 'fresh': write Fresh or Preserve",
-    ),
-    "an option that is a list": (
-        FLAT | {"options": {"secrets": ["Require"]}},
-        "spec.options.secrets is ['Require']: write Preserve or Require or Extract",
+        "spec.options.network is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
 }
 
+UNKNOWN_OPTIONS: dict[str, Any] = {
+    "an unknown value": {"options": {"identity": "fresh"}},
+    "a value that is a list": {"options": {"secrets": ["Require"]}},
+    "an unknown profile": {"options": {"parameters": {"profile": "Most"}}},
+    "an invalid pattern": {"options": {"parameters": {"include": ["a..b"]}}},
+    "a pattern that is a number": {"options": {"parameters": {"exclude": [7]}}},
+    "patterns that are text": {"options": {"parameters": {"exclude": "a"}}},
+    "Complete with the native format": {
+        "format": "template.kubevirt.io/v1beta1",
+        "options": {"console": "Complete"},
+    },
+    "a reserved label": {"templateMetadata": {"labels": {"ssp.kubevirt.io/request-uid": "1"}}},
+    "a label that is a number": {"templateMetadata": {"labels": {"a": 1}}},
+    "labels that are a list": {"templateMetadata": {"labels": ["a"]}},
+    "a name of the template": {"templateMetadata": {"name": "a"}},
+}
 
-@pytest.mark.parametrize("sentence", GOOD)
-def test_a_good_spec_becomes_canonical(sentence: str) -> None:
-    spec, expected = GOOD[sentence]
-    assert canonical(spec, KEY) == expected
+
+@pytest.mark.parametrize("case", GOOD)
+def test_spec_of_either_form_is_parsed(case: str) -> None:
+    spec, expected = GOOD[case]
+    assert parse_spec(spec, KEY) == expected
 
 
-@pytest.mark.parametrize("sentence", BAD)
-def test_what_this_version_does_not_know_is_unsupported_and_the_message_says_what_to_write(sentence: str) -> None:
-    spec, message = BAD[sentence]
+@pytest.mark.parametrize("case", BAD)
+def test_unknown_spec_is_unsupported_with_a_remedy(case: str) -> None:
+    spec, message = BAD[case]
     with pytest.raises(UnsupportedError) as error:
-        canonical(spec, KEY)
+        parse_spec(spec, KEY)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("case", UNKNOWN_OPTIONS)
+def test_unknown_option_is_unsupported(case: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"^spec\.(options|templateMetadata)"):
+        parse_spec(FLAT | UNKNOWN_OPTIONS[case], KEY)
 
 
 METADATA = {"name": "request", "namespace": "team-a", "uid": "1-2", "resourceVersion": "7"}
@@ -209,36 +282,36 @@ METADATA = {"name": "request", "namespace": "team-a", "uid": "1-2", "resourceVer
 
 def a_request(*, spec: Any = FLAT, status: Any = None, **metadata: Any) -> Request:
     found = {"metadata": METADATA | metadata, "spec": spec}
-    return read(orjson.dumps(found if status is None else found | {"status": status}))
+    return parse_request(orjson.dumps(found if status is None else found | {"status": status}))
 
 
-def test_a_request_is_read_with_all_that_decides_about_it() -> None:
+def test_request_is_parsed() -> None:
     found = a_request(generation=3, creationTimestamp="2024-01-02T03:04:05Z")
     assert found == Request(
         key=KEY,
         uid="1-2",
-        version="7",
+        resource_version="7",
         generation=3,
         created="2024-01-02T03:04:05Z",
-        deleting=False,
-        spec=ASKED,
+        is_deleting=False,
+        spec=SPEC,
         unsupported="",
         raw_status=b"{}",
         status=RequestStatus(),
     )
-    assert found.template_key(ASKED) == ObjectKey("team-a", "request")
+    assert found.template_key(SPEC) == ObjectKey("team-a", "request")
 
 
-def test_a_request_on_its_way_out_says_so() -> None:
-    assert a_request(deletionTimestamp="2024-01-02T03:04:05Z").deleting
+def test_deletion_is_parsed() -> None:
+    assert a_request(deletionTimestamp="2024-01-02T03:04:05Z").is_deleting
 
 
-def test_an_unsupported_spec_is_read_with_its_reason() -> None:
+def test_unsupported_spec_is_parsed_with_its_reason() -> None:
     found = a_request(spec={"vmName": "VM"})
     assert found.spec is None
     assert found.unsupported.startswith("spec.vmName is 'VM'")
-    assert not found.done
-    assert not found.needs_authorization
+    assert not found.is_user_owned
+    assert not found.crosses_namespaces
 
 
 SINCE = "2024-01-02T03:04:05Z"
@@ -246,33 +319,28 @@ READY = {"type": "Ready", "status": "True", "reason": "Rendered", "message": "",
 
 DONE = {"conditions": [READY]}
 KEPT = {"conditions": [READY], "rendered": {"digest": "ab", "templateResourceVersion": "44"}}
-STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {  # spec, status: rendered, done, finished
+STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {  # spec, status: is_rendered, is_user_owned, is_finished
     "Once, fresh": (FLAT, {}, (False, False, False)),
     "Once, rendered": (FLAT, DONE, (True, True, True)),
     "OnChange, rendered": (FLAT | {"refreshPolicy": "OnChange"}, KEPT, (True, False, False)),
-    "Once, rendered under OnChange and not let go yet": (FLAT, KEPT, (True, True, False)),
+    "Once, rendered under OnChange, not detached yet": (FLAT, KEPT, (True, True, False)),
     "Ready for another reason": (FLAT, {"conditions": [READY | {"reason": "Failed"}]}, (False, False, False)),
     "unsupported, though rendered": ({"vmName": "VM"}, DONE, (True, False, False)),
 }
 
 
-@pytest.mark.parametrize("sentence", STATES)
-def test_how_far_a_request_has_come(sentence: str) -> None:
-    spec, status, expected = STATES[sentence]
+@pytest.mark.parametrize("case", STATES)
+def test_progress_of_a_request(case: str) -> None:
+    spec, status, expected = STATES[case]
     found = a_request(spec=spec, status=status)
-    assert (found.rendered, found.done, found.finished) == expected
+    assert (found.is_rendered, found.is_user_owned, found.is_finished) == expected
 
 
-ELSEWHERE = BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-b"}}
-
-
-def test_only_a_source_elsewhere_needs_access_and_only_until_it_is_judged_or_of_no_use() -> None:
-    assert a_request(spec=ELSEWHERE).needs_authorization
-    assert not a_request(spec=BOTH).needs_authorization
-    assert not a_request(spec=BOTH | {"source": {"vmName": "vm", "vmNamespace": "team-a"}}).needs_authorization
-    assert not a_request(spec=ELSEWHERE, deletionTimestamp=SINCE).needs_authorization
-    assert not a_request(spec=ELSEWHERE, status={"conditions": [READY | {"type": "Authorized"}]}).needs_authorization
-    assert not a_request(spec=ELSEWHERE, status=DONE).needs_authorization, "a finished request reads no VM any more"
+@pytest.mark.parametrize(
+    ("source", "crosses"), [({}, False), ({"vmNamespace": "team-a"}, False), ({"vmNamespace": "team-b"}, True)]
+)
+def test_source_of_another_namespace_is_detected(source: Any, crosses: bool) -> None:
+    assert a_request(spec=BOTH | {"source": {"vmName": "vm"} | source}).crosses_namespaces is crosses
 
 
 json = st.recursive(
@@ -283,7 +351,18 @@ json = st.recursive(
 specs = st.fixed_dictionaries(
     {},
     optional=dict.fromkeys(
-        ("source", "target", "vmName", "templateName", "format", "refreshPolicy", "ttlSecondsAfterFinished", "options"),
+        (
+            "source",
+            "target",
+            "vmName",
+            "templateName",
+            "format",
+            "refreshPolicy",
+            "ttlSecondsAfterFinished",
+            "options",
+            "templateMetadata",
+            "requester",
+        ),
         json | st.fixed_dictionaries({}, optional={"vmName": json, "openshiftTemplate": json, "identity": json}),
     ),
 )
@@ -301,28 +380,28 @@ def encoded(value: Any) -> bytes:
 
 
 @given(spec=specs | json, status=statuses | json)
-def test_any_spec_and_any_status_is_read_or_refused_with_a_sentence(spec: Any, status: Any) -> None:
-    found = read(encoded({"metadata": METADATA, "spec": spec, "status": status}))
+def test_any_json_is_parsed_or_unsupported(spec: Any, status: Any) -> None:
+    found = parse_request(encoded({"metadata": METADATA, "spec": spec, "status": status}))
     assert (found.spec is None) == bool(found.unsupported)
 
 
 @given(json)
-def test_anything_else_is_no_request(value: Any) -> None:
+def test_other_json_is_rejected(value: Any) -> None:
     with pytest.raises(msgspec.DecodeError):
-        read(encoded(value))
+        parse_request(encoded(value))
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"<html>", b"\xff", b'{"metadata":{"name":"\xff"}}'], ids=repr)
-def test_bytes_that_are_no_json_are_no_request(line: bytes) -> None:
+def test_invalid_json_is_rejected(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        read(line)
+        parse_request(line)
 
 
 @pytest.mark.parametrize("field", ["spec", "status", "metadata"])
-def test_what_is_nested_too_deeply_is_told_apart_from_what_is_no_request(field: str) -> None:
+def test_deep_nesting_is_parsed_or_a_recursion_error(field: str) -> None:
     for levels in (500, *range(900, 1010), 10_000):
         nested = b'{"x":' + b"[" * levels + b"]" * levels + b"}"
         rest = orjson.dumps(METADATA)[:-1]
         line = b'{"metadata":' + (rest + b',"x":' + nested + b"}" if field == "metadata" else rest + b"}")
-        with suppress(RecursionError):  # the stream cuts it then, and gives it again
-            read(line + (b"}" if field == "metadata" else b',"' + field.encode() + b'":' + nested + b"}"))
+        with suppress(RecursionError):  # the stream then prunes it and parses it again
+            parse_request(line + (b"}" if field == "metadata" else b',"' + field.encode() + b'":' + nested + b"}"))

@@ -1,4 +1,4 @@
-"""What a status says: as far as it can be read, and nothing else."""
+"""Parsing the status of a request."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from atmpl.controller.request_status import RequestStatus, parse_status
 SINCE = "2024-01-02T03:04:05Z"
 READY = {"type": "Ready", "status": "True", "reason": "Rendered", "message": "", "lastTransitionTime": SINCE}
 
-TOLD: dict[str, tuple[Any, RequestStatus]] = {
+STATUSES: dict[str, tuple[Any, RequestStatus]] = {
     "nothing": ({}, RequestStatus()),
     "null": (None, RequestStatus()),
     "a finished request": (
@@ -24,13 +24,14 @@ TOLD: dict[str, tuple[Any, RequestStatus]] = {
         RequestStatus(
             ready=True,
             reason="Rendered",
-            ready_since=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+            finished_at=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
             generation=2,
             template_uid="7-8",
+            source_uid="1-1",
             source_version="55",
         ),
     ),
-    "one kept in step, its VM gone": (
+    "OnChange, the VM deleted": (
         {
             "conditions": [READY],
             "rendered": {"digest": "ab", "templateResourceVersion": "44"},
@@ -39,39 +40,44 @@ TOLD: dict[str, tuple[Any, RequestStatus]] = {
         RequestStatus(
             ready=True,
             reason="Rendered",
-            ready_since=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+            finished_at=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
             digest="ab",
             template_version="44",
             source_gone=True,
         ),
     ),
-    "one that failed, authorized": (
+    "Failed, and another condition": (
         {
             "conditions": [
                 {**READY, "type": "Authorized", "reason": "PolicyInForce"},
                 {**READY, "status": "False", "reason": "Failed"},
             ]
         },
-        RequestStatus(reason="Failed", ready_since=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC), authorized=True),
+        RequestStatus(reason="Failed"),
     ),
-    "an authorization that is Unknown": (
-        {"conditions": [{**READY, "type": "Authorized", "status": "Unknown"}]},
-        RequestStatus(),
+    "a refused VM": (
+        {"conditions": [READY | {"status": "False", "reason": "TooLarge"}], "refused": {"digest": "ab"}},
+        RequestStatus(reason="TooLarge", refused_digest="ab"),
     ),
-    "conditions that are none": ({"conditions": [1]}, RequestStatus()),
-    "a time that is none": ({"conditions": [READY | {"lastTransitionTime": "yesterday"}]}, RequestStatus()),
-    "a time without its zone": (
+    "a completionTime, later than the condition": (
+        {"conditions": [READY], "completionTime": "2024-02-03T04:05:06Z"},
+        RequestStatus(ready=True, reason="Rendered", finished_at=datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)),
+    ),
+    "the default of the CRD": ({"observedGeneration": -1}, RequestStatus(generation=-1)),
+    "conditions that are numbers": ({"conditions": [1]}, RequestStatus()),
+    "an invalid time": ({"conditions": [READY | {"lastTransitionTime": "yesterday"}]}, RequestStatus()),
+    "a time without a zone": (
         {"conditions": [READY | {"lastTransitionTime": "2024-01-02T03:04:05"}]},
         RequestStatus(),
     ),
-    "a number where a word goes": ({"conditions": [READY], "templateRef": {"uid": 7}}, RequestStatus()),
+    "a number as uid": ({"conditions": [READY], "templateRef": {"uid": 7}}, RequestStatus()),
 }
 
 
-@pytest.mark.parametrize("sentence", TOLD)
-def test_of_a_status_that_is_believed_what_can_be_read(sentence: str) -> None:
-    status, told = TOLD[sentence]
-    assert parse_status(orjson.dumps(status)) == told
+@pytest.mark.parametrize("case", STATUSES)
+def test_status_is_parsed(case: str) -> None:
+    status, expected = STATUSES[case]
+    assert parse_status(orjson.dumps(status)) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,5 +85,5 @@ def test_of_a_status_that_is_believed_what_can_be_read(sentence: str) -> None:
     [b"", b"{", b"\xff", b'"Ready"', b"[" * 5000 + b"]" * 5000],
     ids=["nothing", "half an object", "no text", "a word", "too deep"],
 )
-def test_what_is_no_status_says_nothing(status: bytes) -> None:
+def test_invalid_status_counts_as_missing(status: bytes) -> None:
     assert parse_status(status) == RequestStatus()

@@ -1,4 +1,4 @@
-"""What is written about each outcome: conditions as kstatus has them, times that tell of changes, and no word too much."""
+"""The status that follows from each outcome: conditions as in kstatus, times of transitions, no needless write."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,20 +24,21 @@ from atmpl.controller.outcome import (
     Source,
     SourceGone,
     UpToDate,
+    source_gone,
 )
-from atmpl.controller.request import Request, read
+from atmpl.controller.request import Request, parse_request
 from atmpl.controller.status import next_status
 from atmpl.template import RenderWarning
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC)
-PREVIOUS_REQUEST = "2024-01-02T03:04:05Z"
+EARLIER = "2024-01-02T03:04:05Z"
 ONCE: dict[str, Any] = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {"name": "golden"}}}
 ON_CHANGE = ONCE | {"refreshPolicy": "OnChange"}
 
 
 def a_request(status: Any = None, *, spec: Any = ONCE, generation: int = 1) -> Request:
     metadata = {"name": "request", "namespace": "team-a", "uid": "1", "resourceVersion": "7", "generation": generation}
-    return read(orjson.dumps({"metadata": metadata, "spec": spec, "status": status or {}}))
+    return parse_request(orjson.dumps({"metadata": metadata, "spec": spec, "status": status or {}}))
 
 
 def condition(type: str, status: str, reason: str, message: str, since: str, *, generation: int = 1) -> dict[str, Any]:
@@ -51,57 +52,78 @@ def condition(type: str, status: str, reason: str, message: str, since: str, *, 
     }
 
 
-MADE = "Template team-a/golden is made from VM team-a/vm"
-KEPT = f"{MADE}, and kept in step with it"
-STAYS = f"{MADE}, which is deleted (SourceGone): it stays as it is"
+RENDERED_FROM = "Template team-a/golden was rendered from VM team-a/vm"
+MADE = f"{RENDERED_FROM}. It now belongs to its users: the controller no longer changes it"
+KEPT = f"{RENDERED_FROM}, and is refreshed when the VM changes"
+STAYS = f"{RENDERED_FROM}, which was deleted (SourceGone). It remains as it is"
+NAMED = {"namespace": "team-a", "name": "vm"}
 NOT_FOUND = Blocked(Reason.SOURCE_NOT_FOUND, "There is no VM")
 SHARED = RenderWarning("SharedDataVolumes", "Every VM uses the same.", "spec.dataVolumeTemplates")
 RENDERED = Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, (SHARED,), digest="", written=True)
 
 FRESH_READY = {
-    "source": {"uid": "v1", "generation": 4, "resourceVersion": "55"},
+    "source": NAMED | {"uid": "v1", "generation": 4, "resourceVersion": "55"},
     "templateRef": {"apiVersion": "template.openshift.io/v1", "kind": "Template", "name": "golden", "uid": "t1"},
-    "parameters": 3,
+    "parameterCount": 3,
     "warnings": [
         {"reason": "SharedDataVolumes", "message": "Every VM uses the same.", "path": "spec.dataVolumeTemplates"}
     ],
     "lastRenderTime": "2024-05-06T07:08:09Z",
+    "completionTime": "2024-05-06T07:08:09Z",
     "observedGeneration": 1,
     "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z")],
 }
 READY = FRESH_READY | {
-    "lastRenderTime": PREVIOUS_REQUEST,
-    "conditions": [condition("Ready", "True", "Rendered", MADE, PREVIOUS_REQUEST)],
+    "lastRenderTime": EARLIER,
+    "completionTime": EARLIER,
+    "conditions": [condition("Ready", "True", "Rendered", MADE, EARLIER)],
 }
-IN_STEP = READY | {
-    "conditions": [condition("Ready", "True", "Rendered", KEPT, PREVIOUS_REQUEST)],
+IN_STEP = {field: value for field, value in READY.items() if field != "completionTime"} | {
+    "conditions": [condition("Ready", "True", "Rendered", KEPT, EARLIER)],
     "rendered": {"digest": "d1", "templateResourceVersion": "66"},
 }
 GONE = {
     "reason": "SourceGone",
-    "message": "VM team-a/vm is deleted; the template stays as it was last rendered. Nothing needs doing: if a VM of "
-    "that name comes back, the template follows it",
+    "message": source_gone(ObjectKey("team-a", "vm")).message,
     "path": "",
 }
 IN_STEP_GONE = IN_STEP | {
-    "conditions": [condition("Ready", "True", "Rendered", STAYS, PREVIOUS_REQUEST)],
+    "conditions": [condition("Ready", "True", "Rendered", STAYS, EARLIER)],
     "warnings": [*IN_STEP["warnings"], GONE],
 }
 REFUSED = {
+    "source": NAMED,
     "observedGeneration": 1,
     "conditions": [
-        condition("Ready", "False", "InvalidSource", "no", PREVIOUS_REQUEST),
-        condition("Stalled", "True", "InvalidSource", "no", PREVIOUS_REQUEST),
+        condition("Ready", "False", "InvalidSource", "no", EARLIER),
+        condition("Stalled", "True", "InvalidSource", "no", EARLIER),
     ],
 }
-FAILED = {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no answer", PREVIOUS_REQUEST)]}
+FAILED = {
+    "source": NAMED,
+    "observedGeneration": 1,
+    "conditions": [condition("Ready", "False", "Failed", "no answer", EARLIER)],
+}
+
+
+def without(status: dict[str, Any], field: str) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key != field}
 
 
 def fresh(reason: str, message: str, *, stalled: bool = False) -> dict[str, Any]:
     conditions = [condition("Ready", "False", reason, message, "2024-05-06T07:08:09Z")]
     if stalled:
         conditions.append(condition("Stalled", "True", reason, message, "2024-05-06T07:08:09Z"))
-    return {"observedGeneration": 1, "conditions": conditions}
+    return {"source": NAMED, "observedGeneration": 1, "conditions": conditions}
+
+
+OTHER = {
+    "type": "example.com/Approved",
+    "status": "True",
+    "reason": "ByHand",
+    "message": "m" * 9000,
+    "lastTransitionTime": EARLIER,
+}
 
 
 CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
@@ -110,7 +132,7 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "rendered, to be kept in step": (
         a_request(spec=ON_CHANGE),
         replace(RENDERED, digest="d1"),
-        FRESH_READY
+        without(FRESH_READY, "completionTime")
         | {
             "conditions": [condition("Ready", "True", "Rendered", KEPT, "2024-05-06T07:08:09Z")],
             "rendered": {"digest": "d1", "templateResourceVersion": "66"},
@@ -119,8 +141,8 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "no VM": (a_request(), NOT_FOUND, fresh("SourceNotFound", "There is no VM")),
     "a template in the way": (
         a_request(),
-        Blocked(Reason.TARGET_CONFLICT, "taken", 60.0),
-        fresh("TargetConflict", "taken"),
+        Blocked(Reason.TARGET_CONFLICT, "taken", requeue_after=60.0),
+        fresh("TargetConflict", "taken", stalled=True),
     ),
     "a format that is not served": (
         a_request(),
@@ -141,19 +163,20 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "unsupported": (
         a_request(spec={"vmName": "VM"}),
         Rejected(Reason.UNSUPPORTED, "later"),
-        fresh("Unsupported", "later", stalled=True),
+        {field: value for field, value in fresh("Unsupported", "later", stalled=True).items() if field != "source"},
     ),
     "forbidden": (a_request(), Retry(Reason.FORBIDDEN, "may not"), fresh("Forbidden", "may not")),
     "failed": (a_request(), Retry(Reason.FAILED, "no answer", 3.0), fresh("Failed", "no answer")),
     "moved": (a_request(), Conflict("template"), None),
-    "gone": (a_request(), RequestGone(60.0), None),
+    "gone": (a_request(), RequestGone(requeue_after=60.0), None),
     "unchanged, though nothing was ever said": (a_request(), UpToDate(), None),
     # one that waits, was refused or failed
     "still no VM": (
         a_request(
             {
+                "source": NAMED,
                 "observedGeneration": 1,
-                "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", PREVIOUS_REQUEST)],
+                "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", EARLIER)],
             }
         ),
         NOT_FOUND,
@@ -163,14 +186,19 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
         a_request(FAILED),
         NOT_FOUND,
         {
+            "source": NAMED,
             "observedGeneration": 1,
-            "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", PREVIOUS_REQUEST)],
+            "conditions": [condition("Ready", "False", "SourceNotFound", "There is no VM", EARLIER)],
         },
     ),
     "failed again, with other words": (
         a_request(FAILED),
         Retry(Reason.FAILED, "no route"),
-        {"observedGeneration": 1, "conditions": [condition("Ready", "False", "Failed", "no route", PREVIOUS_REQUEST)]},
+        {
+            "source": NAMED,
+            "observedGeneration": 1,
+            "conditions": [condition("Ready", "False", "Failed", "no route", EARLIER)],
+        },
     ),
     "refused, and refused again": (a_request(REFUSED), Rejected(Reason.INVALID_SOURCE, "no"), None),
     "refused, and then failed: retrying helps, so it is stalled no more": (
@@ -195,8 +223,8 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
         Rendered(Source("v1", 5, "57"), Published("t1", "68"), 4, (), digest="d2", written=True),
         IN_STEP
         | {
-            "source": {"uid": "v1", "generation": 5, "resourceVersion": "57"},
-            "parameters": 4,
+            "source": NAMED | {"uid": "v1", "generation": 5, "resourceVersion": "57"},
+            "parameterCount": 4,
             "warnings": [],
             "lastRenderTime": "2024-05-06T07:08:09Z",
             "rendered": {"digest": "d2", "templateResourceVersion": "68"},
@@ -243,13 +271,14 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
         Detached(),
         READY
         | {
+            "completionTime": "2024-05-06T07:08:09Z",
             "observedGeneration": 2,
-            "conditions": [condition("Ready", "True", "Rendered", MADE, "2024-05-06T07:08:09Z", generation=2)],
+            "conditions": [condition("Ready", "True", "Rendered", MADE, EARLIER, generation=2)],
         },
     ),
     "rendered as Once, after it had failed under OnChange: there is nothing to let go": (
         a_request(
-            IN_STEP | {"conditions": [condition("Ready", "False", "Failed", "no answer", PREVIOUS_REQUEST)]},
+            IN_STEP | {"conditions": [condition("Ready", "False", "Failed", "no answer", EARLIER)]},
             generation=2,
         ),
         RENDERED,
@@ -265,7 +294,7 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
         None,
     ),
     # one that is finished
-    "finished": (a_request(READY), UpToDate(60.0), None),
+    "finished": (a_request(READY), UpToDate(requeue_after=60.0), None),
     "a deletion that failed takes nothing back": (a_request(READY), Retry(Reason.FORBIDDEN, "may not"), None),
     "nor does anything else": (a_request(READY), Rejected(Reason.TOO_LARGE, "much"), None),
     "nor that": (a_request(READY), NOT_FOUND, None),
@@ -275,18 +304,19 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
             | {
                 "conditions": [
                     *READY["conditions"],
-                    condition("Authorized", "True", "PolicyInForce", "yes", PREVIOUS_REQUEST),
+                    condition("Authorized", "True", "PolicyInForce", "yes", EARLIER),
+                    OTHER,
                 ]
             },
             generation=2,
         ),
-        UpToDate(60.0),
+        UpToDate(requeue_after=60.0),
         READY
         | {
             "observedGeneration": 2,
             "conditions": [
-                condition("Ready", "True", "Rendered", MADE, PREVIOUS_REQUEST, generation=2),
-                condition("Authorized", "True", "PolicyInForce", "yes", PREVIOUS_REQUEST),
+                condition("Ready", "True", "Rendered", MADE, EARLIER, generation=2),
+                OTHER,
             ],
         },
     ),
@@ -299,23 +329,23 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "what another version wrote stays": (
         a_request(FAILED | {"progress": 7}),
         Retry(Reason.FAILED, "no route"),
-        FAILED | {"progress": 7, "conditions": [condition("Ready", "False", "Failed", "no route", PREVIOUS_REQUEST)]},
+        FAILED | {"progress": 7, "conditions": [condition("Ready", "False", "Failed", "no route", EARLIER)]},
     ),
 }
 
 
-@pytest.mark.parametrize("sentence", CASES)
-def test_an_outcome_becomes_a_status_or_nothing_new(sentence: str) -> None:
-    request, outcome, expected = CASES[sentence]
+@pytest.mark.parametrize("case", CASES)
+def test_status_follows_from_the_outcome(case: str) -> None:
+    request, outcome, expected = CASES[case]
     assert next_status(request, outcome, NOW) == expected
 
 
 WRITTEN = [case for case in CASES if CASES[case][2] is not None]
 
 
-@pytest.mark.parametrize("sentence", WRITTEN)
-def test_what_was_written_is_not_written_again(sentence: str) -> None:
-    request, outcome, written = CASES[sentence]
+@pytest.mark.parametrize("case", WRITTEN)
+def test_same_outcome_writes_no_second_status(case: str) -> None:
+    request, outcome, written = CASES[case]
     spec = orjson.loads(orjson.dumps(ON_CHANGE if request.spec and request.spec.refresh_on_change else ONCE))
     again = a_request(
         orjson.loads(orjson.dumps(written)),
@@ -328,26 +358,56 @@ def test_what_was_written_is_not_written_again(sentence: str) -> None:
     assert next_status(again, outcome, later) is None
 
 
-def test_authorized_is_said_once_and_stays_as_it_was_said() -> None:
-    first = next_status(a_request(), NOT_FOUND, NOW, authorized="the policy checked it")
-    assert first is not None
-    authorized = condition("Authorized", "True", "PolicyInForce", "the policy checked it", "2024-05-06T07:08:09Z")
-    assert first["conditions"][-1] == authorized
-    second = next_status(a_request(first, generation=2), RENDERED, NOW.replace(year=2025))
-    assert second is not None
-    assert second["conditions"][-1] == authorized
+def test_conditions_of_other_writers_are_carried_over() -> None:
+    authorized = condition("Authorized", "True", "PolicyInForce", "forged", EARLIER)
+    for before in (
+        {"conditions": [OTHER, authorized]},
+        FAILED | {"conditions": [authorized, *FAILED["conditions"], OTHER]},
+    ):
+        status = next_status(a_request(before), RENDERED, NOW)
+        assert status is not None
+        assert [each["type"] for each in status["conditions"]] == ["Ready", "example.com/Approved"]
+        assert status["conditions"][1] == OTHER
+
+
+def test_conditions_stay_within_the_limit_of_the_crd() -> None:
+    others = [OTHER | {"type": f"example.com/{number}"} for number in range(16)]
+    status = next_status(a_request({"conditions": others}), Rejected(Reason.TOO_LARGE, "much"), NOW)
+    assert status is not None
+    assert [each["type"] for each in status["conditions"][:2]] == ["Ready", "Stalled"]
+    assert len(status["conditions"]) == 16
+
+
+def test_refused_digest_is_kept_until_the_request_is_rendered() -> None:
+    refused = next_status(a_request(), Rejected(Reason.INVALID_SOURCE, "no", refused_digest="d9"), NOW)
+    assert refused is not None
+    assert refused["refused"] == {"digest": "d9"}
+    failed = next_status(a_request(refused), Retry(Reason.FAILED, "no answer"), NOW)
+    assert failed is not None
+    assert failed["refused"] == {"digest": "d9"}
+    for outcome in (RENDERED, NOT_FOUND):
+        later = next_status(a_request(refused), outcome, NOW)
+        assert later is not None
+        assert "refused" not in later
+
+
+def test_messages_and_paths_have_no_control_characters() -> None:
+    warning = RenderWarning("InlineSecret", "a\x1b[31mb", "spec.x[\u202e]")
+    status = next_status(a_request(), replace(RENDERED, warnings=(warning,)), NOW)
+    assert status is not None
+    assert status["warnings"] == [{"reason": "InlineSecret", "message": "a\\u001b[31mb", "path": "spec.x[\\u202e]"}]
 
 
 @pytest.mark.parametrize(
     ("length", "expected"), [(1024, "x" * 1024), (1025, "x" * 1023 + "…"), (9000, "x" * 1023 + "…")]
 )
-def test_a_message_ends_at_1024_characters(length: int, expected: str) -> None:
+def test_message_is_cut_at_1024_characters(length: int, expected: str) -> None:
     status = next_status(a_request(), Rejected(Reason.INVALID_SOURCE, "x" * length), NOW)
     assert status is not None
     assert [each["message"] for each in status["conditions"]] == [expected, expected]
 
 
-def test_warnings_end_at_100_and_their_texts_at_1024_characters() -> None:
+def test_warnings_are_cut_at_100() -> None:
     many = tuple(RenderWarning("LiteralNumber", "m" * 2000, "p" * 2000) for _ in range(150))
     rendered = Rendered(Source("v1", 4, "55"), Published("t1", "66"), 3, many, digest="d1", written=True)
     status = next_status(a_request(spec=ON_CHANGE), rendered, NOW)
@@ -387,6 +447,6 @@ outcomes = st.sampled_from(
 
 
 @given(status=statuses, outcome=outcomes, spec=st.sampled_from([ONCE, ON_CHANGE]))
-def test_whatever_stands_in_a_status_the_next_one_is_written(status: Any, outcome: Outcome, spec: Any) -> None:
+def test_any_old_status_has_a_next_one(status: Any, outcome: Outcome, spec: Any) -> None:
     written = next_status(a_request(status, spec=spec, generation=3), outcome, NOW)
     assert written is None or orjson.dumps(written)

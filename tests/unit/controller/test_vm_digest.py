@@ -38,10 +38,9 @@ def test_what_no_template_would_show_leaves_the_digest(sentence: str) -> None:
     assert digest(**NO_CHANGE[sentence]) == digest()
 
 
-def test_whatever_a_template_would_show_changes_the_digest_each_to_another() -> None:
+def test_each_change_of_the_template_changes_the_digest() -> None:
     digests = {digest(), *(digest(**changed) for changed in CHANGE.values())}
     assert len(digests) == 1 + len(CHANGE)
-    assert vm_digest.NO_SOURCE_DIGEST not in digests
 
 
 def test_the_order_of_labels_is_no_change() -> None:

@@ -114,7 +114,7 @@ def test_packaged_chart_has_the_image_and_no_links(written: Callable[[], Path]) 
         assert file is not None
         values = yaml.safe_load(file.read())
         assert (values["image"]["repository"], values["image"]["digest"]) == ("registry/atmpl", DIGEST)
-        assert "atmpl/files/policy/policy.yaml" in tar.getnames()
+        assert "atmpl/files/policy/policy-v1.yaml" in tar.getnames()
 
 
 def test_tag_of_another_version_builds_nothing(docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ async def test_a_call_is_what_was_asked_and_its_answer_what_was_said() -> None:
     assert (answer.status, answer.retry_after) == (429, "7")
     error = error_from(answer)
     assert isinstance(error, UnavailableError)
-    assert (str(error), error.after) == ("429 TooManyRequests", 7)
+    assert (str(error), error.retry_after) == ("429 TooManyRequests", 7)
 
 
 @virtual

@@ -1,14 +1,18 @@
 """The calls of a reconcile, one by one: what is asked, in which form, and what its answers mean."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import orjson
 import pytest
 
+from atmpl.controller.admission_policy import V1
 from atmpl.controller.cluster import (
+    AccessReview,
     AlreadyExistsError,
     APINotFoundError,
     ClusterError,
@@ -20,15 +24,15 @@ from atmpl.controller.cluster import (
 )
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
-from atmpl.controller.request import Request, read
-from atmpl.kube.client import METADATA
-from atmpl.kube.cluster import KubeCluster
+from atmpl.controller.request import Request, Requester, parse_request
+from atmpl.kube.client import METADATA, ServerClock
+from atmpl.kube.cluster import KubeCluster, SharedRead
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
 from atmpl.template import FORMATS
 from tests.support.scripted_server import Act, Call, Script, connected, cut_off, found, status, text
-from tests.support.virtual_clock import virtual
+from tests.support.virtual_clock import now, virtual
 from tests.unit.kube.test_requests import raw, request
 
 OPENSHIFT = FORMATS["openshift"]
@@ -64,11 +68,13 @@ async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
         vms.upsert(msgspec.Raw(orjson.dumps(OBJECT)))
     script = Script(*acts)
     async with connected(script) as connection:
-        yield Setting(script, KubeCluster(connection, requests, {"": vms}, kept), requests, vms)
+        yield Setting(
+            script, KubeCluster(connection, requests, {"": vms}, kept, now=connection.clock.now), requests, vms
+        )
 
 
 def asked() -> Request:
-    return read(raw(request(5)))
+    return parse_request(raw(request(5)))
 
 
 # --- reads
@@ -239,11 +245,11 @@ def test_the_policy_and_its_binding_are_there_or_not(acts: list[Act], there_are:
     @virtual
     async def test() -> None:
         async with setting(*acts) as there:
-            objects = await there.cluster.policy()
-            assert objects == PolicyObjects(*(OBJECT if is_there else None for is_there in there_are))
+            policies = await there.cluster.policies()
+            assert policies == {V1: PolicyObjects(*(OBJECT if is_there else None for is_there in there_are))}
         assert {call.path.removeprefix(ROOT) for call in there.calls[:2]} == {
-            "/validatingadmissionpolicies/atmpl-request-access",
-            "/validatingadmissionpolicybindings/atmpl-request-access",
+            "/validatingadmissionpolicies/atmpl-request-access-v1",
+            "/validatingadmissionpolicybindings/atmpl-request-access-v1",
         }
 
     test()
@@ -269,6 +275,119 @@ def test_that_there_is_no_policy_is_believed_of_nobody_but_the_api_server(
     async def test() -> None:
         async with setting(*acts) as there:
             with pytest.raises(error):
-                await there.cluster.policy()
+                await there.cluster.policies()
 
     test()
+
+
+@virtual
+async def test_callers_share_the_next_read_of_the_policies() -> None:
+    reads: list[float] = []
+    release = asyncio.Event()
+
+    async def read() -> int:
+        reads.append(now())
+        number = len(reads)
+        await release.wait()
+        return number
+
+    shared = SharedRead(read, 0.1)
+    first = asyncio.create_task(shared.get())
+    await asyncio.sleep(0.5)
+    later = [asyncio.create_task(shared.get()) for _ in range(3)]  # the running read began before these calls
+    await asyncio.sleep(0.5)
+    later[0].cancel()
+    release.set()
+    assert await first == 1
+    assert await asyncio.gather(*later[1:]) == [2, 2]
+    assert await shared.get() == 3
+    assert [round(second - reads[0], 3) for second in reads] == [0.0, 1.0, 1.1]
+
+
+@virtual
+async def test_failed_read_of_the_policies_is_not_kept() -> None:
+    answers = iter([UnavailableError("reset"), 7])
+
+    async def read() -> int:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    shared = SharedRead(read, 0.1)
+    with pytest.raises(UnavailableError):
+        await shared.get()
+    assert await shared.get() == 7
+
+
+# --- access reviews
+
+
+ALICE = Requester("alice", "a-1", ("devs", "ops"), (("example.com/key", ("v", "w")),))
+
+
+@virtual
+async def test_access_review_names_the_requester_and_the_vm() -> None:
+    async with setting(found({"status": {"allowed": True}}, 201)) as there:
+        assert await there.cluster.may_get_vm(ALICE, VM) == AccessReview(allowed=True)
+    [call] = there.calls
+    assert (call.method, call.path) == ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews")
+    assert call.json()["spec"] == {
+        "user": "alice",
+        "uid": "a-1",
+        "groups": ["devs", "ops"],
+        "extra": {"example.com/key": ["v", "w"]},
+        "resourceAttributes": {
+            "group": "kubevirt.io",
+            "version": "v1",
+            "resource": "virtualmachines",
+            "verb": "get",
+            "namespace": "ns",
+            "name": "vm",
+        },
+    }
+
+
+REVIEWS: dict[str, tuple[Any, AccessReview | None]] = {
+    "denied": ({"allowed": False, "reason": "RBAC"}, AccessReview(allowed=False)),
+    "denied with an error": ({"allowed": False, "evaluationError": "e"}, AccessReview(False, "e")),
+    "allowed as text": ({"allowed": "true"}, None),
+    "no answer": ({}, None),
+}
+
+
+@pytest.mark.parametrize("case", REVIEWS)
+def test_access_review_is_parsed(case: str) -> None:
+    @virtual
+    async def test() -> None:
+        answer, expected = REVIEWS[case]
+        async with setting(found({"status": answer}, 201)) as there:
+            if expected is not None:
+                assert await there.cluster.may_get_vm(ALICE, VM) == expected
+                return
+            with pytest.raises(UnavailableError):
+                await there.cluster.may_get_vm(ALICE, VM)
+
+    test()
+
+
+# --- the server's clock
+
+
+def test_server_clock_follows_the_date_header() -> None:
+    seconds = [100.0]
+    clock = ServerClock(monotonic=lambda: seconds[0])
+    clock.observe("Tue, 24 Nov 2026 05:00:00 GMT")
+    seconds[0] = 100.75
+    clock.observe("Tue, 24 Nov 2026 05:00:00 GMT")  # the same second: the first answer is nearer to its beginning
+    assert clock.now() == datetime(2026, 11, 24, 5, 0, 0, 750_000, tzinfo=UTC)
+    clock.observe("Tue, 24 Nov 2026 04:59:58 GMT")
+    assert clock.now() == datetime(2026, 11, 24, 4, 59, 58, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("header", [None, "", "yesterday", "Tue, 24 Nov 2026 05:00:00"])
+def test_server_clock_ignores_an_invalid_header(header: str | None) -> None:
+    clock = ServerClock(monotonic=lambda: 0.0)
+    clock.observe("Tue, 24 Nov 2026 05:00:00 GMT")
+    clock.observe(header)
+    assert clock.now() == datetime(2026, 11, 24, 5, 0, 0, tzinfo=UTC)

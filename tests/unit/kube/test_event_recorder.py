@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from atmpl.controller.request import Request, read
+from atmpl.controller.request import Request, parse_request
 from atmpl.kube import event_recorder as module
 from atmpl.kube.event_recorder import EventRecorder
 from tests.support import virtual_clock
@@ -22,7 +22,7 @@ PATH = "/api/v1/namespaces/ns/events"
 
 
 def asked(name: str = "one", version: int = 5, **more: Any) -> Request:
-    return read(raw(request(version, name, **more)))
+    return parse_request(raw(request(version, name, **more)))
 
 
 @asynccontextmanager

@@ -208,4 +208,4 @@ async def test_a_version_of_any_form_is_only_a_text(version: str) -> None:
     requests.expect_write(found, {})
     requests.record_write(found, "8")
     requests.upsert(msgspec.Raw(msgspec.json.encode(changed(("metadata", "resourceVersion"), f"{version}1"))))
-    assert requests.get(ObjectKey("b", "a")).version == f"{version}1"
+    assert requests.get(ObjectKey("b", "a")).resource_version == f"{version}1"

@@ -129,7 +129,7 @@ def test_who_is_woken_by(before: dict[str, Any], after: dict[str, Any], wakes: b
     woken.since()
     assert requests.upsert(raw(after)) == (ONE, "5")
     assert woken.since() == (["one"] if wakes else [])
-    assert requests.get(ONE).version == "5"
+    assert requests.get(ONE).resource_version == "5"
 
 
 def test_the_echo_of_our_own_write_is_no_news_when_it_comes_before_the_answer() -> None:

@@ -87,7 +87,7 @@ def test_the_wait_that_a_server_asks_for_is_honoured_up_to_five_minutes(
 ) -> None:
     error = error_from(answer)
     assert isinstance(error, UnavailableError)
-    assert error.after == seconds
+    assert error.retry_after == seconds
 
 
 def test_error_text_hides_values_and_keeps_them_for_the_user() -> None:

@@ -1,5 +1,6 @@
 """The streams of the whole cluster, and of some namespaces."""
 
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -81,7 +82,9 @@ async def test_namespace_without_a_list_delays_no_other() -> None:
 
 async def test_stream_states_are_those_of_the_namespace() -> None:
     found = streams("team-a", "team-b")
-    cluster = KubeCluster(KubeClient(Anybody("")), found.requests, found.vms, found.templates)
+    cluster = KubeCluster(
+        KubeClient(Anybody("")), found.requests, found.vms, found.templates, now=lambda: datetime.now(UTC)
+    )
     found.vms["team-a"].mark_synced(served=True)
     found.templates["openshift", "team-a"].mark_synced(served=False)
     assert cluster.vm_stream("team-a") is StreamState.INTERRUPTED

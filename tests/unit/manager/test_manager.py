@@ -73,7 +73,9 @@ async def running(api: LeaseApi) -> AsyncIterator[Running]:
     server, way = Server(), Way(api)
     async with connected(server) as connection:
         lease = LeaderElector(way, "ns", "one", random=Random(1), now=virtual_clock.now, utc=virtual_clock.utcnow)  # type: ignore[arg-type]
-        manager = Manager(connection, Metrics(), workers=2, random=Random(1), identity="one", lease=lease)
+        manager = Manager(
+            connection, Metrics(), workers=2, random=Random(1), identity="one", lease=lease, policy_required=False
+        )
         it = Running(manager, server, way)
         try:
             yield it

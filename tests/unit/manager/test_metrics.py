@@ -115,7 +115,7 @@ async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metri
             RequestGone(),
             Detached(),
             SourceGone(ObjectKey("a", "b")),
-            Blocked(Reason.FAILED, "", 1.0),
+            Blocked(Reason.FAILED, "", requeue_after=1.0),
         ),
         Rendered(Source("u", 1, "1"), Published("u", "1"), 3, (), "", written=True),
     ):
@@ -129,7 +129,7 @@ async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metri
 
 async def test_a_reconcile_counts_once_by_result_by_outcome_and_by_verdict(metrics: Metrics) -> None:
     metrics.reconciled(Retry(Reason.FORBIDDEN, "why"), PolicyCheck.POLICY_ABSENT, 0.003)
-    metrics.reconciled(Blocked(Reason.TARGET_CONFLICT, "why", 60.0), None, 0.3)
+    metrics.reconciled(Blocked(Reason.TARGET_CONFLICT, "why", requeue_after=60.0), None, 0.3)
     counted = {
         (sample.name, *sample.labels.values()): sample.value
         for metric in metrics.registry.collect()

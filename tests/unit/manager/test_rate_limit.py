@@ -36,38 +36,38 @@ class Clock:
 def test_a_request_is_left_alone_for_a_second_after_it_was_judged() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
-    assert pace.left(A) == 0.0
-    pace.judged(A, KEPT)
+    assert pace.remaining(A) == 0.0
+    pace.record(A, KEPT)
     clock.time = 100.25
-    assert (pace.left(A), pace.left(B)) == (0.75, 0.0)
+    assert (pace.remaining(A), pace.remaining(B)) == (0.75, 0.0)
     clock.time = 101.0
-    assert pace.left(A) == 0.0
+    assert pace.remaining(A) == 0.0
 
 
 def test_a_request_that_is_judged_again_is_left_alone_anew() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
-    pace.judged(A, KEPT)
-    pace.judged(B, KEPT)
+    pace.record(A, KEPT)
+    pace.record(B, KEPT)
     clock.time = 100.5
-    pace.judged(A, KEPT)
+    pace.record(A, KEPT)
     clock.time = 101.25
-    assert (pace.left(A), pace.left(B)) == (0.25, 0.0)
+    assert (pace.remaining(A), pace.remaining(B)) == (0.25, 0.0)
 
 
 def test_a_server_that_says_when_to_come_again_is_not_asked_before() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
-    pace.judged(A, Retry(Reason.FAILED, "", 7.0))
-    pace.judged(B, Retry(Reason.FAILED, "", 0.5))
-    assert (pace.left(A), pace.left(B)) == (7.0, 1.0)
+    pace.record(A, Retry(Reason.FAILED, "", 7.0))
+    pace.record(B, Retry(Reason.FAILED, "", 0.5))
+    assert (pace.remaining(A), pace.remaining(B)) == (7.0, 1.0)
 
 
 def test_few_requests_are_remembered_beside_those_of_the_last_second() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
     for number in range(10_000):
-        pace.judged(str(number), KEPT)
+        pace.record(str(number), KEPT)
         clock.time += 0.125
         assert len(pace) <= 64
 
@@ -78,13 +78,13 @@ COSTS: dict[str, tuple[Outcome, bool]] = {
     "let go": (Detached(), True),
     "without its VM, which may come at any moment": (Blocked(Reason.SOURCE_NOT_FOUND, ""), False),
     "without its VM, which may come back": (SourceGone(ObjectKey("team-a", "vm")), False),
-    "with a name that is taken": (Blocked(Reason.TARGET_CONFLICT, "", 60.0), True),
-    "with a name that is still taken": (UpToDate(60.0), True),
+    "with a name that is taken": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0), True),
+    "with a name that is still taken": (UpToDate(requeue_after=60.0), True),
     "in step already": (UpToDate(), False),
     "refused until its VM changes": (Rejected(Reason.INVALID_SOURCE, ""), True),
     "failed": (Retry(Reason.FAILED, ""), True),
     "to be judged anew at once": (Conflict("request"), False),
-    "gone": (RequestGone(60.0), False),
+    "gone": (RequestGone(requeue_after=60.0), False),
 }
 
 
@@ -92,5 +92,5 @@ COSTS: dict[str, tuple[Outcome, bool]] = {
 def test_a_request_is_left_alone_for_a_second_where_judging_it_again_would_cost_as_much(sentence: str) -> None:
     outcome, costs = COSTS[sentence]
     pace = RateLimiter(Clock())
-    pace.judged(A, outcome)
-    assert pace.left(A) == (1.0 if costs else 0.0)
+    pace.record(A, outcome)
+    assert pace.remaining(A) == (1.0 if costs else 0.0)

@@ -26,8 +26,8 @@ from atmpl.controller.outcome import (
     SourceGone,
     UpToDate,
 )
+from atmpl.controller.reconcile import ReconcileResult
 from atmpl.controller.request import Request
-from atmpl.controller.turn import ReconcileResult
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager import worker
@@ -60,11 +60,10 @@ class Office:
             None,  # type: ignore[arg-type]
             Uncounted(),  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
-            utc=virtual_clock.utcnow,
         )
-        monkeypatch.setattr(worker, "turn", self._turn)
+        monkeypatch.setattr(worker, "reconcile", self._reconcile)
 
-    async def _turn(self, request: Request, *_: Any, failures: int) -> ReconcileResult:
+    async def _reconcile(self, request: Request, *_: Any, failures: int, policy_required: bool) -> ReconcileResult:
         self.judged.append(virtual_clock.now() - self._began)
         self.failures.append(failures)
         self.during()
@@ -111,9 +110,9 @@ AGAIN: dict[str, tuple[Outcome, list[int]]] = {  # outcome: in which seconds of 
     "let go": (Detached(), [0]),
     "its source gone": (SourceGone(ObjectKey(NAMESPACE, "vm")), [0]),
     "waiting to be woken": (Blocked(Reason.SOURCE_NOT_FOUND, ""), [0]),
-    "waiting, with a look now and then": (Blocked(Reason.TARGET_CONFLICT, "", 4.0), [0, 4, 8]),
-    "with a TTL": (UpToDate(again=4.0), [0, 4, 8]),
-    "on its way out with its namespace": (RequestGone(4.0), [0, 4, 8]),
+    "waiting, with a look now and then": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=4.0), [0, 4, 8]),
+    "with a TTL": (UpToDate(requeue_after=4.0), [0, 4, 8]),
+    "on its way out with its namespace": (RequestGone(requeue_after=4.0), [0, 4, 8]),
     "on its way out": (RequestGone(), [0]),
     "refused": (Rejected(Reason.INVALID_SOURCE, ""), [0]),
     "failed: later each time": (FAILED, [0, 1, 3, 7]),
@@ -146,7 +145,7 @@ async def test_what_went_well_has_its_failures_forgotten(monkeypatch: pytest.Mon
 
 @virtual_clock.virtual
 async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    office = Office(monkeypatch, UpToDate(again=HOUR))
+    office = Office(monkeypatch, UpToDate(requeue_after=HOUR))
     async with office.open():
         office.shown()
         await asyncio.sleep(1)
@@ -159,7 +158,7 @@ async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.
 
 @virtual_clock.virtual
 async def test_a_request_that_goes_while_it_is_judged_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    office = Office(monkeypatch, UpToDate(again=HOUR))
+    office = Office(monkeypatch, UpToDate(requeue_after=HOUR))
     async with office.open():
         office.during = lambda: gone(office)
         office.shown()
@@ -246,7 +245,7 @@ async def test_a_bug_in_the_way_of_one_request_takes_no_worker_from_the_others(
         office.shown(name="second")
         await asyncio.sleep(5)
     assert [int(time) for time in office.judged] == [0, 0, 1]
-    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["turn failed"]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["reconcile failed"]
 
 
 @virtual_clock.virtual
@@ -271,15 +270,15 @@ async def test_a_worker_that_is_cancelled_leaves_its_request_to_the_next(monkeyp
         await hangs.wait()
         raise AssertionError
 
-    turn = worker.turn
-    monkeypatch.setattr(worker, "turn", hanging)
+    reconcile = worker.reconcile
+    monkeypatch.setattr(worker, "reconcile", hanging)
     office.requests.mark_synced(served=True)
     office.shown()
     task = asyncio.create_task(office.worker.run(lambda: True))
     await asyncio.sleep(1)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    monkeypatch.setattr(worker, "turn", turn)
+    monkeypatch.setattr(worker, "reconcile", reconcile)
     async with office.open():
         await asyncio.sleep(1)
     assert len(office.judged) == 1

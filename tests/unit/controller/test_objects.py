@@ -1,8 +1,8 @@
-"""Which resourceVersion is older."""
+"""Comparing resourceVersions."""
 
 import pytest
 
-from atmpl.controller.version import is_older_version
+from atmpl.controller.objects import is_older_version
 
 PAIRS: dict[str, tuple[str, str, bool]] = {
     "older": ("9", "10", True),
@@ -12,10 +12,10 @@ PAIRS: dict[str, tuple[str, str, bool]] = {
     "no number": ("abc", "10", False),
     "no number to compare with": ("10", "abc", False),
     "nothing": ("", "10", False),
-    "below nothing": ("-5", "10", False),
+    "a negative number": ("-5", "10", False),
 }
 
 
 @pytest.mark.parametrize(("version", "than", "older"), PAIRS.values(), ids=PAIRS)
-def test_versions_are_numbers_and_of_others_nothing_is_said(version: str, than: str, older: bool) -> None:
+def test_resource_versions_compare_as_numbers(version: str, than: str, older: bool) -> None:
     assert is_older_version(version, than) is older
