@@ -1,0 +1,115 @@
+"""No template is older than its request: VMs are edited, and each edit is followed at once by a request."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from e2e.controlplane import Client
+
+from e2e.objects import is_ready, reason
+from tests.support.cluster_objects import (
+    NATIVE_TEMPLATES,
+    TEMPLATES,
+    Object,
+    defaults,
+    request,
+    request_path,
+    vm,
+    vm_path,
+)
+
+pytestmark = pytest.mark.usefixtures("controller")
+
+WRITERS = 8
+BUSY_VMS = 8  # whose changes keep the watch cache behind
+RECREATE_EVERY = 10  # edits: then the VM is deleted and created again
+PATHS = {
+    "openshiftTemplate": f"{TEMPLATES}/namespaces/{{}}/templates",
+    "virtualMachineTemplate": f"{NATIVE_TEMPLATES}/namespaces/{{}}/virtualmachinetemplates",
+}
+
+
+def memory(edit: int) -> str:
+    return f"{100 + edit}Mi"
+
+
+def new_memory(edit: int) -> Object:
+    return {"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": memory(edit)}}}}}}}
+
+
+def name_of(writer: int, edit: int) -> str:
+    return f"writer{writer}-{edit:05}"
+
+
+@asynccontextmanager
+async def busy(client: Client, namespace: str) -> AsyncIterator[None]:
+    """Change other VMs all the time."""
+
+    async def change(name: str) -> None:
+        number = 0
+        while True:
+            number += 1
+            await client.patch(vm_path(namespace, name), {"metadata": {"annotations": {"number": str(number)}}})
+
+    names = [f"busy{number}" for number in range(BUSY_VMS)]
+    for name in names:
+        await client.create(vm(namespace, name))
+    tasks = [asyncio.create_task(change(name)) for name in names]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def write(client: Client, namespace: str, writer: int, edits: int, target: str) -> None:
+    """Edit a VM; create a request after each edit."""
+    name = f"vm{writer}"
+    await client.create(vm(namespace, name, memory=memory(0)))
+    for edit in range(1, edits + 1):
+        posted = request(namespace, name_of(writer, edit), source=name)
+        posted["spec"]["target"] = {target: {}}
+        if edit % RECREATE_EVERY:
+            await client.patch(vm_path(namespace, name), new_memory(edit))
+            await client.create(posted)
+        else:
+            await client.delete(vm_path(namespace, name))
+            await client.create(posted)
+            await client.create(vm(namespace, name, memory=memory(edit)))
+
+
+@pytest.mark.parametrize("target", PATHS)
+async def test_template_is_never_older_than_its_request(
+    client: Client, namespace: str, target: str, stale_edits: int
+) -> None:
+    edits = stale_edits // WRITERS
+    async with busy(client, namespace):
+        await asyncio.gather(*(write(client, namespace, writer, edits, target) for writer in range(WRITERS)))
+    names = [name_of(writer, edit) for writer in range(WRITERS) for edit in range(1, edits + 1)]
+    for name in names:
+        await client.until(request_path(namespace, name), is_ready)
+    stale = {}
+    for name in names:
+        template = await client.get(f"{PATHS[target].format(namespace)}/{name}")
+        value = defaults(template.get("spec") or template)["REQUESTS_MEMORY"]
+        if int(value.removesuffix("Mi")) < 100 + int(name.rpartition("-")[2]):
+            stale[name] = value
+    assert stale == {}
+
+
+async def test_deleted_vm_is_never_served(client: Client, namespace: str, stale_edits: int) -> None:
+    numbers = range(stale_edits // 10)
+
+    async def delete(number: int) -> None:
+        name = f"vm{number}"
+        await client.create(vm(namespace, name))
+        await client.delete(vm_path(namespace, name))
+        await client.create(request(namespace, name, source=name))
+
+    async with busy(client, namespace):
+        await asyncio.gather(*(delete(number) for number in numbers))
+    for number in numbers:
+        found = await client.until(request_path(namespace, f"vm{number}"), lambda found: reason(found) != "")
+        assert reason(found) == "SourceNotFound"
