@@ -2,13 +2,12 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from atmpl.cli import options, terminal
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.output import Output
-from atmpl.template import FORMATS, RenderOptions
+from atmpl.template import FORMATS
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -130,6 +129,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Create the request, wait, and print the result."""
     options.check_cluster_options(args)
+    options.render_options(args)
+    options.template_metadata(args)
     if args.ttl is not None and args.refresh == "OnChange":
         raise UsageError("--ttl requires --refresh Once: a request that refreshes its template never finishes")
     if args.name is None:
@@ -145,11 +146,14 @@ def build_request(args: argparse.Namespace, namespace: str | None) -> dict[str, 
         spec["refreshPolicy"] = args.refresh
     if args.ttl is not None:
         spec["ttlSecondsAfterFinished"] = int(args.ttl)
-    typed = {field.name: getattr(args, field.name) for field in fields(RenderOptions) if hasattr(args, field.name)}
-    if chosen := RenderOptions(**typed).non_default():
+    template = options.template_metadata(args)
+    metadata = {"labels": dict(template.labels), "annotations": dict(template.annotations)}
+    if chosen := {field: value for field, value in metadata.items() if value}:
+        spec["templateMetadata"] = chosen
+    if chosen := options.render_options(args).non_default():
         spec["options"] = chosen
-    metadata = {"name": args.name} | ({"namespace": namespace} if namespace else {})
-    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": KIND, "metadata": metadata, "spec": spec}
+    own = {"name": args.name} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": KIND, "metadata": own, "spec": spec}
 
 
 class _Creation:

@@ -8,18 +8,20 @@ equal on both sides, and changed defaults of the template are shown.
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 import atmpl
 from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.yaml import write
-from atmpl.template import FORMATS
+from atmpl.template import FORMATS, RenderOptions
 from atmpl.template.parameters import Parameter, parameters
-from atmpl.template.rules import IDENTITY
-from atmpl.template.template_metadata import PROVENANCE
+from atmpl.template.template_metadata import OPTIONS, PROVENANCE
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -133,8 +135,10 @@ def compare(pair: Pair) -> tuple[str, str]:
     template_name, vm_name = pair.names
     try:
         before = _process(pair.template, template_name)
-        rendered = atmpl.render(pair.vm, **_render_options(pair.template, before))
+        rendered = atmpl.render(pair.vm, **_render_options(pair.template, template_name))
         after = _process(rendered.template, vm_name)
+        for sentence in moved_parameters(pair.template, rendered.template):
+            terminal.warning(f"{template_name}: {sentence}")
         return write(_sorted(before)), write(_sorted(after))
     except atmpl.RenderError as error:
         raise CommandError(f"{vm_name}: {error}") from None
@@ -164,30 +168,34 @@ def _has_no_value(parameter: Parameter) -> bool:
     return not parameter.value and bool(parameter.generate or parameter.required)
 
 
-def _render_options(template: dict[str, Any], processed: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `render` that `template`, which gives the VM `processed`, was made with."""
-    declared = parameters(template)
+def _render_options(template: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the arguments of `render` that a template was made with. Raises CommandError if they are not valid."""
     metadata = template.get("metadata") or {}
+    text = (metadata.get("annotations") or {}).get(OPTIONS, "{}")
+    try:
+        chosen = RenderOptions.from_spec(dict(orjson.loads(text)))
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{where}: the annotation {OPTIONS} is not valid: {error}; remove or correct it") from None
     return {
         "format": next(name for name, format in FORMATS.items() if format.kind == template["kind"]),
         "name": metadata.get("name"),
-        "identity": "Preserve" if any(_values(processed, path) for path in IDENTITY) else "Fresh",
-        "data_volumes": "Unique"
-        if any(each.name == "SUFFIX" and _has_no_value(each) for each in declared)
-        else "Preserve",
-        "secrets": "Require" if any(each.required and _has_no_value(each) for each in declared) else "Preserve",
+        **{field.name: getattr(chosen, field.name) for field in fields(chosen)},
     }
 
 
-def _values(vm: dict[str, Any], path: tuple[Any, ...]) -> list[Any]:
-    """Return the values at a path pattern of `atmpl.template.rules` that are not empty."""
-    values: list[Any] = [vm]
-    for key in ("spec", "template", "spec", *path):
-        if isinstance(key, str):
-            values = [each[key] for each in values if isinstance(each, dict) and key in each]
-        else:
-            values = [item for each in values if isinstance(each, list) for item in each]
-    return [each for each in values if each]
+def moved_parameters(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each parameter that names another item in the template `after` than in `before`.
+
+    A parameter's name contains the index of its item, its display name the item's own name.
+    """
+    meanings = {each.name: each.display_name for each in parameters(before)}
+    for each in parameters(after):
+        meaning = meanings.get(each.name)
+        if meaning and each.display_name and meaning != each.display_name:
+            yield (
+                f"the parameter {each.name} is `{meaning}` in the template, and would be `{each.display_name}` in a "
+                "new one: an item was added, removed or moved"
+            )
 
 
 def _sorted(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 import atmpl
@@ -16,6 +15,7 @@ from atmpl.cli.process import (
     add_value_options,
     check_value_options,
     complete_parameters,
+    generate_values,
     match_values,
     missing,
     only_vm,
@@ -26,7 +26,7 @@ from atmpl.cli.process import (
     report_errors,
     report_warnings,
 )
-from atmpl.template import FORMATS, generators
+from atmpl.template import FORMATS
 from atmpl.template.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -116,30 +116,16 @@ async def _run(
             form = args.output if args.output != "name" else None
             print_parameters(template.declared, chosen, form, Output(form or "yaml"))
             return 0
-        generated = _generate(template, chosen, args.vm_name)
+        generated = generate_values(template, chosen, args.vm_name)
         try:
             objects = process(template, chosen | generated, args.vm_name)
         except atmpl.ProcessError as error:
             return report_errors(f"{template.where}: {reason}" for reason in error.errors)
         vm = _only_object(objects, template, client.namespace)
-        report_warnings(template, chosen, objects)
+        report_warnings(template, chosen | generated, objects)
         created = await _create(client, vm, dry_run=args.dry_run)
         _report(created, generated, args)
         return 0
-
-
-def _generate(template: Template, values: dict[str, str], vm_name: str | None) -> dict[str, str]:
-    """Return the values of all parameters that are generated; an invalid expression is left to `process`."""
-    generator = generators.native if template.content["kind"] == FORMATS["native"].kind else generators.openshift
-    generated = {}
-    for each in template.declared:
-        named = each.name == "NAME" and vm_name is not None
-        if each.generate == "expression" and not each.value and each.name not in values and not named:
-            try:
-                generated[each.name] = generator(each.from_, SystemRandom())
-            except ValueError:
-                continue
-    return generated
 
 
 def _only_object(objects: Sequence[dict[str, Any]], template: Template, namespace: str) -> dict[str, Any]:

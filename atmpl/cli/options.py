@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.template import FORMATS
+from atmpl.template.options import CHOICES, RenderOptions, TemplateMetadata
+from atmpl.template.path_patterns import pattern_error
+from atmpl.template.template_metadata import metadata_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,26 +44,122 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--identity",
-        choices=("Fresh", "Preserve"),
+        choices=CHOICES["identity"],
         default="Fresh",
         help="MAC addresses, firmware UUID and serial: with Fresh, each new virtual machine gets its own; with "
         "Preserve, those of the source are the defaults; default: Fresh",
     )
     parser.add_argument(
         "--data-volumes",
-        choices=("Preserve", "Unique"),
+        choices=CHOICES["data_volumes"],
         default="Preserve",
         help="names of data volumes: Preserve keeps them, so virtual machines in one namespace share disks; with "
         "Unique, each new virtual machine gets its own; default: Preserve",
     )
     parser.add_argument(
         "--secrets",
-        choices=("Preserve", "Require", "Extract"),
+        choices=CHOICES["secrets"],
         default="Preserve",
-        help="cloud-init data, which may contain passwords: with Preserve it is a default that each reader of the "
-        "template can read; with Require it is a required parameter; with Extract each password and key in it is a "
-        "parameter of its own, and the rest stays readable; default: Preserve",
+        help="passwords and keys in cloud-init data: with Preserve, each reader of the template can read them; with "
+        "Require, the whole text is a required parameter; with Extract (recommended for a template for colleagues), "
+        "each password and key is a parameter of its own, and the rest stays readable; default: Preserve",
     )
+    parser.add_argument(
+        "--naming",
+        choices=CHOICES["naming"],
+        help="name of a new virtual machine: Generate lets the cluster complete a prefix; Parameter adds the parameter "
+        "NAME, for kubectl apply and GitOps; default: Generate",
+    )
+    parser.add_argument(
+        "--console",
+        choices=CHOICES["console"],
+        default="Listed",
+        help="Complete makes all functions of the OpenShift console work: name field, Customize, folders, Clone; it "
+        "has the parameter NAME, and CPU and memory are literal; openshift format only; default: Listed",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=CHOICES["profile"],
+        default="All",
+        help="which values become parameters: All; Common (size, images, networks, cloud-init data and other common "
+        "ones); None; default: All",
+    )
+    parser.add_argument(
+        "--include",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        type=pattern,
+        help="also make these values parameters, repeatable: a path below the virtual machine's spec, with * for one "
+        "key and ** for any number, such as instancetype.name",
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        type=pattern,
+        help="make no parameter of these values, repeatable; wins over --include",
+    )
+    parser.add_argument(
+        "--label",
+        metavar="KEY=VALUE",
+        dest="labels",
+        action="append",
+        default=[],
+        type=key_value,
+        help="label of the template itself, repeatable",
+    )
+    parser.add_argument(
+        "--annotation",
+        metavar="KEY=VALUE",
+        dest="annotations",
+        action="append",
+        default=[],
+        type=key_value,
+        help="annotation of the template itself, such as description=..., repeatable",
+    )
+
+
+def render_options(args: argparse.Namespace) -> RenderOptions:
+    """Return the options that were typed. Raises UsageError if they contradict each other."""
+    if args.console == "Complete" and args.format != "openshift":
+        raise UsageError("--console Complete requires --format openshift; leave one of them out")
+    if args.console == "Complete" and args.naming == "Generate":
+        raise UsageError("--console Complete has the parameter NAME; leave --naming Generate out")
+    return RenderOptions(
+        identity=args.identity,
+        data_volumes=args.data_volumes,
+        secrets=args.secrets,
+        naming=args.naming or "Generate",
+        console=args.console,
+        profile=args.profile,
+        include=tuple(args.include),
+        exclude=tuple(args.exclude),
+    )
+
+
+def template_metadata(args: argparse.Namespace) -> TemplateMetadata:
+    """Return the metadata of the template that was typed. Raises UsageError if it is not valid."""
+    metadata = TemplateMetadata(labels=dict(args.labels), annotations=dict(args.annotations))
+    if problem := metadata_error(metadata):
+        raise UsageError(problem)
+    return metadata
+
+
+def pattern(text: str) -> str:
+    """Return a pattern of paths. Raises argparse's error if it is malformed."""
+    if problem := pattern_error(text):
+        raise argparse.ArgumentTypeError(problem)
+    return text
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Return the parts of `KEY=VALUE`. Raises argparse's error."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,13 +19,16 @@ from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import InvalidDocument, documents
 from atmpl.cli.output import Output, add_output, table
 from atmpl.cli.parser import nearest
-from atmpl.template import FORMATS
+from atmpl.template import FORMATS, generators
+from atmpl.template.cloud_config import HEADER, is_in_limits, load_yaml
 from atmpl.template.parameters import Parameter, parameters
+from atmpl.template.substitution import STRING_REF
 
 MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
 KINDS = tuple(format.kind for format in FORMATS.values())
 
 _NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
+_MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
 _TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 
 DESCRIPTION = """\
@@ -137,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
     if args.print_params:
         print_parameters(template.declared, values, args.output, output)
     else:
+        values |= generate_values(template, values, args.vm_name)
         try:
             objects = process(template, values, args.vm_name)
         except atmpl.ProcessError as error:
@@ -178,6 +183,20 @@ def match_values(
     return {name: value.text for name, value in values.items() if name in names}, [] if ignore_unknown else problems
 
 
+def generate_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
+    """Return the values of all parameters that are generated; an invalid expression is left to `process`."""
+    generator = generators.native if template.content["kind"] == FORMATS["native"].kind else generators.openshift
+    generated = {}
+    for each in template.declared:
+        named = each.name == "NAME" and vm_name is not None
+        if each.generate == "expression" and not each.value and each.name not in values and not named:
+            try:
+                generated[each.name] = generator(each.from_, SystemRandom())
+            except ValueError:
+                continue
+    return generated
+
+
 def process(template: Template, values: dict[str, str], vm_name: str | None) -> list[dict[str, Any]]:
     """Return the objects of a template. Raises ProcessError, and CommandError if `vm_name` has no VM to name."""
     if vm_name is not None and any(parameter.name == "NAME" for parameter in template.declared):
@@ -214,6 +233,7 @@ def report_warnings(template: Template, values: Mapping[str, str], objects: Iter
     for reason in (
         *invalid_labels(values, template.content),
         *changed_types(values, template),
+        *altered_values(template, values, objects),
         *long_inline_data(objects),
     ):
         terminal.warning(f"{template.where}: {reason}")
@@ -294,9 +314,7 @@ def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> It
     passes it on, and the API server rejects it.
     """
     is_openshift = template.get("kind") == "Template"
-    spec = template.get("spec")
-    objects = template.get("objects") or (spec.get("virtualMachine") if isinstance(spec, dict) else None)
-    references = {_labels_reference(each) for each in (objects if isinstance(objects, list) else [objects])}
+    references = {_labels_reference(each) for each in _template_objects(template)}
     own = template.get("labels")
     for name, value in values.items():
         if f"${{{{{name}}}}}" not in references:
@@ -318,6 +336,25 @@ def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str
         before, after = _json_type(defaults[name]), _json_type(values[name])
         if before not in (after, "an object"):
             yield f"the parameter {name} is {after}, its default is {before}: the cluster may reject the result"
+
+
+def altered_values(template: Template, values: Mapping[str, str], objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a sentence for each value inside a cloud-config that cloud-init does not read as the same string.
+
+    `0123` is the number 83 for cloud-init, and `a: b` or a quote changes the structure of the text.
+    """
+    effective = {each.name: each.value for each in template.declared} | dict(values)
+    sources = [each for each in _template_objects(template.content) if isinstance(each, dict)]
+    for source, made in zip(sources, objects, strict=False):
+        for path, text in _cloud_configs(source):
+            final = _field(made, *path)
+            for name in dict.fromkeys(STRING_REF.findall(text)):
+                known = name in effective and not name.startswith("LITERAL")
+                if known and isinstance(final, str) and not _arrives(text, final, name, effective):
+                    yield (
+                        f"the parameter {name} does not arrive in the cloud-config as the text that was given; choose "
+                        "letters, digits and - as its value, not a number and not a word of YAML"
+                    )
 
 
 def long_inline_data(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -423,6 +460,58 @@ def complete_parameters(prefix: str, declared: Iterable[Parameter]) -> dict[str,
     }
 
 
+def _template_objects(content: Mapping[str, Any]) -> list[Any]:
+    """Return the objects of a template, in the order of the processed ones."""
+    spec = content.get("spec")
+    objects = content.get("objects") or (spec.get("virtualMachine") if isinstance(spec, dict) else None)
+    return objects if isinstance(objects, list) else [objects]
+
+
+def _cloud_configs(vm: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield path and text of each cloud-config of a virtual machine."""
+    volumes = _field(vm, "spec", "template", "spec", "volumes")
+    for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
+        for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
+            text = _field(volume, source, "userData")
+            if isinstance(text, str) and text.partition("\n")[0].strip().lower() == HEADER:
+                yield ("spec", "template", "spec", "volumes", index, source, "userData"), text
+
+
+def _arrives(text: str, final: str, name: str, values: Mapping[str, str]) -> bool:
+    """Return True if the value of a parameter arrives in `final`, or if that cannot be checked.
+
+    `final` is `text` with all values. With a plain word instead of the value, it must have the same structure.
+    """
+    marked = STRING_REF.sub(lambda part: _MARKER if part[1] == name else values.get(part[1], part[0]), text)
+    if not (is_in_limits(marked) and is_in_limits(final)):
+        return True
+    try:
+        expected = load_yaml(marked)
+    except ValueError:
+        return True
+    try:
+        return _same(_replace(expected, values[name]), load_yaml(final))
+    except ValueError:
+        return False
+
+
+def _replace(value: Any, text: str) -> Any:
+    """Return `value` with `text` instead of the marker in each string."""
+    if isinstance(value, dict):
+        return {_replace(key, text): _replace(item, text) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace(item, text) for item in value]
+    return value.replace(_MARKER, text) if isinstance(value, str) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and one == other
+
+
 def _labels_reference(each: Any) -> str | None:
     labels = _field(each, "metadata", "labels")
     return labels if isinstance(labels, str) else None
@@ -468,9 +557,13 @@ def _json_type(text: str) -> str:
     return names.get(type(value), "null")
 
 
-def _field(value: Any, *path: str) -> Any:
+def _field(value: Any, *path: str | int) -> Any:
+    """Return the value at a path, None if it does not exist."""
     for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and key < len(value) else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
     return value
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import fields
 from typing import Any
 
 import atmpl
@@ -38,9 +39,14 @@ examples:
   # of all in a namespace, one JSON document per line
   kubectl get virtualmachines -o yaml | atmpl render - -o json
 
-  # without the passwords that cloud-init data may contain; each new virtual
-  # machine gets its own disks
-  atmpl render vm.yaml --secrets Require --data-volumes Unique
+  # a golden template for colleagues: new passwords, new disks
+  atmpl render vm.yaml --secrets Extract --data-volumes Unique
+
+  # for the OpenShift console, with the most common parameters only
+  atmpl render vm.yaml --secrets Extract --console Complete --profile Common
+
+  # for GitOps: the parameter NAME names the virtual machine
+  atmpl render vm.yaml --naming Parameter
 
 exit status:
   0  at least one virtual machine was rendered, and no error occurred
@@ -54,6 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("files", metavar="FILE", nargs="*", help="file to read; - is standard input")
     options.add_template_options(parser)
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        type=options.namespace,
+        help="namespace of the template; a warning names what the virtual machine uses in its own namespace",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="also list the fields that the template omits, and why"
+    )
     add_output(parser)
 
 
@@ -81,12 +96,14 @@ class _Rendering:
     def __init__(self, args: argparse.Namespace) -> None:
         self._rendered = 0  # virtual machines
         self._failed = 0  # virtual machines, documents and files
+        chosen = options.render_options(args)
         self._options: dict[str, Any] = {
             "format": args.format,
-            "identity": args.identity,
-            "data_volumes": args.data_volumes,
-            "secrets": args.secrets,
+            "namespace": args.namespace,
+            "metadata": options.template_metadata(args),
+            **{field.name: getattr(chosen, field.name) for field in fields(chosen)},
         }
+        self._verbose = args.verbose
         self._name = args.name
         self._output = Output(args.output, args.output_file)
         self._file = args.output_file
@@ -122,6 +139,8 @@ class _Rendering:
         self._output.write(rendered.template)
         for warning in rendered.warnings:
             self._warn(each.where, warning)
+        for omitted in rendered.omitted if self._verbose else ():
+            terminal.info(f"{each.where}: {omitted.path}: omitted: {omitted.explanation}")
 
     def fail(self, sentence: str) -> None:
         """Report an error."""
