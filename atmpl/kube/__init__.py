@@ -1,6 +1,7 @@
-"""One mechanism a file, and cluster.py, which implements the controller's `Cluster` over HTTP.
+"""The API server's client: HTTP, streams and stores, work queue, leader election, events.
 
-To the API server: access.py, found out and kept.py by incluster.py or kubeconfig.py (plugin.py, proxy.py); then
-connection.py, answer.py. From it: watch.py follows a stream.py, through lines.py and reading.py, into the stores
-requests.py, vms.py and templates.py. Between: queue.py, backoff.py. Beside: lease.py, events.py.
+- client.py, response.py, redaction.py, resources.py: calls, and what their responses mean. auth/: credentials.
+- reflector.py, watch_events.py: list and watch. stores/: what they fill. streams.py: which streams there are.
+- workqueue.py, backoff.py, failure_log.py, leader_election.py, event_recorder.py: as in client-go.
+- cluster.py: the controller's `Cluster` protocol over HTTP.
 """

@@ -1,19 +1,19 @@
-"""How long to wait after a failure. Pure: the caller hands in the randomness."""
+"""Waits after failures. The caller supplies the randomness."""
 
 from random import Random
 
 
-def full_jitter(failures: int, first: float, most: float, random: Random) -> float:
-    """Return seconds between 0 and `first` doubled by each failure but the first, `most` at most: streams.
+def full_jitter(failures: int, first: float, maximum: float, random: Random) -> float:
+    """Return a random wait between 0 and `first`, doubled per failure after the first, at most `maximum` (seconds).
 
-    Full jitter spreads the watches of many replicas, which all break at once, over the whole interval.
+    For streams: the watches of many replicas all fail at once, and this spreads them over the whole interval.
     """
-    return random.uniform(0, min(most, first * 2.0 ** min(failures - 1, 30)))
+    return random.uniform(0, min(maximum, first * 2.0 ** min(failures - 1, 30)))
 
 
-def added_jitter(failures: int, first: float, most: float, random: Random) -> float:
-    """Return `first` doubled by each failure but the first, `most` at most, and up to a tenth more: items of a queue.
+def added_jitter(failures: int, first: float, maximum: float, random: Random) -> float:
+    """Return `first`, doubled per failure after the first, at most `maximum`, plus up to a tenth (seconds).
 
-    Jitter here only adds, so that the number of tries in an hour has a bound.
+    For the work queue: this jitter only adds, so that the number of tries per hour has a bound.
     """
-    return min(most, first * 2.0 ** min(failures - 1, 30)) * random.uniform(1.0, 1.1)
+    return min(maximum, first * 2.0 ** min(failures - 1, 30)) * random.uniform(1.0, 1.1)

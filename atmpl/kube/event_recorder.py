@@ -1,126 +1,145 @@
-"""Events (core/v1, Warning) on requests that turned bad: once per change of outcome, and never in a reconcile's way.
+"""Events (core/v1) on requests whose outcome changed: a Warning per failure, a Normal event if it is over.
 
-Told to a bounded list that a task of its own writes from. Where that is full, or the server away, an event is lost: the
-request's status says the same.
+A task of their own writes them from a bounded queue, so that no reconcile waits. If the queue is full or the server
+unavailable, an event is lost; the request's status contains the same.
 """
 
 import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import orjson
 
 from atmpl.controller.cluster import ClusterError, ConflictError
+from atmpl.controller.outcome import Reason
 from atmpl.controller.request import Request
-from atmpl.kube.client import KubeClient
+from atmpl.kube.client import FIELD_MANAGER, KubeClient
 from atmpl.kube.resources import REQUESTS
 from atmpl.kube.response import error_from
 
 log = logging.getLogger(__name__)
 
-WAITING = 1_000  # events that may wait to be written
-REMEMBERED = 4_096  # requests whose last event is remembered
-MESSAGE_LIMIT = 1_024  # characters; the API's own limit
-REPORTER = "atmpl-controller"
+MAX_QUEUED_EVENTS = 1_000
+MAX_REMEMBERED_REQUESTS = 4_096  # whose last reason is remembered
+MAX_MESSAGE_CHARACTERS: Final = 1_024  # the API's own limit
+REPORTER: Final = "atmpl-controller"
 
 
-class _Told(NamedTuple):
-    """The last event of a reason about a request."""
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event that is to be written."""
 
-    name: str  # of the event
-    times: int
-    first: str  # when it was first told, RFC 3339
-
-
-class _Event(NamedTuple):
     request: Request
     reason: str
     message: str
+    type: str = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class _WrittenEvent:
+    """The last event of a reason on a request; the next one of that reason only increases its count."""
+
+    name: str
+    count: int
+    first: str  # time of the first one, RFC 3339
 
 
 class EventRecorder:
-    """Tells requests' owners what turned out badly. `run` writes what `bad` was told."""
+    """Records events on requests. `run` writes them."""
 
     def __init__(
-        self, connection: KubeClient, instance: str, *, utc: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, client: KubeClient, instance: str, *, utc: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._connection = connection
-        self._instance = instance  # which replica: the pod's name
+        self._client = client
+        self._instance = instance  # the pod's name
         self._utc = utc
-        self._waiting: deque[_Event] = deque(maxlen=WAITING)  # if it is full, the oldest is lost
+        self._queue: deque[_Event] = deque(maxlen=MAX_QUEUED_EVENTS)  # if it is full, the oldest is lost
         self.lost = 0  # events that were not written
-        self._news = asyncio.Event()
-        self._bad: OrderedDict[str, str] = OrderedDict()  # by uid: the reason last told
-        self._written: OrderedDict[tuple[str, str], _Told] = OrderedDict()  # (uid, reason): the event that told of it
+        self._queued = asyncio.Event()
+        self._reasons: OrderedDict[str, str] = OrderedDict()  # by the request's uid: the last recorded reason
+        self._written: OrderedDict[tuple[str, str], _WrittenEvent] = OrderedDict()  # by uid and reason
 
     def record_failure(self, request: Request, reason: str, message: str) -> None:
-        """Tell that a request's outcome is bad, unless that is what was told last, or what its status says already."""
-        before = self._bad.pop(request.uid, request.status.reason)
-        self._bad[request.uid] = reason
-        if len(self._bad) > REMEMBERED:
-            self._bad.popitem(last=False)
-        if before != reason:
-            self.lost += len(self._waiting) == WAITING
-            self._waiting.append(_Event(request, reason, message))
-            self._news.set()
+        """Record a Warning, unless it is the last recorded reason, or the status already has this reason."""
+        if self._replace_reason(request, reason) != reason:
+            self._enqueue(_Event(request, reason, message))
 
     def record_success(self, request: Request) -> None:
-        """Take note that a request's outcome is good: the next bad one is a change."""
-        if request.uid in self._bad:
-            self._bad[request.uid] = ""
+        """Record a Normal event if the request had a Warning before."""
+        if self._replace_reason(request, Reason.RENDERED) not in {"", Reason.RENDERED}:
+            self._enqueue(_Event(request, Reason.RENDERED, "The template is published", "Normal"))
 
     async def run(self) -> None:
         """Write events until cancelled."""
         while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                event = self._waiting.popleft()
+            await self._queued.wait()
+            self._queued.clear()
+            while self._queue:
+                event = self._queue.popleft()
                 try:
                     await self._write(event)
                 except ClusterError as error:
                     self.lost += 1
                     log.debug("event lost", extra={"request": str(event.request.key), "why": str(error)})
-                except Exception:  # a bug of ours in one event's way is not to end the controller
+                except Exception:  # a bug of ours with one event must not end the controller
                     self.lost += 1
                     log.exception("event lost", extra={"request": str(event.request.key)})
 
+    def _replace_reason(self, request: Request, reason: str) -> str:
+        """Remember the request's reason; return the previous one, for an unknown request that of its status."""
+        before = self._reasons.pop(request.uid, request.status.reason)
+        self._reasons[request.uid] = reason
+        if len(self._reasons) > MAX_REMEMBERED_REQUESTS:
+            self._reasons.popitem(last=False)
+        return before
+
+    def _enqueue(self, event: _Event) -> None:
+        self.lost += len(self._queue) == self._queue.maxlen
+        self._queue.append(event)
+        self._queued.set()
+
     async def _write(self, event: _Event) -> None:
         place = (event.request.uid, event.reason)
-        told = self._written.pop(place, None)
+        written = self._written.pop(place, None)
         now = self._utc().strftime("%Y-%m-%dT%H:%M:%SZ")
         path = f"/api/v1/namespaces/{event.request.key.namespace}/events"
-        if told is not None:
-            told = told._replace(times=told.times + 1)
-            body = {"count": told.times, "lastTimestamp": now, "message": event.message[:MESSAGE_LIMIT]}
+        if written is not None:
+            written = replace(written, count=written.count + 1)
+            body = {"count": written.count, "lastTimestamp": now, "message": event.message[:MAX_MESSAGE_CHARACTERS]}
             try:
-                await self._call("PATCH", f"{path}/{told.name}", body, "application/merge-patch+json")
-            except ConflictError:  # events live for an hour
-                told = None
-        if told is None:
+                await self._call("PATCH", f"{path}/{written.name}", body, "application/merge-patch+json")
+            except ConflictError:  # the API server deletes events after an hour
+                written = None
+        if written is None:
             digest = blake2b("/".join([*place, now, self._instance]).encode(), digest_size=8).hexdigest()
-            told = _Told(f"{event.request.key.name[:200].rstrip('-.')}.{digest}", 1, now)
-            await self._call("POST", path, self._body(event, told), "application/json")
-        self._written[place] = told
-        if len(self._written) > REMEMBERED:
+            written = _WrittenEvent(f"{event.request.key.name[:200].rstrip('-.')}.{digest}", 1, now)
+            await self._call("POST", path, self._body(event, written), "application/json")
+        self._written[place] = written
+        if len(self._written) > MAX_REMEMBERED_REQUESTS:
             self._written.popitem(last=False)
 
     async def _call(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
-        headers = {"Content-Type": content_type}
-        answer = await self._connection.call(method, path, body=orjson.dumps(body), headers=headers)
-        if not answer.ok:
-            raise error_from(answer)
+        response = await self._client.call(
+            method,
+            path,
+            query={"fieldManager": FIELD_MANAGER},
+            body=orjson.dumps(body),
+            headers={"Content-Type": content_type},
+        )
+        if not response.ok:
+            raise error_from(response)
 
-    def _body(self, event: _Event, told: _Told) -> dict[str, Any]:
+    def _body(self, event: _Event, written: _WrittenEvent) -> dict[str, Any]:
         request = event.request
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": told.name, "namespace": request.key.namespace},
+            "metadata": {"name": written.name, "namespace": request.key.namespace},
             "involvedObject": {
                 "apiVersion": REQUESTS.api_version,
                 "kind": "VirtualMachineTemplateRequest",
@@ -129,12 +148,12 @@ class EventRecorder:
                 "uid": request.uid,
                 "resourceVersion": request.resource_version,
             },
-            "type": "Warning",
+            "type": event.type,
             "reason": event.reason,
-            "message": event.message[:MESSAGE_LIMIT],
-            "count": told.times,
-            "firstTimestamp": told.first,
-            "lastTimestamp": told.first,
+            "message": event.message[:MAX_MESSAGE_CHARACTERS],
+            "count": written.count,
+            "firstTimestamp": written.first,
+            "lastTimestamp": written.first,
             "source": {"component": REPORTER},
             "reportingComponent": REPORTER,
             "reportingInstance": self._instance[:128],

@@ -1,28 +1,29 @@
-"""Where the API server keeps the objects that this project speaks of."""
+"""The resources that this project uses, and their paths."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.template import Format
 
 
-class Resource(NamedTuple):
-    """The objects of one kind."""
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A namespaced resource."""
 
     api_version: str  # group/version
     plural: str
 
     @property
     def path(self) -> str:
-        """All of them, in all namespaces."""
+        """The path of all objects, in all namespaces."""
         return f"/apis/{self.api_version}/{self.plural}"
 
     def within(self, namespace: str) -> str:
-        """Return the path of those in a namespace."""
+        """Return the path of the objects in a namespace."""
         return f"/apis/{self.api_version}/namespaces/{namespace}/{self.plural}"
 
     def of(self, key: ObjectKey) -> str:
-        """Return the path of one."""
+        """Return the path of one object."""
         return f"{self.within(key.namespace)}/{key.name}"
 
 

@@ -108,7 +108,7 @@ async def emitted(log: io.StringIO, answers: Answers, request: bytes = b"", *, f
     )
     await worker._process(key)
     writing = asyncio.create_task(events.run())
-    while events._waiting:  # noqa: ASYNC110 - of a list in memory
+    while events._queue:  # noqa: ASYNC110 - of a list in memory
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     writing.cancel()

@@ -113,15 +113,31 @@ async def test_each_change_is_told_and_one_that_comes_back_counts_up() -> None:
 
 
 @virtual
-async def test_a_bad_outcome_after_a_good_one_is_told_again() -> None:
+async def test_recovery_is_recorded_once_per_failure() -> None:
     async with telling() as (events, script):
         events.record_success(asked())
         for _ in range(2):
-            events.record_failure(asked(), "SourceNotFound", "gone")
-            events.record_failure(asked(), "SourceNotFound", "gone")
-            events.record_success(asked())
+            for _ in range(2):
+                events.record_failure(asked(), "SourceNotFound", "gone")
+            for _ in range(2):
+                events.record_success(asked())
             await settled()
-    assert [call.method for call in script.calls] == ["POST", "PATCH"]
+    warning, normal, *repeated = script.calls
+    assert [call.method for call in script.calls] == ["POST", "POST", "PATCH", "PATCH"]
+    assert [(call.json()["type"], call.json()["reason"]) for call in (warning, normal)] == [
+        ("Warning", "SourceNotFound"),
+        ("Normal", "Rendered"),
+    ]
+    assert [call.json()["count"] for call in repeated] == [2, 2]
+
+
+@pytest.mark.parametrize(("reason", "events_expected"), [("", 0), ("Rendered", 0), ("TargetConflict", 1)])
+@virtual
+async def test_recovery_after_a_restart_is_recorded(reason: str, events_expected: int) -> None:
+    async with telling() as (events, script):
+        events.record_success(asked(said=told(reason)) if reason else asked())
+        await settled()
+    assert len(script.calls) == events_expected
 
 
 @virtual
@@ -188,7 +204,7 @@ async def test_a_bug_in_one_event_costs_that_event(caplog: pytest.LogCaptureFixt
 async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "WAITING", 20)
+    monkeypatch.setattr(module, "MAX_QUEUED_EVENTS", 20)
     release = asyncio.Event()
 
     async def hang(_: web.Request) -> web.StreamResponse:
@@ -202,7 +218,7 @@ async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too
         for number in range(60):
             events.record_failure(asked(f"r{number}"), "Failed", "")
         assert virtual_clock.now() == began
-        assert (len(events._waiting), events.lost) == (20, 40)
+        assert (len(events._queue), events.lost) == (20, 40)
         script.acts = [CREATED] * 20
         release.set()
         await settled()
@@ -212,12 +228,12 @@ async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too
 
 @virtual
 async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 10)
+    monkeypatch.setattr(module, "MAX_REMEMBERED_REQUESTS", 10)
     async with telling() as (events, script):
         for number in range(50):
             events.record_failure(asked(f"r{number}"), "Failed", "")
         await settled()
-        assert (len(events._bad), len(events._written)) == (10, 10)
+        assert (len(events._reasons), len(events._written)) == (10, 10)
     assert len(script.calls) == 50
 
 
