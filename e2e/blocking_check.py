@@ -18,7 +18,7 @@ MAY = {
     ("logging/__init__.py", "emit"),
     # only before the process exits, and in tests
     ("atmpl/manager/logs.py", "flush"),
-    # at the start, before anybody waits for the loop: dear imports, and who we are
+    # at the start, before the loop has other work: expensive imports, and the namespace
     ("atmpl/kube/auth/__init__.py", "load_credentials"),
     ("atmpl/kube/auth/in_cluster.py", "own_namespace"),
     # kubernetes_asyncio reads a token of a few hundred bytes, and writes a certificate to a file for OpenSSL

@@ -42,7 +42,7 @@ def page(template: dict[str, Any]) -> str:
 
 
 def _field(parameter: dict[str, Any]) -> str:
-    """Return one field: display name (else the name), a star where it is required, the description below it."""
+    """Return one field: display name (else the name), a star if it is required, the description below it."""
     value = parameter.get("value", "")
     hint = "(generated if empty)" if parameter.get("generate") else ""
     star = " <b>*</b>" if parameter.get("required") else ""

@@ -18,7 +18,7 @@ ACCOUNT = "atmpl-controller"
 
 
 def service_account(server: Server) -> Path:
-    """Give the controller its role, as config/rbac has it, and return a kubeconfig of its ServiceAccount. Blocks."""
+    """Apply config/rbac, and return a kubeconfig of the controller's ServiceAccount. Blocks."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     server.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", input=namespace)
     server.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", RBAC)
@@ -26,7 +26,7 @@ def service_account(server: Server) -> Path:
 
 
 def pod(server: Server) -> dict[str, str]:
-    """Return the environment of a pod of the controller's, made of its kubeconfig: a pod has none. Blocks."""
+    """Return the environment of a controller's pod, with its token and CA in files. Blocks."""
     config = json.loads(service_account(server).read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     mount = server.folder / "service-account"
@@ -38,14 +38,14 @@ def pod(server: Server) -> dict[str, str]:
         "KUBERNETES_SERVICE_HOST": str(where.hostname),
         "KUBERNETES_SERVICE_PORT": str(where.port),
         "ATMPL_SERVICE_ACCOUNT": str(mount),
-        "KUBECONFIG": "",  # a person's own
+        "KUBECONFIG": "",  # not the user's own
     }
 
 
 class Controller(Program):
     """A controller that runs; a context manager: entered once its first lists are in, stopped at the end.
 
-    Without a kubeconfig it takes itself to be in a pod. Its methods block.
+    Without a kubeconfig, it runs as in a pod. Its methods block.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Controller(Program):
         self.url = ""  # of its probes
 
     def __enter__(self) -> Self:
-        before = len(self.lines)  # those of an earlier life
+        before = len(self.lines)  # lines of an earlier process
         try:
             self.start()
             self.logged(lambda line: line["message"] == "ready", timeout=60, after=before)
         except BaseException:
-            self.kill()  # nobody else will: an `__enter__` that fails has no `__exit__`
+            self.kill()  # `__exit__` is not called if `__enter__` fails
             raise
         return self
 
@@ -77,14 +77,14 @@ class Controller(Program):
         self.stop()
 
     def start(self) -> None:
-        """Start the process; return when its probes can be asked."""
+        """Start the process; return when its probe listener is open."""
         before = len(self.lines)
         super().start()
         listening = self.logged(lambda line: line["message"] == "listening", after=before)
         self.url = f"http://127.0.0.1:{listening['port']}"
 
     def ask(self, path: str) -> tuple[int, str]:
-        """Ask a probe; return status and text."""
+        """Call a probe; return status and text."""
         try:
             with urllib.request.urlopen(self.url + path, timeout=10) as answer:
                 return answer.status, answer.read().decode()

@@ -1,4 +1,4 @@
-"""pytest's fixtures for whoever tries things on a cluster: each suite's conftest.py says which one, as `server`."""
+"""pytest fixtures for tests on a cluster; each suite's conftest.py defines `server`."""
 
 from collections.abc import AsyncIterator
 
@@ -9,14 +9,14 @@ from e2e.envtest import Client, Server
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[Client]:
-    """Return the administrator at the API."""
+    """Return the administrator's client."""
     async with server.client() as administrator:
         yield administrator
 
 
 @pytest.fixture
 async def namespace(client: Client) -> AsyncIterator[str]:
-    """Return a fresh namespace a test; its end is begun, not awaited."""
+    """Return a new namespace per test. Its deletion is not awaited."""
     made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
     name: str = made["metadata"]["name"]
     yield name

@@ -1,4 +1,4 @@
-"""What is posted by those who hurt a cluster: small virtual machines, and requests for their templates."""
+"""Small virtual machines and requests for tests and tools, and functions to read their status."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from e2e.envtest import Client
 
 Object = dict[str, Any]
 
-UID = "ssp.kubevirt.io/request-uid"  # the label by which a template says whose it is
-AT_ONCE = 32  # calls on their way
+UID = "ssp.kubevirt.io/request-uid"  # label of a template: the uid of its request
+AT_ONCE = 32  # concurrent calls
 
 
 def requests(namespace: str) -> str:
@@ -45,7 +45,7 @@ def memory_of(memory: str) -> Object:
 
 
 def request(name: str, source: str = "vm", *, keep: bool = False) -> Object:
-    """Return a request for OpenShift's format; `keep` has the template kept in step."""
+    """Return a request for OpenShift's format; `keep` sets refreshPolicy OnChange."""
     return {
         "apiVersion": "ssp.kubevirt.io/v1alpha1",
         "kind": "VirtualMachineTemplateRequest",
@@ -59,23 +59,23 @@ def request(name: str, source: str = "vm", *, keep: bool = False) -> Object:
 
 
 def condition(found: Object | None, type: str = "Ready") -> Object:
-    """Return a condition of an object's status; an empty one where nobody has said so yet."""
+    """Return a condition of an object's status, or {}."""
     conditions = ((found or {}).get("status") or {}).get("conditions") or []
     return next((condition for condition in conditions if condition["type"] == type), {})
 
 
 def is_ready(found: Object | None) -> bool:
-    """Whether a request's template is there, or another object says that it is ready."""
+    """Return True if the object's Ready condition is True."""
     return condition(found).get("status") == "True"
 
 
 def reason(found: Object | None) -> str:
-    """Return why a request is Ready, or is not; nothing before anybody has said so."""
+    """Return the reason of a request's Ready condition, or an empty string."""
     return str(condition(found).get("reason", ""))
 
 
 def memory(template: Object | None) -> str:
-    """Return the memory that a template gives; nothing where there is no template."""
+    """Return a template's default memory, or an empty string."""
     parameters = (template or {}).get("parameters") or []
     return next((str(item.get("value")) for item in parameters if item["name"] == "REQUESTS_MEMORY"), "")
 
@@ -92,11 +92,11 @@ async def post_all(client: Client, path: str, bodies: Iterable[Object]) -> None:
 
 
 async def versions(client: Client, namespace: str) -> dict[str, str]:
-    """Return the resourceVersion of each request and template: what differs later was written."""
+    """Return the resourceVersion of each request and template."""
     items = [*(await client.get(requests(namespace)))["items"], *(await client.get(templates(namespace)))["items"]]
     return {f"{item['kind']} {item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in items}
 
 
 def written(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return what was written between two looks, a sentence each."""
-    return [f"{name} is written in calm" for name in sorted(before | after) if before.get(name) != after.get(name)]
+    """Return one sentence per object that was written between two results of `versions`."""
+    return [f"{name} was written while idle" for name in sorted(before | after) if before.get(name) != after.get(name)]

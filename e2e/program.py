@@ -1,4 +1,4 @@
-"""A program of ours as a process of its own, whose output is log lines: a JSON object a line, with a `message`."""
+"""A program as a child process whose output is log lines: one JSON object per line, with a `message`."""
 
 import json
 import os
@@ -14,7 +14,7 @@ Line = dict[str, Any]
 
 
 class Usage(NamedTuple):
-    """What a process has used, from /proc/PID/stat and /proc/PID/status. Linux only."""
+    """The resources that a process has used, from /proc/PID/stat and /proc/PID/status. Linux only."""
 
     cpu: float  # seconds, user and system, of all its threads
     resident: float  # MiB now
@@ -24,7 +24,7 @@ class Usage(NamedTuple):
 class Program:
     """A process that can be started and stopped again and again.
 
-    Its methods block. What it prints is read by a thread, so that it never waits for us.
+    Its methods block. A thread reads its output, so that it is never suspended by a full pipe.
     """
 
     def __init__(self, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
@@ -33,8 +33,8 @@ class Program:
         self._news = threading.Condition()
         self._reader: threading.Thread
         self.process: subprocess.Popen[bytes]
-        self.lines: list[Line] = []  # what it has logged, a JSON object a line
-        self.noise: list[str] = []  # what else it has printed: nothing, if all is well
+        self.lines: list[Line] = []  # its log lines
+        self.noise: list[str] = []  # its other output
 
     def start(self) -> None:
         """Start the process."""
@@ -44,7 +44,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for whoever started us
+            start_new_session=True,  # Ctrl-C does not reach it
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -56,12 +56,12 @@ class Program:
         self.process.stdin.flush()
 
     def stop(self) -> int:
-        """Ask the process to end, as the kubelet does; return its exit status."""
+        """Send SIGTERM, as the kubelet does; return the exit status."""
         self.send(signal.SIGTERM)
         return self.end()
 
     def end(self) -> int:
-        """Wait for the end of a process that was asked to; return its exit status. It is killed after 30 s."""
+        """Wait for the end of the process; return its exit status. It is killed after 30 s."""
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
@@ -74,7 +74,7 @@ class Program:
         return self._ended()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, if there still is somebody to get it."""
+        """Send a signal, if the process still runs."""
         self.process.send_signal(number)
 
     def usage(self) -> Usage:

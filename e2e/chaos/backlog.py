@@ -15,11 +15,11 @@ from e2e.envtest import Client
 NAMESPACE = "crowd"
 KEPT = 20  # one in so many is kept in step
 SLOWEST = 0.1  # seconds a request; a fiftieth of it is usual
-RELISTED = 60.0  # seconds until every stream has listed anew
+RELISTED = 60.0  # seconds until every stream has relisted
 
 
 async def backlog(cluster: ChaosCluster, requests: int, *, relists: int = 0, restarts: int = 0) -> Report:
-    """Let a controller meet `requests` at once; then have it list all of them anew, in its life and in another.
+    """Start a controller with a backlog of `requests`; then let it relist, and restart it.
 
     Relists need a forgetful cluster, and are met by a fast_timers controller.
     """
@@ -72,7 +72,7 @@ async def _all_ready(client: Client, requests: int) -> None:
 
 
 async def _storm(cluster: ChaosCluster, wire: TCPProxy, controller: Controller) -> None:
-    """Have the server forget every version that the controller knows; return when all its streams have listed anew."""
+    """Compact etcd past every version that the controller knows; return when all its watches have relisted."""
     before = await lists(controller)
     await forget(cluster.server.folder)
     wire.cut()

@@ -9,7 +9,7 @@ from e2e.chaos.controller_metrics import settled
 from e2e.chaos.scenario import ChaosCluster, Report
 
 NAMESPACE = "edits"
-STEP = 60.0  # seconds until the template says what the last edit said
+STEP = 60.0  # seconds until the template has the last edit
 
 
 async def edits(cluster: ChaosCluster, seconds: float, rate: float, writes_per_second: float) -> Report:

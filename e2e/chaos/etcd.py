@@ -1,4 +1,4 @@
-"""etcd's own interface, where the API server's is not enough: JSON over its socket, as etcd's gateway has it."""
+"""Compaction of etcd by its JSON gateway, over its Unix socket."""
 
 import base64
 from pathlib import Path
@@ -13,7 +13,7 @@ async def forget(folder: Path) -> int:
     Who wants to go on from an older resourceVersion is told 410 from then on. Raises aiohttp.ClientError.
     """
     async with aiohttp.ClientSession("http://etcd", connector=aiohttp.UnixConnector(str(folder / "etcd.sock"))) as etcd:
-        for _ in range(2):  # who knows the state before the one that is kept has missed nothing
+        for _ in range(2):  # a watch at the revision before the kept one has missed nothing
             put = await _call(etcd, "put", {"key": base64.b64encode(b"/atmpl/storm").decode(), "value": ""})
         revision = int(put["header"]["revision"])
         await _call(etcd, "compaction", {"revision": revision, "physical": True})

@@ -17,7 +17,7 @@ BACK = 60.0  # seconds until a request is served again: a backoff is 30 s at mos
 
 
 class DeadEnd:
-    """Listens where the API server did, as a load balancer without a backend: takes connections, and drops them."""
+    """A listener on the API server's port that accepts and closes connections, as a load balancer without backends."""
 
     def __init__(self, url: str) -> None:
         self._port = urlsplit(url).port

@@ -1,4 +1,4 @@
-"""A poison VM among many good ones: its request fails each time, dearly, and the others do not notice."""
+"""One VM whose template is expensive to render and always rejected, among many others that must not be delayed."""
 
 import asyncio
 import statistics
@@ -10,7 +10,7 @@ from e2e.envtest import Client
 
 GOOD, POISON = "good", "poison"  # namespaces
 NONE = {"count/templates.template.openshift.io": "0"}
-SIZE = 280_000  # bytes of the poison VM: its template takes just less than it may, and is dear to render
+SIZE = 280_000  # bytes of the poison VM: its template is just below the size limit
 PAUSE = 0.01  # seconds between two posts
 SLOWER = 3.0  # times as slow as without the poison: the median of the good ones, on a machine that does other things
 SLACK = 0.1  # seconds, likewise
@@ -28,7 +28,7 @@ async def poison(cluster: ChaosCluster, good: int) -> Report:
         await client.post(objects.vms(POISON), _poison())
         quota = f"/api/v1/namespaces/{POISON}/resourcequotas"
         await client.post(quota, _quota())
-        await client.patch(f"{quota}/none/status", {"status": {"hard": NONE, "used": NONE}})  # nobody else does it
+        await client.patch(f"{quota}/none/status", {"status": {"hard": NONE, "used": NONE}})  # no quota controller runs
         await asyncio.to_thread(controller.__enter__)
         try:
             alone = await _wave(client, "alone", good)

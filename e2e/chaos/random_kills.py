@@ -28,8 +28,8 @@ REQUESTS, TEMPLATES, VMS = objects.requests(NAMESPACE), objects.templates(NAMESP
 
 VM_COUNT = 8
 RATE = 15.0  # requests a second, while the server is there
-QUIET = 30.0  # seconds without a write that count as calm
-PATIENCE = 180.0  # seconds until everything must be as it ought to be
+QUIET = 30.0  # seconds without a write that count as idle
+PATIENCE = 180.0  # seconds until everything must be as expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ MODES = {
 
 @dataclass(slots=True)
 class Story:
-    """What was asked for, and so what must be in the end."""
+    """The objects that were created, and so the expected state."""
 
     posted: set[str] = field(default_factory=set)  # names of requests that the server took
-    taken: set[str] = field(default_factory=set)  # those of them that ask for a foreign template's name
+    taken: set[str] = field(default_factory=set)  # those that use an unowned template's name
     memory: dict[str, str] = field(default_factory=dict)  # of each VM, as the last edit that the server took says
-    blows: Counter[str] = field(default_factory=Counter)  # what was done to the cluster
+    blows: Counter[str] = field(default_factory=Counter)  # faults by kind
 
 
 class Chaos:
@@ -70,7 +70,7 @@ class Chaos:
         ]
 
     async def run(self, seconds: float, quiet: float = QUIET) -> list[str]:
-        """Do it; return what is wrong in the end: nothing, if all is well."""
+        """Run; return one sentence per problem at the end."""
         async with self.server.client() as client:
             await self._prepare(client)
         for controller in self.controllers:
@@ -142,7 +142,7 @@ class Chaos:
                 await asyncio.to_thread(self.server.restart, "etcd")
 
     async def _settled(self, client: Client) -> list[str]:
-        """Wait until nothing is wrong; return what still is when patience ends."""
+        """Wait until there is no problem; return the problems after PATIENCE."""
         deadline = time.monotonic() + PATIENCE
         while problems := await self._seen(client):
             if time.monotonic() > deadline:
@@ -181,7 +181,7 @@ class Chaos:
         return wrong
 
     async def _writes(self, client: Client, quiet: float) -> list[str]:
-        """Wait for `quiet` seconds without a write; return what is still being written when patience ends.
+        """Wait for `quiet` seconds without a write; return the objects that are still written after PATIENCE.
 
         A retry may have some seconds to go when all is right already: that is one write more, and then it is quiet.
         """
@@ -202,7 +202,7 @@ class Chaos:
 
 
 async def chaos(mode: Mode, seconds: float, seed: int, quiet: float = QUIET) -> list[str]:
-    """Run once on a new control plane; return what is wrong in the end."""
+    """Run once on a new control plane; return the problems."""
     from e2e.envtest.crds import install_crds  # noqa: PLC0415 - it reads the checkout's files
 
     with await asyncio.to_thread(ControlPlane) as server:
@@ -216,7 +216,7 @@ async def chaos(mode: Mode, seconds: float, seed: int, quiet: float = QUIET) -> 
 
 
 async def _insist(until: float, call: Callable[[str, Object], Awaitable[object]], path: str, body: Object) -> None:
-    """Call until the server has taken it: refused connections are what this is about."""
+    """Retry a call until the server accepts it."""
     while True:
         try:
             await call(path, body)

@@ -36,12 +36,12 @@ class TCPProxy:
             task.cancel()
 
     def hold(self) -> None:
-        """Carry nothing on connections that come from now on, until `let_go`; what is open goes on."""
+        """Suspend new connections until `let_go`; open ones continue."""
         self._free.clear()
         self.held.clear()
 
     def let_go(self) -> None:
-        """Carry again what is held."""
+        """Resume suspended connections."""
         self._free.set()
 
     def through(self, kubeconfig: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A control plane for a person: `python -m e2e.envtest up`."""
+"""A control plane for the command line: `python -m e2e.envtest up`."""
 
 import argparse
 import signal
@@ -23,7 +23,7 @@ Ctrl-C here stops and removes all of it.
 
 
 def main() -> int:
-    """Do as the arguments say; return the exit status."""
+    """Run the command; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m e2e.envtest", description="A Kubernetes API server to try things on."
     )
@@ -57,9 +57,9 @@ def _programs(_: argparse.Namespace) -> None:
 
 
 def _up(arguments: argparse.Namespace) -> None:
-    """Print the kubeconfig on standard output unless that is a terminal; on standard error, what to type elsewhere."""
+    """Print the kubeconfig on standard output unless it is a terminal, and instructions on standard error."""
     over = threading.Event()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for programs in the background
     with ControlPlane(fsync=arguments.fsync, apiserver_flags=arguments.flag) as server:
         if not arguments.bare:
             install_crds(server)

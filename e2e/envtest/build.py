@@ -1,4 +1,4 @@
-"""Builds programs from the Go modules that a go.mod pins: a control plane's, where no C compiler is needed."""
+"""Build programs from the Go modules that a go.mod pins."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _TICK = 20.0  # seconds between two signs of life; CI takes long silence for a h
 
 
 class BuildError(Exception):
-    """The programs could not be built; the message says what to do about it."""
+    """The programs cannot be built. The message has the fix."""
 
 
 def pinned(module: str, go_module: Path = GO_MODULE) -> str:
@@ -70,7 +70,7 @@ def build_of(
     tags: str = "",
     with_c: bool = False,
 ) -> None:
-    """Build packages of any go.mod, as `build` does; `with_c` has a C compiler make what is C in them."""
+    """Build packages of any go.mod; `with_c` enables cgo."""
     go = _find_go()
     say(f"building {', '.join(packages)} from Go modules into {folder}")
     with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as scratch:
@@ -84,7 +84,7 @@ def build_of(
 
 
 def _binary(package: str) -> str:
-    """Return what `go build` calls a package's program: the last part of its path that is no major version."""
+    """Return the file name that `go build` gives a package: the last part of its path without a major version."""
     return next(part for part in reversed(package.split("/")) if not re.fullmatch(r"v\d+", part))
 
 
@@ -98,7 +98,7 @@ def _find_go() -> str:
     if go is None:
         raise BuildError(f"The API server's programs are not here yet, and there is no Go to build them.\n{ways_out}")
     asked = subprocess.run([go, "env", "GOVERSION"], cwd=GO_MODULE.parent, capture_output=True, text=True, check=False)
-    version = asked.stdout.strip()  # of the toolchain that GOTOOLCHAIN would fetch and use, where it may
+    version = asked.stdout.strip()  # of the toolchain that GOTOOLCHAIN selects
     if asked.returncode or _numbers(version) < _numbers(wanted[1]):
         reason = asked.stderr.strip() or f"it is {version}"
         raise BuildError(f"{go} is too old to build the API server's programs: {reason}\n{ways_out}")
@@ -145,7 +145,7 @@ def _said(log: str) -> list[str]:
 
 
 def _progress(log: str) -> str:
-    """Count what `go build -v` has said: a line a module fetched, then a line a package compiled."""
+    """Summarize the output of `go build -v`: one line per fetched module and per compiled package."""
     lines = _said(log)
     fetched = sum(line.startswith("go: downloading") for line in lines)
     compiled = len(lines) - fetched

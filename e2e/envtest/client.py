@@ -1,6 +1,6 @@
-"""The user's side of the API, for tests, demo and bench: one HTTP connection pool that speaks JSON as one person.
+"""A client of the Kubernetes API for tests, demo and bench: one HTTP connection pool with the credentials of one user.
 
-Independent of `atmpl.kube` on purpose: a mistake there must not hide in what judges it.
+It does not use `atmpl.kube`, so that a fault there cannot hide itself.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PATCHES = {
 
 
 class ApiError(Exception):
-    """The API server refused; `status` is the HTTP code, `body` the Status object or, where it is none, the text."""
+    """The API server returned an error: `status` is the HTTP code, `body` the Status object or the text."""
 
     def __init__(self, status: int, body: Any) -> None:
         self.status = status
@@ -33,7 +33,7 @@ class ApiError(Exception):
 
 
 class Client:
-    """A person at the API. An asynchronous context manager; every method raises ApiError and aiohttp.ClientError."""
+    """A client of one user. Async context manager; every method raises ApiError and aiohttp.ClientError."""
 
     def __init__(self, url: str, *, tls: ssl.SSLContext | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
         self._session = aiohttp.ClientSession(
@@ -74,7 +74,7 @@ class Client:
             return decoded
 
     async def get(self, path: str, **params: str | int) -> Any:
-        """Read an object or a list; here as below, `params` stand in the query."""
+        """Read an object or a list. `params` are the URL's query, as in the other methods."""
         return await self.request("GET", path, params=params)
 
     async def post(self, path: str, body: Object, **params: str | int) -> Object:
@@ -94,7 +94,7 @@ class Client:
         return await self._object("DELETE", path, body, params=params)
 
     async def create(self, obj: Object, **params: str | int) -> Object:
-        """Post an object; discovery says where."""
+        """Post an object to the path that discovery returns."""
         return await self.post(await self.collection(obj), obj, **params)
 
     async def apply(self, obj: Object, *, manager: str = "person", force: bool = True, **params: str | int) -> Object:
@@ -107,7 +107,7 @@ class Client:
         return f"{await self.collection(obj)}/{obj['metadata']['name']}"
 
     async def collection(self, obj: Object) -> str:
-        """Return the path of an object's collection, in its namespace (`default` where it names none)."""
+        """Return the path of an object's collection, in its namespace, by default `default`."""
         version, kind = obj["apiVersion"], obj["kind"]
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if not any(found["kind"] == kind for found in self._resources.get(version, [])):

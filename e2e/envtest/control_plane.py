@@ -26,7 +26,7 @@ CONTROLLERS = (
     "garbage-collector-controller",  # so do an owner's dependents
     "serviceaccount-controller",  # every namespace has the account `default`
     "clusterrole-aggregation-controller",  # admin, edit and view are made of the roles labelled for them
-    "validatingadmissionpolicy-status-controller",  # a policy's expressions are checked against the types they judge
+    "validatingadmissionpolicy-status-controller",  # type-checks the expressions of admission policies
 )
 
 AUDIT_EVERY_CALL = {
@@ -40,7 +40,7 @@ _PATIENCE = 60.0  # seconds for a start on a machine that is busy with something
 
 
 class ControlPlane(Server):
-    """Running from construction to `close`, which a `with` calls; gone with its owner's process in any case.
+    """A control plane that runs from construction to `close`, or to the end of this process. A context manager.
 
     `fsync=False` spares the disk: the state lives no longer than we do. `address` is where the API server listens,
     loopback unless pods are to reach it. `apiserver_flags` are added to kube-apiserver's own; `audit` is an audit
@@ -93,7 +93,7 @@ class ControlPlane(Server):
         self.processes.close()
         self._port.close()
 
-    # What tests do to it
+    # Faults
 
     def start(self, part: Part) -> int:
         """Start a part that has ended, on the same address with the same state; return its process id."""
@@ -104,11 +104,11 @@ class ControlPlane(Server):
             case "kube-apiserver":
                 self._await(part, self._serves)
             case "kube-controller-manager":
-                pass  # who waits for what it does, waits for that
+                pass  # callers wait for its effects
         return pid
 
     def kill(self, part: Part) -> None:
-        """End a part by SIGKILL, and see it gone."""
+        """End a part by SIGKILL, and wait for its end."""
         self.processes.signal(part, signal.SIGKILL)
         self.processes.wait(part, _PATIENCE)
         if part == "etcd":
@@ -120,7 +120,7 @@ class ControlPlane(Server):
         self.start(part)
 
     def audit_events(self) -> list[dict[str, Any]]:
-        """Return what the audit log holds so far: one event a call, of audit.k8s.io/v1."""
+        """Return the events of the audit log so far: one per call, of audit.k8s.io/v1."""
         return [json.loads(line) for line in self._audit.read_text().splitlines()] if self._audit.exists() else []
 
     # How it comes up
@@ -139,13 +139,13 @@ class ControlPlane(Server):
 
     @property
     def _certificate(self) -> Path:
-        """What kube-apiserver makes at its first start: its own certificate, and that of the authority for it."""
+        """Return the file that kube-apiserver creates at its first start: its certificate and its CA's."""
         return self.folder / "certificates" / "apiserver.crt"
 
     def _etcd_flags(self, *, fsync: bool) -> list[str]:
-        """Unix sockets: nobody else can speak to it, and there is no port to collide on.
+        """Return etcd's flags. Unix sockets keep other processes out and need no free port.
 
-        etcd demands that what it advertises looks like host and port; nobody dials that in a cluster of one.
+        etcd requires a host and a port in the advertised URLs; a cluster of one member does not use them.
         """
         return [
             "--name=atmpl",
@@ -205,7 +205,7 @@ class ControlPlane(Server):
             time.sleep(0.02)
 
     def _serves(self) -> bool:
-        """Ask kube-apiserver whether it is ready, verifying its certificate as any client does."""
+        """Return True if kube-apiserver is ready. Its certificate is verified."""
         try:
             self.tls = ssl.create_default_context(cafile=self._certificate)
         except (FileNotFoundError, ssl.SSLError):  # not there yet, or half written
@@ -222,9 +222,9 @@ class ControlPlane(Server):
 
 
 def _hold_a_port(address: str) -> socket.socket:
-    """Bind a free port without listening on it: nobody else gets it, and kube-apiserver shares it (SO_REUSEPORT).
+    """Bind a free port without listening on it, so that only kube-apiserver can use it (SO_REUSEPORT).
 
-    So two control planes never meet, and a killed API server finds its port again.
+    Two control planes have different ports, and a killed API server gets the same port again.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

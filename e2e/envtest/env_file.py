@@ -1,4 +1,4 @@
-"""What a person's shell reads to work with a server: `. /tmp/.../env`, a line short enough to be copied."""
+"""A file that configures a shell for a server: `. /tmp/.../env`."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ from e2e.envtest.server import Server
 
 
 def env_file(server: Server) -> Path:
-    """Write it into the server's folder and return its path. `kubectl` is the server's then, `atmpl` is ours.
+    """Write it into the server's folder and return its path. It sets PATH, and the server for kubectl.
 
     For bash, zsh and every other shell of POSIX; `PATH` keeps what it has, behind.
     """

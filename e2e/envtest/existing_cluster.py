@@ -1,4 +1,4 @@
-"""A person's own cluster, and only the one that they named: tests make namespaces and definitions in it."""
+"""An existing cluster that ATMPL_E2E_CONTEXT names: tests create namespaces and CRDs in it."""
 
 import os
 import re
@@ -51,7 +51,7 @@ class ExistingCluster(Server):
         self.close()
 
     def close(self) -> None:
-        """Let go of the cluster; a second call does nothing."""
+        """Close the connection to the cluster; a second call does nothing."""
         self.processes.close()
 
     def _proxy_url(self) -> str:

@@ -1,4 +1,4 @@
-"""Kubeconfigs that stand alone: the certificate is inside, so the text may be copied anywhere on this machine."""
+"""Kubeconfigs without references to other files."""
 
 import base64
 from typing import Any

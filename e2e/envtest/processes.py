@@ -1,4 +1,4 @@
-"""Long-running programs of one owner, in one temporary folder; gone, all of it, as soon as the owner is."""
+"""Long-running programs of one owner, in one temporary folder. They end, and it is removed, when the owner ends."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _SOCKET_PATH = 107  # bytes of a Unix socket's path, sun_path without its final 
 
 
 def _place() -> Path:
-    """Return where temporary folders go: TMPDIR, unless the sockets in ours would be too deep there."""
+    """Return the folder for temporary folders: TMPDIR, or /tmp if the paths of our sockets would be too long."""
     usual = Path(tempfile.gettempdir())
     return (
         usual if len(os.fsencode(usual / "atmpl-controlplane-12345678" / "etcd.sock")) <= _SOCKET_PATH else Path("/tmp")
@@ -45,7 +45,7 @@ class Processes:
             [sys.executable, "-I", supervisor.__file__, str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # so that Ctrl-C reaches the owner alone, who decides
+            start_new_session=True,  # so that Ctrl-C reaches only the owner
         )
 
     def __enter__(self) -> Self:
@@ -80,7 +80,7 @@ class Processes:
         return self._pids[name]
 
     def pid(self, name: str) -> int:
-        """Return the id of the last process of this name. Raises KeyError where it was never started."""
+        """Return the id of the last process of this name. Raises KeyError if it was never started."""
         return self._pids[name]
 
     def log(self, name: str) -> Path:
@@ -93,7 +93,7 @@ class Processes:
         return status
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal; nothing happens where the process has ended."""
+        """Send a signal; does nothing if the process has ended."""
         self._ask(signal=name, number=int(number))
 
     def wait(self, name: str, seconds: float) -> int:
@@ -106,7 +106,7 @@ class Processes:
         return status
 
     def require(self, name: str) -> None:
-        """Raise ProcessError with the end of the log where the process has ended."""
+        """Raise ProcessError with the end of the log if the process has ended."""
         if (status := self.status(name)) is not None:
             raise ProcessError(f"{name} ended with status {status}:\n{self.tail(name)}")
 

@@ -1,4 +1,4 @@
-"""Where the programs of a control plane come from: KUBEBUILDER_ASSETS, else the user's cache folder, else a build.
+"""The programs of a control plane: from KUBEBUILDER_ASSETS, the user's cache folder, or a build.
 
 Only what is missing in one place is looked for in the next. The cache is keyed by everything that go.mod pins, so a
 new version is a new folder and an old checkout keeps working.
@@ -31,7 +31,7 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 def find(*names: str) -> dict[str, Path]:
-    """Return the named programs, those of a control plane where none is named, each an executable file.
+    """Return the paths of the named programs, by default those of a control plane.
 
     Builds what is nowhere. Raises BuildError, whose message names the ways out.
     """
@@ -45,7 +45,7 @@ def cached(
     build: Callable[[Mapping[str, str], Path], None],
     given: Mapping[str, Path] | None = None,
 ) -> dict[str, Path]:
-    """Return programs by their names: what is given, else what the folder has, else what is built into it, once.
+    """Return programs by name: given ones, cached ones, or new builds in the cache.
 
     `packages` are Go packages by the program's name, as `build` takes them. Raises BuildError.
     """
@@ -75,12 +75,12 @@ def cache_folder() -> Path:
 
 
 def machine(module: Path) -> str:
-    """Return what a cache folder's name ends in: this kind of machine, and a digest of all that a go.mod pins."""
+    """Return the end of a cache folder's name: the platform, and a digest of the go.mod."""
     return f"{sys.platform}-{platform.machine()}-{hashlib.sha256(module.read_bytes()).hexdigest()[:8]}"
 
 
 def _assets(wanted: Iterable[str]) -> dict[str, Path]:
-    """Return what KUBEBUILDER_ASSETS offers, the folder that Kubernetes projects keep these programs in."""
+    """Return the programs in KUBEBUILDER_ASSETS."""
     named = os.environ.get("KUBEBUILDER_ASSETS")
     if not named:
         return {}
@@ -96,7 +96,7 @@ def _in(folder: Path, names: Iterable[str]) -> dict[str, Path]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, and clear away what a build that was killed left there."""
+    """Hold the folder's lock, and remove what killed builds left."""
     with (folder / "lock").open("w") as lock:
         waited = 0
         while True:

@@ -1,4 +1,4 @@
-"""An API server that tests, demo and bench may use, whoever runs it: its address, its kubectl, its kubeconfigs."""
+"""An API server for tests, demo and bench: its address, kubectl and kubeconfigs."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from e2e.envtest.client import Client
 
 
 class KubectlError(Exception):
-    """A kubectl command failed; the message holds the command and what it said."""
+    """A kubectl command failed. The message has the command and its output."""
 
 
 class Server:
-    """What is the same for a control plane of our own and for a person's cluster. Acts as an administrator."""
+    """The common part of a local control plane and an existing cluster. Acts as an administrator."""
 
     def __init__(self, *, folder: Path, kubectl: Path) -> None:
         self.folder = folder  # temporary; kubeconfigs are made here
@@ -24,10 +24,10 @@ class Server:
 
     url: str
     tls: ssl.SSLContext | None
-    authorization: tuple[tuple[str, str], ...]  # the administrator's HTTP headers; empty where a proxy adds them
+    authorization: tuple[tuple[str, str], ...]  # the administrator's HTTP headers; empty if a proxy adds them
 
     def client(self, user: str | None = None, *groups: str) -> Client:
-        """Return a client of the administrator, or one impersonating a user, which the server then judges by RBAC."""
+        """Return a client of the administrator, or one that impersonates a user."""
         headers = list(self.authorization)
         if user is not None:
             headers.append(("Impersonate-User", user))
@@ -48,7 +48,7 @@ class Server:
         return done.stdout
 
     def env(self) -> dict[str, str]:
-        """Return the environment in which `kubectl` is this server's, and leaves nothing in the person's home."""
+        """Return an environment in which `kubectl` uses this server, and writes nothing to the home folder."""
         path = f"{self.kubectl_program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         return os.environ | {
             "KUBECONFIG": str(self.kubeconfig),

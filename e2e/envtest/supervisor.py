@@ -1,9 +1,8 @@
-"""The parent of every process of a control plane: whatever happens to the program that wanted it, all of it goes.
+"""The parent of all processes of a control plane: it ends them when its owner ends, also by SIGKILL.
 
 Run as a program of its own (`python -I supervisor.py FOLDER`), in its own session, with the standard library alone.
-It reads one JSON request a line and answers each with one line. When its standard input ends, be it that the owner
-asked for it, was interrupted or was killed with SIGKILL, it kills its children, removes FOLDER and exits; a child in
-turn dies with the supervisor, where the kernel offers that (Linux).
+It reads one JSON request per line and answers each with one line. When its standard input ends, it kills its children,
+removes FOLDER and exits. On Linux, its children also die with it.
 
     {"start": NAME, "argv": [...], "env": {...}, "log": FILE}  ->  {"pid": 1}
     {"signal": NAME, "number": 9}                              ->  {}
@@ -25,7 +24,7 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def _dies_with_parent() -> Callable[[], None] | None:
-    """Return what a child does before it becomes its program; safe, since this process has one thread only."""
+    """Return the function that a child runs before exec. It is safe because this process has one thread."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -37,14 +36,14 @@ def _dies_with_parent() -> Callable[[], None] | None:
 
 
 class Supervisor:
-    """The processes by their names, and what may be asked about them."""
+    """The processes by name, and the requests about them."""
 
     def __init__(self) -> None:
         self._children: dict[str, subprocess.Popen[bytes]] = {}  # the last process of each name, dead ones included
         self._before = _dies_with_parent()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Do what one request asks. Its form is the module's; raises KeyError for a name never started, OSError."""
+        """Process one request, as the module describes. Raises KeyError for an unknown name, OSError."""
         match request:
             case {"start": str(name), "argv": argv, "env": env, "log": log}:
                 return {"pid": self._start(name, argv, env, log)}
@@ -71,7 +70,7 @@ class Supervisor:
         return self._children[name].pid
 
     def kill(self) -> None:
-        """Kill every child and see it gone: nothing here is worth a graceful end."""
+        """Kill every child and wait for its end."""
         for child in self._children.values():
             child.kill()
         for child in self._children.values():
@@ -87,8 +86,8 @@ def _remove(folder: Path) -> None:
 
 
 def main() -> None:
-    """Answer until the owner is gone, then clear away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner's to hear, even where one signals every process of a job
+    """Process requests until the owner ends, then clean up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the owner handles it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     supervisor = Supervisor()
     try:

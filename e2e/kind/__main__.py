@@ -59,7 +59,7 @@ class Kind:
 
 @contextmanager
 def cluster(*, keep: bool) -> Iterator[Kind]:
-    """Have a cluster without anything in it; gone afterwards, unless it is to be kept."""
+    """Create a kind cluster; delete it at the end unless `keep`."""
     with tempfile.TemporaryDirectory(prefix="atmpl-kind-") as folder:
         made = Kind(Path(folder))
         made.kind("create", "cluster", "--wait", "5m")
@@ -73,7 +73,7 @@ def cluster(*, keep: bool) -> Iterator[Kind]:
 
 
 def install(into: Kind, engine: Engine) -> None:
-    """Install KubeVirt, and what config/default holds with the image of this checkout, and see it ready."""
+    """Install KubeVirt and config/default with this checkout's image, and wait until both are ready."""
     with tempfile.TemporaryDirectory(prefix="atmpl-image-") as folder:
         archive = Path(folder) / "image.tar"
         engine.save(build(engine), archive)

@@ -1,4 +1,4 @@
-"""What must hold where KubeVirt runs, whoever runs the controller: its own admission judges every VM and template."""
+"""Tests with KubeVirt's own admission of VMs and templates."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def request(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
 
 
 async def created(client: Client, instance: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """Create what a template made, without keeping it."""
+    """Create the processed objects with a dry run."""
     placed = instance | {"metadata": instance["metadata"] | {"namespace": namespace}}
     return await client.create(placed, dryRun="All", fieldValidation="Strict")
 

@@ -1,7 +1,7 @@
-"""What the cluster must serve besides its own: virtual machines, both kinds of template, and the project's request.
+"""The CRDs that the tests need: virtual machines, both kinds of templates, and the request.
 
-The files here are stand-ins, named as their definitions are. KubeVirt's own definitions take their place where they
-are, and a definition that the cluster already has is left alone: a person's cluster may run the real KubeVirt.
+The files here are stand-ins with the names of their CRDs. KubeVirt's own CRDs replace them if the shared data has them.
+A CRD that the cluster has is not changed: an existing cluster can run KubeVirt.
 """
 
 import json
@@ -18,9 +18,9 @@ REAL = Path(os.environ.get("ATMPL_SHARED") or _CHECKOUT.parent / "shared") / "cr
 
 
 def install_crds(server: Server, *, patience: float = 60) -> None:
-    """Define what is missing, and the request as this checkout has it; return when all of it is served.
+    """Install missing CRDs and this checkout's request; return when all are served.
 
-    Blocks. Raises KubectlError where a definition is refused, TimeoutError after `patience` seconds.
+    Blocks. Raises KubectlError if a CRD is rejected, TimeoutError after `patience` seconds.
     """
     there = set(server.kubectl("get", "customresourcedefinitions", "--output", "name").split())
     stand_ins = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -42,7 +42,7 @@ _GROUP = "apiextensions.k8s.io"
 
 
 def _best(stand_in: Path) -> Path:
-    """Return KubeVirt's own definition where it is, else the stand-in."""
+    """Return KubeVirt's own CRD if it exists, otherwise the stand-in."""
     real = REAL / stand_in.name
     return real if real.is_file() else stand_in
 
@@ -54,10 +54,9 @@ def _items(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _served(server: Server, spec: dict[str, Any]) -> bool:
-    """Whether discovery knows every version; Established comes a moment earlier.
+    """Return True if discovery has every version; Established is set slightly earlier.
 
-    The first call of a kind makes the server open its storage, so one is made here: a watch that comes too early is
-    told 429.
+    The first call for a kind opens its storage; an earlier watch gets 429.
     """
     plural = spec["names"]["plural"]
     try:
