@@ -66,6 +66,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMESPACE",
         help="namespace of the Lease atmpl-controller (default: the pod's namespace, else atmpl-system)",
     )
+    parser.add_argument(
+        "--policy",
+        choices=("Required", "Optional"),
+        default="Required",
+        help="Optional: without the admission policy, serve requests for VMs of their own namespace too; for "
+        "development (Required)",
+    )
+    parser.add_argument(
+        "--authenticate-metrics",
+        action="store_true",
+        help="require for /metrics a bearer token of a user who may get the non-resource URL /metrics",
+    )
     parser.add_argument("--log-format", choices=("json", "text"), default="json", help="format of log lines (json)")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="lowest level to log (info)"
@@ -84,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         namespaces=tuple(args.namespace),
         workers=args.workers,
         bind=args.bind,
+        policy_required=args.policy == "Required",
+        authenticate_metrics=args.authenticate_metrics,
         log_format=args.log_format,
         log_level=args.log_level,
         leader_elect=args.leader_elect,

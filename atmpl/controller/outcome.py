@@ -259,6 +259,11 @@ class Retry(_Failure):
 
 
 @dataclass(frozen=True, slots=True)
+class InternalError(Retry):
+    """A bug: the reconcile raised an exception that is no ClusterError."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict(Outcome):
     """An object changed during the reconcile: reconcile again at once."""
 
@@ -295,8 +300,13 @@ class RequestGone(Outcome):
         return Result.SUCCESS
 
 
+@dataclass(frozen=True, slots=True)
+class Expired(Outcome):
+    """The TTL of a finished request has passed, and the request was deleted. Its template remains."""
+
+
 def outcome_names() -> Iterator[str]:
     """Yield each name that an outcome can have: the values of the metric's label `outcome`."""
     yield from map(str, Reason)
-    for kind in (SourceGone, Detached, Conflict, UpToDate, RequestGone):
+    for kind in (SourceGone, Detached, Conflict, UpToDate, RequestGone, Expired):
         yield kind.__name__

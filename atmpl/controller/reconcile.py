@@ -27,6 +27,8 @@ from atmpl.controller.outcome import (
     Blocked,
     Conflict,
     Detached,
+    Expired,
+    InternalError,
     Outcome,
     Reason,
     Rejected,
@@ -241,7 +243,7 @@ class _Reconciler:
         if left > 0:
             return UpToDate(requeue_after=left)
         await self._cluster.delete_request(self._request)
-        return RequestGone()
+        return Expired()
 
 
 def outcome_of_error(error: ClusterError) -> Outcome:
@@ -262,8 +264,8 @@ def outcome_of_error(error: ClusterError) -> Outcome:
             return Retry(Reason.FAILED, f"The API server rejected a call of the controller: {error}")
 
 
-def _internal_error(error: Exception) -> Retry:
-    return Retry(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
+def _internal_error(error: Exception) -> InternalError:
+    return InternalError(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
 
 
 def _not_served(request: Request, spec: RequestSpec) -> Rejected:

@@ -13,6 +13,7 @@ from atmpl.controller.outcome import (
     Blocked,
     Conflict,
     Detached,
+    Expired,
     Outcome,
     Reason,
     Rejected,
@@ -68,7 +69,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
             ready = _Ready(outcome.reason, outcome.message)
         case UpToDate():
             return _bump_generation(request, old)
-        case Conflict() | RequestGone():
+        case Conflict() | RequestGone() | Expired():
             return None
         case _:
             raise NotImplementedError(outcome.name)
@@ -77,6 +78,14 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
     new["observedGeneration"] = request.generation
     new["conditions"] = _conditions(request, old, now, ready)
     return None if new == old else new
+
+
+def is_reported(request: Request, outcome: Outcome) -> bool:
+    """Return True if the status already has the reason and the message of `outcome`, a failure."""
+    if request.status.reason != outcome.name:
+        return False
+    ready = next((it for it in _conditions_of(_old_status(request)) if it.get("type") == "Ready"), {})
+    return bool(ready.get("message") == _cut(outcome.message))
 
 
 def _old_status(request: Request) -> Status:

@@ -63,6 +63,10 @@ class ServerClock:
         if date.tzinfo is not None:
             self._header, self._date, self._at = header, date, self._monotonic()
 
+    def skew(self) -> float:
+        """Return by how many seconds the local clock is ahead of the server's; 0 before the first response."""
+        return (datetime.now(UTC) - self.now()).total_seconds()
+
     def now(self) -> datetime:
         """Return the server's time; the local time before the first response."""
         if self._date is None:

@@ -14,7 +14,10 @@ from atmpl.kube.event_recorder import EventRecorder
 from atmpl.kube.leader_election import LeaderElector
 from atmpl.kube.streams import Streams
 from atmpl.kube.workqueue import WorkQueue
-from atmpl.manager.metrics import Metrics, QueueCollector, StreamCollector, StreamFigures
+from atmpl.manager import logs
+from atmpl.manager.collectors import QueueCollector, RequestCollector, StreamCollector, StreamFigures, ValueCollector
+from atmpl.manager.metrics import Metrics
+from atmpl.manager.policy_monitor import PolicyMonitor
 from atmpl.manager.worker import Worker
 
 log = logging.getLogger("atmpl")
@@ -38,7 +41,9 @@ class Manager:
         policy_required: bool = True,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        self.queue = WorkQueue[ObjectKey](random=random, waited=metrics.queue_seconds.observe)
+        self.queue = WorkQueue[ObjectKey](
+            random=random, waited=metrics.queue_seconds.observe, worked=metrics.work_seconds.observe
+        )
         self.streams = Streams(client, self.queue, random=random, namespaces=namespaces)
         self.requests = self.streams.requests
         self.cluster = KubeCluster(
@@ -53,8 +58,9 @@ class Manager:
         self._worker_tasks: set[asyncio.Task[None]] = set()  # empty while this replica is on standby
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed_tasks: list[str] = []  # names of tasks that ended with an error
-        metrics.registry.register(QueueCollector(self.queue, workers))
-        metrics.registry.register(StreamCollector(self._stream_figures))
+        self._metrics = metrics
+        self._policy_monitor = PolicyMonitor(self.cluster.policies) if policy_required else None
+        self._register_collectors(client)
         metrics.state(leads=lambda: bool(self._worker_tasks), ready=lambda: not self.unready())
 
     def unhealthy(self) -> str:
@@ -70,6 +76,8 @@ class Manager:
         for stream in self.streams.all:
             self._start(stream.name, stream.run())
         self._start("events", self._events.run())
+        if self._policy_monitor:
+            self._start("policy monitor", self._policy_monitor.run())
         self._start("leader" if self._lease else "starter", self._run_leader())
         await stop.wait()
         log.info("stopping", extra={"active": self.queue.busy, "queued": len(self.queue)})
@@ -100,6 +108,7 @@ class Manager:
             await asyncio.gather(*self._worker_tasks, return_exceptions=True)
 
     def _start_workers(self) -> None:
+        self._metrics.leader_transitions.inc()
         for number in range(self._workers):
             task = self._start(f"worker {number}", self._worker.run(self._may_work))
             self._worker_tasks.add(task)
@@ -120,9 +129,36 @@ class Manager:
             self._failed_tasks.append(task.get_name())
             log.critical("task failed", exc_info=error, extra={"task": task.get_name()})
 
+    def _register_collectors(self, client: KubeClient) -> None:
+        registry, values = self._metrics.registry, ValueCollector()
+        registry.register(QueueCollector(self.queue, self._workers))
+        registry.register(StreamCollector(self._stream_figures))
+        registry.register(RequestCollector(self.requests.reasons))
+        values.counter("atmpl_events_lost_total", "Events that were not written", lambda: self._events.lost)
+        values.counter(
+            "atmpl_log_lines_dropped_total", "Log lines that were lost because their reader is slow", logs.dropped_lines
+        )
+        values.gauge(
+            "atmpl_clock_skew_seconds",
+            "Time by which the local clock is ahead of the API server's, which has a resolution of 1 s",
+            client.clock.skew,
+        )
+        if (monitor := self._policy_monitor) is not None:
+            values.gauge(
+                "atmpl_policy_in_force",
+                "1 if the admission policy is in force, 0 if not, NaN while it is not known",
+                lambda: monitor.in_force,
+            )
+        registry.register(values)
+
     def _stream_figures(self) -> Iterable[StreamFigures]:
         for stream in self.streams.all:
             store, reflector = stream.store, stream.reflector
             yield StreamFigures(
-                stream.name, len(store), bool(store.is_served), reflector.lists, reflector.consecutive_failures
+                stream.name,
+                len(store),
+                bool(store.is_served),
+                reflector.lists,
+                reflector.failures_total,
+                reflector.consecutive_failures,
             )

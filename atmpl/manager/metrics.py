@@ -1,171 +1,134 @@
-"""What is counted, by the field's names: client-go's of a queue, controller-runtime's of a reconcile, ours of the rest.
+"""Metrics, with the names of client-go for queues, calls and leases, and of controller-runtime for reconciles.
 
-Read at the time of a scrape wherever something else counts it already. Times are in seconds. Every series that is known
-beforehand is there from the start, at 0: Prometheus sees no increase in a series that begins at 1, and no alert would
-come of the first time that something goes wrong. config/monitoring/METRICS.md is all of it, for people.
+Values that another object counts are read at the time of a scrape (collectors.py). Times are in seconds. Every series
+whose labels are known exists from the start, with the value 0: Prometheus sees no increase in a series that begins at
+1, so an alert would miss the first failure. config/monitoring/METRICS.md is the reference for users.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+import platform
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from atmpl.controller.authorization import PolicyCheck
-from atmpl.controller.objects import ObjectKey
-from atmpl.controller.outcome import Outcome, Result, outcome_names
-from atmpl.kube.workqueue import WorkQueue
+from atmpl.controller.outcome import InternalError, Outcome, Result, outcome_names
+from atmpl.manager.collectors import CONTROLLER
+from atmpl.version import __version__
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+QUEUE_BUCKETS = (*BUCKETS, 100.0, 300.0, 1000.0)
 RENDER_BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
-CONTROLLER = "virtualmachinetemplaterequest"  # controller-runtime's label, and client-go's name of the queue
+METHODS = ("GET", "POST", "PATCH", "DELETE", "WATCH")
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter that nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call] # a second series per counter, of no use here
 
 
 class Metrics:
-    """The registry of one manager, and what its parts count themselves."""
+    """The registry of one manager, and the metrics that its parts report."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._results = Counter(
+        self._results = self._counter(
             "controller_runtime_reconcile_total",
-            "Reconciles by result: success, error (tried again), requeue (judged anew at once), requeue_after",
-            ["controller", "result"],
-            registry=self.registry,
+            "Reconciles by result: success, error (retried with backoff), requeue (retried at once), requeue_after",
+            "controller",
+            "result",
         )
-        self._seconds = Histogram(
-            "controller_runtime_reconcile_time_seconds",
-            "Time of a reconcile, its calls included",
-            ["controller"],
-            registry=self.registry,
-            buckets=BUCKETS,
+        self._errors = self._counter(
+            "controller_runtime_reconcile_errors_total", "Reconciles that are retried with backoff", "controller"
         ).labels(CONTROLLER)
-        self._outcomes = Counter(
+        self._panics = self._counter(
+            "controller_runtime_reconcile_panics_total", "Reconciles that ended with an internal error", "controller"
+        ).labels(CONTROLLER)
+        self._seconds = self._histogram(
+            "controller_runtime_reconcile_time_seconds", "Duration of a reconcile, calls included", "controller"
+        ).labels(CONTROLLER)
+        self._outcomes = self._counter(
             "atmpl_outcomes_total",
-            "Reconciles by outcome: a reason of Ready, or UpToDate, Detached, SourceGone, Conflict, RequestGone",
-            ["outcome"],
-            registry=self.registry,
+            "Reconciles by outcome: a reason of Ready, or another outcome",
+            "outcome",
         )
-        self._verdicts = Counter(
-            "atmpl_access_verdicts_total",
-            "Reads of the admission policy for a request, by its state",
-            ["verdict"],
-            registry=self.registry,
+        self._verdicts = self._counter(
+            "atmpl_access_verdicts_total", "Reads of the admission policy for a request, by its state", "verdict"
         )
+        self._calls = self._counter(
+            "rest_client_requests_total", "Calls to the API server by status code and method", "code", "method"
+        )
+        self._call_seconds = self._histogram(
+            "rest_client_request_duration_seconds",
+            "Duration of a call to the API server; of a watch, until it is open",
+            "verb",
+        )
+        self.render_seconds = Histogram(
+            "atmpl_render_time_seconds",
+            "Time to render a template and to verify it",
+            registry=self.registry,
+            buckets=RENDER_BUCKETS,
+        )
+        self.queue_seconds = self._histogram(
+            "workqueue_queue_duration_seconds",
+            "Time that a request waits in the queue until a worker takes it",
+            "name",
+            buckets=QUEUE_BUCKETS,
+        ).labels(CONTROLLER)
+        self.work_seconds = self._histogram(
+            "workqueue_work_duration_seconds", "Time that a worker has a request", "name", buckets=QUEUE_BUCKETS
+        ).labels(CONTROLLER)
+        self.leader_transitions = self._counter(
+            "atmpl_leader_transitions_total", "Times that this replica became the leader"
+        )
+        build = Gauge(
+            "atmpl_build_info", "1; version of atmpl and of Python", ["version", "python"], registry=self.registry
+        )
+        build.labels(__version__, platform.python_version()).set(1)
         for result in Result:
             self._results.labels(CONTROLLER, result)
         for outcome in outcome_names():
             self._outcomes.labels(outcome)
-        for verdict in PolicyCheck:
-            self._verdicts.labels(verdict.label)
-        self.render_seconds = Histogram(
-            "atmpl_render_time_seconds",
-            "Time to render a template and to prove it",
-            registry=self.registry,
-            buckets=RENDER_BUCKETS,
-        )
-        self.queue_seconds = Histogram(
-            "workqueue_queue_duration_seconds",
-            "Time that a request waits in the queue before a worker takes it",
-            ["name"],
-            registry=self.registry,
-            buckets=BUCKETS,
-        ).labels(CONTROLLER)
+        for check in PolicyCheck:
+            self._verdicts.labels(check.label)
+        for method in METHODS:
+            self._calls.labels("200", method)
+            self._call_seconds.labels(method)
 
     def state(self, *, leads: Callable[[], bool], ready: Callable[[], bool]) -> None:
-        """Show whether this replica works, and whether it could."""
-        for name, text, true in (
-            ("atmpl_leader", "1 while this replica works, 0 while it stands by", leads),
-            ("atmpl_ready", "1 once the first lists are in, as /readyz says it", ready),
+        """Add the gauges of leadership and readiness."""
+        for name, text, is_true in (
+            ("atmpl_leader", "1 while this replica works, 0 while it is on standby", leads),
+            ("atmpl_ready", "1 once the list of requests is complete, as /readyz", ready),
         ):
-            Gauge(name, text, registry=self.registry).set_function(true)
+            Gauge(name, text, registry=self.registry).set_function(is_true)
+        Gauge(
+            "leader_election_master_status",
+            "client-go's name of atmpl_leader",
+            ["name"],
+            registry=self.registry,
+        ).labels("atmpl-controller").set_function(leads)
 
-    def reconciled(self, outcome: Outcome, verdict: PolicyCheck | None, seconds: float) -> None:
+    def reconciled(self, outcome: Outcome, policy_check: PolicyCheck | None, seconds: float) -> None:
         """Count a reconcile."""
         self._results.labels(CONTROLLER, outcome.result).inc()
+        if outcome.result is Result.ERROR:
+            self._errors.inc()
+        if isinstance(outcome, InternalError):
+            self._panics.inc()
         self._outcomes.labels(outcome.name).inc()
         self._seconds.observe(seconds)
-        if verdict is not None:
-            self._verdicts.labels(verdict.label).inc()
+        if policy_check is not None:
+            self._verdicts.labels(policy_check.label).inc()
 
+    def panicked(self) -> None:
+        """Count a reconcile that raised an exception."""
+        self._panics.inc()
 
-class QueueCollector(Collector):
-    """client-go's figures of a work queue."""
+    def called(self, method: str, code: str, seconds: float) -> None:
+        """Count a call to the API server."""
+        self._calls.labels(code, method).inc()
+        self._call_seconds.labels(method).observe(seconds)
 
-    def __init__(self, queue: WorkQueue[ObjectKey], workers: int) -> None:
-        self._queue = queue
-        self._workers = workers
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
 
-    def collect(self) -> Iterable[Metric]:
-        """Return the figures as they are now."""
-        queue = self._queue
-        yield _gauge(
-            "workqueue_depth",
-            "Requests that are ready for a worker; while a replica stands by, all that it would look at first",
-            "name",
-            len(queue),
-        )
-        yield _gauge("workqueue_delayed", "Requests that wait for a time to come", "name", queue.delayed)
-        yield _counter("workqueue_adds_total", "Requests that became ready for a worker", "name", queue.adds)
-        yield _counter("workqueue_retries_total", "Requests put back after a failure", "name", queue.retries)
-        name = "controller_runtime_active_workers"
-        yield _gauge(name, "Workers that have a request in hand", "controller", queue.busy)
-        name = "controller_runtime_max_concurrent_reconciles"
-        yield _gauge(name, "Workers that this replica has while it works", "controller", self._workers)
-
-
-class StreamFigures(NamedTuple):
-    """What a watch stream has to say of itself."""
-
-    name: str
-    objects: int  # that it knows
-    served: bool  # whether the cluster has that API
-    lists: int  # complete ones, so far
-    failures: int  # in a row
-
-
-class StreamCollector(Collector):
-    """Figures of the watch streams."""
-
-    def __init__(self, streams: Callable[[], Iterable[StreamFigures]]) -> None:
-        self._streams = streams
-
-    def collect(self) -> Iterable[Metric]:
-        """Return the figures as they are now."""
-        objects = GaugeMetricFamily(
-            "atmpl_watch_objects", "Objects that a stream knows; of templates, those kept in step", labels=["stream"]
-        )
-        served = GaugeMetricFamily(
-            "atmpl_watch_served",
-            "1 while the cluster serves what the stream watches, 0 while it does not",
-            labels=["stream"],
-        )
-        lists = CounterMetricFamily(
-            "atmpl_watch_lists_total",
-            "Complete lists that a stream has taken: one at the start, and one whenever it had lost its place",
-            labels=["stream"],
-        )
-        failures = GaugeMetricFamily(
-            "atmpl_watch_failures", "Failures in a row of a stream, 0 while it is open", labels=["stream"]
-        )
-        for stream in self._streams():
-            objects.add_metric([stream.name], stream.objects)
-            served.add_metric([stream.name], int(stream.served))
-            lists.add_metric([stream.name], stream.lists)
-            failures.add_metric([stream.name], stream.failures)
-        return (objects, served, lists, failures)
-
-
-def _gauge(name: str, text: str, label: str, value: float) -> Metric:
-    gauge = GaugeMetricFamily(name, text, labels=[label])
-    gauge.add_metric([CONTROLLER], value)
-    return gauge
-
-
-def _counter(name: str, text: str, label: str, value: float) -> Metric:
-    counter = CounterMetricFamily(name, text, labels=[label])
-    counter.add_metric([CONTROLLER], value)
-    return counter
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = BUCKETS) -> Histogram:
+        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)

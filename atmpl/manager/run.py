@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from atmpl.kube.leader_election import LeaderElector
 from atmpl.manager import debug, logs
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
+from atmpl.manager.metrics_authorizer import MetricsAuthorizer
 from atmpl.manager.probes import Probes
 from atmpl.version import __version__
 
@@ -44,13 +46,15 @@ class Settings:
 
     kubeconfig: str | None
     context: str | None
-    namespaces: tuple[str, ...]  # empty: all
     workers: int
     bind: tuple[str, int]
     log_format: Literal["json", "text"]
     log_level: str
     leader_elect: bool
     lease_namespace: str | None  # None: the pod's own
+    namespaces: tuple[str, ...] = ()  # empty: the whole cluster
+    policy_required: bool = True
+    authenticate_metrics: bool = False
 
 
 def serve(settings: Settings) -> int:
@@ -109,25 +113,32 @@ async def _serve(settings: Settings) -> int:
     log.info("credentials loaded", extra={"server": endpoint.display_url})
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(KubeClient(credentials))
+        client = await stack.enter_async_context(KubeClient(credentials, metrics.called))
         identity = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         random = Random()  # noqa: S311 - jitter only
         lease = None
         if settings.leader_elect:
             # A client of its own: a renewal never waits for other calls.
-            lease_client = await stack.enter_async_context(KubeClient(credentials))
+            lease_client = await stack.enter_async_context(KubeClient(credentials, metrics.called))
             namespace = settings.lease_namespace or own_namespace()
             lease = LeaderElector(lease_client, namespace, identity, random=random)
         manager = Manager(
             client,
             metrics,
-            namespaces=settings.namespaces,
             workers=settings.workers,
             random=random,
             identity=identity,
+            namespaces=settings.namespaces,
             lease=lease,
+            policy_required=settings.policy_required,
         )
-        probes = Probes(*settings.bind, healthy=manager.unhealthy, ready=manager.unready, registry=metrics.registry)
+        probes = Probes(
+            *settings.bind,
+            healthy=manager.unhealthy,
+            ready=manager.unready,
+            registry=metrics.registry,
+            authorizer=MetricsAuthorizer(client, now=time.monotonic) if settings.authenticate_metrics else None,
+        )
         try:
             await stack.enter_async_context(probes)
         except OSError as error:

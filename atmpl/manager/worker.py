@@ -7,9 +7,10 @@ from time import perf_counter
 
 from atmpl.controller.cluster import Cluster
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.outcome import EventType, Outcome, Rendered, Requeue
+from atmpl.controller.outcome import EventType, Outcome, Rendered, Requeue, Result
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
+from atmpl.controller.status import is_reported
 from atmpl.kube.event_recorder import EventRecorder
 from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.workqueue import Closed, WorkQueue
@@ -58,6 +59,7 @@ class Worker:
                 self._queue.add(key)  # for the next worker
                 raise
             except Exception:  # a bug that one request triggers must not stop the worker
+                self._metrics.panicked()
                 log.exception("reconcile failed", extra={"request": str(key)})
                 self._queue.retry(key)
             finally:
@@ -91,7 +93,7 @@ class Worker:
             self._events.record_success(request)
         if isinstance(outcome, Rendered) and outcome.seconds:
             self._metrics.render_seconds.observe(outcome.seconds)
-        level = logging.DEBUG if outcome.is_routine else logging.INFO
+        level = _log_level(request, outcome)
         if log.isEnabledFor(level):
             log.log(level, outcome.name, extra=_log_fields(request, outcome, seconds))
 
@@ -107,8 +109,19 @@ class Worker:
                     self._queue.add_after(key, outcome.requeue_after)
 
 
+def _log_level(request: Request, outcome: Outcome) -> int:
+    """Return debug for outcomes that change nothing, warning for failures that are retried, otherwise info."""
+    if isinstance(outcome, Rendered):
+        is_news = outcome.written or request.status.reason != outcome.name
+    else:
+        is_news = not outcome.is_routine and not (outcome.message and is_reported(request, outcome))
+    if not is_news:
+        return logging.DEBUG
+    return logging.WARNING if outcome.result is Result.ERROR else logging.INFO
+
+
 def _log_fields(request: Request, outcome: Outcome, seconds: float) -> dict[str, object]:
-    fields: dict[str, object] = {"request": str(request.key), "ms": round(seconds * 1000, 1)}
+    fields: dict[str, object] = {"request": str(request.key), "uid": request.uid, "ms": round(seconds * 1000, 1)}
     if request.spec:
         fields |= {"vm": str(request.spec.source), "template": str(request.template_key(request.spec))}
     if outcome.message:

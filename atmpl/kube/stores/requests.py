@@ -58,6 +58,10 @@ class RequestStore(Store):
         """Return the number of requests of a namespace."""
         return sum(key.namespace == namespace for key in self._requests)
 
+    def reasons(self) -> Iterable[str]:
+        """Yield the reason of the condition Ready of each request; empty for one without a status."""
+        return (request.status.reason for request in self._requests.values())
+
     def get(self, key: ObjectKey) -> Request | None:
         """Return the request as the stream last showed it."""
         return self._requests.get(key)

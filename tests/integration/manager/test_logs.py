@@ -25,6 +25,7 @@ async def test_outcome_is_one_line(controller: Controller, client: Client, names
     same = {"request": about, "vm": f"{namespace}/vm", "template": about, "level": "info"}
     assert waited.pop("ms") > 0
     assert made.pop("ms") > 0
+    assert waited.pop("uid") == made.pop("uid") != ""
     del waited["time"], made["time"]
     assert waited == same | {"message": "SourceNotFound", "why": waited["why"]}
     assert made == same | {"message": "Rendered"}

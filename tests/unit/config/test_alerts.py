@@ -30,9 +30,25 @@ def test_an_alert_is_seen_to_fire_and_not_to_fire(alert: str) -> None:
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_an_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
-    assert set(rule["annotations"]) == {"summary", "description"}
-    # What is computed stands in the summary, which promtool sees; alerts_test.yaml is tried without the descriptions.
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    # Only the summary contains computed values: alerts_test.yaml is tried without the other annotations.
     assert "{{" not in rule["annotations"]["description"]
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_alert_has_a_namespace(alert: str) -> None:
+    """AlertmanagerConfig routes by the label `namespace`."""
+    expression = RULES[alert]["expr"]
+    assert 'absent(atmpl_leader{namespace="' in expression or "by (namespace" in expression
+    assert "instance" not in expression  # an IP address; pods have names
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_runbook_has_a_chapter_per_alert(alert: str) -> None:
+    address, _, anchor = RULES[alert]["annotations"]["runbook_url"].partition("#")
+    assert address == "https://github.com/OWNER/atmpl/blob/main/config/monitoring/README.md"
+    assert anchor == alert.lower()
+    assert f"\n## {alert}\n" in (MONITORING / "README.md").read_text()
 
 
 def test_only_alerts_that_exist_are_tried() -> None:

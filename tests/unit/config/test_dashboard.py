@@ -21,6 +21,13 @@ def test_no_panel_is_upon_another_or_beside_the_page() -> None:
                 taken[x, y] = panel["title"]
 
 
+def test_idle_histograms_show_no_nan() -> None:
+    queries = [target["expr"] for panel in PANELS for target in panel["targets"]]
+    quantiles = [query for query in queries if "histogram_quantile" in query]
+    assert quantiles
+    assert all(query.endswith(">= 0") for query in quantiles)
+
+
 def test_every_panel_has_a_title_a_unit_and_a_name_for_each_line() -> None:
     assert len({panel["title"] for panel in PANELS}) == len({panel["id"] for panel in PANELS}) == len(PANELS)
     for panel in PANELS:
@@ -30,6 +37,9 @@ def test_every_panel_has_a_title_a_unit_and_a_name_for_each_line() -> None:
         assert len(set(names)) == len(names), panel["title"]
 
 
-def test_every_panel_asks_the_source_that_is_chosen() -> None:
-    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource"]
+def test_panels_query_the_selected_installation() -> None:
+    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "namespace"]
+    for panel in PANELS:
+        for target in panel["targets"]:
+            assert 'namespace="$namespace"' in target["expr"], panel["title"]
     assert {panel["datasource"]["uid"] for panel in PANELS} == {"${datasource}"}

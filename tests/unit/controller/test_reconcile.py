@@ -27,6 +27,8 @@ from atmpl.controller.outcome import (
     Blocked,
     Conflict,
     Detached,
+    Expired,
+    InternalError,
     Outcome,
     Reason,
     Rejected,
@@ -152,13 +154,13 @@ INTERNAL = "Internal error of the controller (RuntimeError); it is tried again"
 
 async def test_internal_error_shows_its_type_only() -> None:
     cluster = Broken(reads=RuntimeError("hunter2"))
-    assert (await reconcile(fresh(), cluster)).outcome == Retry(Reason.FAILED, INTERNAL)
+    assert (await reconcile(fresh(), cluster)).outcome == InternalError(Reason.FAILED, INTERNAL)
     assert cluster.condition()["message"] == INTERNAL
 
 
 async def test_internal_error_in_the_status_write_is_retried() -> None:
     result = await reconcile(fresh(), Broken(writes=RuntimeError()))
-    assert result.outcome == Retry(Reason.FAILED, INTERNAL)
+    assert result.outcome == InternalError(Reason.FAILED, INTERNAL)
 
 
 async def test_failed_status_write_is_retried() -> None:
@@ -280,9 +282,9 @@ async def test_deleted_request_is_not_reconciled(cluster: ReconcilingCluster) ->
 TTLS: dict[str, tuple[Object, float, Outcome, list[str]]] = {  # spec, seconds since success: outcome, calls
     "no TTL": ({}, 1e9, UpToDate(), []),
     "before the end of the TTL": ({"ttlSecondsAfterFinished": 60}, 59.0, UpToDate(requeue_after=1.0), []),
-    "at the end of the TTL": ({"ttlSecondsAfterFinished": 60}, 60.0, RequestGone(), ["DELETE request"]),
-    "long after the TTL": ({"ttlSecondsAfterFinished": 60}, 1e6, RequestGone(), ["DELETE request"]),
-    "a TTL of 0": ({"ttlSecondsAfterFinished": 0}, 0.0, RequestGone(), ["DELETE request"]),
+    "at the end of the TTL": ({"ttlSecondsAfterFinished": 60}, 60.0, Expired(), ["DELETE request"]),
+    "long after the TTL": ({"ttlSecondsAfterFinished": 60}, 1e6, Expired(), ["DELETE request"]),
+    "a TTL of 0": ({"ttlSecondsAfterFinished": 0}, 0.0, Expired(), ["DELETE request"]),
 }
 
 

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import choose_encoder
 
 from atmpl.controller.authorization import PolicyCheck
 from atmpl.controller.objects import ObjectKey
@@ -15,6 +16,8 @@ from atmpl.controller.outcome import (
     Blocked,
     Conflict,
     Detached,
+    Expired,
+    InternalError,
     Published,
     Reason,
     Rejected,
@@ -27,6 +30,7 @@ from atmpl.controller.outcome import (
 )
 from atmpl.kube.auth.in_cluster import InCluster
 from atmpl.kube.client import KubeClient
+from atmpl.manager.collectors import RequestCollector
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 
@@ -73,7 +77,7 @@ async def test_the_labels_values_are_in_the_page(metrics: Metrics) -> None:
         for metric in metrics.registry.collect()
         for sample in metric.samples
         for label, value in sample.labels.items()
-        if label != "le"
+        if label not in {"le", "version", "python"}
     }
     assert {value for value in values if f"`{value}`" not in page} == set()
 
@@ -91,16 +95,17 @@ async def test_what_is_queried_is_counted_by_labels_and_values_that_exist(metric
     for metric in metrics.registry.collect():
         for sample in metric.samples:
             samples.setdefault(sample.name, []).append(sample.labels)
-    for classify_ownership, query in queries().items():
-        used = re.findall(r"\b((?:atmpl|workqueue|controller_runtime|process)_\w+)(?:\{(.*?)\})?", query)
-        assert used, classify_ownership
+    for owner, query in queries().items():
+        prefixes = "atmpl|workqueue|controller_runtime|process|rest_client|leader_election"
+        used = re.findall(rf"\b((?:{prefixes})_\w+)(?:\{{(.*?)\}})?", query)
+        assert used, owner
         for name, selector in used:
-            assert name in samples, (classify_ownership, name)
+            assert name in samples, (owner, name)
             for label, how, value in re.findall(r'(\w+)(=~|!=|!~|=)"(.*?)"', selector):
-                if label == "namespace":  # Prometheus adds it
+                if label in {"namespace", "code"}:  # Prometheus adds namespaces; codes exist once they occur
                     continue
                 for one in value.split("|") if "~" in how else [value]:
-                    assert any(one == its.get(label) for its in samples[name]), (classify_ownership, name, label, one)
+                    assert any(one == its.get(label) for its in samples[name]), (owner, name, label, one)
 
 
 async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metrics: Metrics) -> None:
@@ -113,6 +118,8 @@ async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metri
             Conflict("it"),
             UpToDate(),
             RequestGone(),
+            Expired(),
+            InternalError(Reason.FAILED, ""),
             Detached(),
             SourceGone(ObjectKey("a", "b")),
             Blocked(Reason.FAILED, "", requeue_after=1.0),
@@ -134,13 +141,14 @@ async def test_a_reconcile_counts_once_by_result_by_outcome_and_by_verdict(metri
         (sample.name, *sample.labels.values()): sample.value
         for metric in metrics.registry.collect()
         for sample in metric.samples
-        if sample.value and not sample.name.startswith(("process_", "controller_runtime_max"))
+        if sample.value and sample.name.startswith(("controller_runtime_reconcile", "atmpl_outcomes", "atmpl_access"))
     }
     controller = "virtualmachinetemplaterequest"
     times = "controller_runtime_reconcile_time_seconds"
     assert {key: value for key, value in counted.items() if not key[0].endswith("_bucket")} == {
         ("controller_runtime_reconcile_total", controller, "error"): 1,
         ("controller_runtime_reconcile_total", controller, "requeue_after"): 1,
+        ("controller_runtime_reconcile_errors_total", controller): 1,
         (f"{times}_count", controller): 2,
         (f"{times}_sum", controller): pytest.approx(0.303),
         ("atmpl_outcomes_total", "Forbidden"): 1,
@@ -149,3 +157,45 @@ async def test_a_reconcile_counts_once_by_result_by_outcome_and_by_verdict(metri
     }
     assert counted[f"{times}_bucket", controller, "0.005"] == 1
     assert counted[f"{times}_bucket", controller, "0.5"] == 2
+
+
+async def test_internal_error_is_a_panic(metrics: Metrics) -> None:
+    metrics.reconciled(InternalError(Reason.FAILED, ""), None, 0.1)
+    metrics.panicked()
+    assert value(metrics, "controller_runtime_reconcile_panics_total") == 2
+    assert value(metrics, "controller_runtime_reconcile_errors_total") == 1
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    labels = labels or {"controller": "virtualmachinetemplaterequest"}
+    return metrics.registry.get_sample_value(name, labels)
+
+
+async def test_calls_are_counted_by_method_and_code(metrics: Metrics) -> None:
+    metrics.called("POST", "403", 0.6)
+    metrics.called("GET", "<error>", 0.1)
+    assert value(metrics, "rest_client_requests_total", code="403", method="POST") == 1
+    assert value(metrics, "rest_client_requests_total", code="<error>", method="GET") == 1
+    assert value(metrics, "rest_client_request_duration_seconds_bucket", verb="POST", le="0.5") == 0
+    assert value(metrics, "rest_client_request_duration_seconds_bucket", verb="POST", le="1.0") == 1
+
+
+async def test_requests_are_counted_by_reason() -> None:
+    collector = RequestCollector(lambda: ["Rendered", "", "InvalidSource", "", "Rendered", "password", "Rendered"])
+    [metric] = collector.collect()
+    counts = {sample.labels["reason"]: sample.value for sample in metric.samples}
+    assert {reason: count for reason, count in counts.items() if count} == {
+        "Rendered": 3,
+        "Pending": 2,
+        "InvalidSource": 1,
+        "Unknown": 1,  # a user may write any reason: it is not a label
+    }
+    assert set(counts) == {*Reason, "Pending", "Unknown"}
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+async def test_no_metric_name_is_a_prefix_clash(metrics: Metrics, accept: str) -> None:
+    """In OpenMetrics the counter x_total is the family x: a gauge x would be a second family of that name."""
+    text = choose_encoder(accept)[0](metrics.registry).decode()
+    families = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+    assert len(families) == len(set(families))

@@ -1,8 +1,10 @@
 """What a worker makes of each outcome: when the request comes again, and who hears of it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -15,6 +17,7 @@ from atmpl.controller.outcome import (
     Blocked,
     Conflict,
     Detached,
+    Expired,
     Outcome,
     Published,
     Reason,
@@ -282,3 +285,48 @@ async def test_a_worker_that_is_cancelled_leaves_its_request_to_the_next(monkeyp
     async with office.open():
         await asyncio.sleep(1)
     assert len(office.judged) == 1
+
+
+def reported(reason: Reason, message: str) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": "False", "reason": reason, "message": message}
+    return {"conditions": [ready | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+
+
+LOGGED: dict[str, tuple[Outcome, dict[str, Any], list[tuple[str, str]]]] = {
+    "a template": (RENDERED, {}, [("INFO", "Rendered")]),
+    "a template as before": (replace(RENDERED, written=False), reported(Reason.RENDERED, "done"), []),
+    "a failure": (FAILED, {}, [("WARNING", "Failed")]),
+    "the same failure": (FAILED, reported(Reason.FAILED, "no answer"), []),
+    "another failure": (FAILED, reported(Reason.FAILED, "no template"), [("WARNING", "Failed")]),
+    "an invalid source": (Rejected(Reason.INVALID_SOURCE, "path"), {}, [("INFO", "InvalidSource")]),
+    "the same invalid source": (
+        Rejected(Reason.INVALID_SOURCE, "path"),
+        reported(Reason.INVALID_SOURCE, "path"),
+        [],
+    ),
+    "a long message as before": (
+        Rejected(Reason.INVALID_SOURCE, "x" * 2000),
+        reported(Reason.INVALID_SOURCE, "x" * 1023 + "…"),
+        [],
+    ),
+    "nothing": (UpToDate(), {}, []),
+    "a TTL": (Expired(), reported(Reason.RENDERED, "done"), [("INFO", "Expired")]),
+}
+
+
+@pytest.mark.parametrize("case", LOGGED)
+@virtual_clock.virtual
+async def test_outcome_is_logged_if_it_is_new(
+    case: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcome, status, lines = LOGGED[case]
+    caplog.set_level(logging.INFO)
+    office = Office(monkeypatch, outcome)
+    async with office.open():
+        shown = a_request("request", metadata={"uid": "1", "resourceVersion": "7"}) | {"status": status}
+        office.requests.upsert(msgspec.Raw(orjson.dumps(shown)))
+        office.queue.add(KEY)
+        await asyncio.sleep(0.1)
+    assert len(office.judged) == 1
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == lines
+    assert all(vars(record)["uid"] == "1" for record in caplog.records)
