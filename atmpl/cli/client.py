@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 JSON = {"Accept": "application/json"}
 METADATA_LIST = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
 WRITE = {"Content-Type": "application/json", **JSON}
+SELF_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 METADATA = ("name", "namespace", "uid")  # present in every namespaced object, also after a dry run
 POLICY_MESSAGE = "denied request: "  # precedes the message of an admission policy
 
@@ -55,6 +56,14 @@ class ClusterClient:
             return _object_in(await self.connection.call("GET", path, headers=JSON))
         except ConflictError:
             return None
+
+    async def user_info(self) -> dict[str, Any] | None:
+        """Return who the cluster takes this user for; None if it does not tell. Raises UnavailableError."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        response = await self.connection.call("POST", SELF_REVIEW, body=orjson.dumps(body), headers=WRITE)
+        status = response.json().get("status") if response.ok else None
+        user = status.get("userInfo") if isinstance(status, dict) else None
+        return user if isinstance(user, dict) and isinstance(user.get("username"), str) else None
 
     async def list_names(self, path: str) -> list[str]:
         """Return the names of up to 500 objects of a collection. Raises ClusterError."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMS = ("name", "yaml", "json")
 REJECTED, TIMED_OUT = 1, 3  # exit statuses
+REQUESTER = ("username", "uid", "groups", "extra")  # fields of spec.requester and of userInfo
 GROUP = "ssp.kubevirt.io"
 KIND = "VirtualMachineTemplateRequest"
 INSTALL = (
@@ -197,15 +198,23 @@ class _Creation:
 
     async def _create(self, client: "ClusterClient") -> dict[str, Any]:
         from atmpl.cli.client import explain_error, requests_path
-        from atmpl.controller.cluster import AlreadyExistsError, ClusterError, InvalidError
+        from atmpl.controller.cluster import AlreadyExistsError, ClusterError, ForbiddenError, InvalidError
 
         # Strict: the server would drop a field that it does not know.
         query = {"fieldValidation": "Strict", "fieldManager": "atmpl-create"}
         if self._args.dry_run:
             query["dryRun"] = "All"
+        body, path = build_request(self._args, client.namespace), requests_path(client.namespace)
         try:
-            body = build_request(self._args, client.namespace)
-            return await client.create(requests_path(client.namespace), body, query)
+            if user := await client.user_info():
+                # The controller checks this user's rights again when it refreshes the template.
+                requester = {key: user[key] for key in REQUESTER if user.get(key)}
+                try:
+                    return await client.create(path, body | {"spec": body["spec"] | {"requester": requester}}, query)
+                except (InvalidError, ForbiddenError) as error:
+                    if "spec.requester" not in f"{error.server_message} {error}":
+                        raise  # otherwise an older atmpl, or a proxy that changes the user: the field is optional
+            return await client.create(path, body, query)
         except AlreadyExistsError:
             raise CommandError(
                 f"the request {self._args.name} already exists; choose another --name, or see its state with "

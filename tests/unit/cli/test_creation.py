@@ -17,14 +17,16 @@ CREATED = {"metadata": {"name": "web-template", "namespace": "team-a", "uid": "1
 
 
 def answered(monkeypatch, *acts):
-    """Let a scripted server be the cluster."""
+    """Let a scripted server be the cluster, whose first answer is that it does not tell who the user is."""
+    script = Script(status(403, "Forbidden"), *acts)
 
     @asynccontextmanager
     async def opened(_):
-        async with connected(Script(*acts)) as connection:
+        async with connected(script) as connection:
             yield ClusterClient(connection, "team-a", "https://cluster:6443")
 
     monkeypatch.setattr(client, "open_cluster", opened)
+    return script
 
 
 def followed(monkeypatch, *states):
@@ -169,6 +171,11 @@ WRONG = {
     "a TTL for what is never finished": ["--vm", "web", "--refresh", "OnChange", "--ttl", "1h"],
     "a group without a user": ["--vm", "web", "--as-group", "people"],
     "an unknown dry run": ["--vm", "web", "--dry-run=maybe"],
+    "a malformed pattern": ["--vm", "web", "--include", "a..b"],
+    "a label without a value": ["--vm", "web", "--label", "team"],
+    "a reserved label": ["--vm", "web", "--label", "ssp.kubevirt.io/refresh=OnChange"],
+    "Complete without its parameter": ["--vm", "web", "--console", "Complete", "--naming", "Generate"],
+    "Complete in the native format": ["--vm", "web", "--console", "Complete", "--format", "native"],
 }
 
 
@@ -184,3 +191,55 @@ def test_a_virtual_machine_that_is_missed_is_missed_where_it_was_looked_for(monk
     came = typed("create", "--vm", "web", "--vm-namespace", "team-b")
     assert "the virtual machine web does not exist in namespace team-b (SourceNotFound)\n" in came.err
     assert "    kubectl get vm -n team-b\n" in came.err
+
+
+USER = {"username": "alice", "groups": ["dev"], "uid": "", "extra": {"a": ["b"]}}
+
+
+async def who_am_i(_):
+    return web.json_response({"status": {"userInfo": USER}}, status=201)
+
+
+async def created(_):
+    return web.json_response(CREATED, status=201)
+
+
+def test_request_names_its_requester(monkeypatch):
+    script = answered(monkeypatch)
+    script.acts = [who_am_i, created]
+    assert typed("create", "--vm", "web", "--wait=false").status == 0
+    requester = script.calls[1].json()["spec"]["requester"]
+    assert requester == {"username": "alice", "groups": ["dev"], "extra": {"a": ["b"]}}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        status(400, "BadRequest", 'strict decoding error: unknown field "spec.requester"'),
+        status(403, "Forbidden", "denied request: spec.requester is not the user who creates the request"),
+    ],
+)
+def test_requester_is_left_out_if_the_cluster_rejects_it(refusal, monkeypatch):
+    script = answered(monkeypatch)
+    script.acts = [who_am_i, refusal, created]
+    assert typed("create", "--vm", "web", "--wait=false").status == 0
+    assert "requester" not in script.calls[2].json()["spec"]
+
+
+def test_options_and_metadata_become_fields_of_the_request():
+    came = typed(
+        "create", "--vm", "web", "--dry-run=client", "-o", "json", "--secrets", "Extract", "--naming", "Parameter",
+        "--profile", "Common", "--include", "instancetype.name", "--exclude", "template.spec.domain.firmware.**",
+        "--label", "team=web", "--annotation", "description=A=B",
+    )  # fmt: skip
+    spec = yaml.safe_load(came.out)["spec"]
+    assert spec["options"] == {
+        "secrets": "Extract",
+        "naming": "Parameter",
+        "parameters": {
+            "profile": "Common",
+            "include": ["instancetype.name"],
+            "exclude": ["template.spec.domain.firmware.**"],
+        },
+    }
+    assert spec["templateMetadata"] == {"labels": {"team": "web"}, "annotations": {"description": "A=B"}}

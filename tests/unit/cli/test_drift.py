@@ -148,3 +148,33 @@ def test_a_template_without_a_machine_is_refused(objects):
     template = {"apiVersion": "template.openshift.io/v1", "kind": "Template", "objects": objects}
     with pytest.raises(CommandError, match="no virtual machines"):
         texts(VM, template)
+
+
+DISKS = [{"name": "root", "disk": {"bus": "virtio"}}, {"name": "data", "disk": {"bus": "sata"}}]
+
+
+def test_parameter_of_another_item_is_a_warning(capsys):
+    vm = changed(VM, ("domain", "devices", "disks"), DISKS)
+    later = changed(VM, ("domain", "devices", "disks"), [DISKS[0], {"name": "new", "disk": {"bus": "sata"}}, DISKS[1]])
+    difference(later, atmpl.render(vm).template)
+    assert "DISK1_BUS" in capsys.readouterr().err
+    difference(vm, atmpl.render(vm).template)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("text", ["{", '"x"', '{"color": "Red"}', '{"secrets": "No"}', "1"])
+def test_invalid_annotation_with_options_is_an_error(text):
+    template = atmpl.render(VM).template
+    template["metadata"]["annotations"]["ssp.kubevirt.io/options"] = text
+    with pytest.raises(CommandError, match="annotation"):
+        texts(VM, template)
+
+
+def test_extracted_password_is_no_difference():
+    template = atmpl.render(VM, secrets="Extract").template
+    assert (
+        difference(
+            changed(VM, ("volumes", 1, "cloudInitNoCloud", "userData"), "#cloud-config\npassword: z\n"), template
+        )
+        == []
+    )

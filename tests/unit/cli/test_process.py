@@ -320,3 +320,31 @@ def test_half_of_a_surrogate_pair_is_an_error(words):
     came = typed("process", "-", *words, stdin=template)
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: standard input: objects[0]")
+
+
+PASSWORDS = {
+    "0123": True,
+    "a: b": True,
+    "yes": True,
+    "'x": True,
+    "1e3": False,
+    "a #b": True,
+    "good-one": False,
+    "A b": False,
+}
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_value_that_changes_inside_a_cloud_config_is_a_warning(password, quote):
+    text = f"#cloud-config\npassword: {quote}${{SECRET}}{quote}\n"
+    volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
+    template = {
+        "apiVersion": "v1",
+        "kind": "Template",
+        "objects": [{"kind": "VirtualMachine", "spec": {"template": {"spec": {"volumes": volumes}}}}],
+        "parameters": [{"name": "SECRET", "required": True}],
+    }
+    came = typed("process", "-", "-p", f"SECRET={password}", stdin=json.dumps(template))
+    assert came.status == 0
+    assert ("SECRET" in came.err) == (PASSWORDS[password] and not quote)

@@ -271,3 +271,44 @@ def test_every_real_virtual_machine_is_rendered_and_read_back_alike():
     lines = typed("render", "-o", "json", *files).out.splitlines()
     assert templates == [json.loads(line) for line in lines]
     assert len(templates) >= 60
+
+
+def test_verbose_lists_what_is_omitted():
+    machine = vm()
+    machine["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "a"}
+    came = typed("render", "-v", stdin=json.dumps(machine))
+    assert came.status == 0
+    assert "metadata.annotations[argocd.argoproj.io/tracking-id]: omitted: " in came.err
+    assert typed("render", stdin=json.dumps(machine)).err == ""
+
+
+def test_metadata_of_the_template_can_be_given():
+    came = typed("render", "--label", "team=a", "--annotation", "description=b c", stdin=VM.format(name="web"))
+    metadata = yaml.safe_load(came.out)["metadata"]
+    assert (metadata["labels"]["team"], metadata["annotations"]["description"]) == ("a", "b c")
+
+
+def test_namespace_of_another_vm_is_a_warning():
+    machine = vm(volumes=[{"name": "a", "secret": {"secretName": "s"}}])
+    machine["metadata"]["namespace"] = "team-a"
+    assert "OtherNamespace" in typed("render", "-n", "team-b", stdin=json.dumps(machine)).err
+    assert typed("render", "-n", "team-a", stdin=json.dumps(machine)).err == ""
+
+
+def test_second_template_of_one_name_is_an_error():
+    came = typed("render", stdin=VM.format(name="web") + "---\n" + VM.format(name="web"))
+    assert (came.status, came.out.count("kind: Template")) == (1, 1)
+
+
+def test_derived_name_that_is_not_valid_is_an_error():
+    came = typed("render", stdin=VM.format(name="Web_Server"))
+    assert (came.status, came.out) == (1, "")
+    assert "--name" in came.err
+    assert typed("render", "--name", "web", stdin=VM.format(name="Web_Server")).status == 0
+
+
+@pytest.mark.parametrize("broken", ['{"kind": []}', '{"kind": "VirtualMachine", "apiVersion": {}}', "[]", '{"a": 1}'])
+def test_broken_object_does_not_stop_the_next_one(broken):
+    came = typed("render", stdin=f"{broken}\n{json.dumps(vm())}")
+    assert (came.status, came.out.count("kind: Template")) == (1, 1)
+    assert "Traceback" not in came.err
