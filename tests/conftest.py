@@ -10,7 +10,9 @@ from e2e.blocking_check import refused
 from e2e.envtest import BuildError, programs
 
 TESTS = Path(__file__).parent
-TIERS = ("system", "integration", "simulation", "unit")  # the slowest tests first, so that workers end together
+# Seconds per test by tier, on a busy machine too; `pytest.mark.timeout` sets another limit. A hung test prints where.
+LIMITS = {"system": 240, "integration": 120, "simulation": 60, "unit": 60}
+TIERS = [*LIMITS]  # for pytest-xdist: the slowest tests first, so that workers end together
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +31,15 @@ def nothing_blocks(blocking_calls: list[str]) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For pytest-xdist: order the tests by tier, and keep tests that share a server in one worker."""
-    if not hasattr(config, "workerinput"):
-        return
-    items.sort(key=lambda item: TIERS.index(_tier(item)) if _tier(item) in TIERS else 0)
+    """Limit each test. For pytest-xdist, order tests by tier, and keep tests that share a server in one worker."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LIMITS[_tier(item)]))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: TIERS.index(_tier(item)))
+        for item in items:
+            if group := _group(item):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -48,9 +53,11 @@ def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0]
 
 
-def _group(item: pytest.Item) -> str:
-    """Return the name of the group: tests of one group run in one worker."""
+def _group(item: pytest.Item) -> str | None:
+    """Return the name of the group: tests of one group run in one worker. None: the test may run in any."""
     parts = item.path.relative_to(TESTS).parts
+    if parts[0] in {"unit", "simulation"}:
+        return None
     if parts[:2] == ("integration", "access"):  # they share two servers
         return "access"
     if {"undisturbed", "api"} & {*getattr(item, "fixturenames", ())}:

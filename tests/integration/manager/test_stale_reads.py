@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from e2e.controlplane import Client
 
+from e2e.envtest import Client
 from e2e.objects import is_ready, reason
 from tests.support.cluster_objects import (
     NATIVE_TEMPLATES,
