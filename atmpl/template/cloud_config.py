@@ -78,6 +78,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 _STRING: Final = "tag:yaml.org,2002:str"
 _LOCKED: Final = re.compile(r"[!*]*")
 _BLOCK_HEADER: Final = re.compile(r"\|[-+]?[ \t]*\r?\n")
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
 _RANDOM: Final = frozenset(("R", "RANDOM"))
 
 
@@ -185,6 +186,7 @@ class _Loader(Composer, SafeConstructor, Resolver):
 
 def _events(text: str) -> Iterator[yaml.Event]:
     """Yield the events of `text`. Raises WholeTextError at too many levels, and at an anchor, alias or tag."""
+    _check_brackets(text)
     level = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -198,13 +200,24 @@ def _events(text: str) -> Iterator[yaml.Event]:
         yield event
 
 
+def _check_brackets(text: str) -> None:
+    """Raise WholeTextError if too many brackets are open. PyYAML's scanner reads far ahead of its events."""
+    level = 0
+    for bracket in _BRACKETS.findall(text):
+        level = level + 1 if bracket in "[{" else max(level - 1, 0)
+        if level > MAX_OPEN_COLLECTIONS:
+            raise WholeTextError
+
+
 def _load(text: str) -> MappingNode | None:
     """Return the root of `text`, a mapping; None if the text is empty. Raises WholeTextError for any other text."""
     loader = _Loader(list(_events(text)))
     node = loader.get_single_node()
     if node is None:
         return None
-    data = loader.construct_document(node)  # what cloud-init would read; raises for what it cannot
+    for _ in _all_keys(node):  # before construction, which replaces merge keys
+        pass
+    data = loader.construct_document(node)  # what cloud-init would read; raises if it cannot
     if data is None:
         return None
     if not isinstance(node, MappingNode):
@@ -242,8 +255,6 @@ class _Finder:
         self.config = config
 
     def mapping(self, root: MappingNode) -> None:
-        for _ in _all_keys(root):
-            pass
         top = self._fields(root)
         self.config.top_keys = tuple(key.value for key, _ in root.value)
         self.config.imports_keys = "ssh_import_id" in top
