@@ -47,7 +47,7 @@ STORIES: dict[str, list[Step]] = {
 
 
 @pytest.mark.parametrize("story", STORIES)
-async def test_a_lease_in_memory_answers_as_the_api_server_does(story: str, client: Client, namespace: str) -> None:
+async def test_fake_lease_api_equals_the_api_server(story: str, client: Client, namespace: str) -> None:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
     api = LeaseApi()
     for number, (manager, patch, holder, code) in enumerate(STORIES[story]):

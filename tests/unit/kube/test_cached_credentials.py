@@ -40,7 +40,7 @@ async def token(source: Source) -> str:
 
 
 @virtual
-async def test_what_was_found_serves_for_a_minute() -> None:
+async def test_credentials_are_cached_for_a_minute() -> None:
     source = Source()
     assert [await token(source) for _ in range(10)] == ["1"] * 10
     await asyncio.sleep(REFRESH_INTERVAL_SECONDS - 1)
@@ -50,7 +50,7 @@ async def test_what_was_found_serves_for_a_minute() -> None:
 
 
 @virtual
-async def test_all_who_wait_get_what_one_look_finds() -> None:
+async def test_concurrent_callers_share_one_refresh() -> None:
     source = Source()
     source.takes = 20
     assert set(await asyncio.gather(*(token(source) for _ in range(100)))) == {"1"}
@@ -58,7 +58,7 @@ async def test_all_who_wait_get_what_one_look_finds() -> None:
 
 
 @virtual
-async def test_all_who_wait_get_the_failure_of_one_look() -> None:
+async def test_concurrent_callers_share_one_failure() -> None:
     source = Source()
     source.takes, source.broken = 20, "no"
     began = virtual_clock.now()
@@ -68,7 +68,7 @@ async def test_all_who_wait_get_the_failure_of_one_look() -> None:
 
 
 @virtual
-async def test_whoever_gives_up_waiting_does_not_end_the_look() -> None:
+async def test_cancelled_caller_does_not_cancel_the_refresh() -> None:
     source = Source()
     source.takes = 20
     with pytest.raises(TimeoutError):
@@ -79,7 +79,7 @@ async def test_whoever_gives_up_waiting_does_not_end_the_look() -> None:
 
 
 @virtual
-async def test_a_failure_is_not_looked_for_again_at_once() -> None:
+async def test_failed_refresh_is_retried_after_a_pause() -> None:
     source = Source()
     source.broken = "no"
     for _ in range(100):
@@ -92,7 +92,7 @@ async def test_a_failure_is_not_looked_for_again_at_once() -> None:
 
 
 @virtual
-async def test_where_a_later_look_fails_what_was_found_stays_in_use(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_refresh_keeps_the_old_credentials(caplog: pytest.LogCaptureFixture) -> None:
     source = Source()
     await source.endpoint()
     source.broken = "the file is being replaced"
@@ -105,7 +105,7 @@ async def test_where_a_later_look_fails_what_was_found_stays_in_use(caplog: pyte
 
 
 @virtual
-async def test_nobody_waits_long_for_a_look_while_what_is_there_serves() -> None:
+async def test_callers_with_credentials_wait_only_briefly() -> None:
     source = Source()
     await source.endpoint()
     source.takes = 50
@@ -118,7 +118,7 @@ async def test_nobody_waits_long_for_a_look_while_what_is_there_serves() -> None
 
 
 @virtual
-async def test_what_the_server_refuses_is_looked_for_again_and_never_used_again() -> None:
+async def test_refused_credentials_are_refreshed_and_not_reused() -> None:
     source = Source()
     first = await source.endpoint()
     await asyncio.sleep(10)
@@ -129,7 +129,7 @@ async def test_what_the_server_refuses_is_looked_for_again_and_never_used_again(
 
 
 @virtual
-async def test_of_many_who_are_refused_with_the_same_one_counts() -> None:
+async def test_many_refusals_cause_one_refresh() -> None:
     source = Source()
     first = await source.endpoint()
     await asyncio.sleep(10)
@@ -140,7 +140,7 @@ async def test_of_many_who_are_refused_with_the_same_one_counts() -> None:
 
 
 @virtual
-async def test_where_nothing_helps_the_source_is_asked_now_and_then() -> None:
+async def test_permanent_refusal_is_refreshed_at_intervals() -> None:
     source = Source()
     refused = 0
     for _ in range(500):  # seconds
@@ -154,7 +154,7 @@ async def test_where_nothing_helps_the_source_is_asked_now_and_then() -> None:
 
 
 @virtual
-async def test_after_a_refusal_a_failure_is_a_failure() -> None:
+async def test_failed_refresh_after_a_refusal_is_an_error() -> None:
     source = Source()
     first = await source.endpoint()
     await asyncio.sleep(10)
@@ -165,7 +165,7 @@ async def test_after_a_refusal_a_failure_is_a_failure() -> None:
 
 
 @virtual
-async def test_a_failure_that_nobody_expected_is_one_too(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unexpected_refresh_error_is_reported_by_type(caplog: pytest.LogCaptureFixture) -> None:
     source = Source()
     source.broken = "bug"
     with pytest.raises(CredentialsError, match=r"^credentials cannot be loaded \(RuntimeError\)$"):

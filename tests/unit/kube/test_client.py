@@ -66,7 +66,7 @@ async def test_calls_are_observed_with_method_and_code() -> None:
 
 
 @virtual
-async def test_a_call_is_what_was_asked_and_its_answer_what_was_said() -> None:
+async def test_call_sends_the_request_and_returns_the_response() -> None:
     script = Script(status(429, "TooManyRequests", "later", **{"Retry-After": "7"}))
     async with serving(script) as url, KubeClient(Anybody(url, headers={"Authorization": "Bearer t"})) as connection:
         answer = await connection.call(
@@ -87,7 +87,7 @@ async def test_a_call_is_what_was_asked_and_its_answer_what_was_said() -> None:
 
 
 @virtual
-async def test_sockets_are_kept_and_cookies_are_not() -> None:
+async def test_client_keeps_connections_and_no_cookies() -> None:
     peers: list[object] = []
 
     async def act(request: web.Request) -> web.Response:
@@ -103,7 +103,7 @@ async def test_sockets_are_kept_and_cookies_are_not() -> None:
 
 
 @virtual
-async def test_calls_and_streams_never_wait_for_one_another() -> None:
+async def test_calls_and_streams_use_separate_connections() -> None:
     script = Script()
     script.acts = [silent(script)] * 20 + [found({})] * 60
     async with connected(script) as connection, AsyncExitStack() as streams:
@@ -115,7 +115,7 @@ async def test_calls_and_streams_never_wait_for_one_another() -> None:
 
 
 @virtual
-async def test_who_is_not_known_is_renewed_by_a_call_and_by_a_stream() -> None:
+async def test_401_invalidates_the_credentials() -> None:
     script = Script(status(401, "Unauthorized"), status(401, "Unauthorized"), status(403, "Forbidden"))
     async with serving(script) as url, KubeClient(anybody := Anybody(url)) as connection:
         assert (await connection.call("GET", "/a")).status == 401
@@ -127,7 +127,7 @@ async def test_who_is_not_known_is_renewed_by_a_call_and_by_a_stream() -> None:
 
 
 @virtual
-async def test_where_there_are_no_credentials_nothing_is_sent() -> None:
+async def test_client_without_credentials_sends_nothing() -> None:
     class Nobody:
         async def endpoint(self) -> APIEndpoint:
             raise CredentialsError("the token is gone")
@@ -148,7 +148,7 @@ async def test_where_there_are_no_credentials_nothing_is_sent() -> None:
 
 
 @virtual
-async def test_a_call_without_an_answer_ends_after_half_a_minute() -> None:
+async def test_call_without_a_response_times_out() -> None:
     async with connected(Script(hang)) as connection:
         began = virtual_clock.now()
         with pytest.raises(UnavailableError):
@@ -157,7 +157,7 @@ async def test_a_call_without_an_answer_ends_after_half_a_minute() -> None:
 
 
 @virtual
-async def test_a_call_whose_answer_never_ends_ends_after_half_a_minute() -> None:
+async def test_call_with_an_endless_response_times_out() -> None:
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -174,7 +174,7 @@ async def test_a_call_whose_answer_never_ends_ends_after_half_a_minute() -> None
 
 
 @virtual
-async def test_a_stream_that_falls_silent_ends_and_one_that_speaks_does_not() -> None:
+async def test_silent_stream_times_out() -> None:
     script = Script()
     script.acts = [silent(script, b"{}\n"), stream(*[b"{}\n"] * 3)]
     async with connected(script) as connection:
@@ -189,7 +189,7 @@ async def test_a_stream_that_falls_silent_ends_and_one_that_speaks_does_not() ->
 
 @pytest.mark.parametrize("kind", ["call", "stream"])
 @pytest.mark.parametrize("through", ["a proxy", "TLS"])
-def test_a_connection_that_is_never_made_ends_after_seconds(kind: str, through: str) -> None:
+def test_connection_attempt_times_out(kind: str, through: str) -> None:
     @virtual
     async def test() -> None:
         async with mute() as address:
@@ -205,7 +205,7 @@ def test_a_connection_that_is_never_made_ends_after_seconds(kind: str, through: 
 
 
 @virtual
-async def test_a_port_that_nobody_listens_on_is_no_answer() -> None:
+async def test_closed_port_is_unavailable() -> None:
     async with serving(Script()) as url:
         pass
     async with KubeClient(Anybody(url)) as connection:
@@ -219,7 +219,7 @@ ADDRESSES = ("ftp://a.test", "nonsense", "https://", "http://a.test:99999999")
 
 
 @pytest.mark.parametrize("server", ADDRESSES)
-async def test_an_address_that_is_none_is_no_answer(server: str) -> None:
+async def test_invalid_address_is_unavailable(server: str) -> None:
     async with KubeClient(Anybody(server)) as connection:
         with pytest.raises(UnavailableError):
             await connection.call("GET", "/a")
@@ -231,7 +231,7 @@ async def test_an_address_that_is_none_is_no_answer(server: str) -> None:
 
 
 @virtual
-async def test_what_is_cancelled_is_cancelled_and_leaves_nothing_open() -> None:
+async def test_cancelled_call_closes_its_connection() -> None:
     script = Script()
     script.acts = [hang, silent(script, b"{}\n")]
     async with connected(script) as connection:
@@ -257,9 +257,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @needs_openssl
-async def test_only_the_server_that_the_authority_has_signed_for_its_name_is_spoken_to(
-    authority: Authority, tmp_path: Path
-) -> None:
+async def test_client_verifies_ca_and_server_name(authority: Authority, tmp_path: Path) -> None:
     certificate, key = authority.sign("me")
 
     def trusting(authority: Authority) -> ssl.SSLContext:
@@ -288,9 +286,7 @@ async def test_only_the_server_that_the_authority_has_signed_for_its_name_is_spo
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_the_http_client_takes_no_proxy_from_the_environment_by_itself(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_client_ignores_proxies_of_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     @virtual
@@ -302,7 +298,7 @@ def test_the_http_client_takes_no_proxy_from_the_environment_by_itself(
 
 
 @virtual
-async def test_a_proxy_is_told_its_password_and_the_server_is_not() -> None:
+async def test_proxy_password_is_sent_only_to_the_proxy() -> None:
     script = Script(found({}), found({}))
     async with serving(script) as url:
         proxy = url.replace("http://", "http://me:secret@")

@@ -81,7 +81,7 @@ def asked() -> Request:
 
 
 @virtual
-async def test_a_vm_is_read_from_the_cache_at_the_version_that_its_event_named() -> None:
+async def test_vm_is_read_from_the_cache_at_the_known_version() -> None:
     async with setting(found(OBJECT)) as there:
         assert await there.cluster.vm(VM) == OBJECT
     [call] = there.calls
@@ -98,7 +98,7 @@ CACHE_SAYS: dict[str, Act] = {
 
 @pytest.mark.parametrize("cached", CACHE_SAYS.values(), ids=CACHE_SAYS)
 @pytest.mark.parametrize("stored", [OBJECT, None])
-def test_where_the_cache_cannot_tell_the_store_decides(cached: Act, stored: dict[str, Any] | None) -> None:
+def test_vm_is_read_from_etcd_if_the_cache_fails(cached: Act, stored: dict[str, Any] | None) -> None:
     @virtual
     async def test() -> None:
         async with setting(cached, found(stored) if stored else GONE) as there:
@@ -109,7 +109,7 @@ def test_where_the_cache_cannot_tell_the_store_decides(cached: Act, stored: dict
 
 
 @virtual
-async def test_a_vm_that_no_event_named_or_that_is_wanted_fresh_is_read_from_the_store() -> None:
+async def test_unknown_or_fresh_vm_is_read_from_etcd() -> None:
     async with setting(GONE, seen=False) as there:
         assert await there.cluster.vm(VM) is None
         assert there.calls[0].query == {}
@@ -119,7 +119,7 @@ async def test_a_vm_that_no_event_named_or_that_is_wanted_fresh_is_read_from_the
 
 
 @virtual
-async def test_what_the_streams_showed_is_known_without_a_call() -> None:
+async def test_state_of_the_streams_costs_no_call() -> None:
     async with setting() as there:
         assert there.cluster.vm_digest(VM)
         assert there.cluster.vm_digest(ONE) is Unknown.UNKNOWN
@@ -128,7 +128,7 @@ async def test_what_the_streams_showed_is_known_without_a_call() -> None:
 
 
 @virtual
-async def test_of_a_template_only_the_metadata_are_read_to_learn_whose_it_is() -> None:
+async def test_template_meta_reads_only_metadata() -> None:
     async with setting(found({"metadata": META | {"labels": {"a": "b"}}}), GONE) as there:
         assert await there.cluster.template_meta(OPENSHIFT, ONE) == TemplateMeta(
             "u", "7", "2030-01-01T00:00:00Z", {"a": "b"}, {}
@@ -139,7 +139,7 @@ async def test_of_a_template_only_the_metadata_are_read_to_learn_whose_it_is() -
 
 
 @virtual
-async def test_a_request_is_current_only_as_the_one_that_was_judged() -> None:
+async def test_request_is_current_with_same_uid_and_generation() -> None:
     uid = {"uid": "u-one", "generation": 1}
     others = ({"uid": "other"}, {"generation": 2}, {"deletionTimestamp": "2030-01-01T00:00:00Z"})
     answers = [found({"metadata": META | uid | other}) for other in ({}, *others)]
@@ -151,7 +151,7 @@ MANGLED = {"no metadata": {}, "metadata that are none": {"metadata": 5}, "no ver
 
 
 @pytest.mark.parametrize("obj", MANGLED.values(), ids=MANGLED)
-def test_what_is_no_object_is_not_taken_for_one(obj: dict[str, Any]) -> None:
+def test_object_without_metadata_is_unavailable(obj: dict[str, Any]) -> None:
     @virtual
     async def test() -> None:
         async with setting(*[found(obj)] * 3) as there:
@@ -170,7 +170,7 @@ def test_what_is_no_object_is_not_taken_for_one(obj: dict[str, Any]) -> None:
 
 
 @virtual
-async def test_a_template_is_posted_and_only_its_metadata_come_back() -> None:
+async def test_create_template_returns_only_metadata() -> None:
     async with setting(found(OBJECT, 201), status(409, "AlreadyExists", "taken")) as there:
         assert await there.cluster.create_template(OPENSHIFT, "ns", b'{"a": 1}') == Published("u", "7")
         with pytest.raises(AlreadyExistsError):
@@ -182,7 +182,7 @@ async def test_a_template_is_posted_and_only_its_metadata_come_back() -> None:
 
 
 @virtual
-async def test_a_status_is_written_to_exactly_the_version_that_was_judged() -> None:
+async def test_status_write_names_the_version() -> None:
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), status(409, "Conflict")) as there:
         await there.cluster.write_status(asked(), {"a": 1})
         with pytest.raises(ConflictError):
@@ -198,7 +198,7 @@ async def test_a_status_is_written_to_exactly_the_version_that_was_judged() -> N
 
 
 @virtual
-async def test_after_a_status_was_written_the_key_waits_for_the_stream_unless_nobody_knows() -> None:
+async def test_status_write_is_expected_unless_its_result_is_unknown() -> None:
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), cut_off()) as there:
         there.requests.upsert(raw(request(5)))
         await there.cluster.write_status(asked(), {})
@@ -211,7 +211,7 @@ async def test_after_a_status_was_written_the_key_waits_for_the_stream_unless_no
 
 
 @virtual
-async def test_a_request_is_deleted_as_exactly_the_one_that_was_judged() -> None:
+async def test_delete_names_uid_and_version() -> None:
     async with setting(status(200, "Success"), status(409, "Conflict")) as there:
         await there.cluster.delete_request(asked())
         with pytest.raises(ConflictError):
@@ -241,7 +241,7 @@ THERE: dict[str, tuple[list[Act], tuple[bool, bool]]] = {  # what is answered, a
 
 
 @pytest.mark.parametrize(("acts", "there_are"), THERE.values(), ids=THERE)
-def test_the_policy_and_its_binding_are_there_or_not(acts: list[Act], there_are: tuple[bool, bool]) -> None:
+def test_policies_are_read_with_their_bindings(acts: list[Act], there_are: tuple[bool, bool]) -> None:
     @virtual
     async def test() -> None:
         async with setting(*acts) as there:
@@ -268,9 +268,7 @@ UNKNOWN: dict[str, tuple[list[Act], type[ClusterError]]] = {
 
 
 @pytest.mark.parametrize(("acts", "error"), UNKNOWN.values(), ids=UNKNOWN)
-def test_that_there_is_no_policy_is_believed_of_nobody_but_the_api_server(
-    acts: list[Act], error: type[ClusterError]
-) -> None:
+def test_missing_policy_api_is_checked_by_discovery(acts: list[Act], error: type[ClusterError]) -> None:
     @virtual
     async def test() -> None:
         async with setting(*acts) as there:

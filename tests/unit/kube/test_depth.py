@@ -25,16 +25,16 @@ SAME = {
 
 
 @pytest.mark.parametrize("text", SAME.values(), ids=SAME)
-def test_what_is_not_deep_stays_as_it_is(text: bytes) -> None:
+def test_prune_keeps_json_that_is_not_deep(text: bytes) -> None:
     assert prune_deep_json(text) == text
 
 
 @pytest.mark.parametrize("levels", [MAX_JSON_DEPTH + 1, 1_500, 10_000])
-def test_what_stands_too_deep_is_null(levels: int) -> None:
+def test_prune_replaces_deep_json_by_null(levels: int) -> None:
     assert prune_deep_json(nested(levels)) == nested(MAX_JSON_DEPTH, inner=b"null")
 
 
-def test_what_stands_beside_it_stays() -> None:
+def test_prune_keeps_siblings_of_deep_json() -> None:
     text = (
         b'{"before": [1, "}"], "deep": ' + nested(2_000) + b', "deeper": [' + nested(9_000) + b'], "after": {"b": 2}}'
     )

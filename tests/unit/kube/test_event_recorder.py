@@ -45,7 +45,7 @@ async def settled() -> None:
 
 
 @virtual
-async def test_a_bad_outcome_is_told_with_all_that_kubectl_shows() -> None:
+async def test_event_has_all_fields_that_kubectl_shows() -> None:
     async with telling() as (events, script):
         events.record_failure(asked(), "SourceNotFound", "there is no VM ns/vm")
         await settled()
@@ -79,7 +79,7 @@ async def test_a_bad_outcome_is_told_with_all_that_kubectl_shows() -> None:
 
 
 @virtual
-async def test_an_outcome_that_stays_is_told_once_whatever_its_message() -> None:
+async def test_repeated_reason_is_recorded_once() -> None:
     async with telling() as (events, script):
         for number in range(100):
             events.record_failure(asked(version=5 + number), "Failed", f"try {number}")
@@ -88,7 +88,7 @@ async def test_an_outcome_that_stays_is_told_once_whatever_its_message() -> None
 
 
 @virtual
-async def test_what_the_status_says_already_is_not_told_again_after_a_restart() -> None:
+async def test_reason_of_the_status_is_not_recorded_after_restart() -> None:
     async with telling() as (events, script):
         events.record_failure(asked(said=told("SourceNotFound")), "SourceNotFound", "still")
         await settled()
@@ -99,7 +99,7 @@ async def test_what_the_status_says_already_is_not_told_again_after_a_restart() 
 
 
 @virtual
-async def test_each_change_is_told_and_one_that_comes_back_counts_up() -> None:
+async def test_returning_reason_increases_the_count() -> None:
     async with telling() as (events, script):
         for reason in ("Failed", "Forbidden", "Failed"):
             events.record_failure(asked(), reason, f"it is {reason}")
@@ -141,7 +141,7 @@ async def test_recovery_after_a_restart_is_recorded(reason: str, events_expected
 
 
 @virtual
-async def test_an_event_that_has_expired_is_written_anew() -> None:
+async def test_expired_event_is_created_again() -> None:
     async with telling(CREATED, CREATED, status(404, "NotFound", "", {"kind": "events"})) as (events, script):
         for reason in ("Failed", "Forbidden", "Failed"):
             events.record_failure(asked(), reason, "")
@@ -153,7 +153,7 @@ async def test_an_event_that_has_expired_is_written_anew() -> None:
 
 
 @virtual
-async def test_another_request_of_the_same_name_is_another() -> None:
+async def test_requests_of_one_name_have_separate_events() -> None:
     async with telling() as (events, script):
         events.record_failure(asked(uid="a"), "Failed", "")
         events.record_failure(asked(uid="b"), "Failed", "")
@@ -175,7 +175,7 @@ LOST: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
-def test_an_event_that_is_lost_is_lost_and_the_next_is_told(lost: Act, caplog: pytest.LogCaptureFixture) -> None:
+def test_lost_event_does_not_stop_the_next(lost: Act, caplog: pytest.LogCaptureFixture) -> None:
     @virtual
     async def test() -> None:
         async with telling(lost) as (events, script):
@@ -191,7 +191,7 @@ def test_an_event_that_is_lost_is_lost_and_the_next_is_told(lost: Act, caplog: p
 
 
 @virtual
-async def test_a_bug_in_one_event_costs_that_event(caplog: pytest.LogCaptureFixture) -> None:
+async def test_bug_with_one_event_loses_only_that_event(caplog: pytest.LogCaptureFixture) -> None:
     async with telling() as (events, script):
         events.record_failure(asked("lost"), "Failed", "a lone surrogate: \ud800")  # no JSON can be made of it
         events.record_failure(asked("next"), "Failed", "")
@@ -201,7 +201,7 @@ async def test_a_bug_in_one_event_costs_that_event(caplog: pytest.LogCaptureFixt
 
 
 @virtual
-async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too_many(
+async def test_full_queue_drops_the_oldest_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MAX_QUEUED_EVENTS", 20)
@@ -227,7 +227,7 @@ async def test_telling_waits_for_nobody_and_keeps_the_newest_where_there_are_too
 
 
 @virtual
-async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_remembered_requests_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REMEMBERED_REQUESTS", 10)
     async with telling() as (events, script):
         for number in range(50):
@@ -238,7 +238,7 @@ async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @virtual
-async def test_what_is_written_fits_the_api() -> None:
+async def test_event_fits_the_limits_of_the_api() -> None:
     async with telling() as (events, script):
         events._instance = "p" * 300
         events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
@@ -253,7 +253,7 @@ async def test_what_is_written_fits_the_api() -> None:
 
 
 @virtual
-async def test_a_server_that_never_answers_costs_an_event_and_no_more() -> None:
+async def test_hanging_server_loses_one_event() -> None:
     async def hang(_: web.Request) -> web.StreamResponse:
         await asyncio.sleep(3600)
         return web.json_response({})

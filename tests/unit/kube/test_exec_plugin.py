@@ -50,7 +50,7 @@ class Program:
         return len(log.read_text().splitlines()) if log.exists() else 0
 
 
-async def test_a_token_without_an_end_is_kept_until_it_is_refused(tmp_path: Path) -> None:
+async def test_token_without_expiry_is_kept_until_refused(tmp_path: Path) -> None:
     program, wall = Program(tmp_path, said(token=TOKEN)), Wall()
     plugin = ExecPlugin(wall)
     assert (await plugin.credential(program.config, tmp_path)) == Credential(TOKEN, "", "", None)
@@ -69,7 +69,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("given", ENDS.values(), ids=ENDS)
-async def test_the_program_is_asked_again_five_minutes_before_the_end(given: dict[str, str], tmp_path: Path) -> None:
+async def test_credential_is_renewed_before_it_expires(given: dict[str, str], tmp_path: Path) -> None:
     program, wall = Program(tmp_path, said(**given, expirationTimestamp="2030-03-17T18:46:40Z")), Wall()
     plugin = ExecPlugin(wall)
     found = await plugin.credential(program.config, tmp_path)
@@ -84,7 +84,7 @@ async def test_the_program_is_asked_again_five_minutes_before_the_end(given: dic
     assert program.starts == 2
 
 
-async def test_a_plugin_that_is_configured_otherwise_is_another(tmp_path: Path) -> None:
+async def test_changed_configuration_runs_the_plugin_again(tmp_path: Path) -> None:
     program = Program(tmp_path, said(token=TOKEN))
     plugin = ExecPlugin(Wall())
     await plugin.credential(program.config, tmp_path)
@@ -92,7 +92,7 @@ async def test_a_plugin_that_is_configured_otherwise_is_another(tmp_path: Path) 
     assert program.starts == 2
 
 
-async def test_a_failure_is_not_kept(tmp_path: Path) -> None:
+async def test_failed_plugin_is_run_again(tmp_path: Path) -> None:
     program = Program(tmp_path, "exit 1")
     plugin = ExecPlugin(Wall())
     with pytest.raises(CredentialsError):
@@ -101,7 +101,7 @@ async def test_a_failure_is_not_kept(tmp_path: Path) -> None:
     assert (await plugin.credential(program.config, tmp_path)).token == TOKEN
 
 
-async def test_the_program_gets_arguments_and_environment_and_nobody_to_talk_to(
+async def test_plugin_gets_arguments_and_environment_but_no_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INHERITED", "i")
@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[str, str]] = {  # what the program does, and what is said
 
 
 @pytest.mark.parametrize(("script", "what"), WRONG.values(), ids=WRONG)
-async def test_it_is_said_what_is_wrong_and_never_what_the_program_said(
+async def test_plugin_error_hides_the_output(
     script: str, what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -171,7 +171,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("config", "what"), CONFIGS.values(), ids=CONFIGS)
-async def test_a_configuration_that_is_wrong_is_said_to_be(config: dict[str, Any], what: str, tmp_path: Path) -> None:
+async def test_invalid_configuration_is_named(config: dict[str, Any], what: str, tmp_path: Path) -> None:
     program = Program(tmp_path, said(token=TOKEN))
     (tmp_path / "log").write_text("")
     with pytest.raises(CredentialsError) as error:
@@ -196,7 +196,7 @@ def is_alive(process: int) -> bool:
     return True
 
 
-async def test_a_program_that_never_answers_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_plugin_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atmpl.kube.auth.exec_plugin.TIMEOUT_SECONDS", 0.5)
     program = Program(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
     with pytest.raises(CredentialsError, match=r"did not return within"):
@@ -204,7 +204,7 @@ async def test_a_program_that_never_answers_is_ended(tmp_path: Path, monkeypatch
     assert not is_alive(await started(tmp_path))
 
 
-async def test_a_program_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+async def test_cancelled_plugin_is_killed(tmp_path: Path) -> None:
     program = Program(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
     task = asyncio.create_task(ExecPlugin(Wall()).credential(program.config, tmp_path))
     process = await started(tmp_path)

@@ -31,7 +31,7 @@ async def sent(credentials: Kubeconfig | ImpersonatedCredentials) -> list[tuple[
     return sorted((name, value) for name, value in found.items())
 
 
-async def test_a_kubeconfigs_own_as_is_honoured_with_each_of_its_groups(tmp_path: Path) -> None:
+async def test_kubeconfig_impersonation_has_all_groups(tmp_path: Path) -> None:
     mine = kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db", "web"]})
     assert await sent(mine) == [
         ("Authorization", "Bearer secret"),
@@ -41,7 +41,7 @@ async def test_a_kubeconfigs_own_as_is_honoured_with_each_of_its_groups(tmp_path
     ]
 
 
-async def test_whom_the_command_line_names_goes_before_whom_the_kubeconfig_names(tmp_path: Path) -> None:
+async def test_impersonation_option_replaces_the_kubeconfigs(tmp_path: Path) -> None:
     mine = ImpersonatedCredentials(kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db"]}), "bob", ["ops"])
     assert await sent(mine) == [
         ("Authorization", "Bearer secret"),
@@ -51,12 +51,12 @@ async def test_whom_the_command_line_names_goes_before_whom_the_kubeconfig_names
 
 
 @pytest.mark.parametrize("user", [{"as": 5}, {"as": "alice", "as-groups": "db"}, {"as": "alice", "as-groups": [1]}])
-async def test_an_as_that_is_no_name_is_refused_and_never_left_out(user: dict[str, Any], tmp_path: Path) -> None:
+async def test_invalid_impersonation_is_rejected(user: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match=r"users\[\].user.as"):
         await kubeconfig(tmp_path, user).endpoint()
 
 
-async def test_every_group_reaches_the_server_in_a_header_of_its_own() -> None:
+async def test_each_group_is_sent_in_its_own_header() -> None:
     seen: list[list[str]] = []
 
     async def act(request: web.Request) -> web.Response:
@@ -74,10 +74,10 @@ async def test_every_group_reaches_the_server_in_a_header_of_its_own() -> None:
     assert seen == [["a", "b"], ["a", "b"]]
 
 
-async def test_the_namespace_is_the_contexts(tmp_path: Path) -> None:
+async def test_namespace_is_that_of_the_context(tmp_path: Path) -> None:
     assert await kubeconfig(tmp_path, {}, namespace="team-a").namespace() == "team-a"
     assert await ImpersonatedCredentials(kubeconfig(tmp_path, {}, namespace="team-a"), "bob").namespace() == "team-a"
 
 
-async def test_without_one_it_is_default(tmp_path: Path) -> None:
+async def test_namespace_without_a_context_is_default(tmp_path: Path) -> None:
     assert await kubeconfig(tmp_path, {}).namespace() == "default"

@@ -35,7 +35,7 @@ def mount(tmp_path: Path, authorities: tuple[bytes, bytes]) -> Path:
 
 
 @virtual
-async def test_the_address_and_the_token_are_the_pods(mount: Path) -> None:
+async def test_in_cluster_uses_the_pods_address_and_token(mount: Path) -> None:
     access = await InCluster(POD, mount, virtual_clock.now).endpoint()
     assert access.server == "https://10.0.0.1:443"
     assert access.headers == {"Authorization": "Bearer first"}  # without the line's end
@@ -52,12 +52,12 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize(("environment", "server"), ADDRESSES.values(), ids=ADDRESSES)
-def test_every_form_of_address_is_one(environment: dict[str, str], server: str, mount: Path) -> None:
+def test_in_cluster_accepts_ipv4_ipv6_and_names(environment: dict[str, str], server: str, mount: Path) -> None:
     assert virtual_clock.run(InCluster(environment, mount, virtual_clock.now).endpoint()).server == server
 
 
 @virtual
-async def test_a_proxy_of_the_environment_counts_and_is_spared_as_elsewhere(mount: Path) -> None:
+async def test_in_cluster_uses_the_environments_proxy(mount: Path) -> None:
     proxied = POD | {"HTTPS_PROXY": "proxy.test:3128"}
     assert (await InCluster(proxied, mount, virtual_clock.now).endpoint()).proxy == "http://proxy.test:3128"
     spared = proxied | {"NO_PROXY": ".cluster.local,10.0.0.0/16"}
@@ -65,7 +65,7 @@ async def test_a_proxy_of_the_environment_counts_and_is_spared_as_elsewhere(moun
 
 
 @virtual
-async def test_a_rotated_token_is_read_again_within_a_minute(mount: Path) -> None:
+async def test_rotated_token_is_read_within_a_minute(mount: Path) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
     first = await credentials.endpoint()
     replacement = mount / "..new"
@@ -80,7 +80,7 @@ async def test_a_rotated_token_is_read_again_within_a_minute(mount: Path) -> Non
 
 
 @virtual
-async def test_a_token_that_the_server_refuses_is_read_again_at_once(mount: Path) -> None:
+async def test_refused_token_is_read_again_at_once(mount: Path) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
     first = await credentials.endpoint()
     await asyncio.sleep(10)
@@ -90,7 +90,7 @@ async def test_a_token_that_the_server_refuses_is_read_again_at_once(mount: Path
 
 
 @virtual
-async def test_a_new_authority_is_trusted_within_a_minute(mount: Path, authorities: tuple[bytes, bytes]) -> None:
+async def test_rotated_ca_is_trusted_within_a_minute(mount: Path, authorities: tuple[bytes, bytes]) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
     first = await credentials.endpoint()
     (mount / "ca.crt").write_bytes(authorities[0] + authorities[1])  # both, while it is replaced
@@ -101,7 +101,7 @@ async def test_a_new_authority_is_trusted_within_a_minute(mount: Path, authoriti
 
 
 @virtual
-async def test_files_that_are_gone_for_a_moment_change_nothing(mount: Path) -> None:
+async def test_missing_files_keep_the_old_credentials(mount: Path) -> None:
     credentials = InCluster(POD, mount, virtual_clock.now)
     first = await credentials.endpoint()
     (mount / "token").rename(mount / "elsewhere")
@@ -124,7 +124,7 @@ WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: not 
 
 
 @pytest.mark.parametrize(("name", "content", "said"), WRONG.values(), ids=WRONG)
-def test_each_file_that_is_wrong_is_named(name: str, content: bytes | None, said: str, mount: Path) -> None:
+def test_invalid_service_account_file_is_named(name: str, content: bytes | None, said: str, mount: Path) -> None:
     (mount / name).unlink()
     if content is not None:
         (mount / name).write_bytes(content)
@@ -134,19 +134,19 @@ def test_each_file_that_is_wrong_is_named(name: str, content: bytes | None, said
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_token_that_may_not_be_read_is_named(mount: Path) -> None:
+def test_unreadable_token_is_named(mount: Path) -> None:
     (mount / "token").chmod(stat.S_IWUSR)
     with pytest.raises(CredentialsError, match=r"token cannot be read \(Permission denied\)"):
         virtual_clock.run(InCluster(POD, mount, virtual_clock.now).endpoint())
 
 
-def test_where_there_is_no_pod_it_is_said_what_to_do() -> None:
+def test_in_cluster_outside_a_pod_advises_kubeconfig() -> None:
     assert in_pod(POD)
     assert not in_pod({})
     with pytest.raises(CredentialsError, match="this is not a pod; name a kubeconfig with --kubeconfig"):
         InCluster({})
 
 
-def test_the_namespace_is_the_pods_own(mount: Path) -> None:
+def test_in_cluster_namespace_is_the_pods(mount: Path) -> None:
     assert own_namespace({"ATMPL_SERVICE_ACCOUNT": str(mount)}) == "a-namespace"
     assert own_namespace({"ATMPL_SERVICE_ACCOUNT": str(mount / "nowhere")}) == "atmpl-system"

@@ -62,7 +62,7 @@ def bearer(token: str) -> dict[str, str]:
 # --- which file, which context
 
 
-def test_the_file_is_the_one_that_kubectl_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_default_files_are_those_of_kubectl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", "/a:/b")
     assert default_files() == [Path("/a"), Path("/b")]
     monkeypatch.setenv("KUBECONFIG", "")
@@ -71,7 +71,7 @@ def test_the_file_is_the_one_that_kubectl_takes(monkeypatch: pytest.MonkeyPatch,
 
 
 @virtual
-async def test_the_context_is_the_current_one_or_the_one_asked_for(tmp_path: Path) -> None:
+async def test_context_is_the_option_or_the_current_one(tmp_path: Path) -> None:
     file = write(tmp_path / "config", user={"token": "mine"})
     config = json.loads(file.read_text())
     config["contexts"].append({"name": "there", "context": {"cluster": "two", "user": "you"}})
@@ -84,9 +84,7 @@ async def test_the_context_is_the_current_one_or_the_one_asked_for(tmp_path: Pat
 
 
 @virtual
-async def test_files_are_merged_and_those_that_are_not_there_are_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_files_are_merged_and_missing_ones_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = write(tmp_path / "first"), tmp_path / "second"
     config = json.loads(first.read_text())
     second.write_text(json.dumps({"users": [{"name": "me", "user": {"token": "of the second"}}], "clusters": [], "contexts": []}))  # fmt: skip
@@ -96,7 +94,7 @@ async def test_files_are_merged_and_those_that_are_not_there_are_passed_over(
     assert (access.server, access.headers) == ("https://one.test:6443", bearer("of the second"))
 
 
-def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
+def test_missing_kubeconfig_advises_option_and_variable(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(tmp_path / "none").endpoint())
     assert str(error.value) == (
@@ -104,13 +102,13 @@ def test_where_there_is_no_file_it_is_said_what_to_do(tmp_path: Path) -> None:
     )
 
 
-def test_where_it_is_no_file_that_can_be_read_again_that_is_said(tmp_path: Path) -> None:
+def test_kubeconfig_must_be_a_regular_file(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/dev/null")):
         with pytest.raises(CredentialsError, match=rf"kubeconfig {path}: not a regular file; name one with"):
             virtual_clock.run(kubeconfig(path).endpoint())
 
 
-def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_path: Path) -> None:
+def test_unknown_context_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(write(tmp_path / "config"), "there").endpoint())
     assert str(error.value) == (
@@ -123,7 +121,7 @@ def test_a_context_that_is_not_there_is_named_and_where_to_see_which_are(tmp_pat
 
 
 @virtual
-async def test_a_file_that_is_written_anew_counts_within_a_minute(tmp_path: Path) -> None:
+async def test_changed_kubeconfig_is_read_within_a_minute(tmp_path: Path) -> None:
     credentials = kubeconfig(write(tmp_path / "config", user={"token": "first"}))
     assert (await credentials.endpoint()).headers == bearer("first")
     write(tmp_path / "config", user={"token": "second"})
@@ -132,7 +130,7 @@ async def test_a_file_that_is_written_anew_counts_within_a_minute(tmp_path: Path
 
 
 @virtual
-async def test_a_file_that_is_broken_for_a_moment_changes_nothing(tmp_path: Path) -> None:
+async def test_broken_kubeconfig_keeps_the_old_credentials(tmp_path: Path) -> None:
     credentials = kubeconfig(write(tmp_path / "config", user={"token": "first"}))
     first = await credentials.endpoint()
     (tmp_path / "config").write_text("{")
@@ -141,7 +139,7 @@ async def test_a_file_that_is_broken_for_a_moment_changes_nothing(tmp_path: Path
 
 
 @virtual
-async def test_a_token_file_is_read_again_and_the_end_of_its_line_is_harmless(tmp_path: Path) -> None:
+async def test_token_file_is_read_again_without_line_end(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("first\n")
     credentials = kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"}))  # beside the kubeconfig
     assert (await credentials.endpoint()).headers == bearer("first")
@@ -150,7 +148,7 @@ async def test_a_token_file_is_read_again_and_the_end_of_its_line_is_harmless(tm
     assert (await credentials.endpoint()).headers == bearer("second")
 
 
-def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_token_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match=f"{tmp_path}/token"):
         virtual_clock.run(kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"})).endpoint())
 
@@ -163,7 +161,7 @@ def plugin(folder: Path, **status: str) -> dict[str, Any]:
     return {"exec": {"apiVersion": PLUGIN_KIND, "command": "./plugin"}}
 
 
-async def test_a_plugin_is_started_once_for_all_who_wait_and_again_when_refused(tmp_path: Path) -> None:
+async def test_plugin_runs_once_and_again_when_refused(tmp_path: Path) -> None:
     now = 0.0
     credentials = Kubeconfig(str(write(tmp_path / "config", user=plugin(tmp_path, token="first"))), now=lambda: now)
     accesses = await asyncio.gather(*(credentials.endpoint() for _ in range(20)))
@@ -177,7 +175,7 @@ async def test_a_plugin_is_started_once_for_all_who_wait_and_again_when_refused(
     assert (await credentials.endpoint()).headers == bearer("second")
 
 
-async def test_a_plugin_that_fails_is_the_kubeconfigs(tmp_path: Path) -> None:
+async def test_plugin_failure_names_the_kubeconfig(tmp_path: Path) -> None:
     file = write(tmp_path / "config", user=plugin(tmp_path))
     with pytest.raises(CredentialsError, match=f"kubeconfig {file}: exec: the output has neither"):
         await Kubeconfig(str(file)).endpoint()
@@ -215,9 +213,7 @@ async def test_plugin_gets_cluster_info_if_it_wants_it(authority: Authority, tmp
 
 
 @needs_openssl
-async def test_a_client_certificate_and_an_authority_are_used_from_files_and_from_data(
-    authority: Authority, tmp_path: Path
-) -> None:
+async def test_certificates_are_used_from_files_and_data(authority: Authority, tmp_path: Path) -> None:
     certificate, key = authority.sign("me")
 
     def data(file: Path) -> str:
@@ -239,9 +235,7 @@ async def test_a_client_certificate_and_an_authority_are_used_from_files_and_fro
 
 
 @needs_openssl
-async def test_a_new_authority_is_trusted_within_a_minute_and_an_old_one_keeps_its_connections(
-    authority: Authority, tmp_path: Path
-) -> None:
+async def test_changed_ca_is_trusted_within_a_minute(authority: Authority, tmp_path: Path) -> None:
     now = 0.0
     trusted = tmp_path / "ca.crt"
     trusted.write_bytes(authority.certificate.read_bytes())
@@ -258,7 +252,7 @@ async def test_a_new_authority_is_trusted_within_a_minute_and_an_old_one_keeps_i
 
 
 @virtual
-async def test_a_server_is_only_left_unverified_where_that_is_asked_for(tmp_path: Path) -> None:
+async def test_verification_is_skipped_only_on_request(tmp_path: Path) -> None:
     cluster = {"server": "https://one.test"}
     strict = await kubeconfig(write(tmp_path / "strict", cluster=cluster)).endpoint()
     lax = await kubeconfig(write(tmp_path / "lax", cluster=cluster | {"insecure-skip-tls-verify": True})).endpoint()
@@ -276,7 +270,7 @@ FILES = {
 
 
 @pytest.mark.parametrize(("cluster", "user", "said"), FILES.values(), ids=FILES)
-def test_a_certificate_that_cannot_be_used_is_said_to_be(
+def test_unusable_certificate_is_named(
     cluster: dict[str, Any], user: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "config", cluster={"server": "https://one.test"} | cluster, user=user)
@@ -288,9 +282,7 @@ def test_a_certificate_that_cannot_be_used_is_said_to_be(
 
 
 @virtual
-async def test_the_kubeconfigs_proxy_wins_over_the_environments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_kubeconfig_proxy_precedes_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://of-the-environment:1")
     own = {"server": "https://one.test", "proxy-url": "http://me:secret@own.test:2"}
     assert (await kubeconfig(write(tmp_path / "own", cluster=own)).endpoint()).proxy == own["proxy-url"]
@@ -300,7 +292,7 @@ async def test_the_kubeconfigs_proxy_wins_over_the_environments(
     assert (await kubeconfig(write(tmp_path / "none", cluster=none)).endpoint()).proxy is None
 
 
-def test_a_proxy_that_nobody_speaks_to_is_refused_and_not_repeated(tmp_path: Path) -> None:
+def test_socks_proxy_is_rejected_without_its_password(tmp_path: Path) -> None:
     file = write(tmp_path / "config", cluster={"proxy-url": "socks5://me:hunter2@own.test:2"})
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(file).endpoint())
@@ -309,7 +301,7 @@ def test_a_proxy_that_nobody_speaks_to_is_refused_and_not_repeated(tmp_path: Pat
     )
 
 
-async def test_calls_go_through_the_proxy(tmp_path: Path) -> None:
+async def test_kubeconfig_proxy_is_used(tmp_path: Path) -> None:
     script = Script(status(200))
     async with serving(script) as url:
         file = write(tmp_path / "config", cluster={"server": "http://nowhere.test", "proxy-url": url})

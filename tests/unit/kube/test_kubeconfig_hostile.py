@@ -55,7 +55,7 @@ async def outcome(path: Path, context: str | None = None) -> APIEndpoint | str:
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-async def test_whatever_stands_wherever_it_is_used_or_refused(
+async def test_any_value_in_any_place_is_used_or_rejected(
     wrong: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[str, str]] = {  # the file, and what is said of it
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
-async def test_it_is_said_what_is_wrong_and_never_what_is_in_it(text: str, said: str, tmp_path: Path) -> None:
+async def test_kubeconfig_error_hides_its_content(text: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(text)
     found = await outcome(file)
@@ -131,7 +131,7 @@ async def test_it_is_said_what_is_wrong_and_never_what_is_in_it(text: str, said:
     assert TOKEN not in found
 
 
-async def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:
+async def test_invalid_key_is_not_shown(tmp_path: Path) -> None:
     key = base64.b64encode(f"-----BEGIN {TOKEN}".encode()).decode()
     user = {"client-certificate-data": key, "client-key-data": key}
     cluster = {"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": True}
@@ -145,7 +145,7 @@ async def test_a_key_that_is_none_is_not_shown(tmp_path: Path) -> None:
     assert "PEM" in found
 
 
-def test_an_address_is_shown_without_user_and_password() -> None:
+def test_display_url_hides_user_and_password() -> None:
     for server in (f"https://me:{TOKEN}@host:6443", f"https://{TOKEN}@host:6443", f"https://a@b:{TOKEN}@host:6443"):
         assert APIEndpoint(server, {}, None).display_url == "https://host:6443"
     assert APIEndpoint("https://host:6443/prefix/a@b", {}, None).display_url == "https://host:6443/prefix/a@b"

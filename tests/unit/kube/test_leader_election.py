@@ -19,7 +19,7 @@ MICROTIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @virtual
-async def test_the_first_one_leads_at_once_and_renews_every_two_seconds() -> None:
+async def test_first_replica_leads_and_renews() -> None:
     api = LeaseApi()
     one = Replica(api, "one").start()
     await until(lambda: one.leads, 0.1)
@@ -38,7 +38,7 @@ async def test_the_first_one_leads_at_once_and_renews_every_two_seconds() -> Non
 
 
 @virtual
-async def test_another_takes_over_within_three_seconds_of_a_clean_stop() -> None:
+async def test_takeover_after_release_within_3_seconds() -> None:
     api = LeaseApi()
     one, two = Replica(api, "one").start(), Replica(api, "two")
     await until(lambda: one.leads, 1)
@@ -54,7 +54,7 @@ async def test_another_takes_over_within_three_seconds_of_a_clean_stop() -> None
 
 
 @virtual
-async def test_another_takes_over_within_twenty_seconds_of_a_kill_and_not_before_the_lease_is_over() -> None:
+async def test_takeover_after_kill_waits_for_expiry() -> None:
     api = LeaseApi()
     one, two = Replica(api, "one").start(), Replica(api, "two")
     await until(lambda: one.leads, 1)
@@ -66,7 +66,7 @@ async def test_another_takes_over_within_twenty_seconds_of_a_kill_and_not_before
 
 
 @virtual
-async def test_a_restarted_container_goes_on_with_its_own_lease() -> None:
+async def test_restarted_container_keeps_its_lease() -> None:
     api = LeaseApi()
     before = Replica(api, "pod").start()
     await asyncio.sleep(10)
@@ -78,7 +78,7 @@ async def test_a_restarted_container_goes_on_with_its_own_lease() -> None:
     await again.stop()
 
 
-def test_names_that_differ_at_their_end_alone_are_two() -> None:
+def test_long_identities_stay_distinct() -> None:
     async def identity(name: str) -> str:
         return Replica(LeaseApi(), name).lease._identity
 
@@ -90,7 +90,7 @@ def test_names_that_differ_at_their_end_alone_are_two() -> None:
 
 
 @virtual
-async def test_a_release_that_meets_a_renewal_of_its_own_lets_go_all_the_same() -> None:
+async def test_release_during_own_renewal_succeeds() -> None:
     api = LeaseApi()
     one, two = Replica(api, "one").start(), Replica(api, "two")
     await until(lambda: one.leads, 1)
@@ -103,7 +103,7 @@ async def test_a_release_that_meets_a_renewal_of_its_own_lets_go_all_the_same() 
 
 
 @pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
-def test_a_release_raises_nothing_and_takes_a_second_at_most(fate: Fate) -> None:
+def test_release_is_bounded_and_never_raises(fate: Fate) -> None:
     async def test() -> None:
         api = LeaseApi()
         one = Replica(api, "one").start()
@@ -119,7 +119,7 @@ def test_a_release_raises_nothing_and_takes_a_second_at_most(fate: Fate) -> None
 
 
 @virtual
-async def test_what_is_not_held_is_not_released() -> None:
+async def test_standby_releases_nothing() -> None:
     api = LeaseApi()
     one, two = Replica(api, "one").start(), Replica(api, "two")
     await until(lambda: one.leads, 1)
@@ -135,7 +135,7 @@ async def test_what_is_not_held_is_not_released() -> None:
 
 @pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
 @pytest.mark.parametrize("call", range(3))
-def test_whatever_becomes_of_a_call_before_it_leads_it_leads_in_the_end(fate: Fate, call: int) -> None:
+def test_acquire_survives_any_fault(fate: Fate, call: int) -> None:
     async def test() -> None:
         one = Replica(LeaseApi(), "one", *[well] * call, fate).start()
         await until(lambda: one.leads, LEASE_DURATION_SECONDS + 3 * RETRY_PERIOD_SECONDS + 4)
@@ -147,7 +147,7 @@ def test_whatever_becomes_of_a_call_before_it_leads_it_leads_in_the_end(fate: Fa
 
 
 @pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
-def test_whatever_becomes_of_one_renewal_it_goes_on_leading(fate: Fate) -> None:
+def test_leader_survives_one_failed_renewal(fate: Fate) -> None:
     async def test() -> None:
         one = Replica(LeaseApi(), "one").start()
         await until(lambda: one.leads, 1)
@@ -164,9 +164,7 @@ NEVER = {name: fate for name, fate in FATES.items() if not name.startswith(("slo
 
 
 @pytest.mark.parametrize("fate", NEVER.values(), ids=NEVER)
-def test_where_no_renewal_succeeds_it_stops_ten_seconds_after_it_began_the_last_one_that_did(
-    fate: Fate, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_leader_stops_at_the_renew_deadline(fate: Fate, caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         one = Replica(LeaseApi(), "one").start()
         await until(lambda: one.leads, 1)
@@ -182,7 +180,7 @@ def test_where_no_renewal_succeeds_it_stops_ten_seconds_after_it_began_the_last_
 
 
 @virtual
-async def test_a_renewal_counts_from_when_it_began_and_not_from_when_it_was_answered() -> None:
+async def test_deadline_counts_from_the_start_of_a_renewal() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
     one.way.fates = [slow(0.0, 2.5), *[unsent] * 100]
@@ -194,7 +192,7 @@ async def test_a_renewal_counts_from_when_it_began_and_not_from_when_it_was_answ
 
 
 @virtual
-async def test_a_slow_clock_does_not_make_a_holder_spin_at_its_deadline() -> None:
+async def test_slow_clock_causes_no_busy_loop() -> None:
     one = Replica(LeaseApi(), "one", rate=0.98).start()
     await until(lambda: one.leads, 1)
     calls = len(one.way.calls)
@@ -205,7 +203,7 @@ async def test_a_slow_clock_does_not_make_a_holder_spin_at_its_deadline() -> Non
 
 
 @virtual
-async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
+async def test_hanging_renewal_leaves_time_for_another() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
     one.way.fates = [hangs]
@@ -215,7 +213,7 @@ async def test_one_renewal_that_hangs_does_not_use_up_the_deadline() -> None:
 
 
 @virtual
-async def test_a_standby_says_once_who_holds_the_lease(caplog: pytest.LogCaptureFixture) -> None:
+async def test_standby_logs_the_holder_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "atmpl.kube.leader_election")
     api = LeaseApi()
     one = Replica(api, "one").start()
@@ -229,7 +227,7 @@ async def test_a_standby_says_once_who_holds_the_lease(caplog: pytest.LogCapture
 
 
 @virtual
-async def test_a_holder_that_can_neither_renew_nor_read_the_lease_does_not_press_the_server() -> None:
+async def test_failing_holder_retries_at_a_bounded_rate() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
     one.way.fates = [FATES["409"], unsent] * 1000
@@ -240,7 +238,7 @@ async def test_a_holder_that_can_neither_renew_nor_read_the_lease_does_not_press
 
 
 @virtual
-async def test_a_trouble_is_said_once_and_forgotten_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+async def test_lease_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     one = Replica(LeaseApi(), "one", *[FATES["403"]] * 20).start()
     await asyncio.sleep(20)
     assert one.lease.problem == "403 Forbidden"
@@ -254,7 +252,7 @@ async def test_a_trouble_is_said_once_and_forgotten_when_it_is_over(caplog: pyte
 
 
 @virtual
-async def test_the_time_of_day_that_others_write_counts_for_nothing() -> None:
+async def test_wall_clocks_of_others_are_ignored() -> None:
     for skewed in (virtual_clock.utcnow().strftime(MICROTIME), "1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00Z"):
         api = LeaseApi()
         api.write({"holderIdentity": "other", "leaseDurationSeconds": 15, "renewTime": skewed})
@@ -282,7 +280,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("spec", MALFORMED.values(), ids=MALFORMED)
-def test_whatever_stands_in_the_lease_it_is_taken_when_it_has_rested_for_fifteen_seconds(spec: dict[str, Any]) -> None:
+def test_any_lease_expires_after_15_seconds(spec: dict[str, Any]) -> None:
     async def test() -> None:
         api = LeaseApi()
         api.write(spec)
@@ -296,7 +294,7 @@ def test_whatever_stands_in_the_lease_it_is_taken_when_it_has_rested_for_fifteen
 
 
 @virtual
-async def test_a_longer_lease_is_waited_for_and_an_endless_one_for_five_minutes() -> None:
+async def test_longer_leases_expire_after_5_minutes_at_most() -> None:
     for written, waits in ((60, 60), (10**9, 300)):
         api = LeaseApi()
         api.write({"holderIdentity": "other", "leaseDurationSeconds": written})
@@ -308,7 +306,7 @@ async def test_a_longer_lease_is_waited_for_and_an_endless_one_for_five_minutes(
 
 
 @virtual
-async def test_a_process_that_was_stopped_knows_when_it_wakes_that_it_leads_no_more() -> None:
+async def test_suspended_leader_knows_it_lost_the_lease() -> None:
     api = LeaseApi()
     one, two = Replica(api, "one").start(), Replica(api, "two")
     await until(lambda: one.leads, 1)

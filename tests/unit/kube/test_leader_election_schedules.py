@@ -18,7 +18,7 @@ YEARS = 3 * 365 * 86400.0  # seconds
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_whatever_a_person_does_to_the_lease_two_never_lead_and_one_does_in_the_end(
+def test_user_edits_never_cause_two_leaders(
     edit: Callable[[LeaseApi], None],
 ) -> None:
     async def test() -> None:
@@ -39,7 +39,7 @@ def test_whatever_a_person_does_to_the_lease_two_never_lead_and_one_does_in_the_
 
 
 @virtual
-async def test_edits_all_the_time_do_not_keep_the_holder_from_renewing() -> None:
+async def test_constant_edits_do_not_stop_renewals() -> None:
     api = LeaseApi()
     one = Replica(api, "one").start()
     await until(lambda: one.leads, 1)
@@ -72,7 +72,7 @@ SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
 @example(  # what a person makes of it looks like a lease that was let go, but for its acquireTime
     ways=([], []), schedule=[(1.0, ("edit", "a short duration")), (0.5, ("edit", "no holder"))], rates=(1.0, 1.0)
 )
-def test_two_never_lead_at_one_moment(
+def test_no_schedule_has_two_leaders(
     ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
 ) -> None:
     async def test() -> None:
@@ -115,7 +115,7 @@ def test_two_never_lead_at_one_moment(
     virtual_clock.run(test())
 
 
-def test_two_that_lead_at_one_moment_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_leaders_would_be_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         api = LeaseApi()
         one, two = watched(Replica(api, "one"), Replica(api, "two"))
@@ -132,7 +132,7 @@ def test_two_that_lead_at_one_moment_would_be_seen(monkeypatch: pytest.MonkeyPat
 
 
 @virtual
-async def test_the_answer_to_a_first_write_that_was_lost_is_found_again() -> None:
+async def test_lost_response_to_the_first_write_is_recovered() -> None:
     api = LeaseApi()
     one = Replica(api, "one", well, lost).start()
     await until(lambda: one.leads, RETRY_PERIOD_SECONDS + 1)
@@ -141,7 +141,7 @@ async def test_the_answer_to_a_first_write_that_was_lost_is_found_again() -> Non
 
 
 @virtual
-async def test_of_two_that_start_together_one_leads() -> None:
+async def test_two_starting_replicas_have_one_leader() -> None:
     for begins in (0.0, 0.005, 0.01, 0.015):
         api = LeaseApi()
         one, two = Replica(api, "one").start(), Replica(api, "two")
@@ -153,5 +153,5 @@ async def test_of_two_that_start_together_one_leads() -> None:
         await two.stop()
 
 
-def test_a_plain_404_says_nothing_of_the_lease() -> None:
+def test_plain_404_is_not_a_missing_lease() -> None:
     assert said(404).body == b"404 page not found\n"

@@ -34,12 +34,12 @@ async def read(*of: bytes) -> list[list[bytes]]:
         "empty pieces": ([b"", b"one", b"", b"\n"], [[b"one"]]),
     }.values(),
 )
-async def test_lines_are_put_together_from(came: list[bytes], read_as: list[list[bytes]]) -> None:
+async def test_lines_are_joined_from_chunks(came: list[bytes], read_as: list[list[bytes]]) -> None:
     assert await read(*came) == read_as
 
 
 @given(st.lists(st.binary(max_size=6)), st.data())
-def test_it_does_not_matter_where_a_stream_is_cut(texts: list[bytes], data: st.DataObject) -> None:
+def test_chunk_boundaries_do_not_matter(texts: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(text.replace(b"\n", b"") + b"\n" for text in texts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
     parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
@@ -47,17 +47,17 @@ def test_it_does_not_matter_where_a_stream_is_cut(texts: list[bytes], data: st.D
     assert found == [text.replace(b"\n", b"") for text in texts]
 
 
-async def test_a_line_of_three_mebibytes_is_a_line() -> None:
+async def test_line_of_3_mib_is_accepted() -> None:
     piece = b"x" * 2**16
     [[line]] = await read(*[piece] * 48, b"\n")
     assert len(line) == 3 * 2**20
 
 
-async def test_a_line_without_an_end_is_given_up() -> None:
+async def test_endless_line_is_rejected() -> None:
     piece = b"x" * 2**20
     with pytest.raises(LineTooLongError, match=r"more than 33,554,432 bytes"):
         await read(*[piece] * (MAX_LINE_BYTES // len(piece) + 1))
 
 
-async def test_many_short_lines_are_no_long_line() -> None:
+async def test_many_short_lines_are_accepted() -> None:
     assert sum(map(len, await read(*[b"x" * 2**20 + b"\n"] * 40))) == 40

@@ -64,7 +64,7 @@ SIZES: dict[str, tuple[Act, bool]] = {  # an answer, and whether it is taken
 
 
 @pytest.mark.parametrize(("act", "taken"), SIZES.values(), ids=SIZES)
-async def test_an_answer_is_measured_as_it_unfolds(act: Act, taken: bool) -> None:
+async def test_response_size_is_limited_after_decompression(act: Act, taken: bool) -> None:
     async with connected(Script(act)) as connection:
         if taken:
             assert len((await connection.call("GET", "/a")).body) == LIMIT
@@ -73,7 +73,7 @@ async def test_an_answer_is_measured_as_it_unfolds(act: Act, taken: bool) -> Non
                 await connection.call("GET", "/a")
 
 
-async def test_nobody_is_followed_elsewhere() -> None:
+async def test_redirects_are_not_followed() -> None:
     script = Script(status(302, Location="/elsewhere"), status(200))
     async with connected(script) as connection:
         assert (await connection.call("GET", "/a")).status == 302
@@ -121,7 +121,7 @@ NOISE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("said", NOISE.values(), ids=NOISE)
-async def test_what_is_no_answer_is_no_answer_and_not_repeated(said: bytes) -> None:
+async def test_invalid_http_is_unavailable_and_not_quoted(said: bytes) -> None:
     async with peer(said) as connection:
         with pytest.raises(UnavailableError) as failed:
             await connection.call("GET", "/a")
@@ -141,7 +141,7 @@ TOKENS = {"a line break": f"Bearer {SECRET}\r\nA: b", "half a character": f"Bear
 
 
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
-async def test_a_token_that_cannot_be_sent_breaks_nothing_and_is_not_repeated(token: str) -> None:
+async def test_invalid_token_is_not_quoted(token: str) -> None:
     async with peer(b"", Authorization=token) as connection:
         with pytest.raises(UnavailableError) as failed:
             await connection.call("GET", "/a")
@@ -186,9 +186,7 @@ def changed(place: tuple[str, ...], value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", sinks())
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(place) or "all of it")
-async def test_an_object_of_any_shape_is_taken_or_breaks_its_stream_by_a_sentence(
-    kind: str, place: tuple[str, ...]
-) -> None:
+async def test_object_of_any_shape_is_stored_or_rejected(kind: str, place: tuple[str, ...]) -> None:
     for value in VALUES:
         for type in ("ADDED", "DELETED", "BOOKMARK", "ERROR"):
             line = msgspec.json.encode({"type": type, "object": changed(place, value)}) + b"\n"
@@ -199,7 +197,7 @@ async def test_an_object_of_any_shape_is_taken_or_breaks_its_stream_by_a_sentenc
 
 
 @pytest.mark.parametrize("version", ["9" * 5_000, "", "x", "٣", "-1", "1e9"])
-async def test_a_version_of_any_form_is_only_a_text(version: str) -> None:
+async def test_resource_version_is_an_opaque_string(version: str) -> None:
     requests = RequestStore(lambda _, **__: None)
     request = changed(("metadata", "resourceVersion"), version)
     requests.upsert(msgspec.Raw(msgspec.json.encode(request)))

@@ -42,16 +42,14 @@ NAMED: dict[str, tuple[str, dict[str, str], str | None]] = {  # server, environm
 
 
 @pytest.mark.parametrize(("server", "environment", "proxy"), NAMED.values(), ids=NAMED)
-def test_the_proxy_is_the_one_that_other_clients_would_take(
-    server: str, environment: dict[str, str], proxy: str | None
-) -> None:
+def test_proxy_is_chosen_as_by_go_clients(server: str, environment: dict[str, str], proxy: str | None) -> None:
     assert proxy_for(server, environment) == proxy
 
 
 @pytest.mark.parametrize(
     "proxy", ["socks5://u:hunter2@a:1", "http://", "ftp://hunter2", "http://a:hunter2", "http://[a"]
 )
-def test_a_proxy_of_no_use_is_refused_and_not_repeated(proxy: str) -> None:
+def test_invalid_proxy_is_rejected_without_its_password(proxy: str) -> None:
     for refused in (
         lambda: check_proxy(proxy, "its proxy-url"),
         lambda: proxy_for("https://a.test", {"HTTPS_PROXY": proxy}),

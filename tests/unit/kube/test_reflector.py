@@ -32,7 +32,7 @@ from tests.support.virtual_clock import virtual
 
 
 @virtual
-async def test_a_list_is_streamed_and_complete_at_its_bookmark_and_not_before() -> None:
+async def test_streamed_list_is_complete_at_its_bookmark() -> None:
     script, shelf = Script(), Shelf()
     added, end = asyncio.Event(), asyncio.Event()
 
@@ -64,7 +64,7 @@ async def test_a_list_is_streamed_and_complete_at_its_bookmark_and_not_before() 
 
 
 @virtual
-async def test_metadata_and_a_selector_are_asked_for_where_they_are_enough() -> None:
+async def test_watch_requests_metadata_and_selector() -> None:
     watched = WatchTarget("/apis/g/v1/things", metadata_only=True, selector="a/b=C d")
     ran = await follow(LISTED, stream(), status(410, "Expired"), status(422, "Invalid"), page([], "9"), watched=watched)
     assert {call.path for call in ran.calls} == {"/apis/g/v1/things"}
@@ -73,7 +73,7 @@ async def test_metadata_and_a_selector_are_asked_for_where_they_are_enough() -> 
 
 
 @virtual
-async def test_each_watch_asks_for_five_to_ten_minutes() -> None:
+async def test_watch_timeout_is_5_to_10_minutes() -> None:
     ran = await follow(LISTED, *[stream(bookmark(6))] * 100)
     asked = [int(query["timeoutSeconds"]) for query in ran.queries]
     assert (min(asked) >= 300, max(asked) <= 600) == (True, True)
@@ -87,7 +87,7 @@ REFUSED: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
-def test_a_server_that_streams_no_lists_is_read_in_pages(refused: Act) -> None:
+def test_list_falls_back_to_pages(refused: Act) -> None:
     async def test() -> None:
         ran = await follow(
             refused, page([thing("a", 1)], "5", more="token"), page([thing("b", 2)], "7"), stream(bookmark(8))
@@ -108,7 +108,7 @@ UNSTREAMED: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("unstreamed", UNSTREAMED.values(), ids=UNSTREAMED)
-def test_what_is_no_streamed_list_is_read_in_pages(unstreamed: Act) -> None:
+def test_ignored_streaming_falls_back_to_pages(unstreamed: Act) -> None:
     async def test() -> None:
         ran = await follow(unstreamed, page([thing("b", 2)], "5"))
         assert (ran.shelf.things, ran.shelf.status) == ({"b": 2}, ["synced"])
@@ -118,21 +118,21 @@ def test_what_is_no_streamed_list_is_read_in_pages(unstreamed: Act) -> None:
 
 
 @virtual
-async def test_a_streamed_list_that_breaks_off_is_streamed_again() -> None:
+async def test_interrupted_streamed_list_is_retried() -> None:
     ran = await follow(cut_off(event("ADDED", thing("z", 1))), LISTED)
     assert (ran.shelf.things, ran.shelf.status) == (BOTH, ["synced"])
     assert versions(ran.queries) == ["list", "list", "5"]
 
 
 @virtual
-async def test_a_server_that_learns_to_stream_lists_is_asked_again_at_the_next_list() -> None:
+async def test_streaming_is_tried_at_each_list() -> None:
     ran = await follow(status(422, "Invalid"), page([thing("a", 1)], "5"), stream(error_event(410, "Expired")), LISTED)
     assert ran.shelf.things == BOTH
     assert versions(ran.queries) == ["list", "page ", "5", "list", "5"]
 
 
 @virtual
-async def test_a_page_that_is_too_large_is_asked_for_again_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_large_page_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "MAX_BODY_BYTES", 1_000)
     large = page([thing("a", 1, text="x" * 1_000)], "5")
     ran = await follow(
@@ -144,7 +144,7 @@ async def test_a_page_that_is_too_large_is_asked_for_again_in_smaller_ones(monke
 
 
 @virtual
-async def test_an_object_that_is_too_large_by_itself_is_not_asked_for_again_at_once(
+async def test_too_large_object_backs_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(client, "MAX_BODY_BYTES", 1_000)
@@ -158,7 +158,7 @@ async def test_an_object_that_is_too_large_by_itself_is_not_asked_for_again_at_o
 
 
 @virtual
-async def test_pages_that_fail_begin_anew() -> None:
+async def test_failed_page_restarts_the_list() -> None:
     ran = await follow(
         status(422, "Invalid"),
         page([thing("z", 1)], "4", more="token"),
@@ -173,13 +173,13 @@ async def test_pages_that_fail_begin_anew() -> None:
 
 
 @virtual
-async def test_an_empty_list_is_a_list() -> None:
+async def test_empty_list_is_complete() -> None:
     ran = await follow(status(422, "Invalid"), page(None, "5"))
     assert (ran.shelf.things, ran.shelf.status) == ({}, ["synced"])
 
 
 @virtual
-async def test_what_is_deleted_while_the_list_is_streamed_is_not_in_it() -> None:
+async def test_deletion_during_a_streamed_list_counts() -> None:
     ran = await follow(
         stream(
             event("ADDED", thing("a", 1)),
@@ -195,7 +195,7 @@ async def test_what_is_deleted_while_the_list_is_streamed_is_not_in_it() -> None
 
 
 @virtual
-async def test_a_watch_goes_on_from_its_last_version() -> None:
+async def test_watch_resumes_at_its_last_version() -> None:
     ran = await follow(
         LISTED,
         stream(event("MODIFIED", thing("a", 7)), event("DELETED", thing("b", 8))),
@@ -224,7 +224,7 @@ GONE: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
-def test_a_version_that_is_no_good_lists_again_and_tells_what_vanished(gone: Act) -> None:
+def test_unusable_version_lists_again(gone: Act) -> None:
     async def test() -> None:
         ran = await follow(
             LISTED,
@@ -239,7 +239,7 @@ def test_a_version_that_is_no_good_lists_again_and_tells_what_vanished(gone: Act
 
 
 @virtual
-async def test_a_storm_of_410_lists_at_a_decent_pace() -> None:
+async def test_repeated_410_backs_off() -> None:
     ran = await follow(*[LISTED, status(410, "Expired")] * 50, random=Most())
     assert ran.watch.lists == 50
     assert sum(ran.waits) > 40 * 30
@@ -262,7 +262,7 @@ KEPT: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("broken", KEPT.values(), ids=KEPT)
-def test_whatever_else_happens_changes_nothing_keeps_the_version_and_does_not_spin(broken: Act) -> None:
+def test_other_failures_keep_the_version_and_back_off(broken: Act) -> None:
     async def test() -> None:
         ran = await follow(LISTED, broken, broken, broken, random=Most())
         assert ran.shelf.things == BOTH

@@ -30,7 +30,7 @@ from tests.support.virtual_clock import virtual
 
 
 @virtual
-async def test_a_peer_that_falls_silent_is_noticed_within_75_seconds_and_the_version_kept() -> None:
+async def test_silent_watch_is_reopened_at_its_version() -> None:
     script, shelf = Script(LISTED), Shelf()
     script.acts.append(silent(script, bookmark(6)))
     async with connected(script) as connection:
@@ -41,7 +41,7 @@ async def test_a_peer_that_falls_silent_is_noticed_within_75_seconds_and_the_ver
 
 
 @virtual
-async def test_a_peer_that_never_answers_is_noticed_too() -> None:
+async def test_watch_without_a_response_times_out() -> None:
     script = Script(LISTED)
 
     async def mute(_: web.Request) -> web.StreamResponse:
@@ -57,7 +57,7 @@ async def test_a_peer_that_never_answers_is_noticed_too() -> None:
 
 
 @virtual
-async def test_a_quiet_watch_with_a_bookmark_a_minute_stays_open() -> None:
+async def test_bookmarks_keep_a_quiet_watch_open() -> None:
     ran = await follow(LISTED, slowly(*((60, bookmark(version)) for version in range(10, 20))))
     assert versions(ran.queries) == ["list", "5", "19"]
     assert ran.waits == []
@@ -65,7 +65,7 @@ async def test_a_quiet_watch_with_a_bookmark_a_minute_stays_open() -> None:
 
 
 @virtual
-async def test_the_backoff_doubles_up_to_half_a_minute() -> None:
+async def test_watch_backoff_doubles_to_30_seconds() -> None:
     ran = await follow(LISTED, *[status(500, "InternalError")] * 9, random=Most())
     assert ran.waits == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0])
     gaps = [later.at - call.at for call, later in zip(ran.calls[1:], ran.calls[2:], strict=False)]
@@ -73,7 +73,7 @@ async def test_the_backoff_doubles_up_to_half_a_minute() -> None:
 
 
 @virtual
-async def test_the_backoff_has_full_jitter() -> None:
+async def test_watch_backoff_has_full_jitter() -> None:
     ran = await follow(LISTED, *[status(500, "InternalError")] * 150, random=Random(7))
     late = ran.waits[10:]
     assert min(late) < 1
@@ -82,7 +82,7 @@ async def test_the_backoff_has_full_jitter() -> None:
 
 
 @virtual
-async def test_two_minutes_of_health_forget_what_was_before() -> None:
+async def test_long_watch_resets_the_failures() -> None:
     fails = status(500, "InternalError")
     healthy = slowly((60, bookmark(6)), (60, bookmark(7)), (1, error_event(500, "InternalError")))
     ill = slowly((60, bookmark(8)), (59, error_event(500, "InternalError")))
@@ -91,7 +91,7 @@ async def test_two_minutes_of_health_forget_what_was_before() -> None:
 
 
 @virtual
-async def test_a_stream_is_in_trouble_while_it_fails_and_no_more_when_it_flows() -> None:
+async def test_consecutive_failures_are_0_while_watching() -> None:
     troubles: list[int] = []
     script = Script(LISTED, status(500, "InternalError"), status(500, "InternalError"))
 
@@ -118,7 +118,7 @@ async def test_failure_and_recovery_of_a_watch_are_logged_once(caplog: pytest.Lo
 
 
 @virtual
-async def test_the_servers_own_wait_is_honoured() -> None:
+async def test_watch_honours_retry_after() -> None:
     ran = await follow(
         status(429, "TooManyRequests", "later", **{"Retry-After": "17"}),
         LISTED,
@@ -131,19 +131,19 @@ async def test_the_servers_own_wait_is_honoured() -> None:
 
 
 @virtual
-async def test_watches_that_end_at_once_do_not_spin() -> None:
+async def test_watches_that_end_at_once_back_off() -> None:
     ran = await follow(LISTED, *[stream(bookmark(6))] * 20, random=Most())
     assert ran.waits == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6] + [30] * 14)
 
 
 @virtual
-async def test_a_watch_that_does_its_work_is_followed_by_the_next_at_once() -> None:
+async def test_ended_watch_is_reopened_at_once() -> None:
     ran = await follow(LISTED, *[slowly((2, bookmark(6)))] * 20)
     assert ran.waits == []
 
 
 @virtual
-async def test_a_refused_connection_backs_off_and_the_version_is_kept() -> None:
+async def test_refused_connection_backs_off_and_keeps_the_version() -> None:
     first, second, shelf = Script(LISTED), Script(), Shelf()
     waits: list[float] = []
 
@@ -175,7 +175,7 @@ UNSERVED: dict[str, Act] = {
 
 
 @pytest.mark.parametrize("unserved", UNSERVED.values(), ids=UNSERVED)
-def test_an_api_that_is_not_served_counts_as_empty_and_is_asked_again_every_half_minute(unserved: Act) -> None:
+def test_absent_api_is_checked_every_30_seconds(unserved: Act) -> None:
     async def test() -> None:
         ran = await follow(unserved, unserved, LISTED, unserved, status(422, "Invalid"), unserved, LISTED)
         assert ran.shelf.status == ["not served", "not served", "synced", "not served", "not served", "synced"]
@@ -187,7 +187,7 @@ def test_an_api_that_is_not_served_counts_as_empty_and_is_asked_again_every_half
 
 
 @virtual
-async def test_an_api_that_goes_takes_its_objects_with_it() -> None:
+async def test_removed_api_removes_its_objects() -> None:
     ran = await follow(LISTED, status(404))
     assert ran.shelf.things == {}
     assert ran.shelf.status == ["synced", "not served"]

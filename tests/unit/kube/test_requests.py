@@ -64,7 +64,7 @@ def synced(*objects: dict[str, Any]) -> tuple[RequestStore, Woken]:
     return requests, woken
 
 
-def test_the_first_list_wakes_behind_everything_fresh() -> None:
+def test_first_list_is_enqueued_in_the_backlog() -> None:
     requests, woken = synced(request(1), request(2, "two"))
     assert woken.since() == ["one later", "two later"]
     requests.upsert(raw(request(3, "three")))
@@ -72,7 +72,7 @@ def test_the_first_list_wakes_behind_everything_fresh() -> None:
     assert len(requests) == 3
 
 
-def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
+def test_list_of_a_new_api_is_enqueued_in_the_backlog() -> None:
     requests, woken = synced(request(1))
     requests.retain_only(set())
     requests.mark_synced(served=False)
@@ -81,7 +81,7 @@ def test_a_list_after_the_api_was_not_served_is_a_first_list_again() -> None:
     assert woken.since() == ["one later"]
 
 
-def test_a_request_that_asks_for_the_same_and_says_something_else_is_only_nudged() -> None:
+def test_status_change_does_not_end_a_backoff() -> None:
     woken, nudged = Woken(), Woken()
     requests = RequestStore(woken, add_unless_backing_off=nudged)
     requests.mark_synced(served=True)
@@ -95,7 +95,7 @@ def test_a_request_that_asks_for_the_same_and_says_something_else_is_only_nudged
     assert (woken.since(), nudged.since()) == (["one", "one"], [])
 
 
-def test_a_relist_that_shows_nothing_new_wakes_nobody() -> None:
+def test_relist_without_changes_enqueues_nothing() -> None:
     objects = [request(number, f"r{number}", said=said) for number, said in enumerate([None, DONE, KEPT] * 3)]
     requests, woken = synced(*objects)
     woken.since()
@@ -124,7 +124,7 @@ WAKES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("before", "after", "wakes"), WAKES.values(), ids=WAKES)
-def test_who_is_woken_by(before: dict[str, Any], after: dict[str, Any], wakes: bool) -> None:
+def test_event_enqueues_its_request(before: dict[str, Any], after: dict[str, Any], wakes: bool) -> None:
     requests, woken = synced(before)
     woken.since()
     assert requests.upsert(raw(after)) == (ONE, "5")
@@ -132,7 +132,7 @@ def test_who_is_woken_by(before: dict[str, Any], after: dict[str, Any], wakes: b
     assert requests.get(ONE).resource_version == "5"
 
 
-def test_the_echo_of_our_own_write_is_no_news_when_it_comes_before_the_answer() -> None:
+def test_own_write_is_ignored_before_its_response() -> None:
     requests, woken = synced(request(1))
     woken.since()
     judged = requests.get(ONE)
@@ -143,7 +143,7 @@ def test_the_echo_of_our_own_write_is_no_news_when_it_comes_before_the_answer() 
     assert not requests.awaits_own_write(ONE)
 
 
-def test_the_echo_of_our_own_write_is_no_news_when_it_comes_after_the_answer() -> None:
+def test_own_write_is_ignored_after_its_response() -> None:
     requests, woken = synced(request(1))
     woken.since()
     judged = requests.get(ONE)
@@ -165,7 +165,7 @@ NEWS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("news", NEWS.values(), ids=NEWS)
-def test_while_we_write_it_is_news(news: dict[str, Any]) -> None:
+def test_change_during_own_write_is_enqueued(news: dict[str, Any]) -> None:
     requests, woken = synced(request(1))
     woken.since()
     requests.expect_write(requests.get(ONE), status("SourceNotFound"))
@@ -173,7 +173,7 @@ def test_while_we_write_it_is_news(news: dict[str, Any]) -> None:
     assert woken.since() == ["one"]
 
 
-def test_a_write_that_nobody_knows_the_end_of_is_news_when_it_shows() -> None:
+def test_write_of_unknown_result_is_enqueued() -> None:
     requests, woken = synced(request(1))
     woken.since()
     judged = requests.get(ONE)
@@ -184,7 +184,7 @@ def test_a_write_that_nobody_knows_the_end_of_is_news_when_it_shows() -> None:
     assert woken.since() == ["one"]
 
 
-def test_a_key_is_deferred_until_the_stream_shows_our_last_write_and_woken_then() -> None:
+def test_key_is_deferred_until_own_write_is_shown() -> None:
     requests, woken = synced(request(1))
     woken.since()
     requests.record_write(requests.get(ONE), "9")
@@ -197,7 +197,7 @@ def test_a_key_is_deferred_until_the_stream_shows_our_last_write_and_woken_then(
     assert not requests.awaits_own_write(ONE)
 
 
-def test_a_key_that_nobody_woke_meanwhile_is_not_woken_by_its_echo() -> None:
+def test_own_write_alone_does_not_enqueue() -> None:
     requests, woken = synced(request(1))
     woken.since()
     requests.record_write(requests.get(ONE), "9")
@@ -205,7 +205,7 @@ def test_a_key_that_nobody_woke_meanwhile_is_not_woken_by_its_echo() -> None:
     assert woken.since() == []
 
 
-def test_a_version_newer_than_our_write_shows_it_too() -> None:
+def test_newer_version_fulfils_the_expectation() -> None:
     requests, woken = synced(request(1))
     requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
@@ -215,7 +215,7 @@ def test_a_version_newer_than_our_write_shows_it_too() -> None:
     assert not requests.awaits_own_write(ONE)
 
 
-def test_versions_are_compared_as_numbers() -> None:
+def test_expectation_compares_versions_as_numbers() -> None:
     requests, _ = synced(request(9))
     requests.record_write(requests.get(ONE), "10")
     assert requests.awaits_own_write(ONE)
@@ -223,13 +223,13 @@ def test_versions_are_compared_as_numbers() -> None:
     assert not requests.awaits_own_write(ONE)
 
 
-def test_versions_that_are_no_numbers_defer_nobody_for_ever() -> None:
+def test_invalid_versions_create_no_expectation() -> None:
     requests, _ = synced(request("abc"))
     requests.record_write(requests.get(ONE), "def")
     assert not requests.awaits_own_write(ONE)
 
 
-def test_a_complete_list_ends_every_wait_for_a_write() -> None:
+def test_complete_list_ends_all_expectations() -> None:
     requests, woken = synced(request(1), request(2, "two"))
     for key in (ONE, ObjectKey("ns", "two")):
         requests.record_write(requests.get(key), "9")
@@ -241,7 +241,7 @@ def test_a_complete_list_ends_every_wait_for_a_write() -> None:
     assert not requests.awaits_own_write(ObjectKey("ns", "two"))
 
 
-def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> None:
+def test_deleted_request_has_no_expectation() -> None:
     requests, _ = synced(request(1))
     judged = requests.get(ONE)
     requests.delete(raw(request(2)))
@@ -252,7 +252,7 @@ def test_a_write_to_a_request_that_is_gone_or_made_again_is_not_waited_for() -> 
     assert not requests.awaits_own_write(ONE)
 
 
-def test_of_a_deleted_request_it_is_told_once_and_nobody_is_woken() -> None:
+def test_deletion_is_reported_once_and_enqueues_nothing() -> None:
     gone: list[ObjectKey] = []
     woken = Woken()
     requests = RequestStore(woken, gone.append)
@@ -272,7 +272,7 @@ def test_of_a_deleted_request_it_is_told_once_and_nobody_is_woken() -> None:
     assert len(requests) == 0
 
 
-def test_a_request_is_found_by_its_vm_until_it_is_finished() -> None:
+def test_request_is_indexed_by_vm_until_finished() -> None:
     requests, _ = synced(
         request(1), request(2, "two", said=DONE), request(3, "kept", said=KEPT, refreshPolicy="OnChange")
     )
@@ -282,7 +282,7 @@ def test_a_request_is_found_by_its_vm_until_it_is_finished() -> None:
     assert set(requests.by_source(VM)) == {ObjectKey("ns", "kept")}
 
 
-def test_a_request_is_found_by_the_template_that_it_keeps_in_step() -> None:
+def test_on_change_request_is_indexed_by_template() -> None:
     requests, _ = synced(request(1), request(2, "kept", said=KEPT, refreshPolicy="OnChange"))
     template = ObjectKey("ns", "t")
     assert set(requests.by_template(OPENSHIFT, template)) == {ObjectKey("ns", "kept")}
@@ -291,7 +291,7 @@ def test_a_request_is_found_by_the_template_that_it_keeps_in_step() -> None:
     assert set(requests.by_template(OPENSHIFT, template)) == set()
 
 
-def test_whoever_is_not_finished_waits_for_its_format() -> None:
+def test_unfinished_requests_are_found_by_format() -> None:
     requests, _ = synced(
         request(1, "fresh"),
         request(2, "waiting", said=status("FormatUnavailable")),
@@ -304,7 +304,7 @@ def test_whoever_is_not_finished_waits_for_its_format() -> None:
     assert [key.name for key in requests.by_format(NATIVE)] == ["native"]
 
 
-def test_nothing_is_left_of_requests_that_are_gone() -> None:
+def test_deleted_requests_leave_nothing_behind() -> None:
     objects = [
         request(number, f"r{number}", source={"vmName": f"vm{number % 7}"}, refreshPolicy="OnChange")
         for number in range(100)
@@ -331,7 +331,7 @@ def test_nothing_is_left_of_requests_that_are_gone() -> None:
 @pytest.mark.parametrize(
     "data", [b"1", b"[]", b"{}", b'{"metadata": null}', b'{"metadata": {"name": 1}}', b'{"metadata": {"name": "a"}}']
 )
-def test_what_is_no_request_is_refused_and_changes_nothing(data: bytes) -> None:
+def test_invalid_request_changes_nothing(data: bytes) -> None:
     requests, woken = synced(request(1))
     woken.since()
     for take in (requests.upsert, requests.delete):

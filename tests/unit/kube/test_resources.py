@@ -5,7 +5,7 @@ from atmpl.kube.resources import REQUESTS, VMS, templates
 from atmpl.template import FORMATS
 
 
-def test_every_path_is_the_api_servers() -> None:
+def test_resource_paths() -> None:
     assert REQUESTS.path == "/apis/ssp.kubevirt.io/v1alpha1/virtualmachinetemplaterequests"
     assert VMS.within("ns") == "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines"
     assert VMS.of(ObjectKey("ns", "vm")) == "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"

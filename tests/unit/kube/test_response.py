@@ -57,7 +57,7 @@ MEANINGS: dict[str, tuple[Response, type[ClusterError]]] = {
 
 
 @pytest.mark.parametrize(("answer", "meaning"), MEANINGS.values(), ids=MEANINGS)
-def test_an_answer_has_one_meaning(answer: Response, meaning: type[ClusterError]) -> None:
+def test_response_means_one_error(answer: Response, meaning: type[ClusterError]) -> None:
     assert type(error_from(answer)) is meaning
     assert not answer.ok
 
@@ -82,9 +82,7 @@ AFTER: dict[str, tuple[Response, float | None]] = {  # the answer, and for how m
 
 
 @pytest.mark.parametrize(("answer", "seconds"), AFTER.values(), ids=AFTER)
-def test_the_wait_that_a_server_asks_for_is_honoured_up_to_five_minutes(
-    answer: Response, seconds: float | None
-) -> None:
+def test_retry_after_is_limited_to_5_minutes(answer: Response, seconds: float | None) -> None:
     error = error_from(answer)
     assert isinstance(error, UnavailableError)
     assert error.retry_after == seconds
@@ -103,13 +101,13 @@ STRANGE = [b"", b"null", b"[]", b'"Status"', b"{}", b'{"kind": "Status"}', b"\xf
 
 
 @pytest.mark.parametrize("body", STRANGE)
-def test_whatever_stands_in_a_body_is_no_more_than_nothing(body: bytes) -> None:
+def test_invalid_status_counts_as_empty(body: bytes) -> None:
     found = parse_status(Response(503, body))
     assert (found.reason, found.message, found.kind, found.retry_after) == ("", "", "", None)
     assert set(found.causes) <= {""}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"<html>", b'{"a": 1'])
-def test_what_is_no_json_object_is_no_answer_of_an_api_server(body: bytes) -> None:
+def test_body_must_be_a_json_object(body: bytes) -> None:
     with pytest.raises(UnavailableError, match="status 200 without a JSON object"):
         Response(200, body).json()

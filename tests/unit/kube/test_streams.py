@@ -95,7 +95,7 @@ async def test_stream_states_are_those_of_the_namespace() -> None:
 
 
 @pytest.mark.parametrize("namespaces", [(), ("team-a", "team-b")], ids=["cluster", "namespaces"])
-async def test_vm_is_kept_while_a_request_of_any_namespace_refers_to_it(namespaces: tuple[str, ...]) -> None:
+async def test_vm_is_kept_while_any_request_refers_to_it(namespaces: tuple[str, ...]) -> None:
     found = streams(*namespaces)
     store = found.vms["team-b" if namespaces else ""]
     store.upsert(vm("team-b"))

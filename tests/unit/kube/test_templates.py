@@ -33,7 +33,7 @@ def templates(told: RequestStatus) -> TemplateStore:
     return TemplateStore(told.changed.append, told.appear)
 
 
-def test_a_template_is_told_of_when_its_version_is_another(templates: TemplateStore, told: RequestStatus) -> None:
+def test_template_change_is_reported_per_version(templates: TemplateStore, told: RequestStatus) -> None:
     assert templates.upsert(raw(1)) == (T, "1")
     templates.upsert(raw(1))
     templates.upsert(raw(2))
@@ -42,7 +42,7 @@ def test_a_template_is_told_of_when_its_version_is_another(templates: TemplateSt
     assert templates.version(ObjectKey("ns", "other")) is None
 
 
-def test_a_template_that_is_gone_or_let_go_is_told_of_once(templates: TemplateStore, told: RequestStatus) -> None:
+def test_template_deletion_is_reported_once(templates: TemplateStore, told: RequestStatus) -> None:
     templates.upsert(raw(1))
     templates.upsert(raw(1, "u"))
     told.changed.clear()
@@ -60,14 +60,14 @@ def test_template_store_reports_first_sync_and_appearance(templates: TemplateSto
     assert templates.is_served is True
 
 
-def test_the_first_list_is_in_once_it_is_known_whether_the_api_is_served(templates: TemplateStore) -> None:
+def test_absent_api_counts_as_synced(templates: TemplateStore) -> None:
     assert (templates.is_served, templates.synced.is_set()) == (None, False)
     templates.mark_synced(served=False)
     assert (templates.is_served, templates.synced.is_set()) == (False, True)
 
 
 @pytest.mark.parametrize("data", [b"null", b"{}", b'{"metadata": {"name": "t", "namespace": "ns"}}'])
-def test_what_is_no_template_is_refused(data: bytes, templates: TemplateStore, told: RequestStatus) -> None:
+def test_invalid_template_is_rejected(data: bytes, templates: TemplateStore, told: RequestStatus) -> None:
     for take in (templates.upsert, templates.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))

@@ -51,7 +51,9 @@ TOLD: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("change", "told"), TOLD.values(), ids=TOLD)
-def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: VMStore, changed: list[ObjectKey]) -> None:
+def test_vm_change_is_reported_if_its_template_would_change(
+    change: dict[str, Any], told: bool, known: VMStore, changed: list[ObjectKey]
+) -> None:
     assert known.upsert(raw(7, **change)) == (VM, "7")
     assert changed == ([VM] if told else [])
     seen = known.get(VM)
@@ -59,14 +61,14 @@ def test_a_vm_that_changes(change: dict[str, Any], told: bool, known: VMStore, c
     assert seen.version == "7"
 
 
-def test_the_digest_is_the_one_that_a_whole_vm_has(known: VMStore) -> None:
+def test_digest_of_metadata_equals_that_of_the_vm(known: VMStore) -> None:
     whole = {"metadata": {"uid": "u", "generation": 1, "resourceVersion": "1", **SAME}, "spec": {}}
     seen = known.get(VM)
     assert seen is not None
     assert seen.digest == vms.vm_digest_of(whole)
 
 
-def test_a_deleted_vm_is_told_once(known: VMStore, changed: list[ObjectKey]) -> None:
+def test_vm_deletion_is_reported_once(known: VMStore, changed: list[ObjectKey]) -> None:
     assert known.delete(raw(8)) == (VM, "8")
     known.delete(raw(8))
     assert changed == [VM]
@@ -74,7 +76,7 @@ def test_a_deleted_vm_is_told_once(known: VMStore, changed: list[ObjectKey]) -> 
     assert len(known) == 0
 
 
-def test_what_a_list_does_not_name_is_told_as_gone(known: VMStore, changed: list[ObjectKey]) -> None:
+def test_list_reports_missing_vms_as_deleted(known: VMStore, changed: list[ObjectKey]) -> None:
     known.upsert(raw(2, "other"))
     changed.clear()
     known.retain_only({ObjectKey("ns", "other")})
@@ -82,7 +84,7 @@ def test_what_a_list_does_not_name_is_told_as_gone(known: VMStore, changed: list
     assert len(known) == 1
 
 
-def test_a_relist_that_shows_nothing_new_tells_nothing(known: VMStore, changed: list[ObjectKey]) -> None:
+def test_relist_without_changes_reports_nothing(known: VMStore, changed: list[ObjectKey]) -> None:
     for version in range(1, 100):
         known.upsert(raw(version, **SAME))
         known.retain_only({VM})
@@ -91,7 +93,7 @@ def test_a_relist_that_shows_nothing_new_tells_nothing(known: VMStore, changed: 
 
 
 @pytest.mark.parametrize("data", [b"1", b"{}", b'{"metadata": {}}', b'{"metadata": {"name": "vm", "namespace": 1}}'])
-def test_what_is_no_vm_is_refused(data: bytes, known: VMStore, changed: list[ObjectKey]) -> None:
+def test_invalid_vm_is_rejected(data: bytes, known: VMStore, changed: list[ObjectKey]) -> None:
     for take in (known.upsert, known.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))

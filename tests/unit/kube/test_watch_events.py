@@ -37,7 +37,7 @@ NO_LIST: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", NO_LIST.values(), ids=NO_LIST)
-def test_what_is_no_list_forgets_nothing(body: bytes) -> None:
+def test_invalid_list_keeps_the_objects(body: bytes) -> None:
     async def test() -> None:
         ran = await follow(LISTED, status(410, "Expired"), status(422, "Invalid"), text(200, body))
         assert ran.shelf.things == BOTH
@@ -48,7 +48,7 @@ def test_what_is_no_list_forgets_nothing(body: bytes) -> None:
 
 
 @virtual
-async def test_one_object_that_cannot_be_read_does_not_keep_the_others_from_being_listed(
+async def test_invalid_object_is_skipped_in_a_list(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bad = {"spec": {}}
@@ -74,7 +74,7 @@ class Shy(Shelf):
 
 
 @virtual
-async def test_an_object_nested_too_deeply_is_taken_without_its_depths() -> None:
+async def test_deep_object_is_pruned() -> None:
     deep = orjson.dumps(thing("a", 1))[:-1] + b', "deep": ' + b"[" * 700 + b"]" * 700 + b"}"
     line = b'{"type": "ADDED", "object": ' + deep + b"}\n"
     listed = text(200, b'{"metadata": {"resourceVersion": "5"}, "items": [' + deep + b"]}")
@@ -92,7 +92,7 @@ async def test_an_object_nested_too_deeply_is_taken_without_its_depths() -> None
 
 
 @virtual
-async def test_a_bug_in_one_objects_way_costs_that_object_alone(caplog: pytest.LogCaptureFixture) -> None:
+async def test_bug_with_one_object_loses_only_that_object(caplog: pytest.LogCaptureFixture) -> None:
     poison = event("ADDED", {"metadata": {"name": "p", "namespace": "ns"}})  # the shelf looks for a version, in vain
     ran = await follow(
         stream(poison, event("ADDED", thing("a", 1)), bookmark(5, end_of_list=True)),
@@ -123,7 +123,7 @@ GARBAGE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_is_no_event_and_twice_at_one_place_lists_again(garbage: bytes) -> None:
+def test_invalid_event_twice_lists_again(garbage: bytes) -> None:
     async def test() -> None:
         good = event("MODIFIED", thing("b", 6))
         ran = await follow(LISTED, stream(garbage), stream(good, garbage), stream(garbage), LISTED, random=Most())
@@ -135,7 +135,7 @@ def test_garbage_is_no_event_and_twice_at_one_place_lists_again(garbage: bytes) 
 
 
 @virtual
-async def test_an_unknown_kind_of_event_is_passed_over_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unknown_event_type_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     ran = await follow(LISTED, stream(*[event("SURPRISE", thing("a", 50))] * 100, event("MODIFIED", thing("a", 7))))
     assert ran.shelf.things == {"a": 7, "b": 2}
     assert versions(ran.queries)[-1] == "7"
@@ -143,7 +143,7 @@ async def test_an_unknown_kind_of_event_is_passed_over_and_said_once(caplog: pyt
 
 
 @virtual
-async def test_lines_of_three_mebibytes_come_whole() -> None:
+async def test_event_of_3_mib_is_decoded() -> None:
     large = thing("a", 6, padding="x" * (3 * 2**20))
     ran = await follow(LISTED, stream(event("MODIFIED", large), event("MODIFIED", thing("b", 7))))
     assert ran.shelf.things == {"a": 6, "b": 7}
@@ -151,7 +151,7 @@ async def test_lines_of_three_mebibytes_come_whole() -> None:
 
 
 @virtual
-async def test_a_line_longer_than_any_object_breaks_the_stream_and_not_us() -> None:
+async def test_too_long_line_fails_the_watch() -> None:
     endless = stream(*[b"x" * 2**20] * 33)
     ran = await follow(LISTED, endless, LISTED)
     assert ran.shelf.things == BOTH
@@ -159,7 +159,7 @@ async def test_a_line_longer_than_any_object_breaks_the_stream_and_not_us() -> N
 
 
 @virtual
-async def test_a_thousand_objects_let_others_breathe() -> None:
+async def test_decoding_yields_to_other_tasks() -> None:
     breaths = 0
 
     async def breathe() -> None:

@@ -31,7 +31,7 @@ async def ready(keys: WorkQueue[str]) -> list[str]:
 
 
 @virtual
-async def test_keys_come_in_the_order_in_which_they_were_added() -> None:
+async def test_keys_are_processed_in_order() -> None:
     keys = queue()
     for key in "cab":
         keys.add(key)
@@ -39,7 +39,7 @@ async def test_keys_come_in_the_order_in_which_they_were_added() -> None:
 
 
 @virtual
-async def test_a_key_added_many_times_is_taken_once() -> None:
+async def test_key_added_many_times_is_processed_once() -> None:
     keys = queue()
     for key in "abaab":
         keys.add(key)
@@ -48,7 +48,7 @@ async def test_a_key_added_many_times_is_taken_once() -> None:
 
 
 @virtual
-async def test_a_key_is_never_with_two_workers() -> None:
+async def test_key_has_one_worker_at_a_time() -> None:
     keys = queue()
     keys.add("a")
     assert await keys.get() == "a"
@@ -57,7 +57,7 @@ async def test_a_key_is_never_with_two_workers() -> None:
 
 
 @virtual
-async def test_a_key_added_while_it_is_worked_on_comes_again_once() -> None:
+async def test_key_added_during_work_comes_again_once() -> None:
     keys = queue()
     keys.add("a")
     await keys.get()
@@ -69,7 +69,7 @@ async def test_a_key_added_while_it_is_worked_on_comes_again_once() -> None:
 
 
 @virtual
-async def test_a_key_that_is_done_does_not_come_again() -> None:
+async def test_done_key_does_not_come_again() -> None:
     keys = queue()
     keys.add("a")
     keys.done(await keys.get())
@@ -78,7 +78,7 @@ async def test_a_key_that_is_done_does_not_come_again() -> None:
 
 
 @virtual
-async def test_a_waiting_worker_gets_the_next_key() -> None:
+async def test_waiting_worker_gets_the_next_key() -> None:
     keys = queue()
     worker = asyncio.create_task(keys.get())
     await asyncio.sleep(0)
@@ -87,7 +87,7 @@ async def test_a_waiting_worker_gets_the_next_key() -> None:
 
 
 @virtual
-async def test_the_backlog_waits_behind_everything_fresh() -> None:
+async def test_backlog_comes_after_new_keys() -> None:
     keys = queue()
     for key in ("old-1", "old-2", "old-3"):
         keys.add(key, backlog=True)
@@ -97,7 +97,7 @@ async def test_the_backlog_waits_behind_everything_fresh() -> None:
 
 
 @virtual
-async def test_a_key_of_the_backlog_that_changes_becomes_fresh() -> None:
+async def test_changed_backlog_key_is_promoted() -> None:
     keys = queue()
     for key in ("a", "b"):
         keys.add(key, backlog=True)
@@ -108,7 +108,7 @@ async def test_a_key_of_the_backlog_that_changes_becomes_fresh() -> None:
 
 
 @virtual
-async def test_a_delayed_key_comes_when_its_time_has_come() -> None:
+async def test_delayed_key_comes_at_its_deadline() -> None:
     keys = queue()
     keys.add_after("a", 60)
     await asyncio.sleep(59.9)
@@ -118,7 +118,7 @@ async def test_a_delayed_key_comes_when_its_time_has_come() -> None:
 
 
 @pytest.mark.parametrize("delays", [(10, 60), (60, 10), (60, 10, 30), (10, 10)])
-def test_a_delayed_key_keeps_its_earliest_deadline(delays: tuple[int, ...]) -> None:
+def test_delayed_key_keeps_its_earliest_deadline(delays: tuple[int, ...]) -> None:
     async def test() -> None:
         keys = queue()
         for delay in delays:
@@ -133,7 +133,7 @@ def test_a_delayed_key_keeps_its_earliest_deadline(delays: tuple[int, ...]) -> N
 
 
 @virtual
-async def test_delayed_keys_come_in_the_order_of_their_deadlines() -> None:
+async def test_delayed_keys_come_in_order() -> None:
     keys = queue()
     for key, delay in (("c", 3), ("a", 1), ("b", 2)):
         keys.add_after(key, delay)
@@ -142,7 +142,7 @@ async def test_delayed_keys_come_in_the_order_of_their_deadlines() -> None:
 
 
 @virtual
-async def test_no_delay_is_at_once() -> None:
+async def test_zero_delay_is_immediate() -> None:
     keys = queue()
     keys.add_after("a", 0)
     keys.add_after("b", -1)
@@ -150,7 +150,7 @@ async def test_no_delay_is_at_once() -> None:
 
 
 @virtual
-async def test_a_deadline_that_passes_while_the_key_is_worked_on_brings_it_again() -> None:
+async def test_deadline_during_work_brings_the_key_again() -> None:
     keys = queue()
     keys.add("a")
     await keys.get()
@@ -162,7 +162,7 @@ async def test_a_deadline_that_passes_while_the_key_is_worked_on_brings_it_again
 
 
 @virtual
-async def test_a_deadline_stays_when_the_key_comes_before_it() -> None:
+async def test_deadline_stays_if_the_key_comes_earlier() -> None:
     keys = queue()
     keys.add_after("a", 60)
     keys.add("a")
@@ -184,12 +184,12 @@ async def failing(keys: WorkQueue[str], times: int) -> Iterator[float]:
 
 
 @virtual
-async def test_a_key_that_fails_waits_twice_as_long_each_time_up_to_five_minutes() -> None:
+async def test_key_backoff_doubles_to_5_minutes() -> None:
     assert await failing(queue(), 11) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
 @virtual
-async def test_a_key_that_went_well_begins_anew() -> None:
+async def test_success_resets_the_backoff() -> None:
     keys = queue()
     await failing(keys, 5)
     assert keys.failures("a") == 5
@@ -199,7 +199,7 @@ async def test_a_key_that_went_well_begins_anew() -> None:
 
 
 @virtual
-async def test_a_failed_key_is_not_tried_before_the_server_allows_it() -> None:
+async def test_retry_after_delays_a_failed_key() -> None:
     keys = queue()
     keys.retry("a", after=30)
     await asyncio.sleep(29)
@@ -209,7 +209,7 @@ async def test_a_failed_key_is_not_tried_before_the_server_allows_it() -> None:
 
 
 @virtual
-async def test_a_failed_key_waits_longer_than_the_server_asks_where_it_fails_often() -> None:
+async def test_backoff_can_exceed_retry_after() -> None:
     keys = queue()
     await failing(keys, 6)
     keys.retry("a", after=1)
@@ -220,7 +220,7 @@ async def test_a_failed_key_waits_longer_than_the_server_asks_where_it_fails_oft
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_key_that_always_fails_is_tried_at_most_20_times_in_its_first_hour(seed: int) -> None:
+def test_failing_key_has_20_tries_in_its_first_hour(seed: int) -> None:
     async def tries() -> int:
         keys: WorkQueue[str] = WorkQueue(random=Random(seed))
         keys.add("a")
@@ -239,7 +239,7 @@ def test_a_key_that_always_fails_is_tried_at_most_20_times_in_its_first_hour(see
 
 
 @virtual
-async def test_a_key_whose_object_moved_on_is_judged_anew_at_once_and_then_as_a_failure() -> None:
+async def test_conflict_is_retried_at_once_then_backs_off() -> None:
     keys = queue()
     waits = []
     for _ in range(7):
@@ -252,7 +252,7 @@ async def test_a_key_whose_object_moved_on_is_judged_anew_at_once_and_then_as_a_
 
 
 @virtual
-async def test_a_poison_key_does_not_hold_up_the_others() -> None:
+async def test_failing_key_does_not_delay_others() -> None:
     keys = queue()
     await failing(keys, 8)
     keys.retry("a")
@@ -263,7 +263,7 @@ async def test_a_poison_key_does_not_hold_up_the_others() -> None:
 
 
 @virtual
-async def test_a_key_whose_object_is_gone_leaves_nothing_behind() -> None:
+async def test_forgotten_key_leaves_nothing_behind() -> None:
     keys = queue()
     await failing(keys, 3)
     keys.retry_conflict("a")
@@ -277,7 +277,7 @@ async def test_a_key_whose_object_is_gone_leaves_nothing_behind() -> None:
 
 
 @virtual
-async def test_where_nobody_takes_keys_those_whose_objects_are_gone_do_not_pile_up() -> None:
+async def test_removed_keys_do_not_accumulate_on_standby() -> None:
     keys = queue()
     for number in range(1000):
         keys.add(f"fresh {number}")
@@ -292,7 +292,7 @@ async def test_where_nobody_takes_keys_those_whose_objects_are_gone_do_not_pile_
 
 
 @virtual
-async def test_a_worker_whose_object_goes_has_the_key_once_more_and_drops_it() -> None:
+async def test_key_removed_during_work_comes_once_more() -> None:
     keys = queue()
     keys.add("a")
     assert await keys.get() == "a"
@@ -306,7 +306,7 @@ async def test_a_worker_whose_object_goes_has_the_key_once_more_and_drops_it() -
 
 
 @virtual
-async def test_a_worker_that_was_woken_for_a_key_that_is_gone_waits_on() -> None:
+async def test_worker_waits_on_if_its_key_was_removed() -> None:
     keys = queue()
     worker = asyncio.create_task(keys.get())
     await asyncio.sleep(0)
@@ -319,7 +319,7 @@ async def test_a_worker_that_was_woken_for_a_key_that_is_gone_waits_on() -> None
 
 
 @virtual
-async def test_deadlines_that_no_longer_count_do_not_pile_up() -> None:
+async def test_obsolete_deadlines_do_not_accumulate() -> None:
     keys = queue()
     for number in range(10_000):
         keys.add_after("kept", 100_000 - number)
@@ -332,7 +332,7 @@ async def test_deadlines_that_no_longer_count_do_not_pile_up() -> None:
 
 
 @virtual
-async def test_the_time_that_a_key_was_ready_is_told() -> None:
+async def test_time_in_the_queue_is_reported() -> None:
     waits: list[float] = []
     keys: WorkQueue[str] = WorkQueue(random=Calm(), waited=waits.append)
     keys.add("a")
@@ -345,7 +345,7 @@ async def test_the_time_that_a_key_was_ready_is_told() -> None:
 
 
 @virtual
-async def test_a_cancelled_worker_that_waits_loses_no_key() -> None:
+async def test_cancelled_waiting_worker_loses_no_key() -> None:
     keys = queue()
     first, second = asyncio.create_task(keys.get()), asyncio.create_task(keys.get())
     await asyncio.sleep(0)
@@ -357,7 +357,7 @@ async def test_a_cancelled_worker_that_waits_loses_no_key() -> None:
 
 
 @virtual
-async def test_a_worker_cancelled_before_the_key_comes_loses_no_key() -> None:
+async def test_worker_cancelled_before_a_key_loses_none() -> None:
     keys = queue()
     first, second = asyncio.create_task(keys.get()), asyncio.create_task(keys.get())
     await asyncio.sleep(0)
@@ -369,7 +369,7 @@ async def test_a_worker_cancelled_before_the_key_comes_loses_no_key() -> None:
 
 
 @virtual
-async def test_workers_that_give_up_leave_nothing_behind() -> None:
+async def test_cancelled_workers_leave_nothing_behind() -> None:
     keys = queue()
     for _ in range(100):
         with pytest.raises(TimeoutError):
@@ -379,7 +379,7 @@ async def test_workers_that_give_up_leave_nothing_behind() -> None:
 
 
 @virtual
-async def test_a_closed_queue_gives_nothing_out_and_takes_nothing_in() -> None:
+async def test_closed_queue_gives_and_accepts_nothing() -> None:
     keys = queue()
     for key in "abc":
         keys.add(key)
@@ -413,7 +413,7 @@ async def test_a_closed_queue_gives_nothing_out_and_takes_nothing_in() -> None:
 
 
 @virtual
-async def test_closing_wakes_every_waiting_worker() -> None:
+async def test_close_ends_all_waiting_workers() -> None:
     keys = queue()
     waiting = [asyncio.create_task(keys.get()) for _ in range(64)]
     await asyncio.sleep(0)
@@ -422,7 +422,7 @@ async def test_closing_wakes_every_waiting_worker() -> None:
 
 
 @virtual
-async def test_a_nudge_makes_a_key_ready_unless_it_has_failed_and_waits_for_its_next_try() -> None:
+async def test_add_unless_backing_off() -> None:
     keys = queue()
     keys.add_unless_backing_off("a")
     assert await keys.get() == "a"

@@ -138,7 +138,7 @@ async def follow(steps: list[tuple]) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(STEPS, max_size=60))
-def test_the_queue_does_what_the_model_does(steps: list[tuple]) -> None:
+def test_queue_equals_its_model(steps: list[tuple]) -> None:
     virtual_clock.run(follow(steps))
 
 
