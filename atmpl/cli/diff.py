@@ -1,8 +1,8 @@
 """`atmpl diff`: what has changed between a template and its virtual machine since it was made.
 
 The template is processed with its defaults. The virtual machine is rendered as it is now, with the options that the
-template was made with, and processed too. So what belongs to one virtual machine only (rules 5 to 10 of the design) is
-equal on both sides, and changed defaults of the template are shown.
+template was made with, and processed too. So what belongs to one virtual machine only (rules 5 to 10 of
+atmpl/README.md) is equal on both sides, and changed defaults of the template are shown.
 """
 
 import argparse

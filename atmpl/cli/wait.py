@@ -1,4 +1,4 @@
-"""Wait for a request: its states as they come, and what each of its reasons means to the user. Design section 1."""
+"""Wait for a request: its states as they come, and what each of its reasons means to the user."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The released versions of the admission policy, as the API server returns them. Design section 5.
+"""The released versions of the admission policy, as the API server returns them. config/README.md: Security.
 
 config/policy has the same specs for kubectl, with comments; a test compares the two. A released version is never
 edited: a change gets the next version under another name, because requests are checked against the version that was in

@@ -1,4 +1,4 @@
-"""The requester's right to read the source VM. Design section 5.
+"""The requester's right to read the source VM. config/README.md: Security.
 
 Two checks protect a VM from users who may not read it:
 

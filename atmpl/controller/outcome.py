@@ -16,7 +16,7 @@ QUIET_RETRIES = 3  # consecutive answers with Retry-After that write no status
 
 
 class Reason(StrEnum):
-    """Reasons of the condition Ready. Design section 1."""
+    """Reasons of the condition Ready. config/README.md: Troubleshooting."""
 
     RENDERED = "Rendered"
     SOURCE_NOT_FOUND = "SourceNotFound"
@@ -49,7 +49,7 @@ _STALLED = {
 
 
 class WarningReason(StrEnum):
-    """Reasons in `status.warnings` that the controller adds to those of the template layer. Design section 1."""
+    """Reasons in `status.warnings` that the controller adds to those of the template layer."""
 
     SOURCE_GONE = "SourceGone"
     ACCESS_NOT_RECHECKED = "AccessNotRechecked"

@@ -1,4 +1,4 @@
-"""The owner of an existing template, and the conflicts that result. Design section 3.
+"""The owner of an existing template, and the conflicts that result.
 
 A template belongs to the request whose uid is its label. Any user can write that label, so it does not prove the
 content: `publish.py` makes the content equal to the rendering before it reports the template as its own.

@@ -1,4 +1,4 @@
-"""Reconcile one request: authorize it, render and publish its template, update its status. Design section 3.
+"""Reconcile one request: authorize it, render and publish its template, update its status.
 
 Level-triggered: the decisions depend on the current state, never on the event.
 """

@@ -1,4 +1,4 @@
-"""The parsed request. This module alone converts the flat form of a spec to the canonical one. Design section 1.
+"""The parsed request. This module alone converts the flat form of a spec to the canonical one.
 
 The CRD rejects specs of another shape, but the cluster can have the CRD of another version. A field or value that is
 unknown to this version is Unsupported.

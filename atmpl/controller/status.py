@@ -1,4 +1,4 @@
-"""Compute the next status of a request from an outcome. The only module that writes conditions. Design section 1.
+"""Compute the next status of a request from an outcome. The only module that writes conditions.
 
 The conditions follow kstatus: `Ready` always, `Stalled` only if a user must act. Conditions of other types belong to
 other writers and are carried over, except `Authorized`: version 0.1 wrote it.

@@ -1,4 +1,4 @@
-"""JSON patches of templates: the whole content, and of the metadata only the controller's own keys. Design section 3.
+"""JSON patches of templates: the whole content, and of the metadata only the controller's own keys.
 
 The own keys are those in the wanted template, and those that an earlier rendering copied from the VM (rule 12) and this
 one does not, because the VM lost them. The template's content shows the latter: it contains the VM's labels and

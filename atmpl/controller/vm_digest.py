@@ -1,4 +1,4 @@
-"""The digest of a VM: it changes if the template of the VM would change. Design section 3."""
+"""The digest of a VM: it changes if the template of the VM would change."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Render a template from a VM, and process it: the design's section 2.
+"""Render a template from a VM, and process it: the rules of a template in atmpl/README.md.
 
 This package is pure: no await, no clock, no environment and no logging. The modules of each rule:
 

@@ -27,4 +27,4 @@ class ProcessError(ValueError):
         self.errors = errors
 
 
-MAX_STORED_BYTES = 1_048_576  # of a template; beyond 1.5 MiB the API server answers 500 (measured). Design section 1
+MAX_STORED_BYTES = 1_048_576  # of a template; beyond 1.5 MiB the API server answers 500 (measured)

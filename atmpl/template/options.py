@@ -1,4 +1,4 @@
-"""The inputs of a render besides the VM: options, template metadata, and the request that owns the template."""
+"""The other inputs of a render: options, template metadata, and the request that owns the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {  # field of RenderOptions: its va
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """`spec.options` of a request. Design section 1."""
+    """`spec.options` of a request."""
 
     identity: Identity = "Fresh"
     data_volumes: DataVolumes = "Preserve"
@@ -116,7 +116,7 @@ class TemplateMetadata:
 
 @dataclass(frozen=True, slots=True)
 class TemplateOwner:
-    """The request that a template is rendered for. Its uid marks the template as owned. Design section 3."""
+    """The request that a template is rendered for. Its uid marks the template as owned."""
 
     namespace: str
     name: str

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from atmpl.template.json_path import SPEC, Path, pointer
 
-# The design's tables. Their keys are keys of a VirtualMachineInstanceSpec.
+# The tables of rule 2. Their keys are keys of a VirtualMachineInstanceSpec.
 
 DROPPED_HEADS: Final = (("domain", "devices"), ("domain", "resources"), ("domain",))  # the first that matches
 

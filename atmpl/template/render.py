@@ -1,4 +1,4 @@
-"""Render a template from a VM: the rules of the design, in the design's order."""
+"""Render a template from a VM, by the rules of atmpl/README.md."""
 
 from dataclasses import dataclass
 from typing import Any, Final

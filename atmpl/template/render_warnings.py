@@ -1,4 +1,4 @@
-"""The warnings of a template. Design section 1: each message says what the danger is and what to do."""
+"""The warnings of a template. Each message names the danger and the remedy."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple

@@ -1,6 +1,6 @@
-"""Verification before publishing: `process(template, defaults)` is the VM. Design section 2.
+"""Verification before publishing: `process(template, defaults)` is the VM.
 
-The expected VM is made from the source VM and the design's tables alone, not from what the renderer did, and the
+The expected VM is made from the source VM and the tables in rules.py alone, not from what the renderer did, and the
 template is processed by the format's own processor.
 """
 

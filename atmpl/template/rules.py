@@ -1,4 +1,4 @@
-"""The tables of the design: rules 1, 8, 9, 10 and 12. Each entry has its reason.
+"""The tables of rules 1, 8, 9, 10 and 12. Each entry has its reason.
 
 A path pattern is a path in which `int` is any list index.
 """

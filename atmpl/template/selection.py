@@ -53,7 +53,7 @@ class Selection:
 
 
 def expects_parameter(options: RenderOptions, path: Path) -> bool:
-    """Return True if the scalar at `path` is a parameter, by the design's words and without `Selection`.
+    """Return True if the scalar at `path` is a parameter, by the words of rule 1 and without `Selection`.
 
     The verification uses it. `path` is below `spec.template.spec` and does not end in `name`.
     """

@@ -10,7 +10,7 @@ _ESCAPE_SIZE = 6
 
 
 def stored_size(data: bytes) -> int:
-    """Return the bytes that compact JSON `data` takes in the store. Design section 1, TooLarge."""
+    """Return the bytes that compact JSON `data` takes in the store."""
     escaped = _ESCAPED if data.isascii() else _ESCAPED + _ESCAPED_NON_ASCII
     return len(data) + sum([data.count(text) * (_ESCAPE_SIZE - len(text)) for text in escaped])
 

@@ -14,7 +14,7 @@ from atmpl.version import __version__
 
 TEMPLATE_TYPE: Final = "template.kubevirt.io/type"  # without it the OpenShift console does not list the template
 TEMPLATE_LABEL: Final = "vm.kubevirt.io/template"  # rule 6: the template that a VM was created from
-REQUEST_UID: Final = "ssp.kubevirt.io/request-uid"  # the owner of a template (design section 3)
+REQUEST_UID: Final = "ssp.kubevirt.io/request-uid"  # the owner of a template
 REFRESH: Final = "ssp.kubevirt.io/refresh"  # the label selector of the template stream
 
 PROVENANCE: Final = "ssp.kubevirt.io/"  # prefix of the annotations about the source and the request of a template

@@ -1,4 +1,4 @@
-"""Limits of input (design section 2). What no template can carry is rejected with its path.
+"""Limits of input. What no template can carry is rejected with its path.
 
 Errors name the type of a value and never quote the value, because other users can read them.
 """

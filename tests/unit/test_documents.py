@@ -53,6 +53,18 @@ def test_ci_runs_the_readme_test_command() -> None:
     assert command in (CHECKOUT / ".ci" / "run").read_text()
 
 
+def test_code_cites_rules_that_are_described() -> None:
+    described = set(re.findall(r"^(\d+)\. \*\*", (CHECKOUT / "atmpl" / "README.md").read_text(), re.MULTILINE))
+    cited = {
+        number
+        for path in (CHECKOUT / "atmpl").rglob("*.py")
+        for numbers in re.findall(r"\b[Rr]ules? (\d+(?:(?:, | and | to )\d+)*)", path.read_text())
+        for number in re.findall(r"\d+", numbers)
+    }
+    assert len(cited) > 5
+    assert cited <= described
+
+
 def test_readme_example_is_rendered_as_shown() -> None:
     shown_vm, shown_template = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     template = atmpl.render(next(yaml.safe_load_all(shown_vm))).template

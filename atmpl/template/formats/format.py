@@ -32,7 +32,7 @@ class Draft:
         return metadata | {"labels": self.labels, "annotations": self.annotations}
 
     def all_parameters(self, labels: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return all parameters in the design's order. `labels` is the last one, if there is one."""
+        """Return all parameters in their order. `labels` is the last one, if there is one."""
         suffix = [self.suffix] if self.suffix else []
         last = [labels] if self.labels_parameter else []
         return [*self.parameters, *self.literals.parameters, *suffix, *last]
