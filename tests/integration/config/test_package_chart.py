@@ -148,6 +148,13 @@ def test_namespaces_replace_the_rights_in_the_cluster() -> None:
     assert objects == {("Role", ACCOUNT): role, ("RoleBinding", ACCOUNT): binding}
 
 
+def test_value_adds_the_recording_of_requesters() -> None:
+    default = plain(chart())
+    changed = plain(chart("--set=requester.install=true"))
+    added = {key: it for key, it in changed.items() if key not in default}
+    assert added == plain(render("requester"))
+
+
 def test_value_leaves_out_the_roles_of_users() -> None:
     names = {it["metadata"]["name"] for it in chart("--set=userRoles.install=false") if it["kind"] == "ClusterRole"}
     assert names == {"atmpl-controller"}

@@ -202,7 +202,7 @@ def test_crd_is_never_pruned(installation: list[Object]) -> None:
 def test_every_folder_is_part_of_an_installation() -> None:
     folders = {path.parent.name for path in CONFIG.glob("*/kustomization.yaml")}
     parts = {"crd", "rbac", "policy", "manager", "network-policy"}
-    components = {"namespaced"}
+    components = {"namespaced", "requester"}
     assert folders == parts | components | DOCUMENTS.keys()
 
 
