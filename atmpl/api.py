@@ -1,8 +1,8 @@
 """The public functions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats import FORMATS, Format
@@ -20,11 +20,13 @@ from atmpl.template.render import Render
 from atmpl.template.render import render as render_as
 from atmpl.template.validation import is_text
 
+FormatName = Literal["openshift", "native"]
+
 
 def render(
     vm: dict[str, Any],
     *,
-    format: str = "openshift",
+    format: FormatName = "openshift",
     name: str | None = None,
     namespace: str | None = None,
     identity: Identity = "Fresh",
@@ -45,7 +47,8 @@ def render(
 
     Raises RenderError, with a path, and no other error.
     """
-    if type(format) is not str or format not in FORMATS:
+    given: object = format  # a caller without a type checker can pass anything
+    if not isinstance(given, str) or given not in FORMATS:
         raise RenderError("", f"format is {format!r:.60}; use {' or '.join(FORMATS)}")
     for field, value in (("name", name), ("namespace", namespace)):
         if value is not None and (type(value) is not str or not value or not is_text(value)):
@@ -81,7 +84,7 @@ def _name(vm: Any) -> str:
 
 
 def process(
-    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+    template: dict[str, Any], values: Mapping[str, str] | None = None, *, random: Random | None = None
 ) -> list[dict[str, Any]]:
     """Return the objects that a cluster makes of `template`, with `values` for some of its parameters.
 
@@ -90,6 +93,10 @@ def process(
 
     Raises ProcessError, and no other error.
     """
+    if values is not None and not isinstance(values, Mapping):
+        raise ProcessError(
+            [f"values is not a mapping but {type(values).__name__}; pass the parameters' names and values"]
+        )
     return _format(template).process(template, values, random=random)
 
 

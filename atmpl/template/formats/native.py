@@ -1,5 +1,6 @@
 """KubeVirt's own VirtualMachineTemplate."""
 
+from collections.abc import Mapping
 from random import Random, SystemRandom
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ def parameters(template: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def process(
-    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+    template: dict[str, Any], values: Mapping[str, str] | None = None, *, random: Random | None = None
 ) -> list[dict[str, Any]]:
     """Return the one VM that KubeVirt's engine makes of `template`, before it is decoded into Go's types.
 
@@ -71,7 +72,7 @@ def process(
 
 
 def processed(
-    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+    template: dict[str, Any], values: Mapping[str, str] | None = None, *, random: Random | None = None
 ) -> Processed:
     """Return all that KubeVirt's engine makes of `template`. Raises ProcessError with all errors."""
     spec = typed(go_json.normalize(template), _Template).spec or _Spec()
@@ -126,7 +127,7 @@ def unreferenced(template: dict[str, Any]) -> list[str]:
 
 
 def _values(
-    declared: list[Declared], supplied: dict[str, str], random: Random | None
+    declared: list[Declared], supplied: Mapping[str, str], random: Random | None
 ) -> tuple[dict[str, str], list[str]]:
     """Return each parameter's value (supplied, else the default, else generated) and the errors."""
     values: dict[str, str] = {}

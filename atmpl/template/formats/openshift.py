@@ -1,5 +1,6 @@
 """OpenShift's Template."""
 
+from collections.abc import Mapping
 from random import Random, SystemRandom
 from typing import Any, Final
 
@@ -67,14 +68,14 @@ def parameters(template: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def process(
-    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+    template: dict[str, Any], values: Mapping[str, str] | None = None, *, random: Random | None = None
 ) -> list[dict[str, Any]]:
     """Return the objects that OpenShift's processor makes of `template`. Raises ProcessError."""
     return processed(template, values, random=random).objects
 
 
 def processed(
-    template: dict[str, Any], values: dict[str, str] | None = None, *, random: Random | None = None
+    template: dict[str, Any], values: Mapping[str, str] | None = None, *, random: Random | None = None
 ) -> Processed:
     """Return all that OpenShift's processor makes of `template`. Raises ProcessError."""
     decoded = typed(go_json.normalize(template), _Template)
@@ -92,7 +93,7 @@ def processed(
     return Processed(objects, substitution.text(decoded.message or ""), labels)
 
 
-def _values(declared: list[Declared], supplied: dict[str, str], random: Random | None) -> dict[str, str]:
+def _values(declared: list[Declared], supplied: Mapping[str, str], random: Random | None) -> dict[str, str]:
     """Return each parameter's value: supplied, else the default, else generated."""
     errors = []
     first: dict[str | None, Declared] = {}

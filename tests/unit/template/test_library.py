@@ -1,10 +1,13 @@
 """The two public functions raise what they say, whatever they are given."""
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
 import pytest
 
 import atmpl
+from atmpl.api import FormatName
+from atmpl.template import FORMATS
 
 HUGE = 10**5000  # no text can be made of it: Python refuses
 
@@ -41,3 +44,19 @@ TEMPLATES: dict[str, Any] = {
 def test_what_is_no_template_is_a_process_error(template: Any) -> None:
     with pytest.raises(atmpl.ProcessError):
         atmpl.process(template)
+
+
+def test_format_type_names_every_format() -> None:
+    assert get_args(FormatName) == tuple(FORMATS)
+
+
+def test_process_accepts_any_mapping() -> None:
+    template = {"apiVersion": "v1", "kind": "Template", "objects": [{"kind": "${K}"}], "parameters": [{"name": "K"}]}
+    assert atmpl.process(template, MappingProxyType({"K": "Pod"}))[0]["kind"] == "Pod"
+
+
+@pytest.mark.parametrize("values", [[], "K=V", 1, {"K": 1}, {1: "V"}])
+def test_process_of_wrong_values_is_a_process_error(values: Any) -> None:
+    template = {"apiVersion": "v1", "kind": "Template", "parameters": [{"name": "K"}]}
+    with pytest.raises(atmpl.ProcessError):
+        atmpl.process(template, values)
