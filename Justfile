@@ -22,19 +22,19 @@ format:
 
 # all tests, in parallel; arguments go to pytest (`just test -k watch`, `just test -n 0 --pdb`)
 test *ARGS: programs
-    python -X dev -m pytest {{parallel}} {{ARGS}}
+    python -m pytest {{parallel}} {{ARGS}}
 
 # the tests without an API server: less than a minute, no Go
 test-unit *ARGS:
-    python -X dev -m pytest {{parallel}} tests/unit tests/simulation {{ARGS}}
+    python -m pytest {{parallel}} tests/unit tests/simulation {{ARGS}}
 
 # the tests on a shared API server; ATMPL_KUBERNETES chooses its version
 test-integration *ARGS: programs
-    python -X dev -m pytest {{parallel}} tests/integration {{ARGS}}
+    python -m pytest {{parallel}} tests/integration {{ARGS}}
 
 # the tests with API servers of their own
 test-system *ARGS: programs
-    python -X dev -m pytest {{parallel}} tests/system {{ARGS}}
+    python -m pytest {{parallel}} tests/system {{ARGS}}
 
 # lines and branches of atmpl that the unit tests run, as numbers
 coverage *ARGS:
