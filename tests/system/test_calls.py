@@ -7,7 +7,7 @@ from collections.abc import Callable
 from e2e.controller import Controller, service_account
 from e2e.envtest import AUDIT_EVERY_CALL, ControlPlane
 from e2e.objects import is_ready
-from tests.support.cluster_objects import request, request_path, vm, vm_path
+from tests.support.builders import request, request_path, vm, vm_path
 
 USER = "system:serviceaccount:atmpl-system:atmpl-controller"
 Call = tuple[str, str]  # verb, resource

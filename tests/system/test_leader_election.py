@@ -12,7 +12,7 @@ from e2e.controller import Controller
 from e2e.envtest import ApiError, Client, ControlPlane
 from e2e.objects import is_ready
 from e2e.program import Line
-from tests.support.cluster_objects import request, request_path, vm
+from tests.support.builders import request, request_path, vm
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/atmpl-system/leases/atmpl-controller"
 AFTER_A_STOP, AFTER_A_KILL = timedelta(seconds=3), timedelta(seconds=20)  # the promise

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from e2e.controller import ACCOUNT, NAMESPACE, Controller, service_account
 from e2e.envtest import AUDIT_EVERY_CALL, ControlPlane
 from e2e.objects import is_ready, post_all
-from tests.support.cluster_objects import VMS, defaults, request, request_path, template_path, vm, vm_path
+from tests.support.builders import VMS_API, defaults, request, request_path, template_path, vm, vm_path
 
 MANY = 600  # VMs: two pages
 
@@ -20,7 +20,7 @@ async def test_a_server_that_streams_no_lists_is_served_all_the_same_also_where_
     kubeconfig = await asyncio.to_thread(service_account, server)
     async with server.client() as client:
         names = [f"vm-{number:03}" for number in range(MANY)]
-        await post_all(client, f"{VMS}/namespaces/default/virtualmachines", (vm("default", name) for name in names))
+        await post_all(client, f"{VMS_API}/namespaces/default/virtualmachines", (vm("default", name) for name in names))
         for name in (names[0], names[-1]):  # of the first page and of the last
             await client.create(request("default", name, source=name, refreshPolicy="OnChange"))
         with Controller(kubeconfig) as controller:
@@ -35,7 +35,7 @@ async def test_a_server_that_streams_no_lists_is_served_all_the_same_also_where_
         parse_qs(urlsplit(event["requestURI"]).query)
         for event in server.audit_events()
         if event["user"]["username"] == f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
-        and event["requestURI"].startswith(f"{VMS}/virtualmachines?")
+        and event["requestURI"].startswith(f"{VMS_API}/virtualmachines?")
         and event["verb"] == "list"
     ]
     assert ["continue" in page for page in pages] == [False, True]

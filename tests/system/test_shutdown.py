@@ -13,7 +13,7 @@ from e2e.chaos.tcp_proxy import TCPProxy
 from e2e.controller import Controller
 from e2e.envtest import Client, ControlPlane
 from e2e.objects import condition, is_ready
-from tests.support.cluster_objects import request, request_path, vm
+from tests.support.builders import request, request_path, vm
 
 PROMISED = timedelta(seconds=5)  # from the first signal to the end
 SIGNALS = [signal.SIGTERM, signal.SIGINT]

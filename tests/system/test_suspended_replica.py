@@ -8,7 +8,7 @@ from e2e.chaos.controller_metrics import figures, settled
 from e2e.controller import Controller, service_account
 from e2e.envtest import Client, ControlPlane
 from e2e.objects import is_ready
-from tests.support.cluster_objects import request, request_path, vm, vm_path
+from tests.support.builders import request, request_path, vm, vm_path
 
 ASLEEP = 30.0  # seconds: twice the lease's duration
 NAMES = [f"request-{number}" for number in range(20)]

@@ -9,7 +9,7 @@ from typing import Any
 from e2e.controller import Controller, service_account
 from e2e.envtest import ControlPlane
 from e2e.objects import is_ready
-from tests.support.cluster_objects import REQUESTS, TEMPLATES, VMS, request, request_path, vm
+from tests.support.builders import REQUESTS_API, TEMPLATES_API, VMS_API, request, request_path, vm
 
 LEVELS = 4_000  # an API server stores 10,000
 MANAGED = {
@@ -34,12 +34,12 @@ KEPT = {
     "objects": ["DEEP"],
 }
 POSTED = {
-    f"{REQUESTS}/namespaces/{NAMESPACE}/virtualmachinetemplaterequests": [
+    f"{REQUESTS_API}/namespaces/{NAMESPACE}/virtualmachinetemplaterequests": [
         managed(request(NAMESPACE, "deep")),
         request(NAMESPACE, "of-a-deep-vm", source="deep"),
     ],
-    f"{VMS}/namespaces/{NAMESPACE}/virtualmachines": [vm(NAMESPACE), managed(vm(NAMESPACE, "deep"))],
-    f"{TEMPLATES}/namespaces/{NAMESPACE}/templates": [managed(KEPT)],
+    f"{VMS_API}/namespaces/{NAMESPACE}/virtualmachines": [vm(NAMESPACE), managed(vm(NAMESPACE, "deep"))],
+    f"{TEMPLATES_API}/namespaces/{NAMESPACE}/templates": [managed(KEPT)],
 }
 
 

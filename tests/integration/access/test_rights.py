@@ -13,7 +13,7 @@ from e2e.controller import NAMESPACE, Controller, service_account
 from e2e.envtest import AUDIT_EVERY_CALL, Client, ControlPlane
 from e2e.objects import condition, is_ready, reason
 from tests.support.audit_rights import forbidden, granted, used
-from tests.support.cluster_objects import Object, request, request_path, vm, vm_path
+from tests.support.builders import Object, request, request_path, vm, vm_path
 from tests.support.manifests import CONFIG, render
 
 FORMATS = {  # target of a request: the templates that it makes

@@ -16,7 +16,7 @@ from e2e.controller import Controller, service_account
 from e2e.envtest import ApiError, Client, Server
 from e2e.objects import is_ready, reason
 from e2e.program import Program
-from tests.support.cluster_objects import request, request_path, vm, vm_path
+from tests.support.builders import request, request_path, vm, vm_path
 
 
 def planted(place: str) -> str:

@@ -13,8 +13,8 @@ import yaml
 
 from e2e.envtest import ApiError, Client, Server
 from e2e.objects import is_ready, reason
+from tests.support.builders import request_path, template_path, vm
 from tests.support.cli_runner import Came, typed
-from tests.support.cluster_objects import request_path, template_path, vm
 
 pytestmark = pytest.mark.usefixtures("controller")
 

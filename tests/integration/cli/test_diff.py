@@ -4,8 +4,8 @@ import asyncio
 
 import atmpl
 from e2e.envtest import Client, Server
+from tests.support.builders import template_path, vm
 from tests.support.cli_runner import typed
-from tests.support.cluster_objects import template_path, vm
 
 
 async def test_a_template_on_the_cluster_leads_to_its_virtual_machine(

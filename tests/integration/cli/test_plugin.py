@@ -12,7 +12,7 @@ import yaml
 
 from atmpl.cli import create, diff
 from e2e.envtest import Client, Server
-from tests.support.cluster_objects import vm
+from tests.support.builders import vm
 from tests.unit.cli.test_help import examples
 
 pytestmark = [

@@ -15,7 +15,7 @@ import pytest
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.envtest import ApiError, Client, ControlPlane, Server
 from e2e.objects import is_ready
-from tests.support.cluster_objects import request, request_path, template_path, vm
+from tests.support.builders import request, request_path, template_path, vm
 
 CONFIG = Path(__file__).parents[3] / "config"
 DEFAULT = CONFIG / "default"

@@ -14,7 +14,7 @@ from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.envtest import ControlPlane
 from e2e.envtest.crds import install_crds
 from e2e.objects import is_ready
-from tests.support.cluster_objects import request, request_path, vm
+from tests.support.builders import request, request_path, vm
 from tests.support.manifests import CONFIG, Object, chart, helm, one, render
 
 HELM_LABELS = {

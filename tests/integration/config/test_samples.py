@@ -8,7 +8,7 @@ import yaml
 
 from e2e.envtest import Client, Server
 from e2e.objects import is_ready, reason
-from tests.support.cluster_objects import NATIVE_TEMPLATES, TEMPLATES, request_path
+from tests.support.builders import NATIVE_TEMPLATES_API, TEMPLATES_API, request_path
 
 SAMPLES = Path(__file__).parents[3] / "config" / "samples"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.yaml") if path.stem not in {"kustomization", "vm"})
@@ -36,7 +36,7 @@ async def test_every_sample_is_served(server: Server, client: Client, namespace:
                 continue
             found = await client.until(request_path(namespace, name), is_ready)
             assert {warning["reason"] for warning in found["status"]["warnings"]} == WARNINGS.get(name, WARNED)
-    made = await client.get(f"{TEMPLATES}/namespaces/{namespace}/templates")
-    native = await client.get(f"{NATIVE_TEMPLATES}/namespaces/{namespace}/virtualmachinetemplates")
+    made = await client.get(f"{TEMPLATES_API}/namespaces/{namespace}/templates")
+    native = await client.get(f"{NATIVE_TEMPLATES_API}/namespaces/{namespace}/virtualmachinetemplates")
     assert len(made["items"]) == 7
     assert {item["metadata"]["name"] for item in native["items"]} == {"sample-template", "sample-from-the-short-form"}

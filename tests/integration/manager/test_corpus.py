@@ -10,7 +10,7 @@ import yaml
 import atmpl
 from e2e.envtest import ApiError, Client
 from e2e.objects import is_ready, reason
-from tests.support.cluster_objects import NATIVE_TEMPLATES, Object, request, request_path, template_path
+from tests.support.builders import NATIVE_TEMPLATES_API, Object, request, request_path, template_path
 from tests.support.shared_data import corpus, needs_shared
 
 pytestmark = [needs_shared, pytest.mark.usefixtures("controller")]
@@ -59,7 +59,7 @@ async def test_every_real_vm_becomes_a_template_that_gives_it_back(client: Clien
         found = await client.get(request_path(namespace))
         with subtests.test(path.name):
             assert is_ready(found), found["status"]
-            native = f"{NATIVE_TEMPLATES}/namespaces/{namespace}/virtualmachinetemplates/request"
+            native = f"{NATIVE_TEMPLATES_API}/namespaces/{namespace}/virtualmachinetemplates/request"
             template = await client.get(template_path(namespace) if format == "openshiftTemplate" else native)
             [instance] = atmpl.process(template)
             again = await client.create(instance | {"metadata": instance["metadata"] | {"namespace": namespace}})

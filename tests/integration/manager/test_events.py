@@ -6,7 +6,7 @@ import pytest
 
 from e2e.envtest import Client
 from e2e.objects import condition, is_ready, reason
-from tests.support.cluster_objects import request, request_path, vm
+from tests.support.builders import request, request_path, vm
 
 
 @pytest.mark.usefixtures("controller")

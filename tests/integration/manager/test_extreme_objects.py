@@ -10,7 +10,7 @@ import pytest
 import atmpl
 from e2e.envtest import ApiError, Client, ControlPlane, Server
 from e2e.objects import condition, is_ready, reason
-from tests.support.cluster_objects import NATIVE_TEMPLATES, Object, request, request_path, template_path, vm, vm_path
+from tests.support.builders import NATIVE_TEMPLATES_API, Object, request, request_path, template_path, vm, vm_path
 
 pytestmark = pytest.mark.usefixtures("controller")
 
@@ -84,7 +84,7 @@ async def test_names_may_be_as_long_as_names_can_be(
     await client.create(posted)
     found = await client.until(request_path(namespace, LONGEST), lambda it: reason(it) != "")
     assert reason(found) == "Rendered", condition(found)
-    native = f"{NATIVE_TEMPLATES}/namespaces/{namespace}/virtualmachinetemplates/{LONGEST}"
+    native = f"{NATIVE_TEMPLATES_API}/namespaces/{namespace}/virtualmachinetemplates/{LONGEST}"
     template = await client.get(template_path(namespace, LONGEST) if format == "openshiftTemplate" else native)
     assert template["metadata"]["name"] == LONGEST
     [instance] = atmpl.process(template)

@@ -6,7 +6,7 @@ import signal
 from e2e.controller import Controller
 from e2e.envtest import Client
 from e2e.objects import is_ready, reason
-from tests.support.cluster_objects import request, request_path, template_path, vm, vm_path
+from tests.support.builders import request, request_path, template_path, vm, vm_path
 
 
 async def test_outcome_is_one_line(controller: Controller, client: Client, namespace: str) -> None:

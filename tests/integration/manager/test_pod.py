@@ -5,7 +5,7 @@ import asyncio
 from e2e.controller import Controller, pod
 from e2e.envtest import Client, Server
 from e2e.objects import is_ready
-from tests.support.cluster_objects import request, request_path, vm
+from tests.support.builders import request, request_path, vm
 
 
 async def test_in_a_pod_it_needs_no_option_and_never_loads_what_reads_kubeconfigs(

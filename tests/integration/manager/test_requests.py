@@ -11,7 +11,7 @@ import atmpl
 from e2e.controller import Controller
 from e2e.envtest import Client, Server
 from e2e.objects import condition, is_ready, reason
-from tests.support.cluster_objects import Object, defaults, request, request_path, template_path, vm, vm_path
+from tests.support.builders import Object, defaults, request, request_path, template_path, vm, vm_path
 
 pytestmark = pytest.mark.usefixtures("controller")
 

@@ -8,9 +8,9 @@ import pytest
 
 from e2e.envtest import Client
 from e2e.objects import is_ready, reason
-from tests.support.cluster_objects import (
-    NATIVE_TEMPLATES,
-    TEMPLATES,
+from tests.support.builders import (
+    NATIVE_TEMPLATES_API,
+    TEMPLATES_API,
     Object,
     defaults,
     request,
@@ -25,8 +25,8 @@ WRITERS = 8
 BUSY_VMS = 8  # whose changes keep the watch cache behind
 RECREATE_EVERY = 10  # edits: then the VM is deleted and created again
 PATHS = {
-    "openshiftTemplate": f"{TEMPLATES}/namespaces/{{}}/templates",
-    "virtualMachineTemplate": f"{NATIVE_TEMPLATES}/namespaces/{{}}/virtualmachinetemplates",
+    "openshiftTemplate": f"{TEMPLATES_API}/namespaces/{{}}/templates",
+    "virtualMachineTemplate": f"{NATIVE_TEMPLATES_API}/namespaces/{{}}/virtualmachinetemplates",
 }
 
 

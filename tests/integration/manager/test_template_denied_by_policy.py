@@ -6,7 +6,7 @@ import pytest
 
 from e2e.envtest import ApiError, Client
 from e2e.objects import condition, is_ready, reason
-from tests.support.cluster_objects import Object, request, request_path, template_path, vm
+from tests.support.builders import Object, request, request_path, template_path, vm
 
 pytestmark = pytest.mark.usefixtures("controller")
 

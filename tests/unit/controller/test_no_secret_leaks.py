@@ -30,7 +30,7 @@ from atmpl.manager import logs
 from atmpl.manager.metrics import Metrics
 from atmpl.manager.worker import Worker
 from atmpl.template import FORMATS, ProcessError
-from tests.support.cluster_objects import vm
+from tests.support.builders import vm
 
 SECRET = "hunter2-4711"
 FORMS = {SECRET, base64.b64encode(SECRET.encode()).decode().rstrip("=")}  # as it is, and as cloud-init takes it
