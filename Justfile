@@ -8,59 +8,59 @@ parallel := "-n auto --dist loadgroup --no-loadscope-reorder"
 default:
     @just --list --justfile {{justfile()}}
 
-# format, lint, types, imports: seconds
+# check format, lint, types and imports: seconds
 check:
     ruff format --check --quiet
     ruff check --quiet
     mypy
     lint-imports --no-logo
 
-# mend what can be mended by a tool
+# fix format and lint, as far as ruff can
 format:
     ruff format --quiet
     ruff check --fix --quiet
 
-# all tests, in parallel; arguments go to pytest (`just test -k watch`, `just test -n 0 --pdb`)
+# run all tests in parallel; arguments go to pytest (`just test -k watch`, `just test -n 0 --pdb`)
 test *ARGS: programs
     python -m pytest {{parallel}} {{ARGS}}
 
-# the tests without an API server: less than a minute, no Go
+# run the tests without an API server: about a minute, no Go
 test-unit *ARGS:
     python -m pytest {{parallel}} tests/unit tests/simulation {{ARGS}}
 
-# the tests on a shared API server; ATMPL_KUBERNETES chooses its version
+# run the tests on a shared API server; ATMPL_KUBERNETES is its version
 test-integration *ARGS: programs
     python -m pytest {{parallel}} tests/integration {{ARGS}}
 
-# the tests with API servers of their own
+# run the tests with API servers of their own
 test-system *ARGS: programs
     python -m pytest {{parallel}} tests/system {{ARGS}}
 
-# lines and branches of atmpl that the unit tests run, as numbers
+# print the coverage of the unit tests: lines and branches
 coverage *ARGS:
     python -m pytest {{parallel}} tests/unit tests/simulation --cov --cov-report=term --quiet {{ARGS}}
 
-# the API server's programs, built if they are missing: 5 to 10 minutes
+# build the API server's programs if they are missing: 5 to 10 minutes
 programs:
     @python -m e2e.envtest programs
 
-# a VM becomes a template on a real API server, shown step by step (`--keep` leaves it up)
+# make a template from a VM on a real API server, step by step (`--keep` leaves it running)
 demo *ARGS:
     python -m e2e.demo {{ARGS}}
 
-# the template layer's properties on 200,000 VMs, the command line on 20,000 inputs: half an hour of one core (`just fuzz -k console`)
+# test the template layer with 200,000 VMs and the command line with 20,000 inputs: half an hour of one core (`just fuzz -k console`)
 fuzz *ARGS:
     python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_crd.py tests/unit/cli/test_fuzz.py --hypothesis-profile=fuzz --timeout=3600 {{ARGS}}
 
-# every pair of faults in every scenario, on the API server in memory: minutes (`just crash -k TTL`)
+# test every pair of faults in every scenario, on the API server in memory: minutes (`just crash -k TTL`)
 crash *ARGS:
     python -m pytest tests/simulation/test_crash.py --every {{ARGS}}
 
-# fault injection on real processes: minutes (`just chaos --help`)
+# inject faults into real processes: minutes (`just chaos --help`)
 chaos *ARGS:
     python -m e2e.chaos {{ARGS}}
 
-# benchmarks: throughput, scale, render, profile (`just bench --help`)
+# run benchmarks: throughput, scale, render, profile (`just bench --help`)
 bench *ARGS:
     python -m e2e.bench {{ARGS}}
 
@@ -69,15 +69,15 @@ image *ARGS:
     hadolint Dockerfile
     python -m e2e.image {{ARGS}}
 
-# the image, built and looked into; arguments go to pytest
+# build the image and test it; arguments go to pytest
 test-image *ARGS:
     python -m pytest e2e/image {{ARGS}}
 
-# pin what the image is made of, by version and hash, after a change of pyproject.toml or for updates
+# pin the packages of the image by version and hash, after a change of pyproject.toml or for updates
 pin:
     python -m e2e.image.pin
 
-# the alert rules checked and tried by promtool (built once, some minutes)
+# check and test the alert rules with promtool (built once, some minutes)
 alerts:
     python -m e2e.gotools alerts
 
@@ -85,15 +85,15 @@ alerts:
 packages:
     python -m e2e.gotools packages
 
-# the workflows checked by actionlint
+# check the workflows with actionlint
 workflows:
     python -m e2e.gotools workflows
 
-# a kind cluster with KubeVirt's operator and the controller in it, tested and removed (`--keep` leaves it); needs Docker
+# test the controller in a kind cluster with KubeVirt (`--keep` leaves the cluster); needs Docker
 kind *ARGS:
     python -m e2e.kind {{ARGS}}
 
-# the tests of `just kind` in the cluster that ATMPL_E2E_CONTEXT names, which runs KubeVirt and the controller
+# run the tests of `just kind` in the cluster that ATMPL_E2E_CONTEXT names; it runs KubeVirt and the controller
 test-kind *ARGS:
     python -m pytest e2e/kind {{ARGS}}
 
@@ -115,7 +115,7 @@ dist:
     uv build --out-dir dist
     uv tool run twine check --strict dist/*
 
-# write everything that a release has into a folder: image, manifests, chart, bundle, plugin, wheel (needs Docker)
+# write all files of a release into a folder: image, manifests, chart, bundle, plugin, wheel (needs Docker)
 artifacts REPOSITORY TAG FOLDER *ARGS:
     @python -m e2e.release artifacts "{{REPOSITORY}}" "{{TAG}}" "{{FOLDER}}" {{ARGS}}
 
@@ -123,6 +123,6 @@ artifacts REPOSITORY TAG FOLDER *ARGS:
 audit:
     uv tool run pip-audit@2.10.1 --disable-pip --require-hashes --requirement config/image/requirements.txt
 
-# the Deployment on a real node of its own, what only that shows; as root, arguments go to pytest
+# test the Deployment on a real node of its own; as root, arguments go to pytest
 node *ARGS:
     python -m e2e.node {{ARGS}}
