@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atmpl.controller.admission_policy import SPEC
+from atmpl.controller.admission_policy import SPECS, V1
 from atmpl.controller.authorization import PolicyCheck, judge
 from e2e.envtest import Client
 from tests.integration.access.policy import BINDING, POLICY, SHIPPED, found, put_in_force, remove, settled
@@ -41,7 +41,7 @@ def just_after(time: str) -> str:
 
 async def test_the_shipped_policy_is_in_force_as_the_server_keeps_it(admin: Client) -> None:
     policy = await settled(admin)
-    assert policy["spec"] == SPEC
+    assert policy["spec"] == SPECS[V1]
     assert "expressionWarnings" not in policy["status"].get("typeChecking", {})
     assert await verdict(admin) is PolicyCheck.IN_FORCE
 
@@ -131,7 +131,7 @@ async def test_a_policy_that_spared_somebody_for_a_while_is_believed_from_then_o
 async def test_a_policy_that_is_upgraded_is_believed_from_then_on(admin: Client) -> None:
     await admin.patch(POLICY, {"spec": {"validations": [{"expression": "true"}]}})
     assert await verdict(admin) is PolicyCheck.POLICY_DIFFERS
-    await admin.patch(POLICY, {"spec": {"validations": SPEC["validations"]}})
+    await admin.patch(POLICY, {"spec": {"validations": SPECS[V1]["validations"]}})
     policy = await settled(admin)
     changed = max(entry["time"] for entry in policy["metadata"]["managedFields"])
     assert await verdict(admin, just_after(changed)) is PolicyCheck.REQUEST_EARLIER
