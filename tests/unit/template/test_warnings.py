@@ -1,0 +1,255 @@
+"""Warnings: where each appears, and where it does not."""
+
+import base64
+
+import pytest
+
+import atmpl
+from atmpl.template.render_warnings import MESSAGES, SHORT_MESSAGES
+from tests.support.template_vms import a_vm
+
+SPEC = "spec.template.spec"
+MAC = "02:00:00:00:00:7a"
+
+
+def volumes(*items, disks=(), **spec):
+    volumes = [{"name": f"v{index}", **item} for index, item in enumerate(items)]
+    return a_vm({"domain": {"devices": {"disks": list(disks)}}, "volumes": volumes}, spec=spec)
+
+
+def claim(name="c", **fields):
+    return {"persistentVolumeClaim": {"claimName": name, **fields}}
+
+
+def disk(**fields):
+    return {"name": "v0", **fields}
+
+
+def with_template(vm, **metadata):
+    spec = {**vm["spec"], "template": {**vm["spec"]["template"], "metadata": metadata}}
+    return {**vm, "spec": spec}
+
+
+def interfaces(**rest):
+    return {"domain": {"devices": {"interfaces": [{"name": "a", "macAddress": MAC}]}}, **rest}
+
+
+def network_data(text, key="networkData", **rest):
+    return a_vm({**interfaces(), "volumes": [{"name": "a", "cloudInitNoCloud": {key: text}}], **rest})
+
+
+def affinity(key, operator="In", field="matchExpressions"):
+    terms = {"nodeSelectorTerms": [{field: [{"key": key, "operator": operator, "values": ["n"]}]}]}
+    return a_vm({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+
+
+V0 = f"{SPEC}.volumes[0]"
+DATA = f"{V0}.cloudInitNoCloud.networkData"
+BLANK = {"dataVolumeTemplates": [{"metadata": {"name": "d"}, "spec": {"source": {"blank": {}}}}]}
+UPLOAD = {"dataVolumeTemplates": [{"metadata": {"name": "d"}, "spec": {"source": {"upload": {}}}}]}
+PINNED = f"{SPEC}.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
+
+WARNINGS = {  # a VM: (reason, path) of its warnings, except SharedDataVolumes and InlineSecret
+    "a claim": (volumes(claim()), [("SharedDisk", V0)]),
+    "a claim of a data volume": (volumes(claim("d"), **BLANK), [("EmptyDisk", "spec.dataVolumeTemplates[0]")]),
+    "an uploaded data volume": (volumes(**UPLOAD), [("EmptyDisk", "spec.dataVolumeTemplates[0]")]),
+    "a read-only claim": (volumes(claim(readOnly=True)), []),
+    "a CD-ROM": (volumes(claim(), disks=[disk(cdrom={"bus": "sata"})]), []),
+    "a CD-ROM that is written": (volumes(claim(), disks=[disk(cdrom={"readonly": False})]), [("SharedDisk", V0)]),
+    "a read-only disk": (volumes(claim(), disks=[disk(disk={"readonly": True})]), []),
+    "a read-only LUN": (volumes(claim(), disks=[disk(lun={"readonly": True})]), []),
+    "a shareable disk": (volumes(claim(), disks=[disk(disk={}, shareable=True)]), []),
+    "another shareable disk": (volumes(claim(), disks=[{"name": "x", "shareable": True}]), [("SharedDisk", V0)]),
+    "a data volume": (volumes({"dataVolume": {"name": "x"}}), [("SharedDisk", V0)]),
+    "an overlay": (volumes({"ephemeral": {"persistentVolumeClaim": {"claimName": "x"}}}), [("SharedDisk", V0)]),
+    "a disk of the host": (volumes({"hostDisk": {"path": "/x"}}), [("SharedDisk", V0)]),
+    "a memory dump": (volumes({"memoryDump": {"claimName": "x"}}), []),
+    "Harvester's claims": (
+        a_vm({}, annotations={"harvesterhci.io/volumeClaimTemplates": "[]"}),
+        [("SharedDisk", "metadata.annotations[harvesterhci.io/volumeClaimTemplates]")],
+    ),
+    "a MAC address in network data": (network_data(f"match: {MAC.upper()}"), [("SourceAddress", DATA)]),
+    "a MAC address with dashes": (network_data(f"match: {MAC.replace(':', '-')}"), [("SourceAddress", DATA)]),
+    "another MAC address": (network_data("match: 02:00:00:00:00:7b"), []),
+    "a MAC address in base64": (
+        network_data(base64.b64encode(MAC.encode()).decode(), "networkDataBase64"),
+        [("SourceAddress", DATA + "Base64")],
+    ),
+    "a MAC address in an annotation": (
+        with_template(a_vm(interfaces()), annotations={"x/y": f'[{{"mac":"{MAC}"}}]'}),
+        [("SourceAddress", "spec.template.metadata.annotations[x/y]")],
+    ),
+    "a MAC address in a label": (
+        a_vm(interfaces(), labels={"mac": MAC.replace(":", "-")}),
+        [("SourceAddress", "metadata.labels.mac")],
+    ),
+    "an IP address of an annotation": (
+        with_template(a_vm({"x": "at 192.0.2.61."}), annotations={"ovn.kubernetes.io/ip_address": "192.0.2.61"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "a longer IP address": (
+        with_template(a_vm({"x": "192.0.2.61"}), annotations={"ovn.kubernetes.io/ip_address": "192.0.2.6"}),
+        [],
+    ),
+    "an IPv6 address in another form": (
+        with_template(a_vm({"x": "2001:DB8:0:0::1"}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8::1"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "a static address, version 1": (
+        network_data("version: 1\nconfig: [{subnets: [{type: static, address: 192.0.2.1/24}]}]"),
+        [("SourceAddress", DATA)],
+    ),
+    "a static address, version 2": (
+        network_data("network: {version: 2, ethernets: {e: {addresses: [192.0.2.1/24]}}}"),
+        [("SourceAddress", DATA)],
+    ),
+    "name servers": (
+        network_data("version: 2\nethernets: {e: {dhcp4: true, nameservers: {addresses: [192.0.2.1]}}}"),
+        [],
+    ),
+    "a static address in another format": (
+        network_data("iface eth0 inet static\n  address 192.0.2.1\n"),
+        [("SourceAddress", DATA)],
+    ),
+    "a label with the VM's name": (
+        with_template(a_vm({}), labels={"a/b": "vm", "c": "vm2"}),
+        [("SourceName", "spec.template.metadata.labels[a/b]")],
+    ),
+    "the VM's own label": (a_vm({}, labels={"a": "vm"}), []),
+    "a node": (
+        a_vm({"nodeSelector": {"kubernetes.io/hostname": "n", "a": "b"}}),
+        [("PinnedToNode", f"{SPEC}.nodeSelector[kubernetes.io/hostname]")],
+    ),
+    "an architecture": (a_vm({"nodeSelector": {"kubernetes.io/arch": "arm64"}}), []),
+    "required affinity": (affinity("kubernetes.io/hostname"), [("PinnedToNode", f"{PINNED}.matchExpressions[0]")]),
+    "required affinity by field": (
+        affinity("metadata.name", field="matchFields"),
+        [("PinnedToNode", f"{PINNED}.matchFields[0]")],
+    ),
+    "required affinity to other nodes": (affinity("kubernetes.io/hostname", "NotIn"), []),
+}
+OTHERS = {"SharedDataVolumes", "InlineSecret"}
+
+
+@pytest.mark.parametrize("phrase", WARNINGS)
+def test_warning_appears_only_where_it_must(phrase):
+    vm, expected = WARNINGS[phrase]
+    found = [(each.reason, each.path) for each in atmpl.render(vm).warnings if each.reason not in OTHERS]
+    assert found == expected
+
+
+@pytest.mark.parametrize("phrase", [phrase for phrase, (_, found) in WARNINGS.items() if found])
+def test_message_of_the_template_has_the_short_text(phrase):
+    vm, expected = WARNINGS[phrase]
+    assert SHORT_MESSAGES[expected[0][0]] in atmpl.render(vm).template["message"]
+
+
+def test_preserved_identity_has_no_address_warning():
+    vm = network_data(f"match: {MAC}")
+    reasons = {each.reason for each in atmpl.render(vm, identity="Preserve").warnings}
+    assert reasons == {"InlineSecret"}
+
+
+def test_preserved_hostname_that_is_the_name_is_a_source_name():
+    found = atmpl.render(a_vm({"hostname": "vm"}), identity="Preserve").warnings
+    assert [(each.reason, each.path) for each in found] == [("SourceName", f"{SPEC}.hostname")]
+    assert atmpl.render(a_vm({"hostname": "vm"})).warnings == ()
+
+
+def test_shared_disk_says_that_unique_does_not_cover_it():
+    (warning,) = atmpl.render(volumes(claim()), data_volumes="Unique").warnings
+    assert "Unique" in warning.message
+    (warning,) = atmpl.render(volumes(claim())).warnings
+    assert "Unique" not in warning.message
+
+
+def test_shared_data_volumes_name_the_source():
+    vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, namespace="team-a")
+    (warning,) = atmpl.render(vm).warnings
+    assert "VM vm in namespace team-a" in warning.message
+
+
+def test_source_name_that_looks_like_a_reference_is_not_in_the_message():
+    vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, name="${X}")
+    assert "${X}" not in atmpl.render(vm).warnings[0].message
+
+
+NAMED = {  # an instance or spec: the path of a name in the VM's namespace; None if there is none
+    "a Secret": ({"volumes": [{"secret": {"secretName": "s"}}]}, {}, f"{V0}.secret.secretName"),
+    "a ConfigMap": ({"volumes": [{"configMap": {"name": "s"}}]}, {}, f"{V0}.configMap.name"),
+    "a service account": (
+        {"volumes": [{"serviceAccount": {"serviceAccountName": "s"}}]},
+        {},
+        f"{V0}.serviceAccount.serviceAccountName",
+    ),
+    "cloud-init in a Secret": (
+        {"volumes": [{"cloudInitNoCloud": {"secretRef": {"name": "s"}}}]},
+        {},
+        f"{V0}.cloudInitNoCloud.secretRef.name",
+    ),
+    "credentials": (
+        {"accessCredentials": [{"sshPublicKey": {"source": {"secret": {"secretName": "s"}}}}]},
+        {},
+        f"{SPEC}.accessCredentials[0].sshPublicKey.source.secret.secretName",
+    ),
+    "a network": ({"networks": [{"multus": {"networkName": "n"}}]}, {}, f"{SPEC}.networks[0].multus.networkName"),
+    "a network with its namespace": ({"networks": [{"multus": {"networkName": "team-a/n"}}]}, {}, None),
+    "a DataSource": (
+        {},
+        {"dataVolumeTemplates": [{"metadata": {"name": "d"}, "spec": {"sourceRef": {"name": "s"}}}]},
+        "spec.dataVolumeTemplates[0].spec.sourceRef.name",
+    ),
+    "a DataSource with its namespace": (
+        {},
+        {"dataVolumeTemplates": [{"metadata": {"name": "d"}, "spec": {"sourceRef": {"name": "s", "namespace": "x"}}}]},
+        None,
+    ),
+    "an instance type": (
+        {},
+        {"instancetype": {"kind": "VirtualMachineInstancetype", "name": "i"}},
+        "spec.instancetype.name",
+    ),
+    "a cluster's instance type": ({}, {"instancetype": {"name": "i"}}, None),
+}
+
+
+@pytest.mark.parametrize("phrase", NAMED)
+def test_other_namespace_names_each_reference(phrase):
+    instance, spec, path = NAMED[phrase]
+    vm = a_vm(instance, spec=spec, namespace="team-a")
+    for namespace, expected in (("team-b", [path] if path else []), ("team-a", []), (None, [])):
+        warnings = atmpl.render(vm, namespace=namespace).warnings
+        assert [each.path for each in warnings if each.reason == "OtherNamespace"] == expected
+
+
+def test_claim_in_another_namespace_is_both_shared_and_missing():
+    vm = volumes(claim())
+    vm["metadata"]["namespace"] = "team-a"
+    found = {each.reason: each.path for each in atmpl.render(vm, namespace="team-b").warnings}
+    assert found == {"SharedDisk": V0, "OtherNamespace": f"{V0}.persistentVolumeClaim.claimName"}
+
+
+PATTERNS = {
+    "a misspelling": ({"include": ["hostnam"]}, "hostnam", ".**", False),
+    "an object": ({"exclude": ["template.spec.domain"]}, "template.spec.domain", "template.spec.domain.**", True),
+    "the CPU of the console": (
+        {"include": ["template.spec.domain.cpu.cores"], "console": "Complete"},
+        "template.spec.domain.cpu.cores",
+        "CPU and memory are literal",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("phrase", PATTERNS)
+def test_pattern_without_effect_is_reported(phrase):
+    options, pattern, text, expected = PATTERNS[phrase]
+    rendered = atmpl.render(a_vm({"domain": {"cpu": {"cores": 2}}}), **options)
+    (warning,) = rendered.warnings
+    assert (warning.reason, warning.path) == ("UnmatchedPattern", pattern)
+    assert (text in warning.message) is expected
+    assert "message" not in rendered.template
+
+
+def test_each_reason_but_one_has_a_short_text():
+    assert MESSAGES.keys() - SHORT_MESSAGES.keys() == {"UnmatchedPattern"}
