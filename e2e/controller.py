@@ -45,7 +45,8 @@ def pod(server: Server) -> dict[str, str]:
 class Controller(Program):
     """A controller that runs; a context manager: entered once its first lists are in, stopped at the end.
 
-    Without a kubeconfig, it runs as in a pod. Its methods block.
+    Without a kubeconfig, it runs as in a pod. Its methods block. Most API servers here have no admission policy, so
+    `--policy=Optional` is the default.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Controller(Program):
         env: dict[str, str] | None = None,
     ) -> None:
         where = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
+        policy = [] if any(option.startswith("--policy") for option in options) else ["--policy=Optional"]
         super().__init__(
-            [sys.executable, *python, "-m", module, "controller", *where, "--bind=127.0.0.1:0", *options], env
+            [sys.executable, *python, "-m", module, "controller", *where, *policy, "--bind=127.0.0.1:0", *options], env
         )
         self.name = (env or {}).get("POD_NAME", "the controller")
         self.url = ""  # of its probes

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from atmpl.controller.cluster import ClusterError, ConflictError, UnavailableError
-from atmpl.kube.client import KubeClient
+from atmpl.kube.client import FIELD_MANAGER, KubeClient
 from atmpl.kube.failure_log import FailureLog
 from atmpl.kube.response import Response, error_from
 
@@ -38,7 +38,7 @@ RELEASED_ACQUIRE_TIME = "1970-01-01T00:00:00.000000Z"  # marks a released lease:
 MAX_EXPIRY_SECONDS = 300.0  # a lease expires after this at the latest, whatever duration it has
 MAX_TRANSITIONS = 2**31 - 1
 MAX_IDENTITY_CHARACTERS = 100  # it is part of a field manager's name, which may have 128
-MANAGER = "atmpl"  # the field manager of our writes
+MANAGER = FIELD_MANAGER  # of our writes
 
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Durations are read as kubectl reads them."""
+"""Spans of time are read as kubectl reads them."""
 
 import argparse
 
