@@ -39,6 +39,10 @@ examples:
   # of all in a namespace, one JSON document per line
   kubectl get virtualmachines -o yaml | atmpl render - -o json
 
+  # a second virtual machine like the first one, beside it, with its own disks
+  atmpl render vm.yaml --data-volumes Unique | atmpl process - |
+    kubectl create -f -
+
   # a golden template for colleagues: new passwords, new disks
   atmpl render vm.yaml --secrets Extract --data-volumes Unique
 

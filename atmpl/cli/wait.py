@@ -178,13 +178,13 @@ ADVICE: Final[dict[Reason, Advice]] = {
     ),
     Reason.POLICY_MISSING: Advice(
         "the cluster's admission policy for requests is not in force",
-        "Have an administrator apply it, and the request continues within a minute:",
-        ("kubectl apply -k config/policy",),
+        "An administrator applies config/policy of atmpl's release; then the request continues within a minute. Check:",
+        ("get validatingadmissionpolicies,validatingadmissionpolicybindings",),
         quotes_message=True,
     ),
     Reason.ACCESS_REVOKED: Advice(
         "you may no longer get the virtual machine {vm}",
-        "Get the right again, and the request continues within 10 minutes. Check it:",
+        "Request that right again, and the request continues within 10 minutes. Check it:",
         ("auth can-i get virtualmachines.kubevirt.io/{vm}{vms}",),
         quotes_message=True,
     ),

@@ -1,15 +1,29 @@
 """Tab completes commands, options and a template's own parameters, in every shell and under kubectl."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import yaml
+from aiohttp import web
 
+from atmpl.cli import client, completion
 from tests.support.cli_runner import typed
+from tests.support.scripted_server import Script, connected, status
 from tests.unit.cli.test_process import TEMPLATE
+
+
+def found(value):
+    async def act(_):
+        return web.json_response(value)
+
+    return act
+
 
 ASKED = {
     "the commands": ("", ["render", "process", "create", "instantiate", "convert", "diff", "controller", "completion"]),
@@ -109,3 +123,47 @@ def test_fish_is_answered(folder):
         capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert ran.stdout.split() == ["MEMORY=", "Memory"]
+
+
+LIST = {"items": [{"metadata": {"name": name}} for name in ("web", "web-2", "db", "\x1b[2J")]}
+TEMPLATE_IN_CLUSTER = yaml.safe_load(TEMPLATE) | {"metadata": {"name": "web", "namespace": "team-a", "uid": "1"}}
+IN_CLUSTER = {
+    "virtual machines": (["create", "--vm", "w"], [found(LIST)], ["web", "web-2"]),
+    "templates of both formats": (["instantiate", "--template", "d"], [found(LIST), status(404)], ["db"]),
+    "templates of one format": (
+        ["diff", "--format", "native", "--template", ""],
+        [found(LIST)],
+        ["web", "web-2", "db"],
+    ),
+    "parameters of a template": (
+        ["instantiate", "--template", "web", "-p", "M"],
+        [found(TEMPLATE_IN_CLUSTER), status(404)],
+        ["MEMORY="],
+    ),
+    "a cluster that refuses": (["create", "--vm", "w"], [status(403, "Forbidden")], []),
+}
+
+
+@pytest.mark.parametrize("case", IN_CLUSTER)
+def test_names_in_the_cluster_are_completed(case, monkeypatch):
+    words, acts, expected = IN_CLUSTER[case]
+
+    @asynccontextmanager
+    async def open_cluster(_):
+        async with connected(Script(*acts)) as connection:
+            yield client.ClusterClient(connection, "team-a", "https://cluster:6443")
+
+    monkeypatch.setattr(client, "open_cluster", open_cluster)
+    monkeypatch.setattr(sys, "argv", ["kubectl_complete-atmpl", *words])
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(sys, "stdout", stdout := io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setattr(os, "fdopen", None)  # argcomplete would open descriptor 9 for its log
+    completion.kubectl()
+    stdout.flush()
+    *candidates, _ = stdout.buffer.getvalue().decode().splitlines()
+    assert [each.partition("\t")[0] for each in candidates] == expected
+
+
+def test_completion_without_a_cluster_is_silent():
+    words = ["create", "--kubeconfig", "/nonexistent", "--vm", ""]
+    assert asked_by_kubectl(*words) == [":0"]

@@ -46,6 +46,30 @@ MEANT = {
         ["completion"],
         "the following arguments are required: SHELL; write one of bash, zsh, fish, powershell",
     ),
+    "an option of oc process": (
+        ["process", "t.yaml", "--parameters"],
+        "unrecognized arguments: --parameters; did you mean --print-params?",
+    ),
+    "an option of virtctl": (
+        ["process", "t.yaml", "--param-file=a.env"],
+        "unrecognized arguments: --param-file=a.env; did you mean --params-file?",
+    ),
+    "an option of oc that is not needed": (
+        ["process", "t.yaml", "--local"],
+        "unrecognized arguments: --local; leave --local out",
+    ),
+    "an option of another command": (
+        ["render", "--vm-name", "a"],
+        "unrecognized arguments: --vm-name; did you mean --name?",
+    ),
+    "a value in another case": (
+        ["render", "--identity", "fresh"],
+        "argument --identity: 'fresh' is not one of Fresh, Preserve; did you mean Fresh?",
+    ),
+    "a command without its template": (
+        ["instantiate", "web"],
+        "the following arguments are required: --template; did you mean --template web?",
+    ),
     "an option before the command": (
         ["-n", "team-a", "create", "--vm", "web"],
         "-n belongs after the command: atmpl create -n ...",

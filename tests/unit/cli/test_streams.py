@@ -144,6 +144,7 @@ def test_windows_completion_writes_bytes_with_line_feeds(monkeypatch, capfdbinar
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="\r\n")
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(os, "fdopen", None)  # argcomplete would open descriptor 9 for its log
     completion.kubectl()
     stdout.flush()
     assert stdout.buffer.getvalue().startswith(b"render\t")
