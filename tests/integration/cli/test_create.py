@@ -1,4 +1,4 @@
-"""`atmpl create` on a real API server with a real controller, as a person types it."""
+"""`atmpl create` on a real API server with a real controller."""
 
 import asyncio
 import os
@@ -41,9 +41,7 @@ async def creating(server: Server, namespace: str, *words: str) -> AsyncIterator
             await process.communicate()
 
 
-async def test_the_template_is_made_and_what_to_type_next_is_told(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_create_reports_the_template_and_next_steps(server: Server, client: Client, namespace: str) -> None:
     await client.create(vm(namespace, "web"))
     came = await create(server, namespace, "--vm", "web")
     assert came.status == 0
@@ -55,9 +53,7 @@ async def test_the_template_is_made_and_what_to_type_next_is_told(
     assert (await client.get(template_path(namespace, "web-template")))["kind"] == "Template"
 
 
-async def test_the_template_itself_is_printed_where_it_is_asked_for(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_create_prints_the_template_with_output_yaml(server: Server, client: Client, namespace: str) -> None:
     await client.create(vm(namespace, "web"))
     came = await create(server, namespace, "--vm", "web", "--format", "native", "-o", "yaml")
     assert (came.status, came.err) == (0, f"{NAMED}/web-template created\n")
@@ -74,7 +70,7 @@ async def test_name_alone_is_what_kubectl_takes(server: Server, client: Client, 
     assert await asyncio.to_thread(server.kubectl, "get", "-n", namespace, "-o", "name", came.out.strip()) == came.out
 
 
-async def test_all_that_can_be_asked_for_reaches_the_cluster(server: Server, client: Client, namespace: str) -> None:
+async def test_every_option_reaches_the_cluster(server: Server, client: Client, namespace: str) -> None:
     came = await create(
         server, namespace, "--vm", "web", "--vm-namespace", namespace, "--name", "small", "--format", "native",
         "--ttl", "1h", "--identity", "Preserve", "--data-volumes", "Unique", "--secrets", "Require",
@@ -93,23 +89,21 @@ async def test_all_that_can_be_asked_for_reaches_the_cluster(server: Server, cli
     assert yaml.safe_load(came.out)["metadata"]["uid"] == stored["metadata"]["uid"]
 
 
-async def test_it_waits_for_its_virtual_machine_and_says_so(server: Server, client: Client, namespace: str) -> None:
+async def test_create_waits_for_the_vm(server: Server, client: Client, namespace: str) -> None:
     async with creating(server, namespace, "--vm", "web", "--refresh", "OnChange") as process:
         assert process.stderr is not None
-        told = b""
-        while b"(SourceNotFound)" not in told:
-            told = await process.stderr.readline()
-            assert told
-        assert told == b"the virtual machine web does not exist (SourceNotFound)\n"
+        line = b""
+        while b"(SourceNotFound)" not in line:
+            line = await process.stderr.readline()
+            assert line
+        assert line == b"the virtual machine web does not exist (SourceNotFound)\n"
         await client.create(vm(namespace, "web"))
         out, _ = await process.communicate()
     assert process.returncode == 0
     assert out.startswith(b"template.template.openshift.io/web-template created")
 
 
-async def test_ctrl_c_leaves_the_request_and_says_how_to_watch_it(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_ctrl_c_leaves_the_request(server: Server, client: Client, namespace: str) -> None:
     async with creating(server, namespace, "--vm", "web") as process:
         assert process.stderr is not None
         await process.stderr.readuntil(b"(SourceNotFound)\n")
@@ -121,7 +115,7 @@ async def test_ctrl_c_leaves_the_request_and_says_how_to_watch_it(
     assert reason(await client.get(request_path(namespace, "web-template"))) == "SourceNotFound"
 
 
-async def test_what_is_not_there_in_time_stays_asked_for(server: Server, client: Client, namespace: str) -> None:
+async def test_timeout_leaves_the_request(server: Server, client: Client, namespace: str) -> None:
     came = await create(server, namespace, "--vm", "web", "--timeout", "500ms")
     assert (came.status, came.out) == (3, "")
     assert "error: not ready after 0.5 s: " in came.err
@@ -129,7 +123,7 @@ async def test_what_is_not_there_in_time_stays_asked_for(server: Server, client:
     await client.until(request_path(namespace, "web-template"), is_ready)
 
 
-async def test_what_can_never_be_made_is_refused_at_once(server: Server, client: Client, namespace: str) -> None:
+async def test_create_fails_at_once_if_stalled(server: Server, client: Client, namespace: str) -> None:
     big = vm(namespace, "web", annotations={"long": "&" * 200_000})
     await client.create(big)
     came = await create(server, namespace, "--vm", "web")
@@ -139,7 +133,7 @@ async def test_what_can_never_be_made_is_refused_at_once(server: Server, client:
     assert f" -n {namespace} edit vm web\n" in came.err
 
 
-async def test_a_request_of_that_name_is_never_touched(server: Server, client: Client, namespace: str) -> None:
+async def test_existing_request_is_not_changed(server: Server, client: Client, namespace: str) -> None:
     assert (await create(server, namespace, "--vm", "web", "--wait=false")).status == 0
     came = await create(server, namespace, "--vm", "other", "--name", "web-template")
     assert (came.status, came.out) == (1, "")
@@ -154,7 +148,7 @@ async def test_a_dry_run_creates_nothing(server: Server, client: Client, namespa
         await client.get(request_path(namespace, "web-template"))
 
 
-async def test_an_option_that_the_cluster_does_not_know_is_told_of_and_not_dropped(
+async def test_unknown_option_of_the_cluster_is_reported(
     server: Server, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from atmpl.cli import create as command
@@ -172,7 +166,7 @@ async def test_an_option_that_the_cluster_does_not_know_is_told_of_and_not_dropp
     assert 'unknown field "spec.options.colour"; the cluster\'s atmpl is older than this one' in came.err
 
 
-async def test_a_person_is_told_what_they_may_not_do(server: Server, namespace: str) -> None:
+async def test_forbidden_action_is_reported(server: Server, namespace: str) -> None:
     came = await create(server, namespace, "--vm", "web", "--as", "bob", "--as-group", "people")
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: you may not create the request web-template: ")
@@ -180,7 +174,7 @@ async def test_a_person_is_told_what_they_may_not_do(server: Server, namespace: 
     assert came.err.endswith(f"; request a role such as edit in {namespace}\n")
 
 
-async def test_a_namespace_that_is_not_there_is_named(server: Server) -> None:
+async def test_missing_namespace_is_an_error(server: Server) -> None:
     came = await create(server, "nonesuch", "--vm", "web")
     assert (came.status, came.out) == (1, "")
     assert "the namespace nonesuch does not exist or is deleted" in came.err

@@ -8,9 +8,7 @@ from tests.support.builders import template_path, vm
 from tests.support.cli_runner import typed
 
 
-async def test_a_template_on_the_cluster_leads_to_its_virtual_machine(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_template_in_the_cluster_leads_to_its_vm(server: Server, client: Client, namespace: str) -> None:
     async def diff(*words):
         line = ["diff", "--kubeconfig", server.kubeconfig, "-n", namespace, *words]
         return await asyncio.to_thread(typed, *line)

@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture
 def bash(server: Server, namespace: str, tmp_path: Path):
-    """Run a line as a person would, in whose kubeconfig the test's namespace is the context's."""
+    """Return a function that runs a line of bash; its kubeconfig has the namespace of the test."""
     config = yaml.safe_load(server.kubeconfig.read_text())
     config["contexts"][0]["context"]["namespace"] = namespace
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
@@ -54,7 +54,7 @@ async def test_kubectl_finds_each_command(bash, client: Client, namespace: str) 
     assert "usage: kubectl atmpl create" in (await bash("kubectl atmpl create --help")).stdout
 
 
-async def test_the_examples_of_create_and_diff_work_when_pasted(bash, client: Client, namespace: str) -> None:
+async def test_examples_of_create_and_diff_work(bash, client: Client, namespace: str) -> None:
     await client.create(vm(namespace, "web"))
     await bash("kubectl get vm web -o yaml > vm.yaml")
     for line in examples(create.EPILOG):

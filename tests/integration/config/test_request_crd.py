@@ -27,6 +27,28 @@ GOOD: dict[str, dict[str, Any]] = {
     "a TTL of no time at all": FLAT | {"ttlSecondsAfterFinished": 0},
     "a TTL of 68 years": FLAT | {"ttlSecondsAfterFinished": 2147483647},
     "every option": FLAT | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
+    "every later option": FLAT
+    | {
+        "options": {
+            "secrets": "Extract",
+            "naming": "Parameter",
+            "console": "Complete",
+            "parameters": {
+                "profile": "Common",
+                "include": ["instancetype.name", "template.spec.volumes[0].**", "template.metadata.annotations[a.b/c]"],
+                "exclude": ["*", "**", "template.spec.networks[*].**"],
+            },
+        }
+    },
+    "template metadata": CANONICAL
+    | {
+        "templateMetadata": {
+            "labels": {"team": "web", "example.com/empty": ""},
+            "annotations": {"description": "Web server", "template.kubevirt.io/provider": "us"},
+        }
+    },
+    "a requester": FLAT
+    | {"requester": {"username": "alice", "uid": "1", "groups": ["a"] * 5000, "extra": {"k": ["v"]}}},
     "one option": CANONICAL | {"options": {"secrets": "Require"}},
     "no option": CANONICAL | {"options": {}},
     "null where a default goes": FLAT | {"options": None, "refreshPolicy": None},
@@ -34,12 +56,20 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 USE_ONE_FORM = "spec: Invalid value: use one form: keep source and target and remove vmName, templateName and format, or the other way round"
-SAY_ALL = "spec: Invalid value: name the virtual machine and what to make of it: write source: {vmName: NAME} and target: {openshiftTemplate: {}}, or vmName: NAME alone"
-SAY_TARGET = "spec.target: Required value: say what to make: write target: {openshiftTemplate: {}} or target: {virtualMachineTemplate: {}}"
+SAY_ALL = "spec: Invalid value: name the virtual machine and the target: write source: {vmName: NAME} and target: {openshiftTemplate: {}}, or vmName: NAME alone"
+SAY_TARGET = "spec.target: Required value: target is missing: write target: {openshiftTemplate: {}} or target: {virtualMachineTemplate: {}}"
 SAY_SOURCE = "spec.source: Required value: name the virtual machine: write source: {vmName: NAME}"
 SAY_VM_NAME = "spec.vmName: Required value: name the virtual machine: write vmName: NAME"
 ONE_FORMAT = "spec.target: Invalid value: write exactly one format and nothing else: openshiftTemplate: {} or virtualMachineTemplate: {}"
 NO_TTL = "spec.ttlSecondsAfterFinished: Forbidden: a request with refreshPolicy OnChange is never finished: remove ttlSecondsAfterFinished, or write refreshPolicy: Once"
+
+
+COMPLETE = {"options": {"console": "Complete"}}
+NO_COMPLETE = "spec.options.console: Forbidden: console: Complete is for the OpenShift format only: remove it, or write target: {openshiftTemplate: {}}"
+A_PATTERN = "write a path below the virtual machine's spec, such as template.spec.domain.cpu.cores, template.spec.volumes[0].** or instancetype.name"
+RESERVED = (
+    "template.kubevirt.io/type and keys with the prefix ssp.kubevirt.io/ are reserved for the controller: remove them"
+)
 
 
 BAD: dict[str, tuple[Any, list[str]]] = {
@@ -142,8 +172,48 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     ),
     "secrets that are dropped": (
         CANONICAL | {"options": {"secrets": "Drop"}},
-        ['spec.options.secrets: Unsupported value: "Drop": supported values: "Preserve", "Require"'],
+        ['spec.options.secrets: Unsupported value: "Drop": supported values: "Preserve", "Require", "Extract"'],
     ),
+    "an unknown naming": (
+        FLAT | {"options": {"naming": "Fixed"}},
+        ['spec.options.naming: Unsupported value: "Fixed": supported values: "Generate", "Parameter"'],
+    ),
+    "Complete with an explicit Generate": (
+        FLAT | {"options": {"console": "Complete", "naming": "Generate"}},
+        ["spec.options.naming: Forbidden: console: Complete requires naming: Parameter: write that, or remove naming"],
+    ),
+    "Complete with the native target": (target(virtualMachineTemplate={}) | COMPLETE, [NO_COMPLETE]),
+    "Complete with the native flat format": (
+        FLAT | {"format": "template.kubevirt.io/v1beta1"} | COMPLETE,
+        [NO_COMPLETE],
+    ),
+    "an unknown profile": (
+        CANONICAL | {"options": {"parameters": {"profile": "Most"}}},
+        ['spec.options.parameters.profile: Unsupported value: "Most": supported values: "All", "Common", "None"'],
+    ),
+    "a malformed pattern": (
+        CANONICAL | {"options": {"parameters": {"include": ["a.b", "a..b"]}}},
+        [f'spec.options.parameters.include[1]: Invalid value: "a..b": {A_PATTERN}'],
+    ),
+    "an unclosed index": (
+        CANONICAL | {"options": {"parameters": {"exclude": ["a["]}}},
+        [f'spec.options.parameters.exclude[0]: Invalid value: "a[": {A_PATTERN}'],
+    ),
+    "a reserved label": (
+        FLAT | {"templateMetadata": {"labels": {"ssp.kubevirt.io/request-uid": "1"}}},
+        [f"spec.templateMetadata.labels: Forbidden: {RESERVED}"],
+    ),
+    "a reserved annotation": (
+        FLAT | {"templateMetadata": {"annotations": {"template.kubevirt.io/type": "vm"}}},
+        [f"spec.templateMetadata.annotations: Forbidden: {RESERVED}"],
+    ),
+    "a key that is not valid": (
+        FLAT | {"templateMetadata": {"annotations": {"a b": ""}}},
+        [
+            "spec.templateMetadata.annotations: Invalid value: write keys with an optional DNS name and '/', then at most 63 letters, digits, '-', '_' and '.', such as team or example.com/team"
+        ],
+    ),
+    "a requester without a name": (FLAT | {"requester": {}}, ["spec.requester.username: Required value"]),
     "options that are a list": (
         CANONICAL | {"options": ["Unique"]},
         ['spec.options: Invalid value: "array": spec.options in body must be of type object: "array"'],
@@ -189,4 +259,4 @@ async def test_a_field_that_nobody_knows_is_named_by_strict_validation(
 async def test_a_status_given_by_a_person_is_dropped(client: Client) -> None:
     given = request(FLAT) | {"status": {"conditions": [{"type": "Authorized", "status": "True"}]}}
     stored = await client.post(COLLECTION, given, dryRun="All")
-    assert "status" not in stored
+    assert stored["status"] == {"observedGeneration": -1}

@@ -42,27 +42,30 @@ STATUS: dict[str, Any] = {
             "lastTransitionTime": "2026-11-24T05:00:00Z",
         },
         {
-            "type": "Authorized",
+            "type": "example.com/Approved",
             "status": "True",
-            "reason": "PolicyInForce",
-            "message": "",
+            "reason": "ByHand",
+            "message": "m" * 32_768,
             "lastTransitionTime": "2026-11-24T05:00:00Z",
         },
     ],
-    "source": {"uid": "6a1f", "generation": 3, "resourceVersion": "77"},
+    "source": {"namespace": "team-a", "name": "vmi-ephemeral", "uid": "6a1f", "generation": 3, "resourceVersion": "77"},
     "templateRef": {
         "apiVersion": "template.openshift.io/v1",
         "kind": "Template",
         "name": "vmi-ephemeral-template",
         "uid": "7b2e",
     },
-    "parameters": 3,
+    "parameterCount": 3,
     "warnings": [
         {"reason": "SharedDataVolumes", "message": "a sentence", "path": "spec.dataVolumeTemplates[0]"},
         {"reason": "SourceGone", "message": "a sentence"},
     ],
+    "omitted": [{"reason": "Tracking", "path": "metadata.labels[app.kubernetes.io/instance]"}],
     "lastRenderTime": "2026-11-24T05:00:00Z",
-    "rendered": {"digest": "sha256:00ff", "templateResourceVersion": "78"},
+    "completionTime": "2026-11-24T05:00:00Z",
+    "refused": {"digest": "00ff"},
+    "rendered": {"digest": "00ff", "templateResourceVersion": "78"},
 }
 
 
@@ -88,15 +91,28 @@ async def test_the_design_example_is_accepted_as_it_stands(server: Server, clien
 async def test_get_shows_source_template_ready_reason_and_age(server: Server, client: Client, namespace: str) -> None:
     await asked(client, namespace, "a-flat-one", yaml.safe_load(DESIGN_EXAMPLE)["spec"], STATUS)
     waiting = STATUS["conditions"][0] | {"status": "False", "reason": "SourceNotFound"}
-    await asked(client, namespace, "b-canonical-one", CANONICAL, {"conditions": [waiting]})
+    await asked(
+        client,
+        namespace,
+        "b-canonical-one",
+        CANONICAL,
+        {"conditions": [waiting], "source": {"namespace": "team-a", "name": "vm-ephemeral"}},
+    )
     await asked(client, namespace, "c-new-one", {"vmName": "fedora"})
     rows = [line.split() for line in server.kubectl("get", "vmtreq", "--namespace", namespace).splitlines()]
     assert rows[0] == ["NAME", "SOURCE", "TEMPLATE", "READY", "REASON", "AGE"]
     assert [row[:-1] for row in rows[1:]] == [
         ["a-flat-one", "vmi-ephemeral", "vmi-ephemeral-template", "True", "Rendered"],
         ["b-canonical-one", "vm-ephemeral", "False", "SourceNotFound"],  # no template yet
-        ["c-new-one", "fedora"],
+        ["c-new-one"],
     ]
+
+
+async def test_wide_output_shows_namespace_format_and_message(server: Server, client: Client, namespace: str) -> None:
+    await asked(client, namespace, "mine", CANONICAL, STATUS)
+    [header, row] = server.kubectl("get", "vmtreq", "--namespace", namespace, "--output", "wide").splitlines()
+    for column, value in (("SOURCE NAMESPACE", "team-a"), ("FORMAT", "Template"), ("MESSAGE", "the template is there")):
+        assert row[header.index(column) :].startswith(value)
 
 
 async def test_wait_returns_once_ready_is_true(server: Server, client: Client, namespace: str) -> None:
@@ -112,9 +128,9 @@ async def test_the_status_holds_all_that_the_design_names(client: Client, namesp
 
 
 BAD_STATUS: dict[str, tuple[dict[str, Any], str]] = {
-    "a message of 1,025 characters": (
-        {"conditions": [STATUS["conditions"][0] | {"message": "x" * 1025}]},
-        "status.conditions[0].message: Too long: may not be more than 1024 bytes",
+    "a message of 32,769 characters": (
+        {"conditions": [STATUS["conditions"][0] | {"message": "x" * 32_769}]},
+        "status.conditions[0].message: Too long: may not be more than 32768 bytes",
     ),
     "two conditions of one type": (
         {"conditions": [STATUS["conditions"][0], STATUS["conditions"][0]]},
@@ -158,7 +174,8 @@ def test_every_field_has_a_description() -> None:
 
 
 def test_every_text_and_list_has_a_limit() -> None:
-    free = {"vmtreq.apiVersion", "vmtreq.kind"}  # the API server's own
+    # The API server's own, and the requester's: a user cannot change the number of their groups.
+    free = {"vmtreq.apiVersion", "vmtreq.kind", *(path for path in FIELDS if path.startswith("vmtreq.spec.requester."))}
     limited = {"maxLength", "enum", "maxItems"}
     texts = {p: f for p, f in FIELDS.items() if f["type"] in {"string", "array"} and f.get("format") != "date-time"}
     assert [path for path, field in texts.items() if path not in free and not field.keys() & limited] == []
@@ -171,6 +188,7 @@ def test_nothing_of_one_form_has_a_default() -> None:
         "vmtreq.spec.options.identity": "Fresh",
         "vmtreq.spec.options.dataVolumes": "Preserve",
         "vmtreq.spec.options.secrets": "Preserve",
+        "vmtreq.status": {"observedGeneration": -1},
     }
 
 

@@ -35,6 +35,9 @@ VM_NAME = fixed("vmName", "another virtual machine")
 TEMPLATE_NAME = fixed("templateName", "another template")
 FORMAT = fixed("format", "another format")
 OPTIONS = "spec.options: Forbidden: options cannot change: put them back as they were, and create another request for other options"
+METADATA = "spec.templateMetadata: Forbidden: templateMetadata cannot change: put it back as it was, and label or annotate the template itself"
+REQUESTER = "spec.requester: Forbidden: requester cannot change: the cluster wrote it when the request was created; put it back as it was"
+ALICE = FLAT | {"requester": {"username": "alice"}}
 ONCE = "spec.refreshPolicy: Forbidden: refreshPolicy can only go from OnChange to Once: put Once back, and create another request with refreshPolicy: OnChange"
 NO_TTL = "spec.ttlSecondsAfterFinished: Forbidden: a request with refreshPolicy OnChange is never finished: remove ttlSecondsAfterFinished, or write refreshPolicy: Once"
 
@@ -76,6 +79,16 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
         {"source": {"vmName": "yours", "vmNamespace": "team-b"}, "target": {"openshiftTemplate": {}}},
         [SOURCE, TARGET, VM_NAME],
     ),
+    "other template metadata": (
+        CANONICAL | {"templateMetadata": {"labels": {"a": "b"}}},
+        CANONICAL | {"templateMetadata": {"labels": {"a": "c"}}},
+        [METADATA],
+    ),
+    "template metadata removed": (FLAT | {"templateMetadata": {"labels": {"a": "b"}}}, FLAT, [METADATA]),
+    "another requester": (ALICE, ALICE | {"requester": {"username": "bob"}}, [REQUESTER]),
+    "a requester removed": (ALICE, FLAT, [REQUESTER]),
+    "a requester added": (FLAT, ALICE, [REQUESTER]),
+    "another naming": (FLAT, FLAT | {"options": {"naming": "Parameter"}}, [OPTIONS]),
     "another identity": (FLAT, FLAT | {"options": {"identity": "Preserve"}}, [OPTIONS]),
     "other data volumes": (CANONICAL, CANONICAL | {"options": {"dataVolumes": "Unique"}}, [OPTIONS]),
     "secrets no longer required": (FLAT | {"options": {"secrets": "Require"}}, FLAT, [OPTIONS]),

@@ -59,7 +59,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize("case", ASKED)
-def test_bash_is_answered(case, folder):
+def test_bash_completes(case, folder):
     line, answers = ASKED[case]
     ran = subprocess.run(
         ["bash", "-c", BASH, "bash", str(Path(sys.executable).parent), line],
@@ -71,7 +71,7 @@ def test_bash_is_answered(case, folder):
     assert (ran.stdout.split(), ran.stderr) == (answers, "")
 
 
-def asked_by_kubectl(*words):
+def candidates_for_kubectl(*words):
     program = "import sys; from atmpl.cli.completion import kubectl; sys.exit(kubectl())"
     ran = subprocess.run(
         [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
@@ -80,28 +80,28 @@ def asked_by_kubectl(*words):
 
 
 @pytest.mark.parametrize("case", ASKED)
-def test_kubectl_is_answered(case, folder):
+def test_kubectl_completes(case, folder):
     line, answers = ASKED[case]
-    *candidates, _directive = asked_by_kubectl(*line.split(), *([""] if line[-1:] in ("", " ") else []))
+    *candidates, _directive = candidates_for_kubectl(*line.split(), *([""] if line[-1:] in ("", " ") else []))
     assert [each.split("\t")[0] for each in candidates] == answers
 
 
-def test_kubectl_gets_the_meaning_of_each_candidate_and_completes_files_by_itself(folder):
-    assert asked_by_kubectl("rend") == ["render\tturn virtual machines into templates; needs no cluster", ":0"]
-    assert asked_by_kubectl("process", "") == [":0"]
+def test_kubectl_gets_candidates_with_their_help(folder):
+    assert candidates_for_kubectl("rend") == ["render\tturn virtual machines into templates; needs no cluster", ":0"]
+    assert candidates_for_kubectl("process", "") == [":0"]
 
 
-def test_kubectl_adds_no_space_where_a_value_must_follow(folder):
-    assert asked_by_kubectl("process", "t.yaml", "-p", "M") == ["MEMORY=\tMemory", ":2"]
+def test_kubectl_adds_no_space_before_a_value(folder):
+    assert candidates_for_kubectl("process", "t.yaml", "-p", "M") == ["MEMORY=\tMemory", ":2"]
 
 
-def test_the_value_of_a_parameter_is_offered_once_its_name_stands(folder):
-    assert asked_by_kubectl("process", "t.yaml", "-p", "MEMORY=") == ["MEMORY=1Gi\tMemory", ":0"]
+def test_value_is_completed_after_its_name(folder):
+    assert candidates_for_kubectl("process", "t.yaml", "-p", "MEMORY=") == ["MEMORY=1Gi\tMemory", ":0"]
 
 
 def test_a_name_with_spaces_is_one_word_to_kubectl(folder):
     (folder / "t.yaml").rename(folder / "my t.yaml")
-    assert asked_by_kubectl("process", "my t.yaml", "-p", "M")[0] == "MEMORY=\tMemory"
+    assert candidates_for_kubectl("process", "my t.yaml", "-p", "M")[0] == "MEMORY=\tMemory"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
@@ -116,7 +116,7 @@ def test_another_shell_is_wrong_usage():
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
-def test_fish_is_answered(folder):
+def test_fish_completes(folder):
     ran = subprocess.run(
         ["fish", "-c", "atmpl completion fish | source; complete -C 'atmpl process t.yaml -p ME'"],
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
@@ -166,4 +166,4 @@ def test_names_in_the_cluster_are_completed(case, monkeypatch):
 
 def test_completion_without_a_cluster_is_silent():
     words = ["create", "--kubeconfig", "/nonexistent", "--vm", ""]
-    assert asked_by_kubectl(*words) == [":0"]
+    assert candidates_for_kubectl(*words) == [":0"]

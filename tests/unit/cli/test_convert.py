@@ -74,7 +74,7 @@ def test_labels_parameter_gets_the_labels_of_the_template():
     assert vm["metadata"]["labels"]["x"] == "y"
 
 
-def test_labels_that_refer_to_parameters_replace_the_labels_parameter():
+def test_labels_with_references_replace_the_parameter():
     labels = [{"name": "LABELS", "value": '{"a": "b"}'}]
     came = typed("convert", "-", stdin=changed(
         labels={"tier": "${NAME}"}, objects=[with_vm(metadata={"labels": "${{LABELS}}"})],

@@ -1,4 +1,4 @@
-"""What `atmpl create` says of each thing that a cluster may answer, and its request without any cluster."""
+"""`atmpl create`: each response of the cluster, and the request."""
 
 from contextlib import asynccontextmanager
 
@@ -48,7 +48,7 @@ NO_ATMPL = (
     "cannot create the request web-template: the cluster does not serve atmpl's requests; ask its administrator to "
     "install the manifest of atmpl's release"
 )
-NOBODY = "the cluster rejects your credentials (401 Unauthorized); log in, or choose another --context"
+UNAUTHORIZED = "the cluster rejects your credentials (401 Unauthorized); log in, or choose another --context"
 DENIED = (
     'virtualmachinetemplaterequests.ssp.kubevirt.io "web-template" is forbidden: ValidatingAdmissionPolicy '
     "'atmpl-request-access-v1' with binding 'atmpl-request-access-v1' denied request: you may not get the virtual machine web"
@@ -65,7 +65,7 @@ async def nonsense(_):
 
 REFUSALS = {
     "no definition of requests": (status(404), NO_ATMPL),
-    "nobody known": (status(401, "Unauthorized", "Unauthorized"), NOBODY),
+    "unknown credentials": (status(401, "Unauthorized", "Unauthorized"), UNAUTHORIZED),
     "the admission policy": (
         status(403, "Forbidden", DENIED),
         "rejected: you may not get the virtual machine web",
@@ -79,14 +79,14 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_refusal_is_one_sentence_with_a_remedy(case, monkeypatch):
+def test_refusal_has_a_remedy(case, monkeypatch):
     act, sentence = REFUSALS[case]
     answered(monkeypatch, act)
     assert typed("create", "--vm", "web") == (1, "", f"error: {sentence}\n")
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.RENDERED])
-def test_every_reason_becomes_a_sentence_and_a_remedy(reason, monkeypatch):
+def test_every_reason_has_a_sentence_and_a_remedy(reason, monkeypatch):
     now = RequestState(CREATED, reason, "the controller's own words", stalled=True)
     followed(monkeypatch, now)
     came = typed("create", "--vm", "web", "-n", "team-a")
@@ -99,7 +99,7 @@ def test_every_reason_becomes_a_sentence_and_a_remedy(reason, monkeypatch):
     assert "{" not in came.err
 
 
-def test_a_reason_that_does_not_last_is_told_and_waited_out(monkeypatch):
+def test_temporary_reason_is_reported_once(monkeypatch):
     waiting = RequestState(CREATED, Reason.TARGET_CONFLICT, "it was made by hand")
     rendered = RequestState(CREATED | {"status": {"parameters": 4}}, Reason.RENDERED, ready=True)
     followed(monkeypatch, waiting, waiting, rendered)
@@ -109,14 +109,14 @@ def test_a_reason_that_does_not_last_is_told_and_waited_out(monkeypatch):
     assert came.out.endswith("created with 4 parameters\n")
 
 
-def test_a_reason_of_a_newer_version_speaks_for_itself(monkeypatch):
+def test_unknown_reason_shows_its_message(monkeypatch):
     followed(monkeypatch, RequestState(CREATED, "TooBlue", "it is too blue", stalled=True))
     came = typed("create", "--vm", "web")
     assert came.status == 1
     assert "(TooBlue)\n  it is too blue\n" in came.err
 
 
-def test_warnings_are_told_in_this_command_lines_words(monkeypatch):
+def test_warnings_name_options_of_the_command_line(monkeypatch):
     message = "So it is. To change that, use the option secrets: Require."
     warnings = [
         {"reason": "InlineSecret", "message": message, "path": "spec.x"},
@@ -129,7 +129,7 @@ def test_warnings_are_told_in_this_command_lines_words(monkeypatch):
     assert "warning: SourceGone: m\n" in came.err
 
 
-def test_a_request_that_is_deleted_meanwhile_is_no_success(monkeypatch):
+def test_deleted_request_is_an_error(monkeypatch):
     followed(monkeypatch, RequestState(CREATED, deleted=True))
     came = typed("create", "--vm", "web")
     assert (came.status, came.out) == (1, "")
@@ -142,7 +142,7 @@ def test_a_request_deleted_by_its_ttl_was_a_success(monkeypatch):
     assert typed("create", "--vm", "web").status == 0
 
 
-def test_a_dry_run_for_the_client_asks_no_cluster(monkeypatch):
+def test_client_dry_run_uses_no_cluster(monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
     came = typed("create", "--vm", "web", "--ttl", "90s", "--refresh", "Once", "--dry-run=client", "-o", "yaml")
     assert (came.status, came.err) == (0, "")
@@ -154,7 +154,7 @@ def test_a_dry_run_for_the_client_asks_no_cluster(monkeypatch):
     }
 
 
-def test_without_a_kubeconfig_a_person_is_told_where_to_name_one(monkeypatch):
+def test_missing_kubeconfig_is_an_error(monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
     came = typed("create", "--vm", "web")
     assert (came.status, came.out) == (1, "")
@@ -180,13 +180,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
-def test_wrong_usage_is_told_before_anything_is_asked(words):
+def test_wrong_usage_calls_no_cluster(words):
     came = typed("create", *words)
     assert (came.status, came.out) == (2, "")
     assert came.err.startswith("error: ")
 
 
-def test_a_virtual_machine_that_is_missed_is_missed_where_it_was_looked_for(monkeypatch):
+def test_missing_vm_is_reported_with_its_namespace(monkeypatch):
     followed(monkeypatch, RequestState(CREATED, Reason.SOURCE_NOT_FOUND), RequestState(CREATED, deleted=True))
     came = typed("create", "--vm", "web", "--vm-namespace", "team-b")
     assert "the virtual machine web does not exist in namespace team-b (SourceNotFound)\n" in came.err

@@ -1,4 +1,4 @@
-"""`atmpl diff`: its files, its exit status, its colours; and the same of what is on a real API server."""
+"""`atmpl diff`: files, exit status, colours."""
 
 import os
 from contextlib import asynccontextmanager
@@ -39,20 +39,20 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_no_difference_is_no_output_and_status_0(folder):
+def test_no_difference_is_status_0(folder):
     assert typed("diff", "t.yaml", "same.yaml") == (0, "", "")
 
 
-def test_a_difference_is_a_unified_diff_and_status_1(folder):
+def test_difference_is_status_1(folder):
     assert typed("diff", "t.yaml", "vm.yaml") == (1, SHOWN, "")
 
 
-def test_the_files_may_stand_in_either_order_and_one_be_standard_input(folder):
+def test_files_may_come_in_either_order(folder):
     came = typed("diff", "-", "t.yaml", stdin=yaml.safe_dump(LATER))
     assert came == (1, SHOWN.replace("vm.yaml", "standard input"), "")
 
 
-def test_on_a_terminal_it_is_coloured_unless_nobody_wants_that(folder, monkeypatch):
+def test_diff_is_coloured_unless_no_color_is_set(folder, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(terminal, "supports_escapes", lambda stream: not os.environ.get("NO_COLOR"))
@@ -81,7 +81,7 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("case", TROUBLE)
-def test_trouble_is_status_2_and_one_sentence(case, folder):
+def test_error_is_status_2(case, folder):
     (folder / "bad.yaml").write_text(yaml.safe_dump(VM | {"spec": {}}))
     (folder / "many.yaml").write_text("kind: A\n---\nkind: B\n")
     (folder / "text.yaml").write_text("just text\n")
@@ -104,13 +104,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
-def test_wrong_usage_is_told(words):
+def test_wrong_usage_is_status_2(words):
     came = typed("diff", *words)
     assert (came.status, came.out) == (2, "")
     assert came.err.endswith("See atmpl diff --help.\n")
 
 
-def test_a_cluster_without_any_templates_is_no_place_where_one_is_missing(monkeypatch):
+def test_cluster_without_template_apis_is_an_error(monkeypatch):
     @asynccontextmanager
     async def opened(_):
         async with connected(Script(status(404), status(404))) as connection:

@@ -1,4 +1,4 @@
-"""The objects of an input are found whatever holds them, and each is named so that a person finds it again."""
+"""The objects of an input are found in each form, and each has a place for messages."""
 
 import pytest
 
@@ -76,7 +76,7 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("case", EMPTY)
-def test_an_input_without_an_object_is_said_to_have_none(case, found):
+def test_input_without_an_object_is_an_error(case, found):
     assert found(EMPTY[case]) == [InvalidDocument("f", "no object found")]
 
 
@@ -96,10 +96,10 @@ def test_no_json_reader_takes_a_nan(found):
     assert found('{"a": NaN}') == [Document("f", {"a": "NaN"})]  # it is YAML, and text there
 
 
-def test_half_of_a_character_in_json_is_kept_for_whoever_can_name_its_path(found):
+def test_json_keeps_half_of_a_surrogate_pair(found):
     assert found('{"a": "\\ud800"}') == [Document("f", {"a": "\ud800"})]
 
 
-def test_a_thousand_documents_of_json_take_no_time_to_speak_of(found):
+def test_thousand_json_documents_are_read(found):
     assert len(found('{"a": "' + "x" * 3000 + '"}\n' * 1)) == 1
     assert len(found(('{"a": "' + "x" * 3000 + '"}\n') * 1000)) == 1000

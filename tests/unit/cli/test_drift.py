@@ -1,4 +1,4 @@
-"""A template that is up to date shows no difference to its virtual machine, whatever it was made with."""
+"""A template that is up to date does not differ from its virtual machine, with any option."""
 
 import itertools
 import json
@@ -63,7 +63,7 @@ def test_a_fresh_template_does_not_differ(options, format):
 
 @needs_shared
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_fresh_template_of_a_real_vm_does_not_differ(format):
+def test_corpus_vm_does_not_differ_from_its_template(format):
     rendered = {file: atmpl.render(vm, format=format).template for file, vm in real_vms().items()}
     assert {file: found for file, vm in real_vms().items() if (found := difference(vm, rendered[file]))} == {}
 
@@ -97,32 +97,32 @@ CHANGES = {
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("case", CHANGES)
-def test_what_has_changed_since_is_shown(case, format):
+def test_change_of_the_vm_is_shown(case, format):
     path, value, expected = CHANGES[case]
     found = difference(changed(VM, path, value), atmpl.render(VM, format=format).template)
     assert [f"{line[0]} {line[1:].lstrip()}" for line in found] == expected
 
 
-def test_a_preserved_identity_that_has_changed_is_shown():
+def test_changed_preserved_identity_is_shown():
     template = atmpl.render(VM, identity="Preserve").template
     found = difference(changed(VM, ("domain", "firmware", "uuid"), "another"), template)
     assert [line.split()[-1] for line in found] == ["5d307ca9-b3ef-428c-8861-06e72d69f223", "another"]
 
 
-def test_a_secret_that_is_asked_for_each_time_is_no_difference():
+def test_required_secret_is_no_difference():
     template = atmpl.render(VM, secrets="Require").template
     assert difference(changed(VM, ("volumes", 1, "cloudInitNoCloud", "userData"), "other"), template) == []
     assert "userData: ${VOLUME1_USER_DATA}" in texts(VM, template)[0]
 
 
-def test_a_default_that_a_person_has_changed_in_the_template_is_shown():
+def test_changed_default_of_the_template_is_shown():
     template = atmpl.render(VM).template
     cores = next(each for each in template["parameters"] if each["name"] == "CPU_CORES")
     cores["value"] = "8"
     assert [line.split()[-1] for line in difference(VM, template)] == ["8", "2"]
 
 
-def test_a_new_data_volume_of_a_unique_template_shows_its_suffix():
+def test_unique_data_volume_shows_its_suffix():
     template = atmpl.render(VM, data_volumes="Unique").template
     assert "name: disk-${SUFFIX}" in texts(VM, template)[0]
 

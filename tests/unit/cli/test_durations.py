@@ -1,4 +1,4 @@
-"""Spans of time are read as kubectl reads them."""
+"""Durations are read as kubectl reads them."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""kubectl's commands, as they are told to a person, work when pasted."""
+"""Suggested kubectl commands have the typed options."""
 
 import argparse
 import shlex
@@ -13,11 +13,11 @@ def parsed(*words):
     return parser.parse_args(words)
 
 
-def test_nothing_typed_is_nothing_repeated():
+def test_command_without_options_is_short():
     assert kubectl_command(parsed(), "get vm") == "kubectl get vm"
 
 
-def test_what_was_typed_goes_to_every_kubectl_of_the_line():
+def test_typed_options_go_to_every_kubectl():
     args = parsed("-n", "team-a", "--context", "my cluster", "--as", "bob", "--as-group", "a", "--as-group", "b")
     options = "--context 'my cluster' --as bob --as-group a --as-group b -n team-a"
     assert kubectl_command(args, "get vm web -o yaml | atmpl render - | kubectl create -f -") == (
@@ -25,7 +25,7 @@ def test_what_was_typed_goes_to_every_kubectl_of_the_line():
     )
 
 
-def test_an_administrators_command_is_left_as_it_is():
+def test_command_with_kubectl_is_unchanged():
     assert kubectl_command(parsed("-n", "team-a"), "kubectl apply -k config/rbac") == "kubectl apply -k config/rbac"
 
 
@@ -38,6 +38,6 @@ def test_a_long_line_is_continued_before_its_pipe():
 
 
 @pytest.mark.parametrize("line", ["kubectl get vm", f"kubectl get vm {'x' * 90}"])
-def test_a_line_that_cannot_be_continued_or_need_not_stays(line):
+def test_short_command_is_not_folded(line):
     assert fold(line) == line
     assert shlex.split(fold(LONG))[-1] == "-"

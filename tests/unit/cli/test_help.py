@@ -1,4 +1,4 @@
-"""The help fits a terminal of 80 columns, and what it shows works when pasted."""
+"""The help fits 80 columns, and its examples work."""
 
 import argparse
 import importlib
@@ -62,7 +62,7 @@ def test_there_are_examples_to_paste():
 
 
 @pytest.mark.parametrize("line", examples(controller.EPILOG))
-def test_an_example_of_what_never_ends_is_right_usage(line):
+def test_examples_of_controller_parse(line):
     controller.add_arguments(argument := argparse.ArgumentParser())
     assert argument.parse_args(shlex.split(line)[2:])
 

@@ -1,4 +1,4 @@
-"""The command line as a whole: what is typed reaches the right module, and whatever goes wrong is one sentence."""
+"""The command line as a whole: dispatch, errors, exit status."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def leaves(words):
     return left.value.code
 
 
-def test_a_commands_exit_status_is_what_its_run_returns(toy):
+def test_exit_status_is_that_of_run(toy):
     toy.run = lambda args: 1
     assert cli.main(["toy"]) == 1
 
@@ -45,11 +45,11 @@ def test_options_may_stand_between_files(toy):
     assert (seen[0].FILE, seen[0].loud) == (["a", "b"], "very")
 
 
-def test_only_the_module_of_the_command_typed_is_imported(toy):
+def test_only_the_typed_command_is_imported(toy):
     assert cli.main(["toy"]) == 0  # that of `tool` does not even exist
 
 
-def test_the_help_lists_every_command_without_importing_one(toy, capsys):
+def test_help_imports_no_command(toy, capsys):
     assert leaves(["--help"]) == 0
     assert "play" in (help := capsys.readouterr().out)
     assert "work" in help
@@ -60,7 +60,7 @@ def test_the_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"atmpl {atmpl.__version__}\n"
 
 
-def test_a_failure_is_one_sentence_and_exit_status_1(toy, capsys):
+def test_command_error_is_exit_status_1(toy, capsys):
     def run(args):
         raise CommandError("vm.yaml: there is no such file")
 
@@ -69,7 +69,7 @@ def test_a_failure_is_one_sentence_and_exit_status_1(toy, capsys):
     assert capsys.readouterr().err == "error: vm.yaml: there is no such file\n"
 
 
-def test_misuse_is_one_sentence_a_pointer_to_the_help_and_exit_status_2(toy, capsys):
+def test_usage_error_points_to_the_help(toy, capsys):
     def run(args):
         raise UsageError("give one file")
 
@@ -104,13 +104,13 @@ sys.exit(main())
 
 
 @pytest.mark.parametrize("module", ["argparse", "atmpl.cli.main", "atmpl.cli.parser", "atmpl.cli.render"])
-def test_ctrl_c_while_it_is_still_being_imported_is_without_a_word_too(module):
+def test_ctrl_c_during_imports_is_silent(module):
     ran = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize("script", ["atmpl", "kubectl-atmpl"])
-def test_each_script_begins_where_ctrl_c_is_answered(script):
+def test_scripts_start_in_main(script):
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
     assert project["scripts"][script] == f"{entry.__name__}:{entry.main.__name__}"
 
@@ -119,14 +119,14 @@ WRONG = {
     "no command": ([], "error: no command given\n"),
     "a command misspelt": (["toi"], "error: toi is not a command; did you mean toy?\n"),
     "a command like no other": (["zzz"], "error: zzz is not a command\n"),
-    "an option nobody knows": (["--verbose"], "error: unrecognized arguments: --verbose; did you mean --version?\n"),
-    "an option of the command nobody knows": (["toy", "--quiet"], "error: unrecognized arguments: --quiet\n"),
+    "an unknown option": (["--verbose"], "error: unrecognized arguments: --verbose; did you mean --version?\n"),
+    "an unknown option of the command": (["toy", "--quiet"], "error: unrecognized arguments: --quiet\n"),
     "an option abbreviated": (["toy", "--lou", "x"], "error: unrecognized arguments: --lou; did you mean --loud?\n"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_usage_is_one_sentence_and_exit_status_2(case, toy, capsys):
+def test_wrong_usage_is_exit_status_2(case, toy, capsys):
     words, sentence = WRONG[case]
     assert leaves(words) == 2
     assert capsys.readouterr().err.startswith(sentence)
@@ -138,7 +138,7 @@ def test_as_a_plugin_the_help_says_what_one_types(toy, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("usage: kubectl atmpl toy ")
 
 
-def test_a_reader_that_leaves_early_causes_no_complaint():
+def test_closed_pipe_is_no_error():
     program = (
         "import sys, types; from atmpl.cli import main as cli; toy = types.ModuleType('toy'); sys.modules['toy'] = toy;"
         "toy.add_arguments = lambda parser: None; toy.run = lambda args: print('line\\n' * 100_000) or 0;"
@@ -163,7 +163,7 @@ UNWRITABLE = {
 
 
 @pytest.mark.parametrize("case", UNWRITABLE)
-def test_a_closed_standard_output_is_one_sentence_too(case, tmp_path):
+def test_closed_standard_output_is_an_error(case, tmp_path):
     (tmp_path / "vm.yaml").write_text(VM.format(name="web"))
     (tmp_path / "t.yaml").write_text(typed("render", "-", stdin=VM.format(name="web")).out)
     ran = subprocess.run(
@@ -175,7 +175,7 @@ def test_a_closed_standard_output_is_one_sentence_too(case, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("case", UNWRITABLE)
-def test_output_that_cannot_be_written_is_one_sentence_and_exit_status_1(case, tmp_path):
+def test_full_standard_output_is_an_error(case, tmp_path):
     (tmp_path / "vm.yaml").write_text(VM.format(name="web"))
     (tmp_path / "t.yaml").write_text(typed("render", "-", stdin=VM.format(name="web")).out)
     with Path("/dev/full").open("wb") as full:

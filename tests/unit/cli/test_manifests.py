@@ -1,4 +1,4 @@
-"""A file becomes text, or a sentence that says what to do."""
+"""A file becomes text, or an error that says what to do."""
 
 import io
 import sys
@@ -19,12 +19,12 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("case", ENCODED)
-def test_text_is_read_in_the_encodings_that_kubectl_reads(case, tmp_path):
+def test_text_is_read_in_kubectls_encodings(case, tmp_path):
     (tmp_path / "a.yaml").write_bytes(ENCODED[case])
     assert manifests.text(str(tmp_path / "a.yaml")) == TEXT
 
 
-def test_what_is_not_utf_8_is_named_with_its_line(tmp_path):
+def test_invalid_utf_8_is_reported_with_its_line(tmp_path):
     (tmp_path / "a.yaml").write_bytes("a: 1\nname: wëb\n".encode("latin-1"))
     with pytest.raises(CommandError, match=r"a\.yaml, line 2: not valid UTF-8; save the file as UTF-8"):
         manifests.text(str(tmp_path / "a.yaml"))
@@ -35,19 +35,19 @@ def test_a_missing_file_is_named():
         manifests.text("nowhere.yaml")
 
 
-def test_for_a_directory_it_is_said_how_to_name_its_files(tmp_path):
+def test_directory_is_an_error_with_a_hint(tmp_path):
     with pytest.raises(
         CommandError, match=f"^{tmp_path}/: this is a directory; name its files, as {tmp_path}/[*].yaml$"
     ):
         manifests.text(f"{tmp_path}/")
 
 
-def test_a_name_that_is_too_long_is_an_error_of_the_system_in_words():
+def test_too_long_file_name_is_an_error():
     with pytest.raises(CommandError, match=r"^x+: file name too long$"):
         manifests.text("x" * 1000)
 
 
-def test_a_name_that_no_file_can_have_is_an_error_in_words():
+def test_file_name_with_a_nul_is_an_error():
     with pytest.raises(CommandError, match="embedded null"):
         manifests.text("a\0b")
 
@@ -57,7 +57,7 @@ def test_a_dash_is_standard_input(monkeypatch):
     assert manifests.text("-") == TEXT
 
 
-def test_a_terminal_as_standard_input_is_told_that_it_is_waited_for(monkeypatch, capsys):
+def test_terminal_as_standard_input_gets_a_hint(monkeypatch, capsys):
     terminal = io.TextIOWrapper(io.BytesIO(TEXT.encode()))
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stdin", terminal)

@@ -1,4 +1,4 @@
-"""A misspelt word meets the one that was meant."""
+"""A typo gets a suggestion."""
 
 import pytest
 
@@ -16,14 +16,14 @@ MEANT = {
 
 
 @pytest.mark.parametrize("case", MEANT)
-def test_what_was_meant_is_offered(case):
+def test_similar_word_is_suggested(case):
     word, meant = MEANT[case]
     assert nearest(word, NAMES) == f"; did you mean {meant}?"
 
 
-def test_a_word_like_no_other_gets_no_offer():
+def test_other_word_gets_no_suggestion():
     assert nearest("HOSTNAME", NAMES) == ""
 
 
-def test_where_nothing_is_known_nothing_is_offered():
+def test_nothing_known_gives_no_suggestion():
     assert nearest("LABELS", []) == ""

@@ -1,4 +1,4 @@
-"""Wrong usage says what to type instead, where what was typed shows what was meant."""
+"""Wrong usage says what to type instead."""
 
 import sys
 
@@ -82,18 +82,18 @@ MEANT = {
 
 
 @pytest.mark.parametrize("case", MEANT)
-def test_what_was_meant_is_said(case):
+def test_wrong_usage_gets_a_suggestion(case):
     words, sentence = MEANT[case]
     came = typed(*words)
     assert (came.status, came.out) == (2, "")
     assert came.err.splitlines()[0] == f"error: {sentence}"
 
 
-def test_as_a_plugin_an_option_goes_behind_the_plugins_command(monkeypatch):
+def test_plugin_option_belongs_after_its_command(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-atmpl"])
     came = typed("--context", "kind", "diff", "--template", "web")
     assert came.err.startswith("error: --context belongs after the command: kubectl atmpl diff --context ...\n")
 
 
-def test_the_help_may_be_asked_for_before_a_command_too():
+def test_help_may_precede_the_command():
     assert typed("--help", "create").status == 0

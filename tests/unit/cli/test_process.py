@@ -1,4 +1,4 @@
-"""`atmpl process`: what is typed, what comes out, and what a person is told."""
+"""`atmpl process`: options, output and messages."""
 
 import json
 
@@ -73,7 +73,7 @@ def test_standard_input_is_a_file_too():
     assert typed("process", "-", "-p", "MEMORY=4Gi", "-p", "PASSWORD=123", stdin=TEMPLATE).out == OBJECTS
 
 
-def test_values_can_come_from_a_file_and_those_typed_go_first(folder):
+def test_typed_values_override_a_params_file(folder):
     (folder / "v").write_text("MEMORY=4Gi\nPASSWORD=no\n")
     assert typed("process", "t.yaml", "--params-file", "v", "-p", "PASSWORD=123") == (0, OBJECTS, "")
 
@@ -90,14 +90,14 @@ def test_values_can_come_from_standard_input(folder):
     assert typed("process", "t.yaml", "--params-file", "-", stdin="MEMORY=4Gi\nPASSWORD=123\n").out == OBJECTS
 
 
-def test_an_unknown_parameter_of_a_file_is_named_with_its_line(folder):
+def test_unknown_parameter_of_a_file_has_its_line(folder):
     (folder / "v").write_text("# mine\nMEMORI=4Gi\n")
     came = typed("process", "t.yaml", "--params-file", "v", "-p", "PASSWORD=x")
     assert came.status == 1
     assert came.err.splitlines()[0] == "error: v, line 2: the template has no parameter MEMORI; did you mean MEMORY?"
 
 
-def test_unknown_and_missing_parameters_are_all_named(folder):
+def test_all_wrong_parameters_are_reported(folder):
     came = typed("process", "t.yaml", "-p", "MEMORI=1Gi", "-p", "X=1")
     assert (came.status, came.out) == (1, "")
     assert came.err == (
@@ -108,7 +108,7 @@ def test_unknown_and_missing_parameters_are_all_named(folder):
     )
 
 
-def test_what_is_no_assignment_is_wrong_usage(folder):
+def test_invalid_assignment_is_wrong_usage(folder):
     came = typed("process", "t.yaml", "-p", "MEMORY")
     assert (came.status, came.err.splitlines()[0]) == (2, "error: argument -p/--param: 'MEMORY' is not NAME=VALUE")
 
@@ -132,7 +132,7 @@ def test_the_parameters_can_be_had_as_data(folder):
     ]
 
 
-def test_a_misspelt_parameter_is_named_also_where_parameters_are_shown(folder):
+def test_print_params_rejects_an_unknown_parameter(folder):
     assert typed("process", "t.yaml", "--print-params", "-p", "X=1").status == 1
 
 
@@ -140,7 +140,7 @@ def test_a_misspelt_parameter_is_named_also_where_parameters_are_shown(folder):
 @pytest.mark.parametrize(
     ("target", "comes"), [("openshift", "OpenShift ignores it"), ("native", "the cluster rejects it")]
 )
-def test_labels_that_are_none_are_warned_of(target, comes, value):
+def test_invalid_labels_are_a_warning(target, comes, value):
     template = typed("render", "--format", target, stdin=VM.format(name="web")).out
     came = typed("process", "-", "-p", f"LABELS={value}", stdin=template)
     assert came.status == 0
@@ -151,7 +151,7 @@ def test_labels_that_are_none_are_warned_of(target, comes, value):
 
 
 @pytest.mark.parametrize("value", ["{}", '{"a": "b"}', "", "null"])
-def test_labels_that_are_some_are_not_warned_of(value):
+def test_valid_labels_are_no_warning(value):
     template = typed("render", stdin=VM.format(name="web")).out
     came = typed("process", "-", "-p", f"LABELS={value}", stdin=template)
     assert (came.status, came.err) == (0, "")
@@ -185,13 +185,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_template_is_refused_in_a_sentence(case):
+def test_object_that_is_no_template_is_an_error(case):
     text, why = REFUSED[case]
     came = typed("process", "-", stdin=text)
     assert (came.status, came.out, came.err) == (1, "", f"error: standard input: {why}\n")
 
 
-def test_yaml_that_cannot_be_read_is_named_with_its_line():
+def test_invalid_yaml_is_reported_with_its_line():
     came = typed("process", "-", stdin="a: 1\na: 2")
     assert (came.status, came.err) == (1, "error: standard input, line 2: the key a occurs twice\n")
 
@@ -199,7 +199,7 @@ def test_yaml_that_cannot_be_read_is_named_with_its_line():
 @needs_shared
 @pytest.mark.parametrize("form", ["yaml", "json"])
 @pytest.mark.parametrize("target", ["openshift", "native"])
-def test_every_real_virtual_machine_goes_all_the_way_round(form, target):
+def test_every_corpus_vm_comes_back(form, target):
     """What `render` writes, in any form and format, `process` reads, and the virtual machine is back."""
     for file in corpus()[::4]:
         rendered = typed("render", file, "--identity", "Preserve", "--format", target, "-o", form)

@@ -1,4 +1,4 @@
-"""Every reason of the design's section 1 has its advice."""
+"""Every reason of a request has its advice."""
 
 from atmpl.cli.wait import ADVICE, NO_STATUS, advice
 from atmpl.controller.outcome import Reason
@@ -8,11 +8,11 @@ def test_every_reason_has_its_advice():
     assert set(ADVICE) == set(Reason)
 
 
-def test_no_reason_is_that_nobody_has_answered():
+def test_missing_reason_means_no_status():
     assert advice("") is NO_STATUS
 
 
-def test_a_sentence_fits_the_line_of_a_terminal_beside_the_spinner():
+def test_sentence_fits_a_line_beside_the_spinner():
     spinner = len("⠋ 59 s  waiting: ")
     names = {
         "vm": "fedora-1",

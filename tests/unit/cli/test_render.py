@@ -1,4 +1,4 @@
-"""`atmpl render`: what is typed, what comes out, and what a person is told."""
+"""`atmpl render`: options, output and messages."""
 
 import json
 
@@ -89,24 +89,24 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_virtual_machine_becomes_a_template_that_reads_as_one_written_by_hand(folder):
+def test_render_writes_a_readable_template(folder):
     (folder / "vm.yaml").write_text(VM.format(name="web"))
     came = typed("render", "vm.yaml")
     assert (came.status, came.err) == (0, "")
     assert came.out.startswith(TEMPLATE.format(version=atmpl.__version__))
 
 
-def test_standard_input_is_read_where_nothing_is_named():
+def test_standard_input_is_the_default():
     assert typed("render", stdin=VM.format(name="web")).out == typed("render", "-", stdin=VM.format(name="web")).out
 
 
-def test_on_a_terminal_something_must_be_named():
+def test_terminal_without_a_file_is_wrong_usage():
     came = typed("render")
     assert came.status == 2
     assert came.err.startswith("error: name a file with a virtual machine, or - for standard input\n")
 
 
-def test_many_virtual_machines_give_a_stream_of_documents():
+def test_several_vms_give_a_stream_of_documents():
     came = typed("render", stdin="---\n".join(VM.format(name=name) for name in "abc"))
     assert [template["metadata"]["name"] for template in yaml.safe_load_all(came.out)] == [
         "a-template",
@@ -127,7 +127,7 @@ def test_the_templates_name_can_be_given():
 
 
 @pytest.mark.parametrize("name", ["BAD_NAME", "a b", "", "-a", "a..b", "a\n", "a" * 254])
-def test_a_name_that_no_cluster_takes_is_wrong_usage(name):
+def test_invalid_name_is_wrong_usage(name):
     came = typed("render", f"--name={name}", stdin=VM.format(name="web"))
     assert (came.status, came.out) == (2, "")
     assert came.err.startswith(
@@ -137,7 +137,7 @@ def test_a_name_that_no_cluster_takes_is_wrong_usage(name):
 
 
 @pytest.mark.parametrize("name", ["a", "fedora-1", "1.b-c.d", "a" * 253])
-def test_a_name_that_a_cluster_takes_is_the_templates(name):
+def test_valid_name_is_the_templates(name):
     came = typed("render", "--name", name, stdin=VM.format(name="web"))
     assert yaml.safe_load(came.out)["metadata"]["name"] == name
 
@@ -151,7 +151,7 @@ def test_one_name_is_for_one_template():
     )
 
 
-def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
+def test_invalid_documents_do_not_stop_the_others(folder):
     (folder / "a.yaml").write_text(
         VM.format(name="a")
         + "---\nkind: Pod\napiVersion: v1\nmetadata: {name: p}\n---\nb: [\n---\n"
@@ -174,14 +174,14 @@ def test_what_cannot_be_rendered_is_named_and_the_others_are_rendered(folder):
 
 
 @pytest.mark.parametrize("format", ["openshift", "native"])
-def test_a_template_is_sent_to_where_templates_go(format):
+def test_template_is_not_rendered(format):
     template = typed("render", "--format", format, "-o", "json", stdin=json.dumps(vm())).out
     came = typed("render", stdin=template)
     assert (came.status, came.out) == (1, "")
     assert "this is a template already; `atmpl process` makes virtual machines from it\n" in came.err
 
 
-def test_an_error_in_a_virtual_machine_names_its_path():
+def test_error_names_the_path_in_the_vm():
     broken = vm()
     broken["metadata"]["labels"] = {"app": 1}
     came = typed("render", "-", stdin=json.dumps(broken))
@@ -198,7 +198,7 @@ def test_a_warning_says_what_to_type_against_it():
     assert came.err.endswith(" Use --secrets Extract, or keep the data in a Secret.\n")
 
 
-def test_a_warnings_meaning_is_told_once():
+def test_warning_is_explained_once():
     came = typed("render", stdin=json.dumps({"kind": "List", "items": [vm("a", **SECRET), vm("b", **SECRET)]}))
     assert came.err.splitlines()[1] == (
         "warning: standard input, items[1] (VirtualMachine b): "
@@ -214,7 +214,7 @@ def test_options_reach_the_template():
     assert "value" not in parameter
 
 
-def test_what_every_warning_advises_is_an_option_of_this_command(capsys):
+def test_advice_of_every_warning_is_an_option(capsys):
     from atmpl.cli.options import CLI_ADVICE
     from atmpl.template.render_warnings import MESSAGES, READABLE_TEXT
 
@@ -247,7 +247,7 @@ class Tty:
         raise OSError
 
 
-def test_many_files_show_their_progress_on_a_terminal(folder, monkeypatch):
+def test_progress_is_shown_on_a_terminal(folder, monkeypatch):
     for name in "ab":
         (folder / f"{name}.yaml").write_text(VM.format(name=name))
     monkeypatch.setattr(terminal.sys, "stderr", screen := Tty())
@@ -257,14 +257,14 @@ def test_many_files_show_their_progress_on_a_terminal(folder, monkeypatch):
     assert screen.seen == "\r\x1b[K0 of 2 files, a.yaml\r\x1b[K1 of 2 files, b.yaml\r\x1b[K2 rendered, 0 failed\n"
 
 
-def test_elsewhere_progress_is_not_shown(folder):
+def test_progress_is_not_shown_in_a_pipe(folder):
     for name in "ab":
         (folder / f"{name}.yaml").write_text(VM.format(name=name))
     assert typed("render", "a.yaml", "b.yaml").err == "2 rendered, 0 failed\n"
 
 
 @needs_shared
-def test_every_real_virtual_machine_is_rendered_and_read_back_alike():
+def test_every_corpus_vm_renders_alike_in_both_forms():
     files = corpus()
     came = typed("render", *files)
     templates = list(yaml.safe_load_all(came.out))

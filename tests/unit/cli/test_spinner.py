@@ -1,4 +1,4 @@
-"""Something turns on a terminal, and leaves no trace there; elsewhere nothing does."""
+"""The spinner is shown on a terminal only, and clears its line."""
 
 import asyncio
 import io
@@ -39,7 +39,7 @@ async def turns():
         await asyncio.sleep(0)
 
 
-async def test_it_turns_beside_its_text_and_leaves_no_trace(screen):
+async def test_spinner_clears_its_line(screen):
     tty = screen()
     async with terminal.Spinner("one") as shown:
         await turns()
@@ -50,7 +50,7 @@ async def test_it_turns_beside_its_text_and_leaves_no_trace(screen):
     assert tty.shown().endswith("\r\x1b[K")
 
 
-async def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(screen):
+async def test_message_beside_the_spinner_has_its_own_line(screen):
     tty = screen()
     async with terminal.Spinner("one"):
         await turns()
@@ -58,7 +58,7 @@ async def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(screen):
     assert "s  one\r\x1b[Kso it is\n" in tty.shown()
 
 
-async def test_a_terminal_without_unicode_gets_plain_characters(screen):
+async def test_ascii_terminal_gets_ascii_frames(screen):
     tty = screen("ascii")
     async with terminal.Spinner("one"):
         await turns()
@@ -73,7 +73,7 @@ async def test_a_long_text_is_cut_to_one_line(screen):
 
 
 @pytest.mark.parametrize("dumb", [True, False])
-async def test_nothing_turns_where_nothing_can(monkeypatch, dumb):
+async def test_spinner_needs_a_terminal(monkeypatch, dumb):
     monkeypatch.setenv("TERM", "dumb" if dumb else "xterm")
     monkeypatch.setattr(terminal.sys, "stderr", file := Tty() if dumb else io.StringIO())
     async with terminal.Spinner("one"):

@@ -1,4 +1,4 @@
-"""What runs without a cluster pays nothing for one: startup is a matter of what is imported."""
+"""Commands without a cluster do not import what only clusters need."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ CHEAP = {
     "the help of process": ["process", "--help"],
     "process": ["process", "-"],
     "the help of create": ["create", "--help"],
-    "a request that is asked of no cluster": ["create", "--vm", "web", "-n", "a", "--name", "BAD"],
+    "wrong usage of create": ["create", "--vm", "web", "-n", "a", "--name", "BAD"],
     "the help of diff": ["diff", "--help"],
     "diff of files": ["diff", "-", "no such file"],
     "the help of instantiate": ["instantiate", "--help"],

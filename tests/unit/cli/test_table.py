@@ -1,4 +1,4 @@
-"""A template's parameters as a table that fits an eye."""
+"""A template's parameters as a table."""
 
 from atmpl.cli.output import table
 from atmpl.template.parameters import Parameter
@@ -27,7 +27,7 @@ NOTE                (empty)                        one (2 lines)
 """
 
 
-def test_each_parameter_has_a_line_with_its_name_its_value_and_its_meaning():
+def test_table_has_a_line_per_parameter():
     assert table(PARAMETERS, {"DISK0_BUS": "scsi"}) == TABLE
 
 
@@ -41,9 +41,9 @@ def test_on_a_terminal_no_line_is_wider_than_it():
     ]
 
 
-def test_a_template_without_parameters_has_an_empty_table():
+def test_table_without_parameters_is_empty():
     assert table([], {}) == "NAME   VALUE   MEANING\n"
 
 
-def test_what_would_move_the_cursor_is_not_sent_to_the_terminal():
+def test_table_has_no_control_characters():
     assert "\x1b" not in table([Parameter("A", description="\x1b[2J", value="a\x1bb\rc")], {})

@@ -37,7 +37,7 @@ def test_an_empty_no_color_says_nothing(colourful):
     assert terminal.supports_escapes(Tty())
 
 
-def test_on_a_terminal_a_sentence_is_wrapped_between_words(colourful):
+def test_message_on_a_terminal_is_wrapped(colourful):
     colourful.setattr(terminal.sys, "stderr", screen := Tty())
     terminal.warning(f"{'spec.template' * 8}: so it is, " * 2)
     assert screen.getvalue().endswith(
@@ -45,7 +45,7 @@ def test_on_a_terminal_a_sentence_is_wrapped_between_words(colourful):
     )
 
 
-def test_elsewhere_a_sentence_is_one_line(monkeypatch):
+def test_message_in_a_pipe_is_one_line(monkeypatch):
     monkeypatch.setattr(terminal.sys, "stderr", file := io.StringIO())
     terminal.warning("so it is, " * 20 + "and no more")
     assert file.getvalue() == "warning: " + "so it is, " * 20 + "and no more\n"
@@ -56,7 +56,7 @@ def test_a_dumb_terminal_gets_none(colourful):
     assert not terminal.supports_escapes(Tty())
 
 
-def test_what_others_wrote_moves_no_cursor_and_hides_nothing(monkeypatch):
+def test_messages_have_no_control_characters(monkeypatch):
     monkeypatch.setattr(terminal.sys, "stderr", file := io.StringIO())
     terminal.error("quoted: \x1b[2J\r\u202ea\x00b\x9b")
     assert file.getvalue() == "error: quoted: \ufffd[2J\ufffd\ufffda\ufffdb\ufffd\n"

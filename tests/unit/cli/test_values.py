@@ -1,4 +1,4 @@
-"""Values for parameters, as a person gives them."""
+"""Values for parameters: `-p`, and files of NAME=VALUE lines."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from atmpl.cli.errors import CommandError
 from atmpl.template.parameters import Parameter
 
 
-def test_an_assignment_is_a_name_and_whatever_follows_the_first_equals_sign():
+def test_assignment_is_split_at_the_first_equals_sign():
     assert values.parse_assignment("A=b=c = ") == ("A", "b=c = ")
 
 
@@ -18,7 +18,7 @@ def test_a_value_may_be_empty():
 
 
 @pytest.mark.parametrize("text", ["A", "", "=b", " =b"])
-def test_what_is_no_assignment_is_refused(text):
+def test_invalid_assignment_raises(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is not NAME=VALUE"):
         values.parse_assignment(text)
 
@@ -52,7 +52,7 @@ def test_a_line_that_is_no_assignment_is_named(file):
 
 
 @pytest.mark.parametrize("name", ["export MEMORY", '"MEMORY"', "a-b"])
-def test_a_line_whose_name_no_parameter_can_have_is_named(name, file):
+def test_line_with_an_invalid_name_is_an_error(name, file):
     file.write_text(f"# x\n{name}=1Gi\n")
     with pytest.raises(CommandError) as refused:
         values.values_in_file("small.env")
@@ -70,14 +70,14 @@ DECLARED = [
 ]
 
 
-def test_an_unknown_parameter_is_named_with_the_nearest_that_is_known():
+def test_unknown_parameter_gets_a_suggestion():
     assert list(values.unknown(["MEMORI", "NOTE", "X"], DECLARED)) == [
         ("MEMORI", "the template has no parameter MEMORI; did you mean MEMORY?"),
         ("X", "the template has no parameter X"),
     ]
 
 
-def test_a_required_parameter_without_a_value_is_named_with_what_to_type():
+def test_required_parameter_without_a_value_is_reported():
     assert list(values.missing({}, DECLARED)) == [
         "the parameter IMAGE is required and has no value; add -p IMAGE=VALUE"
     ]

@@ -1,4 +1,4 @@
-"""A request is followed through whatever the server does: no state is lost, and a break is no end."""
+"""Watching a request loses no state, and a broken watch is not the end."""
 
 import asyncio
 
@@ -47,7 +47,7 @@ async def states(script, *, until):
     return seen
 
 
-async def test_each_state_is_seen_as_it_comes():
+async def test_each_state_is_yielded():
     lines = [event("MODIFIED", request(6, "SourceNotFound")), event("MODIFIED", request(7, "Rendered", ready=True))]
     script = Script(stream(*lines))
     seen = await states(script, until=lambda state: state.is_final)
@@ -61,7 +61,7 @@ async def test_each_state_is_seen_as_it_comes():
     assert seen[1].message == "SourceNotFound, it says"
 
 
-async def test_what_no_retry_will_help_is_final():
+async def test_stalled_request_is_final():
     script = Script(stream(event("MODIFIED", request(6, "InvalidSource", stalled=True))))
     *_, last = await states(script, until=lambda state: state.is_final)
     assert (last.reason, last.stalled, last.ready) == ("InvalidSource", True, False)
@@ -95,29 +95,29 @@ async def test_broken_watch_is_not_the_end(case):
     assert last.ready
 
 
-async def test_a_deletion_is_the_end_and_shows_the_last_state():
+async def test_deletion_yields_the_last_state():
     script = Script(stream(event("DELETED", request(9, "Rendered", ready=True))))
     *_, last = await states(script, until=lambda state: state.is_final)
     assert (last.deleted, last.ready) == (True, True)
 
 
-async def test_a_deletion_that_nobody_saw_is_the_end():
+async def test_missed_deletion_ends_the_watch():
     script = Script(status(410, "Expired"), stream(end_of_list(9)))
     *_, last = await states(script, until=lambda state: state.is_final)
     assert (last.deleted, last.ready) == (True, False)
 
 
-async def test_another_request_of_its_name_is_not_taken_for_it():
+async def test_other_request_of_the_name_is_a_deletion():
     other = request(9, "Rendered", uid="2", ready=True)
     *_, last = await states(Script(stream(event("ADDED", other))), until=lambda state: state.is_final)
     assert (last.deleted, last.ready) == (True, False)
 
 
-async def test_who_may_not_watch_is_told_so():
+async def test_forbidden_watch_raises():
     with pytest.raises(ForbiddenError):
         await states(Script(status(403, "Forbidden", "you cannot watch")), until=lambda _: False)
 
 
-def test_a_status_that_is_no_status_says_nothing():
+def test_invalid_status_counts_as_missing():
     for odd in ({}, {"status": None}, {"status": {"conditions": ["x"]}}, {"status": {"conditions": None}}):
         assert wait.parse_state(odd) == wait.RequestState(odd)

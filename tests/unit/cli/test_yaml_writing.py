@@ -23,7 +23,7 @@ READERS = {
 
 PLAIN = [
     "virtio", "10Gi", "500m", "registry:5000/a/b:devel", "${DISK0_BUS}", "${{CPU_CORES}}", "de:ad:be:ef:00:01", "1.2.3.4", "v1",
-    "--verbose", "-x", "a b  c", "a,b", "a[0]", "a{b}", "a#b", "it's", 'say "so"', "a\\b", "é", "日本", "nobody", "yes please",
+    "--verbose", "-x", "a b  c", "a,b", "a[0]", "a{b}", "a#b", "it's", 'say "so"', "a\\b", "é", "日本", "yes please",
     "template.openshift.io/v1", "123abc", "2001-01-01x", "1e", "a=b", "null-device", "0x", "10.0.0.0/8", "~x", "<a>", "..", "a:b",
 ]  # fmt: skip
 QUOTED = [
