@@ -40,6 +40,7 @@ from atmpl.template.text_secrets import ITEM_NAME, ExtractedText, extract_text, 
 NAME_SUFFIX: Final = "[a-z0-9]{5}"  # what the API server appends to a generateName, as an expression
 _MAX_PREFIX: Final = 58  # characters of a generateName that the API server keeps
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")  # no special characters in a generator's expression
+_MANY_LEAVES: Final = 2000
 _PARAMETER_BYTES: Final = 58  # of a parameter without its texts
 _SOURCE_CLAIM: Final = ("spec", "source", "pvc")  # of a data volume template
 
@@ -229,6 +230,11 @@ class TemplateBuilder:
             leaves, self._walker.unselected, self.source.spec, console=self.options.console == "Complete"
         )
         names = names_of_leaves.names
+        if len(names) > _MANY_LEAVES:  # before the work, not during it
+            selected = sum(
+                4 * len(name.name) + _PARAMETER_BYTES for name, leaf in zip(names, leaves, strict=True) if leaf.selected
+            )
+            Literals().grow(selected)
         texts = self._extracted_texts(leaves, names_of_leaves)
         for leaf, name in zip(leaves, names, strict=True):
             path, value, container, key, selected = leaf

@@ -23,7 +23,8 @@ class LeafNames:
         self._spec = spec
         self._console = console
         inside = [leaf.path[2:] for leaf in leaves if leaf.is_inside and leaf.path[-1] != NAME]
-        assigned = assign_names(inside + unselected)
+        assigned = assign_names(inside, unselected)
+        self._inside, self._unselected = inside, unselected
         self._taken = {name.name for name in assigned}
         self._others: dict[Path, Name] | None = None
         if len(inside) == len(leaves):
@@ -46,6 +47,7 @@ class LeafNames:
         """Return the names of the leaves outside of the instance, and of `name` leaves."""
         if self._others is None:
             self._others = {}
+            self._taken.update(name.name for name in assign_names(self._inside + self._unselected))
             paths = scalar_paths(self._spec, ())
             inside_names = [path for path in paths if path[:2] == INSTANCE and path[-1] == NAME]
             outside = [path for path in paths if path[:2] != INSTANCE and path != IGNITION_PATH]

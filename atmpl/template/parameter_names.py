@@ -72,13 +72,23 @@ _USABLE: Final = attrgetter("usable")
 _CACHE: Final[dict[Path, Name]] = {}  # at most _CACHE_ENTRIES
 
 
-def assign_names(paths: Sequence[Path]) -> list[Name]:
-    """Return the names of all leaves of one instance, in order. The paths are below `spec.template.spec`."""
+def assign_names(paths: Sequence[Path], unselected: Sequence[Path] = ()) -> list[Name]:
+    """Return the names of the leaves of one instance at `paths`, in order. Paths are below `spec.template.spec`.
+
+    `unselected` are its other leaves: names are unique among all of them.
+    """
     stems: dict[_Container, _Stem] = {}
     cached = _CACHE.get
     names = [cached(path) or base_name(path, stems) for path in paths]
-    if len({name[0] for name in names}) < len(names) or not all(map(_USABLE, names)):
-        _disambiguate(names, lambda index: pointer(SPEC + paths[index]), ())
+    texts = [name[0] for name in names]
+    if unselected and names:
+        texts += [_stem_name(path, stems)[0] for path in unselected]
+    if len(set(texts)) < len(texts) or not all(map(_USABLE, names)):
+        everything = [*paths, *unselected]
+        changed = _disambiguate(texts, lambda index: pointer(SPEC + everything[index]), ())
+        for index, text in changed.items():
+            if index < len(names):
+                names[index] = named(text, names[index].display)
     return names
 
 
@@ -88,31 +98,36 @@ def assign_more_names(names: Sequence[Name], pointers: Sequence[str], taken: Col
     `pointers` are the JSON pointers of the leaves, which the longer names are made from.
     """
     result = list(names)
-    _disambiguate(result, pointers.__getitem__, taken)
+    for index, text in _disambiguate([name.name for name in names], pointers.__getitem__, taken).items():
+        result[index] = named(text, result[index].display)
     return result
 
 
-def _disambiguate(names: list[Name], pointer_of: Callable[[int], str], taken: Collection[str]) -> None:
-    """Append hex digits to the names that are shared, taken, reserved or empty.
+def _disambiguate(names: list[str], pointer_of: Callable[[int], str], taken: Collection[str]) -> dict[int, str]:
+    """Return longer names, by index, for those that are shared, taken, reserved or empty.
 
     A longer name can be equal to another leaf's name, so this repeats with further digits until all are different.
     """
     holders: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        holders.setdefault(name.name, []).append(index)
-    ambiguous = [
-        name for name, indexes in holders.items() if len(indexes) > 1 or name in taken or not names[indexes[0]].usable
-    ]
+        holders.setdefault(name, []).append(index)
+    ambiguous = [name for name, indexes in holders.items() if len(indexes) > 1 or name in taken or not _is_usable(name)]
+    changed: dict[int, str] = {}
     attempt = 0
     while ambiguous:
-        changed: dict[str, None] = {}
+        longer: dict[str, None] = {}
         for index in [index for name in ambiguous for index in holders.pop(name)]:
-            old = names[index]
-            names[index] = new = named(f"{old.name}_{_digits(pointer_of(index), attempt)}", old.display)
-            holders.setdefault(new.name, []).append(index)
-            changed[new.name] = None
-        ambiguous = [name for name in changed if len(holders[name]) > 1 or name in taken]
+            old = changed.get(index, names[index])
+            changed[index] = new = f"{old}_{_digits(pointer_of(index), attempt)}"
+            holders.setdefault(new, []).append(index)
+            longer[new] = None
+        ambiguous = [name for name in longer if len(holders[name]) > 1 or name in taken]
         attempt += 1
+    return changed
+
+
+def _is_usable(name: str) -> bool:
+    return bool(name) and not RESERVED.fullmatch(name)
 
 
 def base_name(path: Path, stems: dict[_Container, _Stem] | None = None) -> Name:
@@ -154,27 +169,32 @@ def name_in_text(leaf: Name, path: Path, display: str) -> Name:
 
 
 def _base_name(path: Path, stems: dict[_Container, _Stem]) -> Name:
+    return named(*_stem_name(path, stems))
+
+
+def _stem_name(path: Path, stems: dict[_Container, _Stem]) -> _Stem:
+    """Return the name of the leaf at `path`, and its display form."""
     last = path[-1]
     if len(path) <= _SHORT_PATH:
         words = _words(path)
-        return named(_joined(words), _display_name(words))
-    container = (path[:-1], isinstance(last, int))
+        return _joined(words), _display_name(words)
+    is_index = type(last) is int
+    container = (path[:-1], is_index)
     stem = stems.get(container)
     if stem is None:
-        words = _words((*path[:-1], 0 if isinstance(last, int) else "x"))  # any last key; it is one character
+        words = _words((*path[:-1], 0 if is_index else "x"))  # any last key; it is one character
         stems[container] = stem = (_joined(words)[:-1], _display_name(words)[:-1])
     if isinstance(last, int):
-        return named(f"{stem[0]}{last}", f"{stem[1]}{last}")
+        return f"{stem[0]}{last}", f"{stem[1]}{last}"
     word = _snake(SHORTER.get(last, last))
-    return named(stem[0] + word, stem[1] + _display_name([(word, ())]))
+    return stem[0] + word, stem[1] + _display_name([(word, ())])
 
 
 def named(name: str, display: str) -> Name:
     """Return the Name of `name`; `display` begins with a capital."""
-    usable = bool(name) and not RESERVED.fullmatch(name)
     display = _REPEATED.sub(r"\1", display)
     display = (display[:1].upper() + display[1:]).strip() or name
-    return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", usable)
+    return Name(name, display, name.lower().replace("_", "-"), f"${{{name}}}", f"${{{{{name}}}}}", _is_usable(name))
 
 
 def _digits(json_pointer: str, attempt: int) -> str:

@@ -13,7 +13,7 @@ from atmpl.template.options import RenderOptions, TemplateMetadata, TemplateOwne
 from atmpl.template.render_warnings import RenderWarning, find_warnings, template_message
 from atmpl.template.round_trip import verify_round_trip
 from atmpl.template.source_vm import SourceVM, parse_vm
-from atmpl.template.stored_size import stored_size_of
+from atmpl.template.stored_size import is_larger_than
 from atmpl.template.validation import validate
 
 _NO_METADATA: Final = TemplateMetadata()
@@ -98,7 +98,7 @@ class _Rendering:
         )
         template = format.assemble(draft)
         escape_for_console(template, format.parameters(template), builder.literals.inside_text)
-        if stored_size_of(template) > MAX_STORED_BYTES:
+        if is_larger_than(template, MAX_STORED_BYTES):
             raise TemplateTooLargeError
         verify_round_trip(template, format, source, options, builder.required_values)
         return Render(template, tuple(warnings), tuple(builder.omitted))

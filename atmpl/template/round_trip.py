@@ -141,7 +141,8 @@ def _cleared(value: Any, pattern: PathPattern, path: Path, options: RenderOption
     if not isinstance(value, dict) or key not in value:
         return value
     if rest:
-        return value | {key: _cleared(value[key], rest, (*path, key), options)}
+        cleared = _cleared(value[key], rest, (*path, key), options)
+        return value if cleared is value[key] else value | {key: cleared}
     if not isinstance(value[key], str | bool | int | float):
         return value
     if expects_parameter(options, (*path, key)):

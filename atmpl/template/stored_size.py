@@ -18,3 +18,9 @@ def stored_size(data: bytes) -> int:
 def stored_size_of(template: dict[str, Any]) -> int:
     """Return the bytes that `template` takes in the store."""
     return stored_size(orjson.dumps(template))
+
+
+def is_larger_than(template: dict[str, Any], limit: int) -> bool:
+    """Return True if `template` takes more than `limit` bytes in the store."""
+    data = orjson.dumps(template)
+    return len(data) * _ESCAPE_SIZE > limit and stored_size(data) > limit
