@@ -105,12 +105,16 @@ def run(args: argparse.Namespace) -> int:
 def convert(template: Template) -> Converted:
     """Return the VirtualMachineTemplate of an OpenShift template. Raises CommandError if it cannot be converted."""
     try:
+        values = _sample_values(template)
+        expected = atmpl.process(template.content, values)  # the types of all fields are right after this
         result = _Conversion(template.content).convert()
-        _verify(template.content, result.template, template)
+        _verify(expected, result.template, values)
     except _ConversionError as error:
         raise CommandError(f"{template.where}: {error}") from None
     except atmpl.ProcessError as error:
         raise CommandError(f"{template.where}: {'; '.join(error.errors)}") from None
+    except ValueError as error:  # of a generator
+        raise CommandError(f"{template.where}: {error}") from None
     except RecursionError:
         raise CommandError(f"{template.where}: nested too deep") from None
     return result
@@ -193,7 +197,7 @@ class _Conversion:
 
     def _merge_labels(self, vm: dict[str, Any]) -> None:
         """Merge the template's labels into the virtual machine's, as OpenShift's processor does."""
-        top = self._template.get("labels") or {}
+        top = {key: value or "" for key, value in (self._template.get("labels") or {}).items()}
         metadata = vm.get("metadata")
         if not isinstance(metadata, dict):
             metadata = vm["metadata"] = {}
@@ -220,7 +224,10 @@ class _Conversion:
                 "KubeVirt merges no labels"
             )
             return
-        parameter["value"] = orjson.dumps({**own, **top}).decode()
+        try:
+            parameter["value"] = orjson.dumps({**own, **top}).decode()
+        except TypeError:
+            raise _ConversionError(f"the value of the parameter {parameter['name']} is not labels") from None
         if parameter["name"] == LABELS["name"]:
             parameter["description"] = LABELS["description"]  # it says so
             return
@@ -269,29 +276,31 @@ def _is_skipped(each: Document, name: str | None) -> bool:
     return bool(kind)
 
 
-def _verify(source: dict[str, Any], target: dict[str, Any], template: Template) -> None:
-    """Raise an error unless both templates give the same virtual machine.
-
-    Raises _ConversionError that names the path of a difference, and ProcessError.
-    """
-    random = Random(0)  # noqa: S311 - sample values, not secrets
+def _sample_values(template: Template) -> dict[str, str]:
+    """Return a value for each parameter without a default. Raises ValueError if a processor rejects an expression."""
+    random = Random(0)  # noqa: S311 - samples, not secrets
     values = {}
     for parameter in template.declared:
         if parameter.value:
             continue
         if parameter.generate:
             values[parameter.name] = generators.openshift(parameter.from_, random)
-            generators.native(parameter.from_, random)  # raises ValueError if KubeVirt rejects it
+            generators.native(parameter.from_, random)
         elif parameter.required:
             values[parameter.name] = _SAMPLE
-    try:
-        [expected] = atmpl.process(source, values)
-    except ValueError as error:
-        raise _ConversionError(str(error)) from None
+    return values
+
+
+def _verify(expected: list[dict[str, Any]], target: dict[str, Any], values: dict[str, str]) -> None:
+    """Raise an error unless `target` gives the virtual machine `expected`.
+
+    Raises _ConversionError that names the path of a difference, and ProcessError.
+    """
     known = {each["name"] for each in target["spec"]["parameters"]}
     [actual] = atmpl.process(target, {name: value for name, value in values.items() if name in known})
-    expected["apiVersion"] = actual["apiVersion"]
-    if path := next(_differences(expected, actual, ""), None):
+    [vm] = expected
+    vm["apiVersion"] = actual["apiVersion"]
+    if path := next(_differences(vm, actual, ""), None):
         raise _ConversionError(f"objects[0].{path}: KubeVirt's processor gives another value; change that field")
 
 
