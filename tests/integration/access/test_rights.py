@@ -12,6 +12,7 @@ import yaml
 from e2e.controller import NAMESPACE, Controller, service_account
 from e2e.envtest import AUDIT_EVERY_CALL, Client, ControlPlane
 from e2e.objects import condition, is_ready, reason
+from tests.integration.access.policy import outlast_the_grace
 from tests.support.audit_rights import forbidden, granted, used
 from tests.support.builders import Object, request, request_path, vm, vm_path
 from tests.support.manifests import CONFIG, render
@@ -23,15 +24,15 @@ FORMATS = {  # target of a request: the templates that it makes
 HOME = "rights"
 
 
-class Story:
-    """All that can become of requests for one format."""
+class Scenarios:
+    """Requests of one format that together need every right of the controller."""
 
     def __init__(self, client: Client, target: str) -> None:
         self.client = client
         self.target = target
         self.version, self.kind, self.plural = FORMATS[target]
 
-    async def ask(self, name: str, *, source: str = "vm", **spec: Any) -> str:
+    async def create(self, name: str, *, source: str = "vm", **spec: Any) -> str:
         """Post a request; return its path."""
         posted = request(HOME, self.named(name), source=source, **spec)
         posted["spec"]["target"] = {self.target: {}}
@@ -44,76 +45,91 @@ class Story:
     def template(self, name: str) -> str:
         return f"/apis/{self.version}/namespaces/{HOME}/{self.plural}/{self.named(name)}"
 
-    async def takes(self, name: str, **metadata: Any) -> None:
-        """Have a template of a request's name in its way."""
+    async def create_template(self, name: str, **metadata: Any) -> None:
+        """Create a template with the name of a request."""
         content = {"objects": []} if self.kind == "Template" else {"spec": {"virtualMachine": vm(HOME)}}
         named = {"name": self.named(name), "namespace": HOME}
         await self.client.create(
             {"apiVersion": self.version, "kind": self.kind, "metadata": named | metadata} | content
         )
 
-    def parts(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Return them, to be told all at once."""
-        yield self.is_kept_in_step_and_let_go()
-        yield self.passes_away()
-        yield self.meets_one_of_somebody_elses()
-        yield self.takes_over_a_stray()
-        yield self.is_denied_another_namespace()
-        yield self.turns_bad_twice()
+    def all(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Return all scenarios, which can run at the same time."""
+        yield self.refresh_and_detach()
+        yield self.delete_after_ttl()
+        yield self.find_an_unowned_template()
+        yield self.adopt_an_orphan()
+        yield self.deny_another_namespace()
+        yield self.fail_twice()
+        yield self.check_access_again()
 
-    async def is_kept_in_step_and_let_go(self) -> None:
-        path = await self.ask("kept", refreshPolicy="OnChange")
+    async def refresh_and_detach(self) -> None:
+        path = await self.create("kept", refreshPolicy="OnChange")
         await self.client.until(path, is_ready)
         await self.client.patch(self.template("kept"), {"metadata": {"annotations": {"tags": "spoiled"}}})
         await self.client.until(self.template("kept"), lambda it: it["metadata"]["annotations"]["tags"] != "spoiled")
         await self.client.patch(path, {"spec": {"refreshPolicy": "Once"}})
         await self.client.until(path, lambda it: it["status"]["observedGeneration"] == 2)
 
-    async def passes_away(self) -> None:
-        path = await self.ask("passing", ttlSecondsAfterFinished=0)
+    async def delete_after_ttl(self) -> None:
+        path = await self.create("passing", ttlSecondsAfterFinished=0)
         await self.client.until(path, lambda it: it is None)
 
-    async def meets_one_of_somebody_elses(self) -> None:
-        await self.takes("taken")
-        path = await self.ask("taken")
+    async def find_an_unowned_template(self) -> None:
+        await self.create_template("taken")
+        path = await self.create("taken")
         await self.client.until(path, lambda it: reason(it) == "TargetConflict")
 
-    async def takes_over_a_stray(self) -> None:
-        path = await self.ask("straying", source=self.named("late"))
+    async def adopt_an_orphan(self) -> None:
+        path = await self.create("straying", source=self.named("late"))
         await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
         provenance = {"ssp.kubevirt.io/request": f"{HOME}/{self.named('straying')}"}
-        await self.takes("straying", labels={"ssp.kubevirt.io/request-uid": "gone"}, annotations=provenance)
+        await self.create_template("straying", labels={"ssp.kubevirt.io/request-uid": "gone"}, annotations=provenance)
         await self.client.create(vm(HOME, self.named("late")))
         await self.client.until(path, is_ready)
 
-    async def is_denied_another_namespace(self) -> None:
+    async def deny_another_namespace(self) -> None:
         posted = request(HOME, self.named("far"))
         posted["spec"] |= {"source": {"vmName": "vm", "vmNamespace": "kube-system"}, "target": {self.target: {}}}
         await self.client.create(posted)
         await self.client.until(request_path(HOME, self.named("far")), lambda it: condition(it) != {})
 
-    async def turns_bad_twice(self) -> None:
-        """For the same reason, so that its event is told again."""
+    async def fail_twice(self) -> None:
+        """Fail twice for the same reason, so the event is patched."""
         name = self.named("fickle")
-        path = await self.ask("fickle", source=name, options={"dataVolumes": "Unique"})
+        path = await self.create("fickle", source=name, options={"dataVolumes": "Unique"})
         await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
-        await self.client.create(_unsuited(name))
+        await self.client.create(_unsuitable_vm(name))
         await self.client.until(path, lambda it: reason(it) == "InvalidSource")
         await self.client.delete(vm_path(HOME, name))
         await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
         await self.client.until(await self._event(path), lambda it: it["count"] == 2)
 
+    async def check_access_again(self) -> None:
+        """Refresh from a VM that was created again: the controller checks the requester's right to read it."""
+        name = self.named("recreated")
+        await outlast_the_grace(self.client)  # otherwise the requester does not count as verified
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
+        requester = (await self.client.create(review))["status"]["userInfo"]
+        await self.client.create(vm(HOME, name))
+        path = await self.create("recreated", source=name, refreshPolicy="OnChange", requester=requester)
+        await self.client.until(path, is_ready)
+        await self.client.delete(vm_path(HOME, name))
+        await self.client.until(path, lambda it: "SourceGone" in str(it["status"].get("warnings")))
+        created = await self.client.create(vm(HOME, name))
+        await self.client.until(path, lambda it: it["status"]["source"]["uid"] == created["metadata"]["uid"])
+
     async def _event(self, path: str) -> str:
-        """The path of the event that first told that there is no VM."""
+        """Return the path of the first event SourceNotFound of a request."""
         uid = (await self.client.get(path))["metadata"]["uid"]
         about = {"fieldSelector": f"involvedObject.uid={uid},reason=SourceNotFound"}
         events = f"/api/v1/namespaces/{HOME}/events"
-        async with asyncio.timeout(10), aclosing(self.client.watch(events, **about)) as told:
-            return f"{events}/{(await anext(told))['object']['metadata']['name']}"
+        async with asyncio.timeout(10), aclosing(self.client.watch(events, **about)) as watch:
+            return f"{events}/{(await anext(watch))['object']['metadata']['name']}"
 
 
-def _unsuited(name: str) -> Object:
-    """A VM whose data volume's name takes no suffix."""
+def _unsuitable_vm(name: str) -> Object:
+    """A VM whose data volume's name cannot have a suffix."""
     posted = vm(HOME, name)
     posted["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": "disk-${A}"}, "spec": {}}]
     return posted
@@ -167,17 +183,17 @@ async def test_rights_are_exactly_those_used(installation: Installation) -> None
         options = ("--leader-elect", f"--leader-elect-namespace={NAMESPACE}", *installation.options)
         controller = Controller(installation.kubeconfig, *options)
         await asyncio.to_thread(controller.__enter__)
-        stories = [Story(client, target) for target in FORMATS]
-        stuck = ""
+        scenarios = [Scenarios(client, target) for target in FORMATS]
+        timeout = ""
         try:
-            await asyncio.gather(*(part for story in stories for part in story.parts()))
+            await asyncio.gather(*(one for format in scenarios for one in format.all()))
         except TimeoutError as error:
-            stuck = str(error)
+            timeout = str(error)
         finally:
             await asyncio.to_thread(controller.stop)
     events = server.audit_events()
     rights, calls = granted(installation.roles), used(events)
     assert {call for call in calls if not any(right.allows(call) for right in rights)} == set(), "missing"
     assert forbidden(events) == []
-    assert stuck == ""
+    assert timeout == ""
     assert {right for right in rights if not any(right.allows(call) for call in calls)} == set(), "unused"
