@@ -14,9 +14,9 @@ READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "patch", "delete", "deletecollection"}
 
 ROLES: dict[str, dict[str, set[str]]] = {  # role: what it lets a user do to requests, and to their status
-    "admin": {REQUESTS: READ | WRITE, f"{REQUESTS}/status": set()},
-    "edit": {REQUESTS: READ | WRITE, f"{REQUESTS}/status": set()},
-    "view": {REQUESTS: READ, f"{REQUESTS}/status": set()},
+    "admin": {REQUESTS: READ | WRITE, f"{REQUESTS}/status": {"get"}},
+    "edit": {REQUESTS: READ | WRITE, f"{REQUESTS}/status": {"get"}},
+    "view": {REQUESTS: READ, f"{REQUESTS}/status": {"get"}},
 }
 
 

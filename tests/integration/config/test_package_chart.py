@@ -63,8 +63,7 @@ def test_chart_and_application_have_one_version() -> None:
 
 def test_every_object_has_the_labels_of_helm() -> None:
     for it in chart("--set=monitoring.enabled=true"):
-        if it["kind"] != "ConfigMap":
-            assert it["metadata"]["labels"].keys() >= HELM_LABELS, it["metadata"]["name"]
+        assert it["metadata"]["labels"].keys() >= HELM_LABELS, it["metadata"]["name"]
 
 
 def test_crd_survives_uninstall() -> None:

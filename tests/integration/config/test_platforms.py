@@ -199,6 +199,14 @@ def test_crd_is_never_pruned(installation: list[Object]) -> None:
     assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
 
 
+@pytest.mark.parametrize("folder", ["default", "monitoring", "requester"])
+def test_objects_have_the_recommended_labels(folder: str) -> None:
+    for it in render(folder):
+        labels = it["metadata"]["labels"]
+        assert (labels["app.kubernetes.io/name"], labels["app.kubernetes.io/part-of"]) == ("atmpl", "atmpl")
+        assert labels["app.kubernetes.io/component"], it["metadata"]["name"]
+
+
 def test_every_folder_is_part_of_an_installation() -> None:
     folders = {path.parent.name for path in CONFIG.glob("*/kustomization.yaml")}
     parts = {"crd", "rbac", "policy", "manager", "network-policy"}
