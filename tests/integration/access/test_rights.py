@@ -83,6 +83,7 @@ class Scenarios:
     async def adopt_an_orphan(self) -> None:
         path = await self.create("straying", source=self.named("late"))
         await self.client.until(path, lambda it: reason(it) == "SourceNotFound")
+        await asyncio.sleep(1.0)  # times are whole seconds: a template of the same second is an earlier request's
         provenance = {"ssp.kubevirt.io/request": f"{HOME}/{self.named('straying')}"}
         await self.create_template("straying", labels={"ssp.kubevirt.io/request-uid": "gone"}, annotations=provenance)
         await self.client.create(vm(HOME, self.named("late")))
