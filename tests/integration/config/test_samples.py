@@ -14,7 +14,11 @@ SAMPLES = Path(__file__).parents[3] / "config" / "samples"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.yaml") if path.stem not in {"kustomization", "vm"})
 
 WARNED = {"SharedDataVolumes", "InlineSecret"}  # of the samples' VM, where no option settles it
-WARNINGS = {"unique-data-volumes": {"InlineSecret"}, "require-secrets": {"SharedDataVolumes"}}
+WARNINGS: dict[str, set[str]] = {
+    "unique-data-volumes": {"InlineSecret"},
+    "require-secrets": {"SharedDataVolumes"},
+    "golden-template": set(),
+}
 
 
 def test_every_sample_is_in_the_kustomization_and_says_what_it_is_for() -> None:
@@ -35,8 +39,8 @@ async def test_every_sample_is_served(server: Server, client: Client, namespace:
                 assert reason(found) in {"CrossNamespaceDenied", "SourceNotFound"}  # by whether the policy is there
                 continue
             found = await client.until(request_path(namespace, name), is_ready)
-            assert {warning["reason"] for warning in found["status"]["warnings"]} == WARNINGS.get(name, WARNED)
+            assert {warning["reason"] for warning in found["status"].get("warnings", [])} == WARNINGS.get(name, WARNED)
     made = await client.get(f"{TEMPLATES_API}/namespaces/{namespace}/templates")
     native = await client.get(f"{NATIVE_TEMPLATES_API}/namespaces/{namespace}/virtualmachinetemplates")
-    assert len(made["items"]) == 7
+    assert len(made["items"]) == 10
     assert {item["metadata"]["name"] for item in native["items"]} == {"sample-template", "sample-from-the-short-form"}
