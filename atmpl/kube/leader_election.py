@@ -74,7 +74,7 @@ class LeaderElector:
 
     def __init__(
         self,
-        connection: KubeClient,
+        client: KubeClient,
         namespace: str,
         identity: str,
         *,
@@ -83,7 +83,7 @@ class LeaderElector:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._connection = connection
+        self._client = client
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
         self._identity = _short(identity)
         self._random = random
@@ -211,7 +211,7 @@ class LeaderElector:
         return self._now() - self._seen_at >= record.expires_after
 
     async def _read(self) -> _Record | None:
-        response = await self._connection.call("GET", self._path)
+        response = await self._client.call("GET", self._path)
         if not response.ok:
             error = error_from(response)
             if response.status == 404 and isinstance(error, ConflictError):
@@ -229,7 +229,7 @@ class LeaderElector:
             "metadata": {"name": NAME},
             "spec": {**self._ours(now), "acquireTime": now, "leaseTransitions": 0},
         }
-        response = await self._connection.call(
+        response = await self._client.call(
             "PATCH",
             self._path,
             query={"fieldManager": f"{MANAGER}-{self._identity}", "force": "false"},
@@ -252,7 +252,7 @@ class LeaderElector:
         self._clear_problem()
 
     async def _patch(self, version: str, spec: dict[str, Any]) -> Response:
-        return await self._connection.call(
+        return await self._client.call(
             "PATCH",
             self._path,
             query={"fieldManager": MANAGER},

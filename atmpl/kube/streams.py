@@ -102,7 +102,13 @@ class Streams:
         def changed(vm: ObjectKey) -> None:
             self._enqueue(self.requests.by_source(vm), backlog=not store.is_served)
 
-        store = VMStore(changed, self.requests.sources, lambda: self._enqueue(self.requests.refreshed()))
+        def changed_by_read(vm: ObjectKey) -> None:
+            if len(requests := self.requests.by_source(vm)) > 1:  # one of them is the reader
+                self._enqueue(requests, backlog=False)
+
+        store = VMStore(
+            changed, self.requests.sources, lambda: self._enqueue(self.requests.refreshed()), changed_by_read
+        )
         return store
 
     def _template_store(self, format: Format) -> TemplateStore:

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from atmpl.controller.objects import ObjectKey
@@ -164,6 +165,7 @@ class Replica:
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.number = number
+        self.clock = SimpleNamespace(skew=lambda: 0.0, now=virtual_clock.utcnow)
         self.asleep = True  # it hears of nothing, and does nothing
         self.manager = Manager(
             self,  # type: ignore[arg-type]

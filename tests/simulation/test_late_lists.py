@@ -11,7 +11,7 @@ from tests.simulation.scenarios_conflict import RIVALS
 from tests.simulation.simulation import World
 from tests.support import virtual_clock
 from tests.support.builders import a_flat_request, a_request, a_vm, with_memory
-from tests.support.resources import NATIVE, TEMPLATES, VMS, Resource
+from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Resource
 
 ALL = STORIES | RIVALS
 LISTS: dict[str, tuple[Resource, ...]] = {
@@ -146,4 +146,28 @@ async def test_missing_vm_is_found_without_its_stream_in_a_minute() -> None:
     world.server.create(a_vm())
     await world.settle(61)
     rendered(world)
+    await world.stop()
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["VM edited", "VM created"])
+@virtual_clock.virtual
+async def test_change_that_one_request_reads_first_reaches_the_others(missing: bool) -> None:
+    """The second request reads the VM before its event comes, which then shows nothing new."""
+    world = World(delay=2.0)
+    world.start()
+    if not missing:
+        world.server.create(a_vm())
+    world.server.create(a_request(refreshPolicy="OnChange"))
+    await world.settle()
+    if missing:
+        world.server.create(a_vm(memory="256Mi"))
+    else:
+        world.server.edit(VMS, VM, with_memory("256Mi"))
+    world.delay = 0.0
+    second = a_request(refreshPolicy="OnChange", metadata={"name": "second"})
+    second["spec"]["target"] = {"openshiftTemplate": {"name": "second"}}
+    world.server.create(second)
+    world.replicas[0].feeds[REQUESTS].catch_up()
+    await world.settle()
+    assert [memory(template) for template in world.templates()] == ["256Mi", "256Mi"]
     await world.stop()

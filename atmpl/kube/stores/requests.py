@@ -71,7 +71,7 @@ class RequestStore(Store):
         """The VMs that unfinished requests refer to; a live view."""
         return self._by_source
 
-    def by_source(self, source: ObjectKey) -> Iterable[ObjectKey]:
+    def by_source(self, source: ObjectKey) -> Collection[ObjectKey]:
         """Return the unfinished requests that refer to this VM."""
         return self._by_source.get(source, ())
 

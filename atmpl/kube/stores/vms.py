@@ -45,14 +45,17 @@ class VMStore(Store):
         changed: Callable[[ObjectKey], None],
         sources: Collection[ObjectKey],
         on_synced: Callable[[], None] = lambda: None,
+        changed_by_read: Callable[[ObjectKey], None] | None = None,
     ) -> None:
         """Create an empty store.
 
-        `changed` is called with each VM whose template would change. `sources` is a live view of the VMs that
-        unfinished requests refer to.
+        `changed` is called with each VM whose template would change; if a read shows that first, `changed_by_read`,
+        if given, instead: the event that follows shows nothing new. `sources` is a live view of the VMs that unfinished
+        requests refer to.
         """
         super().__init__(on_synced)
         self._changed = changed
+        self._changed_by_read = changed_by_read or changed
         self._sources = sources
         self._vms: dict[ObjectKey, CachedVM] = {}
         self._listing: set[ObjectKey] | None = None  # during a list: the sources when it began
@@ -83,6 +86,8 @@ class VMStore(Store):
         vm = self._vms.get(key)
         if vm is None or not vm.version or is_older_version(vm.version, version):
             self._vms[key] = CachedVM(version, digest)
+            if vm is None or vm.digest != digest:
+                self._changed_by_read(key)
 
     def forget(self, key: ObjectKey) -> None:
         """Forget a VM to which no request refers any more."""

@@ -13,6 +13,7 @@ from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.auth import APIEndpoint, CredentialsError
 from atmpl.kube.client import CONNECT_TIMEOUT_SECONDS, KubeClient
 from atmpl.kube.response import error_from
+from atmpl.version import __version__
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
 from tests.support.scripted_server import Anybody, Script, connected, found, serving, silent, status, stream
@@ -80,6 +81,7 @@ async def test_call_sends_the_request_and_returns_the_response() -> None:
     assert (call.method, call.path, call.query, call.body) == ("PATCH", "/a/b.c", {"q": "x y/&="}, b"{}")
     assert call.headers["Authorization"] == "Bearer t"
     assert call.headers["Content-Type"] == "application/merge-patch+json"
+    assert call.headers["User-Agent"] == f"atmpl/{__version__}"
     assert (answer.status, answer.retry_after) == (429, "7")
     error = error_from(answer)
     assert isinstance(error, UnavailableError)

@@ -389,3 +389,12 @@ def test_server_clock_ignores_an_invalid_header(header: str | None) -> None:
     clock.observe("Tue, 24 Nov 2026 05:00:00 GMT")
     clock.observe(header)
     assert clock.now() == datetime(2026, 11, 24, 5, 0, 0, tzinfo=UTC)
+
+
+@virtual
+async def test_writes_have_the_field_manager() -> None:
+    async with setting(*[found(OBJECT)] * 3) as there:
+        await there.cluster.create_template(OPENSHIFT, "ns", b"{}")
+        await there.cluster.patch_template(OPENSHIFT, ONE, [])
+        await there.cluster.write_status(asked(), {})
+    assert [call.query for call in there.calls] == [{"fieldManager": "atmpl-controller"}] * 3

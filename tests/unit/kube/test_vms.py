@@ -135,11 +135,12 @@ def test_read_makes_an_unknown_vm_present(store: VMStore, changed: list[ObjectKe
     assert store.digest(VM) == "digest"
     store.record_read(OTHER, "7", "digest", store.lists)
     assert store.digest(OTHER) is UNKNOWN
-    assert changed == []
+    assert changed == [VM]
 
 
 def test_events_older_than_a_read_are_ignored(store: VMStore, changed: list[ObjectKey]) -> None:
     store.record_read(VM, "7", "digest", store.lists)
+    changed.clear()
     store.upsert(raw(6))
     store.delete(raw(6))
     assert (store.digest(VM), changed) == ("digest", [])
@@ -167,6 +168,7 @@ def test_read_does_not_overrule_a_list_that_ended_later(store: VMStore) -> None:
 
 def test_list_of_a_restored_etcd_overrules_a_read(store: VMStore, changed: list[ObjectKey]) -> None:
     store.record_read(VM, "900", "digest", store.lists)
+    changed.clear()
     store.begin_list()
     store.upsert(raw(3))
     store.retain_only({VM})
@@ -177,6 +179,7 @@ def test_list_of_a_restored_etcd_overrules_a_read(store: VMStore, changed: list[
 def test_list_ends_a_vm_that_was_read_while_it_was_listed(store: VMStore, changed: list[ObjectKey]) -> None:
     store.begin_list()
     store.record_read(VM, "7", "digest", store.lists)  # deleted before the list's snapshot
+    changed.clear()
     store.retain_only(set())
     assert (store.digest(VM), changed) == (None, [VM])
 
@@ -186,3 +189,17 @@ def test_unreferenced_vm_is_forgotten(store: VMStore, sources: set[ObjectKey]) -
     sources.clear()
     store.forget(VM)
     assert (store.digest(VM), len(store)) == (UNKNOWN, 0)
+
+
+@pytest.mark.parametrize("before", ["unknown", "absent", "older", "same"])
+def test_change_that_a_read_shows_first_is_reported(before: str, store: VMStore, changed: list[ObjectKey]) -> None:
+    match before:
+        case "absent":
+            store.delete(raw(6))
+        case "older":
+            store.record_read(VM, "6", "old", store.lists)
+        case "same":
+            store.record_read(VM, "6", "digest", store.lists)
+    changed.clear()
+    store.record_read(VM, "7", "digest", store.lists)
+    assert changed == ([] if before == "same" else [VM])
