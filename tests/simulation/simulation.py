@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from atmpl.controller.objects import ObjectKey
+from atmpl.kube.client import ServerClock
 from atmpl.kube.response import Response
 from atmpl.manager.manager import Manager
 from atmpl.template.template_metadata import REFRESH
@@ -167,6 +168,7 @@ class Replica:
         self.number = number
         self.clock = SimpleNamespace(skew=lambda: 0.0, now=virtual_clock.utcnow)
         self.asleep = True  # it hears of nothing, and does nothing
+        self.clock = ServerClock()  # of the client that it replaces
         self.manager = Manager(
             self,  # type: ignore[arg-type]
             Uncounted(),  # type: ignore[arg-type]
