@@ -21,7 +21,7 @@ from atmpl.controller.cluster import (
     UnavailableError,
 )
 from atmpl.controller.objects import ObjectKey
-from atmpl.kube.resources import REQUESTS, VMS, templates
+from atmpl.kube.resources import REQUESTS, VMS, Resource
 from atmpl.kube.response import Response, error_from
 from atmpl.template import Format
 
@@ -56,6 +56,20 @@ class ClusterClient:
             return _object_in(await self.connection.call("GET", path, headers=JSON))
         except ConflictError:
             return None
+
+    async def read_template(self, format: Format, name: str) -> dict[str, Any] | None:
+        """Return a template of the namespace, None if it does not exist. Raises ClusterError."""
+        resources = template_resources(format)
+        for resource in resources:
+            try:
+                template = await self.read(resource.of(ObjectKey(self.namespace, name)))
+            except APINotFoundError:
+                if resource is resources[-1]:
+                    raise
+                continue
+            identity = {"apiVersion": resource.api_version, "kind": format.kind}
+            return None if template is None else identity | template
+        return None
 
     async def user_info(self) -> dict[str, Any] | None:
         """Return who the cluster takes this user for; None if it does not tell. Raises UnavailableError."""
@@ -125,14 +139,13 @@ def vm_path(namespace: str, name: str) -> str:
     return VMS.of(ObjectKey(namespace, name))
 
 
-def template_path(format: Format, namespace: str, name: str) -> str:
-    """Return the path of a template."""
-    return templates(format).of(ObjectKey(namespace, name))
+def template_resources(format: Format) -> list[Resource]:
+    """Return the template API of a format in each version that a cluster may serve, the newest first.
 
-
-def templates_path(format: Format, namespace: str) -> str:
-    """Return the path of a namespace's templates."""
-    return templates(format).within(namespace)
+    KubeVirt 1.8 serves v1alpha1 of the native format only.
+    """
+    versions = [version for version in (format.api_version, *format.aliases) if "/" in version]
+    return [Resource(version, format.plural) for version in versions]
 
 
 def explain_error(

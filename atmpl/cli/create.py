@@ -286,11 +286,11 @@ class _Creation:
         return 0
 
     async def _read_template(self, client: "ClusterClient") -> dict[str, Any]:
-        from atmpl.cli.client import explain_error, template_path
+        from atmpl.cli.client import explain_error
         from atmpl.controller.cluster import ClusterError
 
         try:
-            template = await client.read(template_path(self._format, client.namespace, self._args.name))
+            template = await client.read_template(self._format, self._args.name)
         except ClusterError as error:
             action = f"read the {self._format.kind} {self._args.name}, which was created"
             raise explain_error(error, action, not_served=INSTALL, client=client, namespace=client.namespace) from None

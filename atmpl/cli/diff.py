@@ -259,14 +259,14 @@ async def read_template(client: "ClusterClient", name: str, format_name: str | N
 
     It is an error if both formats have a template of that name.
     """
-    from atmpl.cli.client import explain_error, template_path
+    from atmpl.cli.client import explain_error
     from atmpl.controller.cluster import APINotFoundError, ClusterError
 
     formats = [FORMATS[format_name]] if format_name else list(FORMATS.values())
     served, found = False, []
     for format in formats:
         try:
-            template = await client.read(template_path(format, client.namespace, name))
+            template = await client.read_template(format, name)
         except APINotFoundError:
             continue
         except ClusterError as error:
@@ -274,7 +274,7 @@ async def read_template(client: "ClusterClient", name: str, format_name: str | N
             raise explain_error(error, action, not_served="", client=client, namespace=client.namespace) from None
         served = True
         if template is not None:
-            found.append({"apiVersion": format.api_version, "kind": format.kind} | template)
+            found.append(template)
     kinds = " or ".join(format.kind for format in formats)
     if not served:
         raise CommandError(f"the cluster does not serve {kinds}; use files instead")

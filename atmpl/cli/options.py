@@ -253,11 +253,13 @@ def complete_vms(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list
 
 def complete_templates(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Return the names of the templates in the cluster, for shell completion."""
-    from atmpl.cli.client import templates_path
+    from atmpl.cli.client import template_resources
 
     formats = [FORMATS[parsed_args.format]] if parsed_args.format else list(FORMATS.values())
     return _complete(
-        prefix, parsed_args, lambda client: [templates_path(format, client.namespace) for format in formats]
+        prefix,
+        parsed_args,
+        lambda client: [each.within(client.namespace) for format in formats for each in template_resources(format)],
     )
 
 
@@ -278,7 +280,7 @@ def _complete(
                     names += await client.list_names(path)
                 except ClusterError:  # for example a format that the cluster does not serve
                     continue
-        return [name for name in names if name.startswith(prefix) and _NAME.fullmatch(name)]
+        return [name for name in dict.fromkeys(names) if name.startswith(prefix) and _NAME.fullmatch(name)]
 
     try:
         return asyncio.run(list_names(open_cluster(parsed_args)))

@@ -129,7 +129,7 @@ async def test_create_fails_at_once_if_stalled(server: Server, client: Client, n
     came = await create(server, namespace, "--vm", "web")
     assert (came.status, came.out) == (1, "")
     assert "error: the template would be larger than a cluster can store (TooLarge)\n" in came.err
-    assert "would take 1,2" in came.err  # the controller's own message
+    assert "1,048,576" in came.err  # the controller's own message
     assert f" -n {namespace} edit vm web\n" in came.err
 
 

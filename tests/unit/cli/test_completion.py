@@ -129,15 +129,15 @@ LIST = {"items": [{"metadata": {"name": name}} for name in ("web", "web-2", "db"
 TEMPLATE_IN_CLUSTER = yaml.safe_load(TEMPLATE) | {"metadata": {"name": "web", "namespace": "team-a", "uid": "1"}}
 IN_CLUSTER = {
     "virtual machines": (["create", "--vm", "w"], [found(LIST)], ["web", "web-2"]),
-    "templates of both formats": (["instantiate", "--template", "d"], [found(LIST), status(404)], ["db"]),
+    "templates of both formats": (["instantiate", "--template", "d"], [found(LIST), status(404), found(LIST)], ["db"]),
     "templates of one format": (
         ["diff", "--format", "native", "--template", ""],
-        [found(LIST)],
+        [found(LIST), status(404)],
         ["web", "web-2", "db"],
     ),
     "parameters of a template": (
         ["instantiate", "--template", "web", "-p", "M"],
-        [found(TEMPLATE_IN_CLUSTER), status(404)],
+        [found(TEMPLATE_IN_CLUSTER), status(404, "NotFound")],
         ["MEMORY="],
     ),
     "a cluster that refuses": (["create", "--vm", "w"], [status(403, "Forbidden")], []),

@@ -113,7 +113,7 @@ def test_wrong_usage_is_status_2(words):
 def test_cluster_without_template_apis_is_an_error(monkeypatch):
     @asynccontextmanager
     async def opened(_):
-        async with connected(Script(status(404), status(404))) as connection:
+        async with connected(Script(*[status(404)] * 3)) as connection:
             yield ClusterClient(connection, "team-a", "https://cluster:6443")
 
     monkeypatch.setattr(client, "open_cluster", opened)

@@ -73,7 +73,7 @@ def cluster(monkeypatch):
 
 
 def test_vm_is_created_and_its_name_is_printed(cluster):
-    script = cluster(found(TEMPLATE), NOT_SERVED, create)
+    script = cluster(found(TEMPLATE), ABSENT, create)
     came = typed("instantiate", "--template", "web", "-p", "MEMORY=4Gi")
     assert (came.status, came.out) == (0, "virtualmachine.kubevirt.io/web-q7x2m created\n")
     call = script.calls[-1]
@@ -92,8 +92,15 @@ def test_vm_name_is_the_name_of_the_vm(cluster):
     assert script.calls[-1].json()["metadata"]["name"] == "db-9"
 
 
+def test_older_version_of_the_native_format_is_read(cluster):
+    older = {key: value for key, value in NATIVE.items() if key not in ("apiVersion", "kind")}
+    script = cluster(NOT_SERVED, NOT_SERVED, found(older), create)
+    assert typed("instantiate", "--template", "web", "--vm-name", "db-9").status == 0
+    assert [call.path.split("/")[3] for call in script.calls] == ["v1", "v1beta1", "v1alpha1", "v1"]
+
+
 def test_dry_run_prints_the_vm(cluster):
-    script = cluster(found(TEMPLATE), NOT_SERVED, create)
+    script = cluster(found(TEMPLATE), ABSENT, create)
     came = typed("instantiate", "--template", "web", "-p", "MEMORY=4Gi", "--dry-run", "-o", "json")
     assert came.status == 0
     assert script.queries[-1]["dryRun"] == "All"
@@ -101,7 +108,7 @@ def test_dry_run_prints_the_vm(cluster):
 
 
 def test_parameters_of_the_template_are_printed(cluster):
-    script = cluster(found(TEMPLATE), NOT_SERVED)
+    script = cluster(found(TEMPLATE), ABSENT)
     came = typed("instantiate", "--template", "web", "--print-params", "-o", "json")
     assert [each["name"] for each in json.loads(came.out)] == ["MEMORY", "PASSWORD"]
     assert [call.method for call in script.calls] == ["GET", "GET"]
@@ -109,17 +116,17 @@ def test_parameters_of_the_template_are_printed(cluster):
 
 SERVICE = {"apiVersion": "v1", "kind": "Service"}
 REJECTED = {
-    "a required parameter without a value": ([], (found(TEMPLATE), NOT_SERVED), "MEMORY"),
-    "an unknown parameter": (["-p", "MEMORI=1"], (found(TEMPLATE), NOT_SERVED), "MEMORI"),
+    "a required parameter without a value": ([], (found(TEMPLATE), ABSENT), "MEMORY"),
+    "an unknown parameter": (["-p", "MEMORI=1"], (found(TEMPLATE), ABSENT), "MEMORI"),
     "no template of that name": ([], (ABSENT, ABSENT), "web does not exist in namespace team-a"),
-    "no template API": ([], (NOT_SERVED, NOT_SERVED), "does not serve"),
+    "no template API": ([], (NOT_SERVED, NOT_SERVED, NOT_SERVED), "does not serve"),
     "a template in both formats": ([], (found(TEMPLATE), found(NATIVE)), "--format"),
     "another object beside the VM": (
         ["-p", "MEMORY=1Gi"],
-        (found(TEMPLATE | {"objects": [*TEMPLATE["objects"], SERVICE]}), NOT_SERVED),
+        (found(TEMPLATE | {"objects": [*TEMPLATE["objects"], SERVICE]}), ABSENT),
         "Service",
     ),
-    "no VM": (["-p", "MEMORY=1Gi"], (found(TEMPLATE | {"objects": []}), NOT_SERVED), "no virtual machines"),
+    "no VM": (["-p", "MEMORY=1Gi"], (found(TEMPLATE | {"objects": []}), ABSENT), "no virtual machines"),
     "a VM of that name": (
         ["--vm-name", "a"],
         (NOT_SERVED, found(NATIVE), status(409, "AlreadyExists", "exists")),

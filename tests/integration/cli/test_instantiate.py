@@ -1,0 +1,48 @@
+"""`atmpl instantiate` and `atmpl convert` on an API server, with templates of both formats."""
+
+import asyncio
+import json
+
+import pytest
+
+import atmpl
+from e2e.envtest import Client, Server
+from tests.support.builders import vm, vm_path
+from tests.support.cli_runner import Came, typed
+
+
+async def instantiate(server: Server, namespace: str, *words: str) -> Came:
+    line = ["instantiate", "--kubeconfig", str(server.kubeconfig), "-n", namespace, *words]
+    return await asyncio.to_thread(typed, *line)
+
+
+@pytest.mark.parametrize("format", ["openshift", "native"])
+async def test_vm_is_created_from_a_template(server: Server, client: Client, namespace: str, format: str) -> None:
+    template = atmpl.render(vm(namespace, "web"), name="golden", format=format).template
+    template["metadata"]["namespace"] = namespace
+    await client.create(template)
+    came = await instantiate(server, namespace, "--template", "golden", "--dry-run", "--vm-name", "web-2")
+    assert (came.status, came.out.count("kind: VirtualMachine\n")) == (0, 1)
+    came = await instantiate(
+        server, namespace, "--template", "golden", "--vm-name", "web-2", "-p", "REQUESTS_MEMORY=2Gi"
+    )
+    assert (came.status, came.out) == (0, "virtualmachine.kubevirt.io/web-2 created\n")
+    made = await client.get(vm_path(namespace, "web-2"))
+    assert made["spec"]["template"]["spec"]["domain"]["resources"]["requests"]["memory"] == "2Gi"
+    came = await instantiate(server, namespace, "--template", "golden", "--vm-name", "web-2")
+    assert (came.status, came.out) == (1, "")
+    came = await instantiate(server, namespace, "--template", "golden", "-o", "name")
+    assert came.out.startswith("virtualmachine.kubevirt.io/web-")
+
+
+async def test_converted_template_is_accepted_and_used(server: Server, client: Client, namespace: str) -> None:
+    template = atmpl.render(vm(namespace, "web"), name="golden", naming="Parameter").template
+    came = typed("convert", "-", "-o", "json", stdin=json.dumps(template))
+    converted = json.loads(came.out)
+    converted["metadata"]["namespace"] = namespace
+    await client.create(converted)
+    came = await instantiate(server, namespace, "--template", "golden")
+    assert came.status == 0
+    name = came.out.removeprefix("virtualmachine.kubevirt.io/").partition(" ")[0]
+    assert f"NAME={name} (generated)\n" in came.err
+    assert (await client.get(vm_path(namespace, name)))["kind"] == "VirtualMachine"
