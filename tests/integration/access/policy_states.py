@@ -15,6 +15,7 @@ RIGHTS = ("nothing", "that-vm", "its-namespace", "the-cluster")  # the VMs that 
 
 REFUSED = "refused"  # by the API server, when the request is created
 DENIED = "denied"  # by the controller: CrossNamespaceDenied
+MISSING = "missing"  # by the controller: PolicyMissing
 MADE = "made"  # Ready, and a template
 
 Row = dict[str, tuple[str, str]]  # right: the answer for the same namespace, and for another
@@ -26,20 +27,11 @@ CHECKED: Row = {
     "its-namespace": (MADE, MADE),
     "the-cluster": (MADE, MADE),
 }
-# Whom it had to refuse, the API server refused; but the controller cannot know.
-NOT_KNOWN_TO_BE_CHECKED: Row = {
-    "nothing": (REFUSED, REFUSED),
-    "that-vm": (MADE, DENIED),
-    "its-namespace": (MADE, DENIED),
-    "the-cluster": (MADE, DENIED),
-}
-# Who may create requests in a namespace gets its VMs as templates. The README says so. No other namespace's.
-UNCHECKED: Row = {
-    "nothing": (MADE, DENIED),
-    "that-vm": (MADE, DENIED),
-    "its-namespace": (MADE, DENIED),
-    "the-cluster": (MADE, DENIED),
-}
+# The API server checked the authors, but the controller cannot know that.
+CHECKED_THEN_BROKEN: Row = dict.fromkeys(RIGHTS, (MISSING, DENIED)) | {"nothing": (REFUSED, REFUSED)}
+NOT_IN_FORCE: Row = dict.fromkeys(RIGHTS, (MISSING, DENIED))
+# A documented limit: a request of a gap is served in its own namespace when the policy is in force again.
+IN_FORCE_LATER: Row = dict.fromkeys(RIGHTS, (MADE, DENIED))
 
 NARROW = {"namespaceSelector": {"matchLabels": {"checked": "yes"}}}
 SPARING = [{"name": "spares-all", "expression": "false"}]
@@ -88,53 +80,55 @@ class State(NamedTuple):
 STATES: dict[str, State] = {
     "in force": State(long_in_force, nothing, CHECKED, PolicyCheck.IN_FORCE),
     "in force, the binding deleted later": State(
-        long_in_force, without(BINDING), NOT_KNOWN_TO_BE_CHECKED, PolicyCheck.BINDING_ABSENT
+        long_in_force, without(BINDING), CHECKED_THEN_BROKEN, PolicyCheck.BINDING_ABSENT
     ),
     "in force, the policy edited later": State(
         long_in_force,
         but(POLICY, validations=[{"expression": "true"}]),
-        NOT_KNOWN_TO_BE_CHECKED,
+        CHECKED_THEN_BROKEN,
         PolicyCheck.POLICY_DIFFERS,
     ),
-    "policy absent": State(without(POLICY, BINDING), nothing, UNCHECKED, PolicyCheck.POLICY_ABSENT),
+    "policy absent": State(without(POLICY, BINDING), nothing, NOT_IN_FORCE, PolicyCheck.POLICY_ABSENT),
     "policy absent, put in force later": State(
-        without(POLICY, BINDING), put_in_force, UNCHECKED, PolicyCheck.REQUEST_EARLIER
+        without(POLICY, BINDING), put_in_force, IN_FORCE_LATER, PolicyCheck.REQUEST_EARLIER
     ),
-    "binding absent": State(without(BINDING), nothing, UNCHECKED, PolicyCheck.BINDING_ABSENT),
-    "binding absent, put in force later": State(without(BINDING), put_in_force, UNCHECKED, PolicyCheck.REQUEST_EARLIER),
-    "Audit only": State(but(BINDING, validationActions=["Audit"]), nothing, UNCHECKED, PolicyCheck.BINDING_NOT_DENY),
+    "binding absent": State(without(BINDING), nothing, NOT_IN_FORCE, PolicyCheck.BINDING_ABSENT),
+    "binding absent, put in force later": State(
+        without(BINDING), put_in_force, IN_FORCE_LATER, PolicyCheck.REQUEST_EARLIER
+    ),
+    "Audit only": State(but(BINDING, validationActions=["Audit"]), nothing, NOT_IN_FORCE, PolicyCheck.BINDING_NOT_DENY),
     "Audit only, Deny later": State(
         but(BINDING, validationActions=["Audit"]),
         lambda admin: admin.patch(BINDING, {"spec": {"validationActions": ["Deny"]}}),
-        UNCHECKED,
+        IN_FORCE_LATER,
         PolicyCheck.BINDING_CHANGED,
     ),
     "binding narrowed by a namespaceSelector": State(
-        but(BINDING, matchResources=NARROW), nothing, UNCHECKED, PolicyCheck.BINDING_NARROWED
+        but(BINDING, matchResources=NARROW), nothing, NOT_IN_FORCE, PolicyCheck.BINDING_NARROWED
     ),
     "binding narrowed, widened later": State(
         but(BINDING, matchResources=NARROW),
         taken_back(BINDING, "matchResources"),
-        UNCHECKED,
+        IN_FORCE_LATER,
         PolicyCheck.BINDING_CHANGED,
     ),
     # A policy without paramKind does not look at it, but the controller does not build on that.
     "binding with a paramRef": State(
         but(BINDING, paramRef={"name": "x", "parameterNotFoundAction": "Allow"}),
         nothing,
-        NOT_KNOWN_TO_BE_CHECKED,
+        CHECKED_THEN_BROKEN,
         PolicyCheck.BINDING_NARROWED,
     ),
     "policy edited": State(
-        but(POLICY, validations=[{"expression": "true"}]), nothing, UNCHECKED, PolicyCheck.POLICY_DIFFERS
+        but(POLICY, validations=[{"expression": "true"}]), nothing, NOT_IN_FORCE, PolicyCheck.POLICY_DIFFERS
     ),
     "policy edited to spare all": State(
-        but(POLICY, matchConditions=SPARING), nothing, UNCHECKED, PolicyCheck.POLICY_DIFFERS
+        but(POLICY, matchConditions=SPARING), nothing, NOT_IN_FORCE, PolicyCheck.POLICY_DIFFERS
     ),
     "policy edited to spare all, edited back later": State(
         but(POLICY, matchConditions=SPARING),
         taken_back(POLICY, "matchConditions"),
-        UNCHECKED,
-        PolicyCheck.REQUEST_EARLIER,
+        IN_FORCE_LATER,
+        PolicyCheck.POLICY_CHANGED,
     ),
 }

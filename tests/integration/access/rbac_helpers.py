@@ -14,11 +14,11 @@ ASK = {
     "verbs": ["create", "get", "update", "patch", "delete"],
 }
 MAKE = {
-    "openshift": {"apiGroups": ["template.openshift.io"], "resources": ["templates"], "verbs": ["create"]},
+    "openshift": {"apiGroups": ["template.openshift.io"], "resources": ["templates"], "verbs": ["create", "patch"]},
     "native": {
         "apiGroups": ["template.kubevirt.io"],
         "resources": ["virtualmachinetemplates"],
-        "verbs": ["create"],
+        "verbs": ["create", "patch"],
     },
 }
 

@@ -72,15 +72,15 @@ DENIED = (
     "ValidatingAdmissionPolicy 'atmpl-request-access-v1' with binding 'atmpl-request-access-v1' denied request: "
 )
 MAY_NOT_GET = {
-    namespace: f"{DENIED}you may not get the virtual machine fedora in namespace {namespace}, and a template shows "
-    "all of it: ask for a role in that namespace with the verb get on virtualmachines.kubevirt.io, such as "
-    "kubevirt.io:view (to see whether you have it: kubectl auth can-i get virtualmachines.kubevirt.io/fedora "
+    namespace: f"{DENIED}you may not get the virtual machine fedora in namespace {namespace}, and the template "
+    "shows its whole spec: ask for a role in that namespace with the verb get on virtualmachines.kubevirt.io, such as "
+    "kubevirt.io:view (to check it: kubectl auth can-i get virtualmachines.kubevirt.io/fedora "
     f"-n {namespace})"
     for namespace in ("home", "away")
 }
 MAY_NOT_CREATE = {
-    format: f"{DENIED}you may not create {resource} in namespace home, and this request makes one: ask for a role in "
-    f"that namespace with the verb create on it (to see whether you have it: kubectl auth can-i create {resource} "
+    format: f"{DENIED}you may not create {resource} in namespace home, and this request creates one: ask for a role in "
+    f"that namespace with the verb create on it (to check it: kubectl auth can-i create {resource} "
     "-n home)"
     for format, resource in {
         "openshift": "templates.template.openshift.io",
@@ -132,9 +132,7 @@ async def answer(client: Client, spec: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.parametrize("seen", SEEN)
-async def test_a_request_takes_the_right_to_see_its_source_and_to_make_its_target(
-    seen: str, made: str, populated: Server
-) -> None:
+async def test_request_requires_rights_on_source_and_target(seen: str, made: str, populated: Server) -> None:
     expected = {}
     for name, form in FORMS.items():
         if form.source not in SEEN[seen].enough:
@@ -147,14 +145,14 @@ async def test_a_request_takes_the_right_to_see_its_source_and_to_make_its_targe
         assert {name: await answer(client, form.spec) for name, form in FORMS.items()} == expected
 
 
-async def test_an_apply_that_creates_is_checked_too(populated: Server) -> None:
+async def test_server_side_apply_is_checked(populated: Server) -> None:
     async with populated.client(user("nothing", "both")) as client:
         with pytest.raises(ApiError) as refused:
             await client.apply(request({"vmName": VM}) | {"metadata": {"name": "mine", "namespace": "home"}})
     assert str(refused.value) == MAY_NOT_GET["home"]
 
 
-async def test_whether_the_vm_exists_is_never_told(populated: Server, admin: Client) -> None:
+async def test_refusal_does_not_reveal_the_vm(populated: Server, admin: Client) -> None:
     vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": VM, "namespace": "away"}}
     spec = {"runStrategy": "Halted", "template": {"spec": {"domain": {"devices": {}}}}}
     async with populated.client(user("nothing", "both")) as client:
@@ -162,3 +160,38 @@ async def test_whether_the_vm_exists_is_never_told(populated: Server, admin: Cli
         await admin.create(vm | {"spec": spec})
         after = await answer(client, FORMS["canonical, away, OpenShift"].spec)
     assert before == after == MAY_NOT_GET["away"]
+
+
+async def test_refresh_requires_the_right_to_patch_the_target(populated: Server, admin: Client) -> None:
+    create_only = MAKE["openshift"] | {"verbs": ["create"]}
+    for item in may("creator", "ask-creator", [ASK, create_only, NAMED], "home"):
+        await admin.create(item)
+    async with populated.client("creator") as client:
+        await await_admission(client, COLLECTION, request({"vmName": VM}), refused=False)
+        refused = await answer(client, {"vmName": VM, "refreshPolicy": "OnChange"})
+    assert "you may not patch templates.template.openshift.io in namespace home" in refused
+
+
+AUTHOR = user("all VMs at home", "both")
+REQUESTERS: dict[str, tuple[dict[str, Any], bool]] = {  # spec.requester: accepted
+    "the author": ({"username": AUTHOR, "groups": ["system:authenticated"]}, True),
+    "the author without groups": ({"username": AUTHOR}, False),
+    "the author with another group": ({"username": AUTHOR, "groups": ["system:masters"]}, False),
+    "the author with a uid": ({"username": AUTHOR, "uid": "1", "groups": ["system:authenticated"]}, False),
+    "the author with extra": (
+        {"username": AUTHOR, "groups": ["system:authenticated"], "extra": {"example.com/a": ["b"]}},
+        False,
+    ),
+    "another user": ({"username": "admin", "groups": ["system:authenticated"]}, False),
+}
+
+
+@pytest.mark.parametrize("case", REQUESTERS)
+async def test_requester_must_be_exactly_the_author(case: str, populated: Server) -> None:
+    requester, accepted = REQUESTERS[case]
+    async with populated.client(AUTHOR) as client:
+        refused = await answer(client, {"vmName": VM, "requester": requester})
+    assert ("spec.requester is not the user who creates the request" in refused, refused == "") == (
+        not accepted,
+        accepted,
+    )
