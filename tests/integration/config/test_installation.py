@@ -105,9 +105,9 @@ def test_pull_secret_is_created_in_the_namespace(server: ControlPlane) -> None:
     assert secret["type"] == "kubernetes.io/dockerconfigjson"
 
 
-KUSTOMIZATION, NAMESPACED = (
-    yaml.safe_load(it) for it in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-)
+BLOCKS = [yaml.safe_load(it) for it in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
+[KUSTOMIZATION] = [it for it in BLOCKS if it.get("kind") == "Kustomization"]
+[NAMESPACED] = [it for it in BLOCKS if "components" in it]
 
 
 def build(folder: Path, kustomization: dict[str, Any]) -> list[dict[str, Any]]:

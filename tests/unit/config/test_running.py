@@ -51,7 +51,8 @@ def test_what_it_names_is_there() -> None:
 
 
 def test_its_commands_fit_a_terminal() -> None:
-    assert [line for line in PAGE.splitlines() if line.startswith("    ") and len(line) > 80] == []
+    commands = re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL)  # files are not typed
+    assert [line for line in commands.splitlines() if line.startswith("    ") and len(line) > 80] == []
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here")
