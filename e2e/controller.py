@@ -12,17 +12,16 @@ from urllib.parse import urlsplit
 from e2e.envtest import Server
 from e2e.program import Program
 
-CONFIG = Path(__file__).parents[1] / "config"
+RBAC = Path(__file__).parents[1] / "config" / "rbac"
 NAMESPACE = "atmpl-system"
 ACCOUNT = "atmpl-controller"
 
 
 def service_account(server: Server) -> Path:
-    """Apply config/rbac and config/policy, and return a kubeconfig of the controller's ServiceAccount. Blocks."""
+    """Apply config/rbac, and return a kubeconfig of the controller's ServiceAccount. Blocks."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     server.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", input=namespace)
-    for folder in ("rbac", "policy"):  # without the policy, no request is served
-        server.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", CONFIG / folder)
+    server.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", RBAC)
     return server.service_account(NAMESPACE, ACCOUNT)
 
 
