@@ -41,7 +41,7 @@ FRESH = {
 }
 
 
-async def test_a_fresh_request_costs_three_calls_and_all_that_follows_none(
+async def test_new_request_costs_three_calls(
     private_server: Callable[..., ControlPlane],
 ) -> None:
     server = await asyncio.to_thread(private_server, audit=AUDIT_EVERY_CALL)

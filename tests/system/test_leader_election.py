@@ -44,9 +44,7 @@ def _time(line: Line) -> datetime:
     return datetime.fromisoformat(line["time"])
 
 
-async def test_one_replica_works_and_another_takes_over_after_a_clean_stop_and_after_a_kill(
-    kubeconfig: Path, client: Client, namespace: str
-) -> None:
+async def test_standby_takes_over_after_stop_and_kill(kubeconfig: Path, client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     with _replica(kubeconfig, "one") as one, _replica(kubeconfig, "two") as two:
         await _leads(one)
@@ -68,7 +66,7 @@ async def test_one_replica_works_and_another_takes_over_after_a_clean_stop_and_a
             assert (await client.get(LEASE))["spec"]["leaseTransitions"] == 2
 
 
-async def test_a_restarted_container_goes_on_with_its_own_lease(kubeconfig: Path, client: Client) -> None:
+async def test_restarted_container_keeps_its_lease(kubeconfig: Path, client: Client) -> None:
     first = _replica(kubeconfig, "pod")
     await asyncio.to_thread(first.start)
     await _leads(first)

@@ -46,7 +46,7 @@ def _took(controller: Controller) -> timedelta:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_asked_to_end_it_ends_in_time_also_where_the_server_hangs(
+async def test_shutdown_is_in_time_if_the_server_hangs(
     server: ControlPlane, kubeconfig: Path, client: Client, namespace: str, number: signal.Signals
 ) -> None:
     await client.create(vm(namespace))
@@ -61,7 +61,7 @@ async def test_asked_to_end_it_ends_in_time_also_where_the_server_hangs(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_what_is_in_hand_is_finished_and_what_is_not_is_left(
+async def test_shutdown_finishes_active_reconciles_only(
     server: ControlPlane, kubeconfig: Path, client: Client, namespace: str, number: signal.Signals
 ) -> None:
     await client.create(vm(namespace))
@@ -88,7 +88,7 @@ async def test_what_is_in_hand_is_finished_and_what_is_not_is_left(
     assert _took(controller) < PROMISED
 
 
-async def test_asked_twice_it_ends_at_once(
+async def test_second_signal_ends_at_once(
     server: ControlPlane, kubeconfig: Path, client: Client, namespace: str
 ) -> None:
     with Controller(kubeconfig, "--workers=1") as controller:

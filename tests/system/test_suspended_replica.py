@@ -14,7 +14,7 @@ ASLEEP = 30.0  # seconds: twice the lease's duration
 NAMES = [f"request-{number}" for number in range(20)]
 
 
-async def test_a_replica_that_slept_writes_nothing_over_what_the_other_one_wrote(
+async def test_suspended_replica_overwrites_nothing(
     private_server: Callable[..., ControlPlane],
 ) -> None:
     """Once elected, once two at once by mistake; each on its own server, so that half a minute passes for both."""

@@ -45,7 +45,7 @@ def _expected(stored: Object) -> Object:
 
 
 @pytest.mark.parametrize("format", ["openshiftTemplate", "virtualMachineTemplate"])
-async def test_every_real_vm_becomes_a_template_that_gives_it_back(client: Client, format: str, subtests: Any) -> None:
+async def test_template_of_a_real_vm_restores_it(client: Client, format: str, subtests: Any) -> None:
     async def one(path: Path) -> None:
         made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "corpus-"}})
         namespace = made["metadata"]["name"]

@@ -10,7 +10,7 @@ from tests.support.builders import request, request_path, vm
 
 
 @pytest.mark.usefixtures("controller")
-async def test_a_bad_outcome_is_told_once_as_a_warning_event(client: Client, namespace: str) -> None:
+async def test_failure_is_one_warning_event(client: Client, namespace: str) -> None:
     await client.create(request(namespace))
     found = await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
     message = condition(found)["message"]

@@ -61,7 +61,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
-async def test_odd_text_comes_back_as_it_is(client: Client, namespace: str, create: Create, text: str) -> None:
+async def test_unusual_text_is_restored(client: Client, namespace: str, create: Create, text: str) -> None:
     posted = _annotated(namespace, odd=text)
     volumes = posted["spec"]["template"]["spec"]["volumes"]
     volumes.append({"name": "ci", "cloudInitNoCloud": {"userData": text}})
@@ -75,9 +75,7 @@ async def test_odd_text_comes_back_as_it_is(client: Client, namespace: str, crea
 
 
 @pytest.mark.parametrize("format", ["openshiftTemplate", "virtualMachineTemplate"])
-async def test_names_may_be_as_long_as_names_can_be(
-    client: Client, namespace: str, create: Create, format: str
-) -> None:
+async def test_longest_names_are_served(client: Client, namespace: str, create: Create, format: str) -> None:
     await create(vm(namespace, LONGEST, labels={"l" * 63: "v" * 63}))
     posted = request(namespace, LONGEST, source=LONGEST)
     posted["spec"]["target"] = {format: {"name": LONGEST}}
@@ -92,9 +90,7 @@ async def test_names_may_be_as_long_as_names_can_be(
     assert again["metadata"]["name"].startswith("n" * 50)
 
 
-async def test_a_template_of_exactly_the_size_that_is_allowed_is_stored_and_one_byte_more_is_refused(
-    client: Client, namespace: str, create: Create
-) -> None:
+async def test_size_limit_is_exact(client: Client, namespace: str, create: Create) -> None:
     escaped = "<" * (STORED // ESCAPE)  # most of it, in few bytes on the wire
     await create(_annotated(namespace, filler=escaped))
     await client.create(request(namespace))
@@ -115,9 +111,7 @@ def _filler(text: str) -> Object:
     return {"spec": {"template": {"metadata": {"annotations": {"filler": text}}}}}
 
 
-async def test_a_vm_that_is_nested_deeper_than_a_template_goes_is_refused_with_its_path(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_too_deep_vm_is_rejected_with_its_path(server: Server, client: Client, namespace: str) -> None:
     posted = vm(namespace)
     posted["spec"]["template"]["metadata"] = {"deep": "DEEP"}
     text = json.dumps(posted).replace('"DEEP"', '{"d":' * DEEP + "0" + "}" * DEEP)
@@ -129,9 +123,7 @@ async def test_a_vm_that_is_nested_deeper_than_a_template_goes_is_refused_with_i
     assert condition(found, "Stalled")["status"] == "True"
 
 
-async def test_annotations_that_no_template_can_hold_are_named_and_it_goes_on_when_they_are_gone(
-    client: Client, namespace: str, create: Create
-) -> None:
+async def test_invalid_annotations_are_named(client: Client, namespace: str, create: Create) -> None:
     """All annotations of an object may have 262,144 bytes; a template copies one of its VM's and adds its own."""
     full = {"vm.kubevirt.io/validations": json.dumps(["v" * 262_000])}
     await create(vm(namespace, annotations=full))
@@ -142,7 +134,7 @@ async def test_annotations_that_no_template_can_hold_are_named_and_it_goes_on_wh
     await client.until(request_path(namespace), is_ready)
 
 
-async def test_a_request_at_its_limits_is_served(client: Client, namespace: str) -> None:
+async def test_largest_request_is_served(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     posted = request(namespace, refreshPolicy="Once", ttlSecondsAfterFinished=2_147_483_647)
     posted["metadata"]["annotations"] = {"a": "x" * 262_143}

@@ -8,9 +8,7 @@ from e2e.objects import is_ready
 from tests.support.builders import request, request_path, vm
 
 
-async def test_in_a_pod_it_needs_no_option_and_never_loads_what_reads_kubeconfigs(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_pod_needs_no_option_and_no_kubeconfig_reader(server: Server, client: Client, namespace: str) -> None:
     env = await asyncio.to_thread(pod, server)
     controller = Controller(None, python=("-X", "importtime"), env=env)
     with controller:

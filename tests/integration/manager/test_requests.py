@@ -30,7 +30,7 @@ FLAT = {  # the design's own example, verbatim
 }
 
 
-async def test_the_designs_own_request_is_served(client: Client, namespace: str) -> None:
+async def test_request_of_the_design_is_served(client: Client, namespace: str) -> None:
     await client.create(vm(namespace, "vmi-ephemeral"))
     await client.create(FLAT | {"metadata": FLAT["metadata"] | {"namespace": namespace}})
     path = request_path(namespace, "virtualmachinetemplaterequest-sample")
@@ -45,7 +45,7 @@ async def test_the_designs_own_request_is_served(client: Client, namespace: str)
     }
 
 
-async def test_the_status_says_what_was_made_and_from_what(client: Client, namespace: str) -> None:
+async def test_status_names_source_and_template(client: Client, namespace: str) -> None:
     source = await client.create(vm(namespace))
     await client.create(request(namespace, target="golden"))
     found = await client.until(request_path(namespace), is_ready)
@@ -69,7 +69,7 @@ async def test_the_status_says_what_was_made_and_from_what(client: Client, names
     assert condition(found)["message"] == f"Template {namespace}/golden is made from VM {namespace}/vm"
 
 
-async def test_a_request_waits_for_its_vm_and_goes_on_by_itself(client: Client, namespace: str) -> None:
+async def test_request_continues_when_its_vm_appears(client: Client, namespace: str) -> None:
     await client.create(request(namespace))
     found = await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
     assert condition(found)["message"].startswith(f"There is no VirtualMachine {namespace}/vm")
@@ -78,7 +78,7 @@ async def test_a_request_waits_for_its_vm_and_goes_on_by_itself(client: Client, 
     await client.until(request_path(namespace), is_ready)
 
 
-async def test_a_template_of_somebody_else_is_never_written_over(client: Client, namespace: str) -> None:
+async def test_unowned_template_is_not_overwritten(client: Client, namespace: str) -> None:
     foreign = await client.create(
         {
             "apiVersion": "template.openshift.io/v1",
@@ -95,9 +95,7 @@ async def test_a_template_of_somebody_else_is_never_written_over(client: Client,
     assert await client.get(template_path(namespace, "taken")) == foreign
 
 
-async def test_a_template_of_an_earlier_request_of_that_name_stays_and_the_message_says_so(
-    client: Client, namespace: str
-) -> None:
+async def test_template_of_a_previous_request_is_kept(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace))
     await client.until(request_path(namespace), is_ready)
@@ -110,7 +108,7 @@ async def test_a_template_of_an_earlier_request_of_that_name_stays_and_the_messa
     assert await client.get(template_path(namespace)) == template
 
 
-async def test_deleting_the_request_keeps_the_template(client: Client, namespace: str) -> None:
+async def test_deleted_request_leaves_its_template(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace))
     await client.until(request_path(namespace), is_ready)
@@ -119,7 +117,7 @@ async def test_deleting_the_request_keeps_the_template(client: Client, namespace
     assert (await client.get(template_path(namespace)))["kind"] == "Template"
 
 
-async def test_once_a_finished_template_is_its_users(client: Client, namespace: str) -> None:
+async def test_once_template_belongs_to_its_user(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace))
     await client.until(request_path(namespace), is_ready)
@@ -130,7 +128,7 @@ async def test_once_a_finished_template_is_its_users(client: Client, namespace: 
     assert (await client.get(template_path(namespace)))["parameters"] == []
 
 
-async def test_on_change_an_edit_of_the_vm_shows_in_the_template(client: Client, namespace: str) -> None:
+async def test_on_change_refreshes_the_template(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, refreshPolicy="OnChange"))
     await client.until(request_path(namespace), is_ready)
@@ -142,7 +140,7 @@ async def test_on_change_an_edit_of_the_vm_shows_in_the_template(client: Client,
     )
 
 
-async def test_on_change_drift_is_repaired_and_what_users_added_stays(client: Client, namespace: str) -> None:
+async def test_on_change_repairs_drift_and_keeps_user_metadata(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, refreshPolicy="OnChange"))
     await client.until(request_path(namespace), is_ready)
@@ -154,7 +152,7 @@ async def test_on_change_drift_is_repaired_and_what_users_added_stays(client: Cl
     assert found["metadata"]["annotations"]["tags"] == "kubevirt,virtualmachine"
 
 
-async def test_on_change_a_deleted_template_comes_back(client: Client, namespace: str) -> None:
+async def test_on_change_recreates_a_deleted_template(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, refreshPolicy="OnChange"))
     first = await client.until(request_path(namespace), is_ready)
@@ -166,9 +164,7 @@ async def test_on_change_a_deleted_template_comes_back(client: Client, namespace
     )
 
 
-async def test_on_change_a_deleted_vm_leaves_template_and_readiness_with_a_warning(
-    client: Client, namespace: str
-) -> None:
+async def test_on_change_keeps_the_template_of_a_deleted_vm(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, refreshPolicy="OnChange"))
     await client.until(request_path(namespace), is_ready)
@@ -180,7 +176,7 @@ async def test_on_change_a_deleted_vm_leaves_template_and_readiness_with_a_warni
     assert await client.get(template_path(namespace)) == template
 
 
-async def test_on_change_a_vm_made_again_is_followed(client: Client, namespace: str) -> None:
+async def test_on_change_follows_a_recreated_vm(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, refreshPolicy="OnChange"))
     await client.until(request_path(namespace), is_ready)
@@ -194,7 +190,7 @@ async def test_on_change_a_vm_made_again_is_followed(client: Client, namespace: 
     assert found["status"]["warnings"] == []
 
 
-async def test_on_change_that_becomes_once_lets_the_template_go(client: Client, namespace: str) -> None:
+async def test_change_to_once_detaches_the_template(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, refreshPolicy="OnChange"))
     await client.until(request_path(namespace), is_ready)
@@ -209,7 +205,7 @@ async def test_on_change_that_becomes_once_lets_the_template_go(client: Client, 
     assert after["objects"] == before["objects"]
 
 
-async def test_a_finished_request_is_deleted_when_its_ttl_has_passed(client: Client, namespace: str) -> None:
+async def test_ttl_deletes_a_finished_request(client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, ttlSecondsAfterFinished=1))
     await client.until(request_path(namespace), is_ready)
@@ -217,7 +213,7 @@ async def test_a_finished_request_is_deleted_when_its_ttl_has_passed(client: Cli
     assert (await client.get(template_path(namespace)))["kind"] == "Template"
 
 
-async def test_a_source_in_another_namespace_is_denied_without_the_policy(client: Client, namespace: str) -> None:
+async def test_other_namespace_is_denied_without_policy(client: Client, namespace: str) -> None:
     posted = request(namespace)
     posted["spec"]["source"]["vmNamespace"] = "kube-system"
     await client.create(posted)
@@ -225,7 +221,7 @@ async def test_a_source_in_another_namespace_is_denied_without_the_policy(client
     assert condition(found, "Stalled")["status"] == "True"
 
 
-async def test_a_template_too_large_to_store_is_refused_and_nobody_else_suffers(client: Client, namespace: str) -> None:
+async def test_too_large_template_does_not_delay_others(client: Client, namespace: str) -> None:
     large = vm(namespace, "large")
     large["spec"]["template"]["spec"]["nodeSelector"] = {f"key{number}": "x" * 75 for number in range(10_000)}
     await client.create(large)
@@ -240,7 +236,7 @@ async def test_a_template_too_large_to_store_is_refused_and_nobody_else_suffers(
     await client.until(request_path(namespace, "large"), is_ready)
 
 
-async def test_kubectl_shows_and_waits_for_a_request(server: Server, client: Client, namespace: str) -> None:
+async def test_kubectl_waits_for_a_request(server: Server, client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, target="golden"))
     await client.until(request_path(namespace), is_ready)
@@ -272,9 +268,7 @@ async def _settled(client: Client, namespace: str) -> None:
     await client.until(request_path(namespace, "settled"), is_ready)
 
 
-async def test_a_vm_with_more_warnings_than_a_status_holds_is_served_all_the_same(
-    client: Client, namespace: str
-) -> None:
+async def test_too_many_warnings_are_truncated(client: Client, namespace: str) -> None:
     posted = vm(namespace)
     posted["spec"]["template"]["spec"]["volumes"] += [
         {"name": f"ci{number}", "cloudInitNoCloud": {"userData": f"#cloud-config\npassword: {number}\n"}}
@@ -289,7 +283,7 @@ async def test_a_vm_with_more_warnings_than_a_status_holds_is_served_all_the_sam
     assert warnings[99]["message"].startswith("And 51 more. ")
 
 
-async def test_a_template_that_lies_about_its_source_harms_nobody(client: Client, namespace: str) -> None:
+async def test_forged_provenance_is_harmless(client: Client, namespace: str) -> None:
     await client.create(request(namespace))
     found = await client.until(request_path(namespace), lambda it: reason(it) == "SourceNotFound")
     lying = {
@@ -309,9 +303,7 @@ async def test_a_template_that_lies_about_its_source_harms_nobody(client: Client
     assert found["status"]["source"] == {"uid": "", "generation": 0, "resourceVersion": ""}
 
 
-async def test_every_figure_of_the_dashboard_and_the_alerts_exists_and_what_happened_is_in_it(
-    controller: Controller, client: Client, namespace: str
-) -> None:
+async def test_queried_metrics_exist(controller: Controller, client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace))
     await client.until(request_path(namespace), is_ready)
@@ -334,7 +326,7 @@ async def test_every_figure_of_the_dashboard_and_the_alerts_exists_and_what_happ
         assert count > 0, histogram
 
 
-async def test_two_vms_of_one_template_with_unique_data_volumes_share_no_disk(client: Client, namespace: str) -> None:
+async def test_unique_data_volumes_are_not_shared(client: Client, namespace: str) -> None:
     posted = vm(namespace)
     posted["spec"]["dataVolumeTemplates"] = [
         {"metadata": {"name": "root"}, "spec": {"storage": {"resources": {"requests": {"storage": "1Gi"}}}}}

@@ -49,9 +49,7 @@ async def _again_and_again(client: Client, body: Object) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_a_policy_of_the_clusters_own_is_quoted_and_once_it_admits_the_template_all_goes_on(
-    client: Client, namespace: str
-) -> None:
+async def test_denial_by_another_policy_is_retried(client: Client, namespace: str) -> None:
     name = f"refuse-{namespace}"
     await _refuse(client, namespace, name)
     try:

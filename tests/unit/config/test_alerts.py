@@ -21,14 +21,14 @@ CASES = [
 
 
 @pytest.mark.parametrize("alert", RULES)
-def test_an_alert_is_seen_to_fire_and_not_to_fire(alert: str) -> None:
+def test_alert_has_cases_for_firing_and_not_firing(alert: str) -> None:
     cases = [case for case in CASES if case["alertname"] == alert]
     assert any(case["exp_alerts"] for case in cases)
     assert any(not case["exp_alerts"] for case in cases)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_an_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
+def test_alert_has_severity_and_annotations(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     # Only the summary contains computed values: alerts_test.yaml is tried without the other annotations.
@@ -51,11 +51,11 @@ def test_runbook_has_a_chapter_per_alert(alert: str) -> None:
     assert f"\n## {alert}\n" in (MONITORING / "README.md").read_text()
 
 
-def test_only_alerts_that_exist_are_tried() -> None:
+def test_cases_name_existing_alerts() -> None:
     assert {case["alertname"] for case in CASES} == set(RULES)
 
 
-def test_where_an_alert_says_what_to_do_there_is_a_chapter_of_it() -> None:
+def test_chapters_named_by_alerts_exist() -> None:
     page = (MONITORING.parent / "README.md").read_text()
     named = re.findall(
         r'config/README\.md, "([^"]+)"', " ".join(it["annotations"]["description"] for it in RULES.values())

@@ -10,7 +10,7 @@ DASHBOARD: dict[str, Any] = json.loads(
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
 
 
-def test_no_panel_is_upon_another_or_beside_the_page() -> None:
+def test_panels_do_not_overlap() -> None:
     taken: dict[tuple[int, int], str] = {}
     for panel in PANELS:
         place = panel["gridPos"]
@@ -28,7 +28,7 @@ def test_idle_histograms_show_no_nan() -> None:
     assert all(query.endswith(">= 0") for query in quantiles)
 
 
-def test_every_panel_has_a_title_a_unit_and_a_name_for_each_line() -> None:
+def test_panel_has_title_unit_and_legends() -> None:
     assert len({panel["title"] for panel in PANELS}) == len({panel["id"] for panel in PANELS}) == len(PANELS)
     for panel in PANELS:
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]

@@ -74,7 +74,7 @@ async def waiting() -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("waiting")
-async def test_it_says_where_every_task_stands_and_not_with_what(written: io.StringIO) -> None:
+async def test_debug_logs_stacks_of_tasks_without_values(written: io.StringIO) -> None:
     debug.toggle_debug("warning")
     lines = [json.loads(line) for line in text_of(written).splitlines()]
     assert lines[0]["message"] == "debug is on"
@@ -86,14 +86,14 @@ async def test_it_says_where_every_task_stands_and_not_with_what(written: io.Str
     assert SECRET not in text_of(written)
 
 
-async def test_a_second_time_the_usual_level_is_back(written: io.StringIO) -> None:
+async def test_second_signal_restores_the_level(written: io.StringIO) -> None:
     debug.toggle_debug("warning")
     debug.toggle_debug("warning")
     assert json.loads(text_of(written).splitlines()[-1])["message"] == "debug is off"
     assert logging.getLogger().level == logging.WARNING
 
 
-async def test_where_debug_is_usual_it_stays(written: io.StringIO) -> None:
+async def test_usual_level_debug_stays(written: io.StringIO) -> None:
     logging.getLogger().setLevel("DEBUG")
     for _ in range(2):
         debug.toggle_debug("debug")
@@ -102,7 +102,7 @@ async def test_where_debug_is_usual_it_stays(written: io.StringIO) -> None:
     assert logging.getLogger().level == logging.DEBUG
 
 
-def test_the_controller_goes_on_and_shows_itself(nowhere: Path) -> None:
+def test_controller_continues_while_debug_is_on(nowhere: Path) -> None:
     controller = Controller(nowhere)
     controller.start()
     try:
@@ -138,7 +138,7 @@ asyncio.run(main())
 """
 
 
-def test_a_loop_that_no_longer_turns_shows_where_it_hangs() -> None:
+def test_blocked_event_loop_shows_its_stack() -> None:
     program = Program([sys.executable, "-c", STUCK])
     program.start()
     try:

@@ -85,7 +85,7 @@ async def running(api: LeaseApi) -> AsyncIterator[Running]:
 
 
 @virtual
-async def test_a_standby_has_its_streams_open_and_does_nothing() -> None:
+async def test_standby_watches_and_does_not_reconcile() -> None:
     api = LeaseApi()
     api.write({"holderIdentity": "other", "leaseDurationSeconds": 3600})
     async with running(api) as it:
@@ -96,7 +96,7 @@ async def test_a_standby_has_its_streams_open_and_does_nothing() -> None:
 
 
 @virtual
-async def test_where_the_lease_is_lost_the_work_ends_before_it_can_be_anothers_and_begins_anew_after() -> None:
+async def test_lost_lease_stops_the_workers_in_time() -> None:
     async with running(LeaseApi()) as it:
         await it.until(1)
         it.way.fates = [unsent] * 8  # no renewal succeeds for some time
@@ -107,7 +107,7 @@ async def test_where_the_lease_is_lost_the_work_ends_before_it_can_be_anothers_a
 
 
 @virtual
-async def test_asked_to_stop_it_lets_the_lease_go_when_the_work_has_ended_and_not_before() -> None:
+async def test_lease_is_released_after_the_last_reconcile() -> None:
     api = LeaseApi()
     async with running(api) as it:
         await it.until(1)
@@ -122,7 +122,7 @@ async def test_asked_to_stop_it_lets_the_lease_go_when_the_work_has_ended_and_no
 
 
 @virtual
-async def test_asked_to_stop_it_takes_nothing_more() -> None:
+async def test_stopping_manager_takes_no_more_requests() -> None:
     async with running(LeaseApi()) as it:
         await it.until(1)
         it.stop.set()
@@ -133,7 +133,7 @@ async def test_asked_to_stop_it_takes_nothing_more() -> None:
         assert (len(it.server.read), len(it.manager.queue), it.manager.queue.delayed) == (1, 0, 0)
 
 
-async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
+async def test_first_list_waits_behind_new_requests() -> None:
     manager = Manager(
         KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
@@ -149,7 +149,7 @@ async def test_what_a_first_list_wakes_waits_behind_whatever_is_fresh() -> None:
     assert [(await manager.queue.get()).name for _ in range(3)] == ["fresh", "old", "kept"]
 
 
-async def test_a_change_after_the_first_lists_is_fresh_and_an_api_that_appears_is_not() -> None:
+async def test_change_precedes_requests_of_a_new_api() -> None:
     manager = Manager(
         KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )

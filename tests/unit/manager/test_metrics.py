@@ -62,7 +62,7 @@ def labels(metric: Metric) -> set[str]:
     return {label for sample in metric.samples for label in sample.labels} - {"le"}
 
 
-async def test_the_table_is_all_there_is(metrics: Metrics) -> None:
+async def test_page_documents_each_metric(metrics: Metrics) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|(.*?)\| (.+) \|$", (MONITORING / "METRICS.md").read_text(), re.MULTILINE)
     assert {name: (kind, set(re.findall(r"`(\w+)`", its)), meaning) for name, kind, its, meaning in rows} == {
         name: (metric.type, labels(metric), metric.documentation) for name, metric in families(metrics.registry).items()
@@ -70,7 +70,7 @@ async def test_the_table_is_all_there_is(metrics: Metrics) -> None:
     assert len(rows) == len({name for name, *_ in rows})
 
 
-async def test_the_labels_values_are_in_the_page(metrics: Metrics) -> None:
+async def test_page_documents_each_label_value(metrics: Metrics) -> None:
     page = (MONITORING / "METRICS.md").read_text()
     values = {
         value
@@ -90,7 +90,7 @@ def queries() -> dict[str, str]:
     return found | {rule["alert"]: rule["expr"] for group in rules for rule in group["rules"]}
 
 
-async def test_what_is_queried_is_counted_by_labels_and_values_that_exist(metrics: Metrics) -> None:
+async def test_queries_use_existing_metrics_and_labels(metrics: Metrics) -> None:
     samples: dict[str, list[dict[str, str]]] = {}
     for metric in metrics.registry.collect():
         for sample in metric.samples:
@@ -108,7 +108,7 @@ async def test_what_is_queried_is_counted_by_labels_and_values_that_exist(metric
                     assert any(one == its.get(label) for its in samples[name]), (owner, name, label, one)
 
 
-async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metrics: Metrics) -> None:
+async def test_every_series_exists_from_the_start(metrics: Metrics) -> None:
     before = {
         (sample.name, *sorted(sample.labels.items())) for it in metrics.registry.collect() for sample in it.samples
     }
@@ -134,7 +134,7 @@ async def test_whatever_comes_is_counted_in_a_series_that_was_there_before(metri
     assert after == before
 
 
-async def test_a_reconcile_counts_once_by_result_by_outcome_and_by_verdict(metrics: Metrics) -> None:
+async def test_reconcile_counts_by_result_outcome_and_verdict(metrics: Metrics) -> None:
     metrics.reconciled(Retry(Reason.FORBIDDEN, "why"), PolicyCheck.POLICY_ABSENT, 0.003)
     metrics.reconciled(Blocked(Reason.TARGET_CONFLICT, "why", requeue_after=60.0), None, 0.3)
     counted = {
@@ -194,7 +194,7 @@ async def test_requests_are_counted_by_reason() -> None:
 
 
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
-async def test_no_metric_name_is_a_prefix_clash(metrics: Metrics, accept: str) -> None:
+async def test_metric_families_have_unique_names(metrics: Metrics, accept: str) -> None:
     """In OpenMetrics the counter x_total is the family x: a gauge x would be a second family of that name."""
     text = choose_encoder(accept)[0](metrics.registry).decode()
     families = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)

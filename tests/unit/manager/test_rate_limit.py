@@ -33,7 +33,7 @@ class Clock:
         return self.time
 
 
-def test_a_request_is_left_alone_for_a_second_after_it_was_judged() -> None:
+def test_request_is_limited_for_a_second() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
     assert pace.remaining(A) == 0.0
@@ -44,7 +44,7 @@ def test_a_request_is_left_alone_for_a_second_after_it_was_judged() -> None:
     assert pace.remaining(A) == 0.0
 
 
-def test_a_request_that_is_judged_again_is_left_alone_anew() -> None:
+def test_second_reconcile_restarts_the_limit() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
     pace.record(A, KEPT)
@@ -55,7 +55,7 @@ def test_a_request_that_is_judged_again_is_left_alone_anew() -> None:
     assert (pace.remaining(A), pace.remaining(B)) == (0.25, 0.0)
 
 
-def test_a_server_that_says_when_to_come_again_is_not_asked_before() -> None:
+def test_retry_after_extends_the_limit() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
     pace.record(A, Retry(Reason.FAILED, "", 7.0))
@@ -63,7 +63,7 @@ def test_a_server_that_says_when_to_come_again_is_not_asked_before() -> None:
     assert (pace.remaining(A), pace.remaining(B)) == (7.0, 1.0)
 
 
-def test_few_requests_are_remembered_beside_those_of_the_last_second() -> None:
+def test_old_entries_are_removed() -> None:
     clock = Clock()
     pace = RateLimiter(clock, interval=1.0)
     for number in range(10_000):
@@ -89,7 +89,7 @@ COSTS: dict[str, tuple[Outcome, bool]] = {
 
 
 @pytest.mark.parametrize("sentence", COSTS)
-def test_a_request_is_left_alone_for_a_second_where_judging_it_again_would_cost_as_much(sentence: str) -> None:
+def test_only_expensive_outcomes_are_limited(sentence: str) -> None:
     outcome, costs = COSTS[sentence]
     pace = RateLimiter(Clock())
     pace.record(A, outcome)

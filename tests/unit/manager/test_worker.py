@@ -126,7 +126,7 @@ AGAIN: dict[str, tuple[Outcome, list[int]]] = {  # outcome: in which seconds of 
 
 @pytest.mark.parametrize("sentence", AGAIN)
 @virtual_clock.virtual
-async def test_an_outcome_says_when_a_request_is_judged_again(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_outcome_decides_the_requeue(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, seconds = AGAIN[sentence]
     office = Office(monkeypatch, outcome)
     async with office.open():
@@ -136,7 +136,7 @@ async def test_an_outcome_says_when_a_request_is_judged_again(sentence: str, mon
 
 
 @virtual_clock.virtual
-async def test_what_went_well_has_its_failures_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_success_resets_the_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, FAILED, FAILED, RENDERED, FAILED)
     async with office.open():
         office.shown()
@@ -147,7 +147,7 @@ async def test_what_went_well_has_its_failures_forgotten(monkeypatch: pytest.Mon
 
 
 @virtual_clock.virtual
-async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deleted_request_leaves_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, UpToDate(requeue_after=HOUR))
     async with office.open():
         office.shown()
@@ -160,7 +160,7 @@ async def test_a_request_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.
 
 
 @virtual_clock.virtual
-async def test_a_request_that_goes_while_it_is_judged_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_request_deleted_during_reconcile_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, UpToDate(requeue_after=HOUR))
     async with office.open():
         office.during = lambda: gone(office)
@@ -171,7 +171,7 @@ async def test_a_request_that_goes_while_it_is_judged_leaves_nothing_behind(monk
 
 
 @virtual_clock.virtual
-async def test_a_request_is_not_judged_before_its_stream_shows_what_was_written(
+async def test_reconcile_waits_for_own_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     office = Office(monkeypatch, RENDERED)
@@ -188,7 +188,7 @@ async def test_a_request_is_not_judged_before_its_stream_shows_what_was_written(
 
 
 @virtual_clock.virtual
-async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_where_that_costs(
+async def test_expensive_reconciles_are_rate_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     office = Office(monkeypatch, Rejected(Reason.INVALID_SOURCE, ""))
@@ -201,7 +201,7 @@ async def test_a_request_that_is_woken_all_the_time_is_judged_once_a_second_wher
 
 
 @virtual_clock.virtual
-async def test_a_request_made_again_does_not_wait_for_what_was_said_about_the_one_before(
+async def test_recreated_request_is_not_rate_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     office = Office(monkeypatch, Retry(Reason.FAILED, "", 300.0), RENDERED)
@@ -229,7 +229,7 @@ TOLD: dict[str, tuple[list[Outcome], list[str]]] = {
 
 @pytest.mark.parametrize("sentence", TOLD)
 @virtual_clock.virtual
-async def test_whoever_asked_is_told_by_events_what_is_bad(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failures_are_recorded_as_events(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes, told = TOLD[sentence]
     office = Office(monkeypatch, *outcomes)
     async with office.open():
@@ -239,7 +239,7 @@ async def test_whoever_asked_is_told_by_events_what_is_bad(sentence: str, monkey
 
 
 @virtual_clock.virtual
-async def test_a_bug_in_the_way_of_one_request_takes_no_worker_from_the_others(
+async def test_exception_does_not_stop_the_worker(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     office = Office(monkeypatch, ZeroDivisionError(), RENDERED)
@@ -252,7 +252,7 @@ async def test_a_bug_in_the_way_of_one_request_takes_no_worker_from_the_others(
 
 
 @virtual_clock.virtual
-async def test_nothing_is_judged_while_the_lease_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_reconcile_without_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, RENDERED)
     office.may_work = False
     async with office.open():
@@ -265,7 +265,7 @@ async def test_nothing_is_judged_while_the_lease_is_not_ours(monkeypatch: pytest
 
 
 @virtual_clock.virtual
-async def test_a_worker_that_is_cancelled_leaves_its_request_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelled_worker_requeues_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(monkeypatch, RENDERED)
     hangs = asyncio.Event()
 
