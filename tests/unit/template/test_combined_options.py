@@ -109,7 +109,8 @@ def test_selection_changes_no_name(vm, target, chosen):
     ours = placed(object_of(some.template), ())
     theirs = placed(object_of(everything.template), ())
     for path, name in ours.items():
-        if not name.startswith("LITERAL") and path in theirs:
+        has_reference = any("${" in str(key) for key in path)  # whose LITERAL<n> depends on the selection
+        if not name.startswith("LITERAL") and path in theirs and not has_reference:
             assert theirs[path] == name
 
 
