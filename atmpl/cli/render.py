@@ -94,6 +94,10 @@ def run(args: argparse.Namespace) -> int:
     return rendering.finish(files)
 
 
+# Of `spec.template` in KubeVirt's CRD. Its webhook decodes a VirtualMachineTemplate strictly.
+TEMPLATE_SPEC_FIELDS = frozenset(("metadata", "spec"))
+
+
 class _Rendering:
     """One run of the command."""
 
@@ -143,6 +147,12 @@ class _Rendering:
         self._output.write(rendered.template)
         for warning in rendered.warnings:
             self._warn(each.where, warning)
+        if rendered.template["apiVersion"].startswith("template.kubevirt.io/"):
+            for field in each.value["spec"]["template"].keys() - TEMPLATE_SPEC_FIELDS:
+                terminal.warning(
+                    f"{each.where}: spec.template.{field}: KubeVirt does not know this field and rejects the template; "
+                    "check its indentation, or remove it"
+                )
         for omitted in rendered.omitted if self._verbose else ():
             terminal.info(f"{each.where}: {omitted.path}: omitted: {omitted.explanation}")
 
