@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.controller import service_account
 from e2e.envtest import AUDIT_EVERY_CALL, Client, ControlPlane, Server
 from e2e.envtest.crds import install_crds
 
@@ -20,6 +21,12 @@ def guarded() -> Iterator[Server]:
         for part in ("rbac", "policy"):
             server.kubectl("apply", "--server-side", "-k", CONFIG / part)
         yield server
+
+
+@pytest.fixture(scope="session")
+def account(guarded: Server) -> Path:
+    """A kubeconfig of the controller's ServiceAccount."""
+    return service_account(guarded)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from atmpl.controller.admission_policy import V1
-from e2e.controller import Controller, service_account
+from e2e.controller import Controller
 from e2e.envtest import Client, Server
 from tests.integration.access.policy import BINDING, POLICY, outlast_the_grace, put_in_force, remove
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, RBAC, await_admission, is_refused, may
@@ -54,8 +54,8 @@ def has_reason(reason: str) -> Callable[[dict[str, Any] | None], bool]:
 class Scene:
     """Alice's namespace with requests, another one with a VM, and the paths of both."""
 
-    def __init__(self, server: Server, admin: Client, home: str, away: str) -> None:
-        self.server, self.admin, self.home, self.away = server, admin, home, away
+    def __init__(self, server: Server, account: Path, admin: Client, home: str, away: str) -> None:
+        self.server, self.account, self.admin, self.home, self.away = server, account, admin, home, away
         self.requests = f"{GROUP}/namespaces/{home}/virtualmachinetemplaterequests"
         self.template = f"/apis/template.openshift.io/v1/namespaces/{home}/templates/{TEMPLATE}"
         self.vms = f"/apis/kubevirt.io/v1/namespaces/{away}/virtualmachines"
@@ -79,10 +79,10 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(guarded: Server, admin: Client) -> AsyncIterator[Scene]:
+async def scene(guarded: Server, account: Path, admin: Client) -> AsyncIterator[Scene]:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "attack-"}}
     home, away = [(await admin.create(namespace))["metadata"]["name"] for _ in range(2)]
-    scene = Scene(guarded, admin, home, away)
+    scene = Scene(guarded, account, admin, home, away)
     await scene.grant("alice", [ASK, *MAKE.values()], home)
     await scene.grant("alice", [GET_VMS], away)
     yield scene
@@ -91,10 +91,9 @@ async def scene(guarded: Server, admin: Client) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
-async def running(server: Server, *options: str) -> AsyncIterator[Controller]:
+async def running(scene: Scene, policy: str = "Required") -> AsyncIterator[Controller]:
     """Run the controller with short intervals."""
-    account = await asyncio.to_thread(service_account, server)
-    controller = Controller(account, *options, module="e2e.chaos.fast_timers")
+    controller = Controller(scene.account, f"--policy={policy}", module="e2e.chaos.fast_timers")
     await asyncio.to_thread(controller.__enter__)
     try:
         yield controller
@@ -137,7 +136,7 @@ async def test_forged_status_gives_no_access(scene: Scene) -> None:
     async with scene.server.client("mallory") as mallory:
         await await_admission(mallory, scene.requests, request("mine", scene.away), refused=False)
         await mallory.post(scene.requests, request("mine", scene.away))
-        async with running(scene.server):
+        async with running(scene):
             await scene.until("mine", "CrossNamespaceDenied")
             forged = {
                 "observedGeneration": 1,
@@ -166,11 +165,11 @@ async def test_policy_missing_serves_no_vm_of_the_own_namespace(scene: Scene) ->
     async with scene.server.client("mallory") as mallory:
         await await_admission(mallory, scene.requests, request("mine", scene.home), refused=False)
         await mallory.post(scene.requests, request("mine", scene.home))
-    async with running(scene.server):
+    async with running(scene):
         found = await scene.until("mine", "PolicyMissing")
         assert condition(found, "Stalled")["status"] == "True"
         assert await scene.text() == ""
-    async with running(scene.server, "--policy=Optional"):
+    async with running(scene, "Optional"):
         await scene.until("mine", "Rendered")
 
 
@@ -190,7 +189,7 @@ async def test_requester_is_recorded_over_a_forged_value(scene: Scene, recorded:
 async def test_revoked_right_stops_a_late_vm(scene: Scene, recorded: None) -> None:
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away))
-    async with running(scene.server):
+    async with running(scene):
         await scene.until("mine", "SourceNotFound")
         await scene.revoke("alice", scene.away)
         await asyncio.sleep(2)  # the check at creation counts for 1 s here
@@ -207,7 +206,7 @@ async def test_revoked_right_stops_the_refresh(scene: Scene, recorded: None) -> 
     created = await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away, refreshPolicy="OnChange"))
-    async with running(scene.server):
+    async with running(scene):
         await scene.until("mine", "Rendered")
         await scene.revoke("alice", scene.away)
         await asyncio.sleep(2)
@@ -222,7 +221,7 @@ async def test_recreated_vm_is_another_vm(scene: Scene, in_force: None) -> None:
     await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away, refreshPolicy="OnChange"))
-    async with running(scene.server):
+    async with running(scene):
         found = await scene.until("mine", "Rendered")
         assert "AccessNotRechecked" in {each["reason"] for each in found["status"]["warnings"]}
         await scene.admin.delete(f"{scene.vms}/{VM}")
@@ -236,7 +235,7 @@ async def test_deleted_policy_stops_the_refresh(scene: Scene, in_force: None) ->
     created = await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away, refreshPolicy="OnChange"))
-    async with running(scene.server):
+    async with running(scene):
         await scene.until("mine", "Rendered")
         await remove(scene.admin, BINDING)
         await scene.admin.put(f"{scene.vms}/{VM}", created | {"spec": vm(scene.away, "the second")["spec"]})
@@ -261,7 +260,7 @@ async def test_forged_label_does_not_make_a_request_ready(scene: Scene, in_force
     await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
     async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory:
         posted = await alice.post(scene.requests, request("mine", scene.away, refreshPolicy=policy))
-        async with running(scene.server):
+        async with running(scene):
             await scene.until("mine", "SourceNotFound")
             labels = {UID: posted["metadata"]["uid"]}
             collection = scene.template.rpartition("/")[0]
@@ -278,7 +277,7 @@ async def test_recreated_request_does_not_overwrite_its_template(scene: Scene, i
     created = await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away))
-        async with running(scene.server):
+        async with running(scene):
             await scene.until("mine", "Rendered")
             await scene.admin.put(f"{scene.vms}/{VM}", created | {"spec": vm(scene.away, "the second")["spec"]})
             await alice.delete(f"{scene.requests}/mine")
@@ -291,7 +290,7 @@ async def test_restored_request_continues_with_an_equal_template(scene: Scene, i
     await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away))
-        async with running(scene.server):
+        async with running(scene):
             await scene.until("mine", "Rendered")
             await alice.delete(f"{scene.requests}/mine")
             again = await alice.post(scene.requests, request("mine", scene.away))
@@ -306,7 +305,7 @@ async def test_foreign_annotation_does_not_reach_the_status(scene: Scene, in_for
     await scene.admin.post(scene.template.rpartition("/")[0], forged_template({UID: "other"}, {NAME: text}))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away))
-    async with running(scene.server) as controller:
+    async with running(scene) as controller:
         found = await scene.until("mine", "TargetConflict")
         lines = "".join(map(str, controller.lines))
     assert condition(found)["message"].isprintable()
@@ -329,5 +328,5 @@ async def test_bindings_of_other_policies_do_not_count(scene: Scene) -> None:
     async with scene.server.client("alice") as alice:
         await await_admission(alice, scene.requests, request("mine", scene.home), refused=False)
         await alice.post(scene.requests, request("mine", scene.home))
-    async with running(scene.server):
+    async with running(scene):
         await scene.until("mine", "PolicyMissing")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import orjson
 import pytest
 
-from e2e.controller import Controller, service_account
+from e2e.controller import Controller
 from e2e.envtest import ApiError, Client, Server
 from tests.integration.access.policy_states import (
     DENIED,
@@ -139,11 +139,6 @@ def ready(found: dict[str, Any] | None) -> dict[str, Any] | None:
     return next((condition for condition in conditions if condition["type"] == "Ready"), None)
 
 
-@pytest.fixture(scope="session")
-def account(guarded: Server) -> Path:
-    return service_account(guarded)
-
-
 @pytest.fixture
 async def scene(guarded: Server, admin: Client) -> AsyncIterator[Scene]:
     async with Scene(guarded, admin) as scene:
@@ -153,7 +148,7 @@ async def scene(guarded: Server, admin: Client) -> AsyncIterator[Scene]:
 @asynccontextmanager
 async def running(account: Path) -> AsyncIterator[Controller]:
     """The controller, started now."""
-    controller = Controller(account)
+    controller = Controller(account, "--policy=Required")
     await asyncio.to_thread(controller.__enter__)
     try:
         yield controller
