@@ -1,4 +1,4 @@
-"""How the process ends: what is in hand is finished, and nobody has to wait for a server that hangs."""
+"""Shutdown: active reconciles are finished, and a server that hangs does not delay it."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ def server(own_server: ControlPlane) -> ControlPlane:
 
 @asynccontextmanager
 async def _hanging(server: ControlPlane) -> AsyncIterator[Callable[[], None]]:
-    """The server takes calls and answers none until it is told to go on, at the end at the latest."""
+    """Suspend the API server: it accepts calls and does not respond. Yield a function that resumes it."""
 
     def go_on() -> None:
         server.processes.signal("kube-apiserver", signal.SIGCONT)
@@ -39,7 +39,7 @@ async def _hanging(server: ControlPlane) -> AsyncIterator[Callable[[], None]]:
 
 
 def _took(controller: Controller) -> timedelta:
-    """From "stopping" to "stopped", which is the last that is said."""
+    """Return the time from the line "stopping" to the line "stopped", the last one."""
     [stopping] = [line for line in controller.lines if line["message"] == "stopping"]
     assert controller.lines[-1]["message"] == "stopped"
     return datetime.fromisoformat(controller.lines[-1]["time"]) - datetime.fromisoformat(stopping["time"])
@@ -70,7 +70,7 @@ async def test_shutdown_finishes_active_reconciles_only(
         await asyncio.to_thread(controller.__enter__)
         try:
             wire.hold()
-            await client.create(request(namespace, "in-hand"))
+            await client.create(request(namespace, "active"))
             await wire.held.wait()  # the one worker wants to read the VM
             await client.create(request(namespace, "left"))
             controller.send(number)
@@ -81,8 +81,8 @@ async def test_shutdown_finishes_active_reconciles_only(
     assert status == 0
     assert [line["active"] for line in controller.lines if line["message"] == "stopping"] == [1]
     said = {line["request"]: line["message"] for line in controller.lines if "request" in line}
-    assert said == {f"{namespace}/in-hand": "Rendered"}
-    assert is_ready(await client.get(request_path(namespace, "in-hand")))
+    assert said == {f"{namespace}/active": "Rendered"}
+    assert is_ready(await client.get(request_path(namespace, "active")))
     assert condition(await client.get(request_path(namespace, "left"))) == {}
     await client.delete(request_path(namespace, "left"))  # nor is the next test's controller to find it
     assert _took(controller) < PROMISED

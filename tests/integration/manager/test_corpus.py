@@ -1,4 +1,4 @@
-"""Real people's VMs, on the real server, in both formats: published, admitted, processed, equal, and created anew."""
+"""VMs of real users, in both formats: published, admitted, processed, compared, created again."""
 
 import asyncio
 from pathlib import Path

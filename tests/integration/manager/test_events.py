@@ -1,4 +1,4 @@
-"""What a user is told by events, on a real server."""
+"""Events on a real API server."""
 
 import asyncio
 
@@ -23,6 +23,6 @@ async def test_failure_is_one_warning_event(client: Client, namespace: str) -> N
             assert event["type"] == "ADDED"
             break
     [event] = (await client.get(events, fieldSelector="involvedObject.name=request"))["items"]
-    told = (event["type"], event["reason"], event["message"], event["count"])
-    assert told == ("Warning", "SourceNotFound", message, 1)
+    content = (event["type"], event["reason"], event["message"], event["count"])
+    assert content == ("Warning", "SourceNotFound", message, 1)
     assert event["involvedObject"]["uid"] == found["metadata"]["uid"]

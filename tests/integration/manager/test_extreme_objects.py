@@ -1,4 +1,4 @@
-"""VMs and requests as large, as long and as odd as the API server lets anybody make them."""
+"""The largest, longest and most unusual VMs and requests that the API server accepts."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What promtool is given to check: `just alerts` does it, which takes a promtool."""
+"""The alert rules and their cases. `just alerts` evaluates them with promtool."""
 
 import re
 from pathlib import Path

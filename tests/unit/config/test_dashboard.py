@@ -1,4 +1,4 @@
-"""The dashboard's panels, as far as they show without a Grafana: promtool reads their queries in `just alerts`."""
+"""The dashboard's panels, as JSON. `just alerts` checks their queries with promtool."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the controller shows of itself by signal: the real process, which has no API server here and needs none."""
+"""Diagnosis by signal, of a real process without an API server."""
 
 import asyncio
 import io
@@ -21,7 +21,7 @@ SECRET = "hunter2"
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Path:
-    """A kubeconfig of a server that is not there."""
+    """A kubeconfig with an address where no server listens."""
     file = tmp_path / "config"
     file.write_text(kubeconfig("http://127.0.0.1:1", b"", name="admin", token=SECRET))
     return file
@@ -29,7 +29,7 @@ def nowhere(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What is logged; the root logger is everybody's, and gets its own back."""
+    """The log; the root logger is restored."""
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     stream = io.StringIO()
@@ -46,7 +46,7 @@ def text_of(stream: io.StringIO) -> str:
 
 @pytest.fixture
 async def waiting() -> AsyncIterator[None]:
-    """Three tasks that wait alike, for each other's end, with a secret at hand; and one that waits by a generator."""
+    """Three tasks with the same stack and a secret in a local variable, and one that awaits a generator."""
     never = asyncio.Event()
 
     async def inner(password: str) -> None:

@@ -1,4 +1,4 @@
-"""Log lines, and that none of them shows what an exception was about."""
+"""Log lines: their format, and that no line contains the message of an exception."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ SECRET = "hunter2"
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """The root logger is everybody's."""
+    """Restore the root logger."""
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     yield
@@ -29,7 +29,7 @@ def restored() -> Iterator[None]:
 
 @pytest.fixture(params=["json", "text"])
 def written(request: pytest.FixtureRequest) -> io.StringIO:
-    """What is logged, at the lowest level."""
+    """The log at level debug."""
     stream = io.StringIO()
     logs.set_up(request.param, "debug", stream)
     return stream
@@ -41,7 +41,7 @@ def text_of(stream: io.StringIO) -> str:
 
 
 def fails(secret: str) -> None:
-    """Raise an exception that has what it is about in its message, and in those of the ones behind it."""
+    """Raise an exception with the secret in its message and in those of its causes."""
     try:
         try:
             {}[secret]
@@ -178,7 +178,7 @@ async def test_event_loop_error_is_logged_without_values(written: io.StringIO) -
     loop.call_soon(fails, SECRET)
     future = loop.create_future()
     future.set_exception(ValueError(SECRET))
-    del future  # nobody ever asks it
+    del future  # its exception is never retrieved
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert SECRET not in text_of(written)

@@ -1,4 +1,4 @@
-"""Who works while who leads: the wiring of streams, workers and lease, on a scripted server under the virtual clock."""
+"""Streams, workers and the lease together, with a scripted server and a virtual clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,35 +26,37 @@ VM = "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm"
 
 
 class Server(Script):
-    """One request and its VM; whoever reads the VM waits for it."""
+    """One request and its VM. A read of the VM gets no response."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.read: list[float] = []  # when somebody began to read the VM
-        self.left: list[float] = []  # when they had left
+        self.read: list[float] = []  # times of the reads
+        self.left: list[float] = []  # times at which the clients disconnected
 
-    async def answer(self, asked: web.Request) -> web.StreamResponse:
-        if asked.path == VM:
+    async def answer(self, http_request: web.Request) -> web.StreamResponse:
+        if http_request.path == VM:
             self.read.append(virtual_clock.now())
-            while self._listens(asked):  # noqa: ASYNC110 - for somebody at the other end of a socket
+            while self._listens(http_request):  # noqa: ASYNC110 - the other end of a socket
                 await asyncio.sleep(0.02)
             self.left.append(virtual_clock.now())
-        if "watch" not in asked.query:
+        if "watch" not in http_request.query:
             return web.json_response({}, status=500)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await response.prepare(asked)
-        if "requests" in asked.path:
+        await response.prepare(http_request)
+        if "requests" in http_request.path:
             await response.write(event("ADDED", request(5)))
         await response.write(bookmark(9, end_of_list=True))
         await self.closing.wait()
         return response
 
-    def _listens(self, asked: web.Request) -> bool:
-        return not self.closing.is_set() and asked.transport is not None and not asked.transport.is_closing()
+    def _listens(self, http_request: web.Request) -> bool:
+        return (
+            not self.closing.is_set() and http_request.transport is not None and not http_request.transport.is_closing()
+        )
 
 
 class Running:
-    """A controller that runs."""
+    """A running manager."""
 
     def __init__(self, manager: Manager, server: Server, way: Way) -> None:
         self.manager, self.server, self.way = manager, server, way
@@ -62,7 +64,7 @@ class Running:
         self.task = asyncio.create_task(manager.run(self.stop))
 
     async def until(self, times: int) -> None:
-        """Wait until the VM has been asked for so many times."""
+        """Wait until the VM was read `times` times."""
         async with asyncio.timeout(60):
             while len(self.server.read) < times:  # noqa: ASYNC110 - it is virtual
                 await asyncio.sleep(0.05)
@@ -111,13 +113,13 @@ async def test_lease_is_released_after_the_last_reconcile() -> None:
     api = LeaseApi()
     async with running(api) as it:
         await it.until(1)
-        asked = virtual_clock.now()
+        stopped_at = virtual_clock.now()
         it.stop.set()
         while not it.server.left:
             assert api.history[-1] == "one"
             await asyncio.sleep(0.005)
         await it.task
-        assert SHUTDOWN_GRACE <= virtual_clock.now() - asked < 5
+        assert SHUTDOWN_GRACE <= virtual_clock.now() - stopped_at < 5
         assert api.history[-1] == ""
 
 

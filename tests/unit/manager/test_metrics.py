@@ -1,4 +1,4 @@
-"""What is counted: all of it documented, all that is queried is counted, and nothing is missing before it happens."""
+"""Each metric is documented, each query uses an existing metric, and each series exists from the start."""
 
 import json
 import re
@@ -39,7 +39,7 @@ MONITORING = Path(__file__).parents[3] / "config" / "monitoring"
 
 @pytest.fixture
 async def metrics() -> Metrics:
-    """Those of a manager that has not begun."""
+    """The metrics of a manager that was not started."""
     metrics = Metrics()
     Manager(
         KubeClient(InCluster({"KUBERNETES_SERVICE_HOST": "api"})),
@@ -52,7 +52,7 @@ async def metrics() -> Metrics:
 
 
 def families(registry: CollectorRegistry) -> dict[str, Metric]:
-    """Every metric by the name that is queried."""
+    """Return each metric by its name in queries."""
     return {
         f"{metric.name}_total" if metric.type == "counter" else metric.name: metric for metric in registry.collect()
     }
@@ -83,7 +83,7 @@ async def test_page_documents_each_label_value(metrics: Metrics) -> None:
 
 
 def queries() -> dict[str, str]:
-    """Every query of the dashboard and of the alerts, by whose it is."""
+    """Return each query of the dashboard and the alerts by its panel or alert."""
     dashboard = json.loads((MONITORING / "dashboard.json").read_text())
     rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["spec"]["groups"]
     found = {f"{panel['title']} {it['refId']}": it["expr"] for panel in dashboard["panels"] for it in panel["targets"]}

@@ -121,8 +121,8 @@ async def test_metrics_are_prometheus_text(session: aiohttp.ClientSession) -> No
 
 
 async def test_metrics_are_open_metrics_on_request(session: aiohttp.ClientSession) -> None:
-    asked = {"Accept": "application/openmetrics-text; version=1.0.0"}
-    async with session.get("/metrics", headers=asked) as answer:
+    headers = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    async with session.get("/metrics", headers=headers) as answer:
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         assert (await answer.text()).endswith("# EOF\n")
 

@@ -1,4 +1,4 @@
-"""How often one request may be judged."""
+"""The rate limit of one request."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from atmpl.controller.outcome import (
 )
 from atmpl.manager.rate_limit import RateLimiter
 
-KEPT = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="d", written=True)
+REFRESHED = Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="d", written=True)
 A, B = "uid-a", "uid-b"
 
 
@@ -35,62 +35,62 @@ class Clock:
 
 def test_request_is_limited_for_a_second() -> None:
     clock = Clock()
-    pace = RateLimiter(clock, interval=1.0)
-    assert pace.remaining(A) == 0.0
-    pace.record(A, KEPT)
+    limiter = RateLimiter(clock, interval=1.0)
+    assert limiter.remaining(A) == 0.0
+    limiter.record(A, REFRESHED)
     clock.time = 100.25
-    assert (pace.remaining(A), pace.remaining(B)) == (0.75, 0.0)
+    assert (limiter.remaining(A), limiter.remaining(B)) == (0.75, 0.0)
     clock.time = 101.0
-    assert pace.remaining(A) == 0.0
+    assert limiter.remaining(A) == 0.0
 
 
 def test_second_reconcile_restarts_the_limit() -> None:
     clock = Clock()
-    pace = RateLimiter(clock, interval=1.0)
-    pace.record(A, KEPT)
-    pace.record(B, KEPT)
+    limiter = RateLimiter(clock, interval=1.0)
+    limiter.record(A, REFRESHED)
+    limiter.record(B, REFRESHED)
     clock.time = 100.5
-    pace.record(A, KEPT)
+    limiter.record(A, REFRESHED)
     clock.time = 101.25
-    assert (pace.remaining(A), pace.remaining(B)) == (0.25, 0.0)
+    assert (limiter.remaining(A), limiter.remaining(B)) == (0.25, 0.0)
 
 
 def test_retry_after_extends_the_limit() -> None:
     clock = Clock()
-    pace = RateLimiter(clock, interval=1.0)
-    pace.record(A, Retry(Reason.FAILED, "", 7.0))
-    pace.record(B, Retry(Reason.FAILED, "", 0.5))
-    assert (pace.remaining(A), pace.remaining(B)) == (7.0, 1.0)
+    limiter = RateLimiter(clock, interval=1.0)
+    limiter.record(A, Retry(Reason.FAILED, "", 7.0))
+    limiter.record(B, Retry(Reason.FAILED, "", 0.5))
+    assert (limiter.remaining(A), limiter.remaining(B)) == (7.0, 1.0)
 
 
 def test_old_entries_are_removed() -> None:
     clock = Clock()
-    pace = RateLimiter(clock, interval=1.0)
+    limiter = RateLimiter(clock, interval=1.0)
     for number in range(10_000):
-        pace.record(str(number), KEPT)
+        limiter.record(str(number), REFRESHED)
         clock.time += 0.125
-        assert len(pace) <= 64
+        assert len(limiter) <= 64
 
 
 COSTS: dict[str, tuple[Outcome, bool]] = {
-    "kept in step": (KEPT, True),
-    "done for good": (Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True), False),
-    "let go": (Detached(), True),
-    "without its VM, which may come at any moment": (Blocked(Reason.SOURCE_NOT_FOUND, ""), False),
-    "without its VM, which may come back": (SourceGone(ObjectKey("team-a", "vm")), False),
-    "with a name that is taken": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0), True),
-    "with a name that is still taken": (UpToDate(requeue_after=60.0), True),
-    "in step already": (UpToDate(), False),
-    "refused until its VM changes": (Rejected(Reason.INVALID_SOURCE, ""), True),
+    "refreshed": (REFRESHED, True),
+    "finished": (Rendered(Source("1", 1, "1"), Published("2", "2"), 4, (), digest="", written=True), False),
+    "detached": (Detached(), True),
+    "source not found": (Blocked(Reason.SOURCE_NOT_FOUND, ""), False),
+    "source gone": (SourceGone(ObjectKey("team-a", "vm")), False),
+    "target conflict": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0), True),
+    "target conflict, checked again": (UpToDate(requeue_after=60.0), True),
+    "up to date": (UpToDate(), False),
+    "rejected": (Rejected(Reason.INVALID_SOURCE, ""), True),
     "failed": (Retry(Reason.FAILED, ""), True),
-    "to be judged anew at once": (Conflict("request"), False),
-    "gone": (RequestGone(requeue_after=60.0), False),
+    "conflict": (Conflict("request"), False),
+    "request deleted": (RequestGone(requeue_after=60.0), False),
 }
 
 
-@pytest.mark.parametrize("sentence", COSTS)
-def test_only_expensive_outcomes_are_limited(sentence: str) -> None:
-    outcome, costs = COSTS[sentence]
-    pace = RateLimiter(Clock())
-    pace.record(A, outcome)
-    assert pace.remaining(A) == (1.0 if costs else 0.0)
+@pytest.mark.parametrize("case", COSTS)
+def test_only_expensive_outcomes_are_limited(case: str) -> None:
+    outcome, costs = COSTS[case]
+    limiter = RateLimiter(Clock())
+    limiter.record(A, outcome)
+    assert limiter.remaining(A) == (1.0 if costs else 0.0)

@@ -19,7 +19,7 @@ sys.modules["uvloop"] = None
 from atmpl.cli.main import main
 
 def hang(*_, **__):
-    print('{"message": "asked", "level": "test"}', flush=True)
+    print('{"message": "resolving", "level": "test"}', flush=True)
     time.sleep(60)
 
 socket.getaddrinfo = hang
@@ -156,7 +156,7 @@ async def test_sigterm_does_not_wait_for_a_name_server(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path, f"{token}'")
     process = Program([sys.executable, "-c", NO_NAMES, "controller", f"--kubeconfig={file}", "--bind=127.0.0.1:0"])
     process.start()
-    await asyncio.to_thread(process.logged, lambda line: line["message"] == "asked")
+    await asyncio.to_thread(process.logged, lambda line: line["message"] == "resolving")
     process.send(signal.SIGTERM)
     await asyncio.to_thread(process.logged, lambda line: line["message"] == "stopped")
     assert await asyncio.to_thread(process.end) == 0  # else it would be killed, after 30 s
