@@ -125,8 +125,10 @@ def _run(command: list[str], env: Mapping[str, str], place: Path) -> float:
             except subprocess.TimeoutExpired:
                 say(f"still building: {time.monotonic() - start:.0f} s, {_progress(log.name)}")
         if status:
-            last = "\n".join(_said(log.name)[-15:])
-            raise BuildError(f"`go build` failed in {place}:\n{last}")
+            lines = _said(log.name)
+            errors = [line for line in lines if " " in line and not line.startswith("go: downloading")]
+            last = "\n".join((errors or lines)[-15:])
+            raise BuildError(f"`go build` failed with status {status} in {place}:\n{last}")
     return time.monotonic() - start
 
 
