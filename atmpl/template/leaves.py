@@ -95,7 +95,7 @@ class LeafWalker:
     def _sequence(self, source: list[Any], path: Path, size: int, states: States | None) -> list[Any]:
         self._check(source, path, size)
         selection, item_names = self.selection, self.item_names
-        droppable = self._memory_dumps and path in (_VOLUMES, _DISKS)
+        droppable = path == _VOLUMES or (path == _DISKS and self._memory_dumps)
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)

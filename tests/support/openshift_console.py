@@ -1,4 +1,4 @@
-"""What the OpenShift console makes of a template to show it: kubevirt-plugin's `poorManProcess`, its JavaScript in Python."""
+"""The OpenShift console's processing of a template for display: kubevirt-plugin's `poorManProcess` in Python."""
 
 import json
 import re

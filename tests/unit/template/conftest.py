@@ -1,4 +1,4 @@
-"""How hard the properties are tried: a few hundred examples each, or with `just fuzz` 200,000 in all."""
+"""Hypothesis profiles: a few hundred examples per property, or with `just fuzz` 200,000 in total."""
 
 from hypothesis import HealthCheck, settings
 

@@ -1,4 +1,4 @@
-"""The console of OpenShift, which crashes on some texts, is shown every VM all the same."""
+"""Console safety: templates of VMs with texts that would break the OpenShift console."""
 
 import json
 
@@ -62,28 +62,28 @@ FORM = {  # a default of its own: goes by ${{P}}, since by ${P} the console woul
 }
 
 
-@pytest.mark.parametrize("sentence", HARMLESS)
-def test_the_console_shows_what_is_harmless_and_nothing_is_escaped(sentence):
-    template = render(a_vm(HARMLESS[sentence]), format=FORMATS["openshift"], name="t").template
+@pytest.mark.parametrize("phrase", HARMLESS)
+def test_harmless_text_is_not_escaped(phrase):
+    template = render(a_vm(HARMLESS[phrase]), format=FORMATS["openshift"], name="t").template
     shown(template)
     assert "\\u0024" not in str(template)
 
 
-@pytest.mark.parametrize("sentence", HARMFUL)
-def test_the_console_shows_what_would_have_crashed_it(sentence):
-    template = render(a_vm(HARMFUL[sentence]), format=FORMATS["openshift"], name="t").template
+@pytest.mark.parametrize("phrase", HARMFUL)
+def test_console_shows_escaped_text(phrase):
+    template = render(a_vm(HARMFUL[phrase]), format=FORMATS["openshift"], name="t").template
     shown(template)
 
 
-@pytest.mark.parametrize("sentence", FORM)
-def test_a_default_that_would_crash_the_console_goes_by_the_other_reference(sentence):
-    template = render(a_vm({"hostname": FORM[sentence]}), format=FORMATS["openshift"], name="t").template
+@pytest.mark.parametrize("phrase", FORM)
+def test_default_that_breaks_the_console_is_typed(phrase):
+    template = render(a_vm({"hostname": FORM[phrase]}), format=FORMATS["openshift"], name="t").template
     assert template["objects"][0]["spec"]["template"]["spec"] == {"hostname": "${{HOSTNAME}}"}
-    assert template["parameters"][0]["value"] == FORM[sentence]
+    assert template["parameters"][0]["value"] == FORM[phrase]
     shown(template)
 
 
-def test_the_console_of_the_tests_crashes_where_the_real_one_does():
+def test_simulated_console_crashes_like_the_real_one():
     template = render(a_vm({"hostname": "x"}), format=FORMATS["openshift"], name="t").template
     template["parameters"][0]["value"] = 'say "hi"'
     with pytest.raises(ValueError):
@@ -100,7 +100,7 @@ RULES = '[{"name": "cores", "path": "jsonpath::.spec", "rule": "integer", "messa
 @pytest.mark.parametrize(
     "message", ["at least 1", "${HOSTNAME} ${A}", "C:\\\\$", "${VOLUME0_USER_DATA}", "$${HOSTNAME}"]
 )
-def test_validations_stand_on_the_template_whatever_is_escaped(message):
+def test_validations_are_on_the_template_if_text_is_escaped(message):
     rules = RULES % message
     instance = {"hostname": "${VOLUME0_USER_DATA}", **user_data(SCRIPT)}
     template = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t").template
@@ -109,7 +109,7 @@ def test_validations_stand_on_the_template_whatever_is_escaped(message):
     assert json.loads(shown(template)["metadata"]["annotations"][VALIDATIONS])
 
 
-def test_validations_that_nothing_threatens_are_copied_to_the_letter():
+def test_harmless_validations_are_copied_exactly():
     rules = RULES % "${UNKNOWN}"
     instance = {"a": "x ${B}", "b": 'x"y'}
     template = render(a_vm(instance, annotations={VALIDATIONS: rules}), format=FORMATS["openshift"], name="t").template
@@ -117,7 +117,7 @@ def test_validations_that_nothing_threatens_are_copied_to_the_letter():
     shown(template)
 
 
-def test_validations_that_are_no_json_crash_nothing_either():
+def test_validations_that_are_not_json_are_harmless():
     vm = a_vm(user_data(SCRIPT), annotations={VALIDATIONS: "see ${VOLUME0_USER_DATA}"})
     shown(render(vm, format=FORMATS["openshift"], name="t").template)
 
@@ -127,29 +127,29 @@ DEEP = "[" * 1100  # more levels than are told from text that is no JSON
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("text", [DEEP + "${B}", DEEP + '"${B}"', DEEP + '"${B}"' + "]" * 1100, '"' + DEEP + "${B}"])
-def test_deep_text_that_names_a_script_comes_back(text, format):
+def test_deep_text_with_a_reference_comes_back(text, format):
     template = render(a_vm({"a": text, "b": 'x"y'}), format=FORMATS[format], name="t").template
     shown({"spec": template, "parameters": FORMATS[format].parameters(template)})
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_labels_that_name_a_script_stay_an_object(format):
+def test_labels_with_a_reference_stay_an_object(format):
     vm = a_vm({"a": "${LABELS}", "b": "${LABELS}"}, labels={"c": "d"})
     template = render(vm, format=FORMATS[format], name="t").template
     shown({"spec": template, "parameters": FORMATS[format].parameters(template)})
 
 
-def test_a_name_that_names_a_script_is_refused():
+def test_name_with_a_harmful_reference_is_rejected():
     with pytest.raises(RenderError, match="change it"):
         render(a_vm(user_data(SCRIPT), name="${VOLUME0_USER_DATA}"), format=FORMATS["openshift"], name="t")
 
 
-def test_a_template_s_name_that_names_a_script_is_refused():
+def test_template_name_with_a_harmful_reference_is_rejected():
     with pytest.raises(RenderError, match="change it"):
         render(a_vm(user_data(SCRIPT)), format=FORMATS["openshift"], name="${VOLUME0_USER_DATA}")
 
 
 @pytest.mark.parametrize("text", ["${VOLUME0_USER_DATA}", 'see "${VOLUME0_USER_DATA}"'])
-def test_a_label_that_names_a_script_is_refused(text):
+def test_label_with_a_harmful_reference_is_rejected(text):
     with pytest.raises(RenderError, match="change it"):
         render(a_vm(user_data(SCRIPT), labels={"a": text}), format=FORMATS["openshift"], name="t")

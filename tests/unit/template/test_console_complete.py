@@ -102,7 +102,7 @@ def test_os_that_is_not_valid_in_a_label_is_left_out(os):
     assert not any("os.template" in key for key in (*metadata["labels"], *metadata["annotations"]))
 
 
-def test_annotations_of_the_vm_are_used_without_those_of_the_instance():
+def test_annotations_of_the_vm_are_the_fallback():
     vm = a_vm({}, annotations={"vm.kubevirt.io/workload": "server", "vm.kubevirt.io/flavor": "small"})
     labels = complete(vm)["metadata"]["labels"]
     assert labels["workload.template.kubevirt.io/server"] == labels["flavor.template.kubevirt.io/small"] == "true"

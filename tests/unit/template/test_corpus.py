@@ -1,4 +1,4 @@
-"""Every real virtual machine of the corpus comes back from its template, in each format."""
+"""Each VM of the corpus comes back from its template, in each format."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = needs_shared
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("file", real_vms())
-def test_a_real_vm_comes_back(file, format):
+def test_real_vm_comes_back(file, format):
     """Written out here, apart from the proof that `render` itself makes: rules 5, 6, 8 and 10 by hand."""
     vm = real_vms()[file]
     template = atmpl.render(vm, format=format).template

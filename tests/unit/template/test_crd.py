@@ -1,4 +1,4 @@
-"""Names over KubeVirt's own schema: which leaves share one, and that they are stable."""
+"""Names of the leaves in KubeVirt's own schema: which are shared, and that they are stable."""
 
 import copy
 from functools import cache
@@ -138,7 +138,7 @@ def node_at(path):
 
 
 @given(data=st.data())
-def test_a_new_field_or_item_renames_nothing(data):
+def test_new_field_or_item_renames_no_parameter(data):
     instance = data.draw(instances())
     before = names(instance)
     grown = copy.deepcopy(instance)
@@ -160,11 +160,11 @@ def test_a_new_field_or_item_renames_nothing(data):
 
 
 @given(data=st.data())
-def test_no_leaf_of_a_legal_vm_needs_digits(data):
+def test_leaf_of_a_valid_vm_needs_no_digits(data):
     instance = data.draw(instances())
     assert all(name == base_name(path).name for path, name in names(instance).items())
 
 
 @given(format=st.sampled_from(list(FORMATS.values())), data=st.data())
-def test_a_legal_vm_proves(format, data):
+def test_valid_vm_comes_back(format, data):
     render(a_vm(data.draw(instances())), format=format, name="t")

@@ -1,4 +1,4 @@
-"""A format is one module and one line of the registry; what the two formats put together."""
+"""The registry of formats, and the templates that both assemble."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def the_toy(**changes):
     return Format(**(fields | changes))
 
 
-def test_a_third_format_is_one_module_and_one_line(monkeypatch):
+def test_third_format_is_one_module_and_one_line(monkeypatch):
     monkeypatch.setitem(FORMATS, "toy", the_toy())
     rendered = atmpl.render(VM, format="toy")
     template, warnings = rendered.template, rendered.warnings
@@ -51,7 +51,7 @@ def test_a_third_format_is_one_module_and_one_line(monkeypatch):
     assert made["spec"]["template"]["spec"] == {"hostname": "web", "x": {"name": "${A}"}}
 
 
-def test_a_third_format_is_proved_as_well(monkeypatch):
+def test_third_format_is_verified(monkeypatch):
     def process(toy, values=None, *, random=None):
         raise ProcessError(["out of toys"])
 
@@ -60,7 +60,7 @@ def test_a_third_format_is_proved_as_well(monkeypatch):
         atmpl.render(VM, format="toy")
 
 
-def test_the_formats_are_those_of_the_design():
+def test_formats_are_those_of_the_design():
     assert {
         name: (each.name, each.target, each.api_version, each.kind, each.plural, each.content)
         for name, each in FORMATS.items()
@@ -84,7 +84,7 @@ def test_the_formats_are_those_of_the_design():
     }
 
 
-def test_an_openshift_template_reads_from_top_to_bottom():
+def test_openshift_template_has_conventional_key_order():
     vm = a_vm({"hostname": "db"}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, annotations={"a": "b"})
     template = atmpl.render(vm).template
     assert list(template) == ["apiVersion", "kind", "metadata", "message", "labels", "objects", "parameters"]
@@ -94,7 +94,7 @@ def test_an_openshift_template_reads_from_top_to_bottom():
     assert list(template["parameters"][0]) == ["name", "displayName", "description", "value"]
 
 
-def test_a_native_template_has_the_vm_s_labels_as_a_default():
+def test_native_labels_default_to_those_of_the_vm():
     template = atmpl.render(VM, format="native").template
     assert list(template) == ["apiVersion", "kind", "metadata", "spec"]
     assert template["spec"]["virtualMachine"]["metadata"] == {"generateName": "vm-", "labels": "${{LABELS}}"}
@@ -104,7 +104,7 @@ def test_a_native_template_has_the_vm_s_labels_as_a_default():
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_labels_say_what_they_take_and_what_becomes_of_the_rest(format):
+def test_labels_describe_valid_and_other_values(format):
     labels = FORMATS[format].parameters(atmpl.render(VM, format=format).template)[-1]
     assert "JSON object of strings" in labels["description"]
     assert "refuses" in labels["description"]

@@ -1,4 +1,4 @@
-"""`generate: expression`, held to what each of the two engines was seen to give."""
+"""`generate: expression`, compared with recorded answers of both engines."""
 
 import json
 from itertools import zip_longest
@@ -31,7 +31,7 @@ def _gives(case, draw, draws=DRAWS):
 
 
 @pytest.mark.parametrize(("expression", "case"), _vectors("openshift"))
-def test_openshifts_generator_gives_what_the_real_one_does(expression, case):
+def test_openshift_generator_matches_recorded_answers(expression, case):
     template = {
         "apiVersion": "template.openshift.io/v1",
         "kind": "Template",
@@ -49,7 +49,7 @@ def test_openshifts_generator_gives_what_the_real_one_does(expression, case):
 
 
 @pytest.mark.parametrize(("expression", "case"), _vectors("native"))
-def test_kubevirts_generator_gives_what_the_real_one_does(expression, case):
+def test_native_generator_matches_recorded_answers(expression, case):
     template = {
         "apiVersion": "template.kubevirt.io/v1beta1",
         "kind": "VirtualMachineTemplate",
@@ -68,7 +68,7 @@ def test_kubevirts_generator_gives_what_the_real_one_does(expression, case):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_same_seed_gives_the_same_text(engine):
+def test_same_seed_gives_the_same_text(engine):
     generate = ENGINES[engine]
     assert generate("vm-[a-z0-9]{20}", Random(7)) == generate("vm-[a-z0-9]{20}", Random(7))
     assert generate("vm-[a-z0-9]{20}", Random(7)) != generate("vm-[a-z0-9]{20}", Random(8))
@@ -97,19 +97,19 @@ WRONG = {  # what is wrong: (engine, expression, the engine's words)
 }
 
 
-@pytest.mark.parametrize("sentence", WRONG)
-def test_what_is_wrong_is_said_in_the_engines_words(sentence):
-    engine, expression, words = WRONG[sentence]
+@pytest.mark.parametrize("phrase", WRONG)
+def test_error_has_the_words_of_the_engine(phrase):
+    engine, expression, words = WRONG[phrase]
     with pytest.raises(ValueError) as caught:
         ENGINES[engine](expression, Random(1))
     assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_length_may_start_with_zeros(engine):
+def test_length_may_start_with_zeros(engine):
     assert len(ENGINES[engine]("[a-z]{0000000000000000000000005}", Random(1))) == 5
 
 
-def test_without_an_expression_the_text_is_kept():
+def test_text_without_an_expression_is_kept():
     assert generators.openshift("[a-z]-{3}", Random(1)) == "[a-z]-{3}"
     assert generators.native("", Random(1)) == ""

@@ -1,4 +1,4 @@
-"""What Go's `encoding/json` makes of a text. The expected values are what Go 1.26 answered."""
+"""JSON as Go's `encoding/json` decodes it. The expected values are answers of Go 1.26."""
 
 import math
 
@@ -64,18 +64,18 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("text", READ)
-def test_a_text_is_read_as_go_reads_it(text):
+def test_text_is_decoded_as_go_decodes_it(text):
     value = go_json.decode(text)
     assert repr(value) == repr(READ[text])
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_a_text_is_refused_where_go_refuses_it(text):
+def test_text_is_rejected_where_go_rejects_it(text):
     with pytest.raises(go_json.NotJSONError):
         go_json.decode(text)
 
 
-def test_a_value_that_is_deeper_than_is_read_here_is_said_to_be():
+def test_too_deep_value_is_an_error():
     assert go_json.decode("[" * 1000 + "]" * 1000)
     with pytest.raises(ProcessError, match="1024 levels"):
         go_json.decode("[" * 1025 + "]" * 1025)
@@ -94,35 +94,35 @@ LITERALS = {  # a literal: (with 64 bit integers, all float64)
 
 
 @pytest.mark.parametrize("value", LITERALS)
-def test_a_literal_number_is_what_the_engine_passes_on(value):
+def test_literal_number_is_passed_on_as_the_engine_does(value):
     assert repr((go_json.literal(value, exact=True), go_json.literal(value, exact=False))) == repr(LITERALS[value])
 
 
 @pytest.mark.parametrize(
     "value", [math.nan, math.inf, -math.inf, 10**400, b"bytes", (1,), pytest.param(object(), id="object")], ids=repr
 )
-def test_what_no_json_can_say_is_refused(value):
+def test_value_that_json_cannot_hold_is_rejected(value):
     with pytest.raises(ProcessError):
         go_json.literal(value, exact=True)
 
 
-def test_a_lone_surrogate_is_mended_in_a_copy():
+def test_lone_surrogate_is_replaced_in_a_copy():
     tree = {"a\ud800": ["\udfffb", {"c": "🙂"}]}
     assert go_json.normalize(tree) == {"a\ufffd": ["\ufffdb", {"c": "🙂"}]}
     assert tree == {"a\ud800": ["\udfffb", {"c": "🙂"}]}
 
 
-def test_a_sound_tree_is_not_copied():
+def test_normal_tree_is_not_copied():
     tree = {"a": ["b", {"c": 1}]}
     assert go_json.normalize(tree) is tree
 
 
-def test_a_key_that_is_no_string_is_refused():
+def test_key_that_is_not_a_string_is_rejected():
     with pytest.raises(ProcessError, match="key"):
         go_json.normalize({"a": [{1: 2}]})
 
 
-def test_the_levels_that_go_reads_are_read_and_no_more():
+def test_depth_limit_is_that_of_go():
     def nested(levels):
         tree = []
         for _ in range(levels - 1):
@@ -134,5 +134,5 @@ def test_the_levels_that_go_reads_are_read_and_no_more():
         go_json.normalize(nested(10_001))
 
 
-def test_a_message_shows_a_value_as_go_writes_it():
+def test_message_shows_a_value_as_go_writes_it():
     assert go_json.encode({"a": "<é&>", "b": 10**25}) == '{"a":"\\u003cé\\u0026\\u003e","b":10000000000000000000000000}'

@@ -1,4 +1,4 @@
-"""The two public functions raise what they say, whatever they are given."""
+"""The public functions raise only their documented errors."""
 
 from types import MappingProxyType
 from typing import Any, get_args
@@ -28,7 +28,7 @@ VMS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("vm", VMS.values(), ids=VMS)
-def test_what_is_no_vm_is_a_render_error(vm: Any) -> None:
+def test_invalid_vm_is_a_render_error(vm: Any) -> None:
     with pytest.raises(atmpl.RenderError):
         atmpl.render(vm)
 
@@ -41,7 +41,7 @@ TEMPLATES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-def test_what_is_no_template_is_a_process_error(template: Any) -> None:
+def test_invalid_template_is_a_process_error(template: Any) -> None:
     with pytest.raises(atmpl.ProcessError):
         atmpl.process(template)
 

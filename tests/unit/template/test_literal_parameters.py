@@ -1,4 +1,4 @@
-"""Text of the VM's own that looks like a reference stays what it is."""
+"""Literal text that looks like a reference comes back unchanged."""
 
 import pytest
 
@@ -17,11 +17,11 @@ def literals(template):
     return {each["name"]: each["value"] for each in parameters if each["name"].startswith("LITERAL")}
 
 
-def the_vm_of(template):
+def object_of(template):
     return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
 
 
-def test_literal_text_that_holds_a_reference_is_carried_whole(format):
+def test_literal_text_with_a_reference_has_a_parameter(format):
     vm = a_vm(
         {"volumes": [{"name": "${A}", "x": "${NAME}"}], "nodeSelector": {"${B}": "y"}},
         spec={"dataVolumeTemplates": [{"metadata": {"name": "disk"}, "spec": {"url": "http://${HOST}/x"}}]},
@@ -35,7 +35,7 @@ def test_literal_text_that_holds_a_reference_is_carried_whole(format):
         "LITERAL3": "${A}",
         "LITERAL4": "${B}",
     }
-    templated = the_vm_of(template)
+    templated = object_of(template)
     assert templated["metadata"]["annotations"] == {
         "note": "${{LITERAL0}}",
         "plain": "$C",
@@ -52,7 +52,7 @@ def test_literal_text_that_holds_a_reference_is_carried_whole(format):
 
 
 @pytest.mark.parametrize("text", ["${LABELS}", "${{LABELS}}", "${LITERAL0}", "${{LITERAL0}}", "${A}", "${SUFFIX}"])
-def test_the_text_of_a_reference_comes_back_wherever_it_stands(text, format):
+def test_reference_in_literal_text_comes_back_anywhere(text, format):
     vm = a_vm(
         {"a": text, "b": [text, {"name": text}], text: {text: text, "name": text}},
         spec={text: text, "list": [text], "dataVolumeTemplates": [{"metadata": {"name": "d"}, text: text}]},
@@ -65,30 +65,30 @@ def test_the_text_of_a_reference_comes_back_wherever_it_stands(text, format):
     assert made["metadata"]["generateName"] == text + "-"
 
 
-def test_keys_that_are_references_to_one_another_do_not_meet(format):
+def test_keys_that_are_references_do_not_collide(format):
     """A processor replaces one key after another, in any order: no reference may be another key, even for a while."""
     vm = a_vm({"x": {"${LITERAL1}": 1, "${B}": 2, "${LITERAL0}": 3, "${{LITERAL3}}": 4, '${C}"': 5}})
     template = atmpl.render(vm, format=format).template
-    keys = the_vm_of(template)["spec"]["template"]["spec"]["x"].keys()
+    keys = object_of(template)["spec"]["template"]["spec"]["x"].keys()
     assert not keys & vm["spec"]["template"]["spec"]["x"].keys()
     (made,) = atmpl.process(template)
     assert made["spec"] == vm["spec"]
 
 
-def test_a_key_that_would_crash_the_console_goes_by_the_other_reference(format):
+def test_key_that_breaks_the_console_is_typed(format):
     template = atmpl.render(a_vm({"x": {'${A}"': 1}}), format=format).template
-    assert the_vm_of(template)["spec"]["template"]["spec"] == {"x": {"${{LITERAL0}}": "${{X___A__}}"}}
+    assert object_of(template)["spec"]["template"]["spec"] == {"x": {"${{LITERAL0}}": "${{X___A__}}"}}
 
 
-def test_labels_are_carried_too(format):
+def test_labels_with_references_come_back(format):
     vm = a_vm({}, labels={"a": "${B}", "${C}": "d", "e": '["${F}"]'})
     (made,) = atmpl.process(atmpl.render(vm, format=format).template)
     made["metadata"]["labels"].pop("vm.kubevirt.io/template", None)
     assert made["metadata"]["labels"] == vm["metadata"]["labels"]
 
 
-def test_literal_text_changes_no_leaf_s_name(format):
+def test_literal_text_changes_no_name(format):
     plain = atmpl.render(a_vm({"x": {"name": "a", "y": "b"}}), format=format).template
     literal = atmpl.render(a_vm({"x": {"name": "${X_Y}", "y": "b"}}), format=format).template
-    assert the_vm_of(plain)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
-    assert the_vm_of(literal)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
+    assert object_of(plain)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
+    assert object_of(literal)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"

@@ -1,4 +1,4 @@
-"""The map in `atmpl.template`: where each rule of the design stands."""
+"""The table of rules and modules in the docstring of `atmpl.template`."""
 
 import inspect
 import re
@@ -25,12 +25,12 @@ def named(where):
         yield module, rest
 
 
-def test_the_map_has_every_rule():
+def test_table_of_rules_is_complete():
     assert list(ROWS) == list(range(1, 13))
 
 
 @pytest.mark.parametrize("rule", ROWS)
-def test_each_place_on_the_map_exists_and_names_its_rule(rule):
+def test_module_in_the_table_exists_and_names_its_rule(rule):
     for module, name in named(ROWS[rule]):
         for place in (
             [module] if module else [import_module(f"atmpl.template.formats.{each}") for each in template.FORMATS]

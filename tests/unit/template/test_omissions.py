@@ -218,3 +218,10 @@ def test_unique_renames_the_source_that_is_a_sibling(format):
 def test_each_omission_is_explained():
     rendered = atmpl.render(DUMP | {"metadata": {"name": "vm", "labels": {"kapp.k14s.io/app": "x"}}})
     assert all(each.explanation for each in rendered.omitted)
+
+
+def test_memory_dump_without_name_is_dropped():
+    vm = a_vm({"volumes": [{"memoryDump": {"claimName": "c"}}, {"name": "a", "emptyDisk": {}}]})
+    template = atmpl.render(vm, name="t").template
+    volumes = template["objects"][0]["spec"]["template"]["spec"]["volumes"]
+    assert [volume["name"] for volume in volumes] == ["a"]

@@ -1,4 +1,4 @@
-"""Identity, data volumes and secrets: what each option makes of them, and what is warned of."""
+"""The options identity, dataVolumes and secrets, and their warnings."""
 
 import random
 
@@ -15,12 +15,12 @@ def format(request):
     return request.param
 
 
-def the_vm_of(template):
+def object_of(template):
     return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
 
 
 def instance_of(template):
-    return the_vm_of(template)["spec"]["template"]["spec"]
+    return object_of(template)["spec"]["template"]["spec"]
 
 
 def parameters(template):
@@ -55,7 +55,7 @@ BLANK = (
 )
 
 
-def test_a_fresh_identity_has_parameters_with_empty_defaults(format):
+def test_fresh_identity_has_empty_defaults(format):
     template = atmpl.render(a_vm(IDENTITY), format=format).template
     found = parameters(template)
     assert [found[name]["value"] for name in BLANK] == [""] * 6
@@ -65,7 +65,7 @@ def test_a_fresh_identity_has_parameters_with_empty_defaults(format):
     assert instance_of(template)["domain"]["chassis"] == chassis  # the form follows the value
 
 
-def test_an_identity_is_preserved_on_request(format):
+def test_preserved_identity_keeps_its_values(format):
     template = atmpl.render(a_vm(IDENTITY), format=format, identity="Preserve").template
     found = parameters(template)
     assert [found[name]["value"] for name in BLANK] == [
@@ -78,7 +78,7 @@ def test_an_identity_is_preserved_on_request(format):
     ]
 
 
-def test_an_identity_of_any_scalar_is_blank(format):
+def test_identity_of_any_scalar_type_is_blank(format):
     firmware = {"uuid": 2**60, "serial": True}
     rendered = atmpl.render(a_vm({"domain": {"firmware": firmware}}), format=format)
     template, warnings = rendered.template, rendered.warnings
@@ -106,18 +106,18 @@ NO_IDENTITY = {  # where an identity would stand, were it a VM of a cluster
 }
 
 
-@pytest.mark.parametrize("sentence", NO_IDENTITY)
-def test_what_only_stands_where_an_identity_would_comes_back(sentence, format):
-    (made,) = atmpl.process(atmpl.render(a_vm(NO_IDENTITY[sentence]), format=format).template)
-    assert made["spec"]["template"]["spec"] == NO_IDENTITY[sentence]
+@pytest.mark.parametrize("phrase", NO_IDENTITY)
+def test_other_value_at_the_path_of_an_identity_comes_back(phrase, format):
+    (made,) = atmpl.process(atmpl.render(a_vm(NO_IDENTITY[phrase]), format=format).template)
+    assert made["spec"]["template"]["spec"] == NO_IDENTITY[phrase]
 
 
 @pytest.mark.parametrize("identity", ["Fresh", "Preserve"])
-def test_revisions_are_dropped(format, identity):
+def test_revision_names_are_dropped(format, identity):
     matcher = {"kind": "x", "name": "u1", "revisionName": "vm-u1-v1"}
     vm = a_vm({}, spec={"instancetype": matcher, "preference": matcher, "other": matcher})
     template = atmpl.render(vm, format=format, identity=identity).template
-    spec = the_vm_of(template)["spec"]
+    spec = object_of(template)["spec"]
     assert spec["instancetype"] == {"kind": "x", "name": "u1"}
     assert spec["preference"] == {"kind": "x", "name": "u1"}
     assert spec["other"] == matcher
@@ -154,7 +154,7 @@ def test_unique_data_volumes_get_a_suffix_at_each_reference(format):
     rendered = atmpl.render(DISKS, format=format, data_volumes="Unique")
     template, warnings = rendered.template, rendered.warnings
     assert [(each.reason, each.path) for each in warnings] == SHARED_DISKS
-    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [
+    assert object_of(template)["spec"]["dataVolumeTemplates"] == [
         {"metadata": {"name": "disk-${SUFFIX}"}, "spec": {"source": {"pvc": {"name": "golden"}}}},
         {"metadata": {"name": "data-${SUFFIX}", "labels": {"name": "data"}}, "spec": {}},
         {"metadata": {}, "spec": {}},
@@ -188,12 +188,12 @@ def test_two_vms_of_a_unique_template_share_no_disk(format):
     assert len(names) == 4
 
 
-def test_preserved_data_volumes_are_as_they_were_and_warned_of(format):
+def test_preserved_data_volumes_are_kept_with_a_warning(format):
     rendered = atmpl.render(DISKS, format=format)
     template, warnings = rendered.template, rendered.warnings
     *with_names, without_name = DISKS["spec"]["dataVolumeTemplates"]
     assert without_name["metadata"] == {"generateName": "x-"}  # KubeVirt requires a name
-    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [*with_names, {"metadata": {}, "spec": {}}]
+    assert object_of(template)["spec"]["dataVolumeTemplates"] == [*with_names, {"metadata": {}, "spec": {}}]
     found = [(each.reason, each.path) for each in warnings]
     assert found == [("SharedDataVolumes", "spec.dataVolumeTemplates"), *SHARED_DISKS]
     assert "data volumes" in message(template)
@@ -201,7 +201,7 @@ def test_preserved_data_volumes_are_as_they_were_and_warned_of(format):
 
 
 @pytest.mark.parametrize("data_volumes", ["Preserve", "Unique"])
-def test_without_data_volumes_there_is_neither_suffix_nor_warning(format, data_volumes):
+def test_no_data_volumes_means_no_suffix_and_no_warning(format, data_volumes):
     for templates in ({}, {"dataVolumeTemplates": []}, {"dataVolumeTemplates": None}):
         rendered = atmpl.render(a_vm({"a": "b"}, spec=templates), format=format, data_volumes=data_volumes)
         template, warnings = rendered.template, rendered.warnings
@@ -210,7 +210,7 @@ def test_without_data_volumes_there_is_neither_suffix_nor_warning(format, data_v
 
 
 @pytest.mark.parametrize("name", ["${SUFFIX}", "a${B}c", "${{X}}"])
-def test_a_data_volume_whose_name_holds_a_reference_takes_no_suffix(format, name):
+def test_data_volume_name_with_a_reference_is_rejected(format, name):
     vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": name}}]})
     with pytest.raises(RenderError, match="Preserve") as caught:
         atmpl.render(vm, format=format, data_volumes="Unique")
@@ -218,7 +218,7 @@ def test_a_data_volume_whose_name_holds_a_reference_takes_no_suffix(format, name
     atmpl.render(vm, format=format)
 
 
-def test_a_data_volume_whose_name_is_too_long_takes_no_suffix(format):
+def test_data_volume_name_too_long_for_a_suffix_is_rejected(format):
     longest = "a" * (253 - len("-abcde"))
     fits, too_long = (
         a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": name}}]}) for name in (longest, longest + "a")
@@ -231,19 +231,19 @@ def test_a_data_volume_whose_name_is_too_long_takes_no_suffix(format):
     atmpl.render(too_long, format=format)
 
 
-def test_what_is_no_data_volume_template_is_kept(format):
+def test_invalid_data_volume_template_is_kept(format):
     templates = [5, None, {}, {"metadata": 5}, {"metadata": {}}, {"metadata": {"name": 5}}, {"metadata": {"name": ""}}]
     vm = a_vm({}, spec={"dataVolumeTemplates": [*templates, {"metadata": {"name": "d"}}]})
     template = atmpl.render(vm, format=format, data_volumes="Unique").template
     named = {"metadata": {"name": "d-${SUFFIX}"}}
-    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [*templates, named]
+    assert object_of(template)["spec"]["dataVolumeTemplates"] == [*templates, named]
 
 
-def test_a_data_volume_that_a_server_names_needs_no_suffix(format):
+def test_data_volume_without_a_name_gets_no_suffix(format):
     templates = [{"metadata": {"generateName": "disk-"}}]
     rendered = atmpl.render(a_vm({}, spec={"dataVolumeTemplates": templates}), format=format, data_volumes="Unique")
     template, warnings = rendered.template, rendered.warnings
-    assert the_vm_of(template)["spec"]["dataVolumeTemplates"] == [{"metadata": {}}]
+    assert object_of(template)["spec"]["dataVolumeTemplates"] == [{"metadata": {}}]
     assert list(parameters(template)) == ["LABELS"]
     assert warnings == ()
 
@@ -263,7 +263,7 @@ SECRETS = a_vm(
 )
 
 
-def test_inline_secrets_are_copied_and_warned_of(format):
+def test_preserved_secrets_are_copied_with_a_warning(format):
     rendered = atmpl.render(SECRETS, format=format)
     template, warnings = rendered.template, rendered.warnings
     assert [(each.reason, each.path) for each in warnings] == [
@@ -292,7 +292,7 @@ def test_required_secrets_have_no_default(format):
         atmpl.process(template)
 
 
-def test_a_required_secret_takes_any_text(format):
+def test_required_secret_takes_any_text(format):
     template = atmpl.render(SECRETS, format=format, secrets="Require").template
     values = dict.fromkeys(("VOLUME0_USER_DATA", "VOLUME0_NETWORK_DATA", "VOLUME1_USER_DATA_BASE64"), "#x\n${Y}")
     (made,) = atmpl.process(template, values)
@@ -306,7 +306,7 @@ def test_message_has_each_reason_once(format):
     assert message(template) == " ".join(texts)
 
 
-def test_a_number_too_large_stays_literal_and_is_warned_of():
+def test_too_large_number_is_literal_with_a_warning():
     rendered = atmpl.render(a_vm({"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}))
     template, warnings = rendered.template, rendered.warnings
     assert instance_of(template) == {"x": 2**53 + 1, "y": [-(2**63)], "z": None, "name": 2**60}
@@ -317,7 +317,7 @@ def test_a_number_too_large_stays_literal_and_is_warned_of():
     assert "number" in message(template)
 
 
-def test_a_number_that_a_format_would_round_is_refused():
+def test_number_that_a_format_would_round_is_rejected():
     with pytest.raises(RenderError, match="exactly") as caught:
         atmpl.render(a_vm({"x": 2**53 + 1}), format="native")
     assert caught.value.path == "spec.template.spec.x"

@@ -1,4 +1,4 @@
-"""A leaf's name is the design's, whatever stands in the path; no two leaves of a VM share one."""
+"""Names follow the rules of the design and are unique in one VM."""
 
 import re
 from hashlib import sha256
@@ -81,9 +81,9 @@ def path_of_keys(text):
     return path(text)
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_name_follows_the_rules_to_the_letter(sentence):
-    where, name = SENTENCES[sentence]
+@pytest.mark.parametrize("phrase", SENTENCES)
+def test_name_follows_each_rule(phrase):
+    where, name = SENTENCES[phrase]
     assert base_name(path_of_keys(where)).name == name
 
 
@@ -101,11 +101,11 @@ DISPLAYED = {
 
 
 @pytest.mark.parametrize(("where", "display"), DISPLAYED.items())
-def test_a_form_reads_in_words(where, display):
+def test_display_name_is_in_words(where, display):
     assert base_name(path(where)).display == display
 
 
-def test_the_description_is_the_name_in_kebab_case():
+def test_description_is_the_name_in_kebab_case():
     assert base_name(path("domain.devices.disks[0].disk.bus")).description == "disk0-bus"
 
 
@@ -113,7 +113,7 @@ def digits(pointer):
     return sha256(pointer.encode()).hexdigest()[:8].upper()
 
 
-def test_leaves_that_share_a_name_each_take_digits_of_their_pointer():
+def test_leaves_that_share_a_name_get_digits():
     found = [name.name for name in assign_names([("a-b",), ("other",), ("a.b",)])]
     assert found == [
         f"A_B_{digits('/spec/template/spec/a-b')}",
@@ -122,13 +122,13 @@ def test_leaves_that_share_a_name_each_take_digits_of_their_pointer():
     ]
 
 
-def test_digits_are_those_of_an_escaped_json_pointer():
+def test_digits_come_from_an_escaped_json_pointer():
     found = [name.name for name in assign_names([("a/b~",), ("a.b_",)])]
     assert found == [f"A_B__{digits('/spec/template/spec/a~1b~0')}", f"A_B__{digits('/spec/template/spec/a.b_')}"]
 
 
 @pytest.mark.parametrize("key", ["name_", "labels", "suffix", "literal0", "literal17", "NAME"])
-def test_a_reserved_name_takes_digits(key):
+def test_reserved_name_gets_digits(key):
     key = key.rstrip("_")
     (name,) = assign_names([(key,)])
     assert name.name == f"{key.upper()}_{digits('/spec/template/spec/' + key)}"
@@ -136,12 +136,12 @@ def test_a_reserved_name_takes_digits(key):
 
 
 @pytest.mark.parametrize("where", [("domain",), ("domain", "devices"), ("",)])
-def test_an_empty_name_takes_digits(where):
+def test_empty_name_gets_digits(where):
     (name,) = assign_names([where])
     assert name.name == "_" + digits("/spec/template/spec/" + "/".join(where))
 
 
-def test_a_key_made_like_a_longer_name_does_not_break_uniqueness():
+def test_key_like_a_longer_name_keeps_names_unique():
     trap = f"a_b_{digits('/spec/template/spec/a-b')}"
     found = [name.name for name in assign_names([("a-b",), ("a.b",), (trap,)])]
     assert len(set(found)) == 3
@@ -149,14 +149,14 @@ def test_a_key_made_like_a_longer_name_does_not_break_uniqueness():
     assert found[1] == f"A_B_{digits('/spec/template/spec/a.b')}"  # nobody else's: it stays as the rule has it
 
 
-def test_a_name_of_many_capitals_and_digits_is_unlike_a_reserved_one():
+def test_name_similar_to_a_reserved_one_is_kept():
     assert base_name(("literals", 0)).name == "LITERAL0"
     assert [name.name for name in assign_names([("literals", 0)])] == [
         f"LITERAL0_{digits('/spec/template/spec/literals/0')}"
     ]
 
 
-def test_a_chain_of_keys_made_like_longer_names_ends():
+def test_chain_of_keys_like_longer_names_terminates():
     """Each key is what digits make of the one before, so that every round finds one more name taken."""
     paths = [("a-b",), ("a.b",)]
     name = "A_B"
@@ -180,7 +180,7 @@ KEYS = st.sampled_from(
 
 
 @given(first=KEYS, rest=st.lists(st.one_of(KEYS, st.integers(0, 12)), max_size=6))
-def test_what_the_leaves_of_a_container_share_changes_no_name(first, rest):
+def test_shared_stem_changes_no_name(first, rest):
     where = (first, *rest)
     words = parameter_names._words(where)
     whole = parameter_names.named(parameter_names._joined(words), parameter_names._display_name(words))

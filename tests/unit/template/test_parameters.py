@@ -1,4 +1,4 @@
-"""What a template says of its parameters is read alike in both formats, and named where it is wrong."""
+"""Parsing of the parameters that a template declares, in both formats."""
 
 import pytest
 
@@ -18,11 +18,11 @@ WHOLE = {
 READ = Parameter("SUFFIX", "Suffix", "what makes names unique", "", "expression", "[a-z0-9]{5}", required=True)
 
 
-def test_the_parameters_of_an_openshift_template_are_read_in_order():
+def test_openshift_parameters_are_read_in_order():
     assert parameters({"parameters": [WHOLE, {"name": "A", "value": "1"}]}) == [READ, Parameter("A", value="1")]
 
 
-def test_the_parameters_of_a_native_template_are_read_in_order():
+def test_native_parameters_are_read_in_order():
     assert parameters({"spec": {"parameters": [{"name": "A", "value": "1"}, WHOLE]}}) == [
         Parameter("A", value="1"),
         READ,
@@ -36,7 +36,7 @@ def test_null_is_the_empty_value():
 @pytest.mark.parametrize(
     "template", [{}, {"parameters": None}, {"spec": None}, {"spec": {}}, {"objects": [1]}], ids=str
 )
-def test_a_template_without_parameters_has_none(template):
+def test_template_without_parameters_has_none(template):
     assert parameters(template) == []
 
 
@@ -49,13 +49,13 @@ def test_a_template_without_parameters_has_none(template):
     ],
     ids=str,
 )
-def test_a_value_of_the_wrong_type_is_named_by_its_path(template, path):
+def test_value_of_a_wrong_type_is_named_by_its_path(template, path):
     with pytest.raises(ProcessError) as caught:
         parameters(template)
     assert path in caught.value.errors[0]
 
 
 @pytest.mark.parametrize("template", [None, [], "x", 1, {1: 2}], ids=str)
-def test_what_is_no_template_is_refused(template):
+def test_invalid_template_is_rejected(template):
     with pytest.raises(ProcessError):
         parameters(template)

@@ -1,4 +1,4 @@
-"""What holds of `process` for any JSON at all."""
+"""Properties of `process` for any JSON."""
 
 import json
 from copy import deepcopy
@@ -65,24 +65,24 @@ def outcome(template, values=None, seed=1):
 
 
 @given(JSON)
-def test_of_any_json_at_all_comes_nothing_but_a_process_error(tree):
+def test_any_json_gives_only_a_process_error(tree):
     outcome(tree)
 
 
 @given(templates(), st.dictionaries(st.sampled_from(("A", "B", "X")), TEXTS, max_size=2))
-def test_of_any_template_come_objects_that_are_json_or_a_process_error(template, values):
+def test_any_template_gives_json_or_a_process_error(template, values):
     made = outcome(template, values)
     json.dumps(made, allow_nan=False).encode()
     assert "\ud800" not in str(made)
 
 
 @given(templates(), st.integers(0, 9))
-def test_the_same_template_and_seed_give_the_same(template, seed):
+def test_same_template_and_seed_give_the_same_objects(template, seed):
     assert repr(outcome(template, seed=seed)) == repr(outcome(template, seed=seed))
 
 
 @given(templates())
-def test_the_template_is_not_changed_and_is_no_part_of_the_result(template):
+def test_template_is_neither_changed_nor_shared(template):
     before = deepcopy(template)
     made = outcome(template)
     _spoil(made)
@@ -102,7 +102,7 @@ def _spoil(value):
         lambda inner: st.lists(inner) | st.dictionaries(st.text("ab{}"), inner),
     )
 )
-def test_what_holds_no_reference_comes_back_as_it_is(tree):
+def test_object_without_references_comes_back_unchanged(tree):
     for format in FORMATS.values():
         vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "spec": tree}
         template = {
@@ -115,7 +115,7 @@ def test_what_holds_no_reference_comes_back_as_it_is(tree):
 
 
 @given(st.text(), st.sampled_from(("${P}", "a${P}b", "${P}${P}", "${{P}}")))
-def test_a_value_is_never_substituted_again(value, reference):
+def test_value_is_not_substituted_again(value, reference):
     mended = value.encode("utf-8", "replace").decode()
     for format in FORMATS.values():
         vm = {"kind": "VirtualMachine", "v": reference}
@@ -132,7 +132,7 @@ def test_a_value_is_never_substituted_again(value, reference):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_template_as_deep_as_go_reads_is_processed(name):
+def test_template_of_maximum_depth_is_processed(name):
     format = FORMATS[name]
     vm = {"kind": "VirtualMachine", "v": []}
     inner = vm["v"]
@@ -155,7 +155,7 @@ def test_a_template_as_deep_as_go_reads_is_processed(name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_hundred_thousand_references_are_processed(name):
+def test_100_000_references_are_processed(name):
     format = FORMATS[name]
     vm = {"kind": "VirtualMachine", "v": "${P}" * 100_000, **{f"k{n}${{P}}": "${X}" for n in range(20_000)}}
     parameters = [{"name": "P", "value": "x"}, {"name": "X"}]
@@ -170,7 +170,7 @@ ALIASES = ("v1", "Template"), ("template.kubevirt.io/v1alpha1", "VirtualMachineT
 
 
 @pytest.mark.parametrize(("version", "kind"), ALIASES)
-def test_an_older_api_version_is_processed_alike(version, kind):
+def test_older_api_version_is_processed_in_the_same_way(version, kind):
     vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"}
     template = {"apiVersion": version, "kind": kind, "objects": [vm], "spec": {"virtualMachine": vm}}
     assert atmpl.process(template) == [vm]
@@ -179,7 +179,7 @@ def test_an_older_api_version_is_processed_alike(version, kind):
 @pytest.mark.parametrize(
     "template", [{}, {"apiVersion": "v1", "kind": "Pod"}, [], None, {"apiVersion": [], "kind": {}}], ids=str
 )
-def test_what_is_no_template_is_told_what_is_one(template):
+def test_invalid_template_error_names_the_known_kinds(template):
     with pytest.raises(ProcessError) as caught:
         atmpl.process(template)
     assert "template.openshift.io/v1 Template" in caught.value.errors[0]

@@ -1,4 +1,4 @@
-"""KubeVirt's engine, held to what the real one answered."""
+"""KubeVirt's engine, compared with recorded answers of the real one."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def _bytes(quantity):
 
 
 @needs_shared
-def test_every_answer_is_the_real_engines():
+def test_recorded_answers_of_the_engine():
     vectors = list(_vectors())
     wrong = [f"{json.dumps(template)} -> {result}" for template, result in vectors if not _agrees(template, result)]
     assert len(vectors) == 500
@@ -86,45 +86,45 @@ P = {"name": "P", "value": "5"}
 NULL = {"name": "NULL", "value": "null"}
 
 
-def test_the_vm_is_kubevirts_whatever_the_template_says():
+def test_api_version_and_kind_are_forced():
     assert process(template({"kind": "Pod", "v": "${{P}}"}, parameters=[P])) == [
         {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "v": 5}
     ]
 
 
-def test_every_literal_number_is_a_float_of_64_bits():
+def test_literal_number_is_a_float64():
     (made,) = process(template({"exact": 2**53, "rounded": 2**53 + 1, "one": 1.0}))
     assert (made["exact"], made["rounded"], made["one"]) == (2**53, 2**53, 1)
 
 
-def test_a_namespace_stays_only_with_a_reference():
+def test_namespace_stays_only_with_a_reference():
     for namespace, made in {"ns": {}, "${P}": {"namespace": "5"}, "${{P}}": {}, 1: {"namespace": 1}}.items():
         (vm,) = process(template({"metadata": {"namespace": namespace}}, parameters=[P]))
         assert vm["metadata"] == made
 
 
-def test_a_name_that_no_reference_can_say_is_a_name():
+def test_name_that_no_reference_can_hold_is_valid():
     (made,) = process(template({"v": "${a b}", "w": "${{P}}"}, parameters=[{"name": "a b", "value": "x"}, P]))
     assert (made["v"], made["w"]) == ("${a b}", 5)
 
 
-def test_the_message_is_substituted_as_a_text():
+def test_message_is_substituted_as_text():
     assert processed(template({}, parameters=[P], message="${P}${P}")).message == "55"
     assert processed(template({}, parameters=[P], message="${{P}}")).message == "5"
 
 
-def test_an_empty_value_given_is_generated_as_if_it_were_none():
+def test_empty_supplied_value_is_generated():
     generated = {"name": "G", "value": "x", "generate": "expression", "from": "[a-a]{3}"}
     (made,) = process(template({"v": "${G}"}, parameters=[generated]), {"G": ""})
     assert made["v"] == "aaa"
 
 
-def test_a_lone_surrogate_in_a_value_given_is_mended():
+def test_lone_surrogate_in_a_supplied_value_is_replaced():
     (made,) = process(template({"v": "${P}"}, parameters=[P]), {"P": "a\udcff"})
     assert made["v"] == "a\ufffd"
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_errors_are_reported_together():
     wrong = template(
         parameters=[
             {"name": "A", "required": True},
@@ -195,13 +195,13 @@ REFUSED = {  # what is refused: (VM, message, the engine's words)
 }
 
 
-@pytest.mark.parametrize("sentence", REFUSED)
-def test_what_is_refused_is_refused_in_the_engines_words(sentence):
-    vm, message, words = REFUSED[sentence]
+@pytest.mark.parametrize("phrase", REFUSED)
+def test_rejection_has_the_words_of_the_engine(phrase):
+    vm, message, words = REFUSED[phrase]
     assert errors(template(vm, parameters=[P, NULL], message=message)) == [words]
 
 
-def test_a_parameter_that_nothing_refers_to_is_a_warning():
+def test_unreferenced_parameter_is_a_warning():
     parameters = [{"name": name} for name in ("A", "B", "C", "D")]
     vm = {"${A}": ["${{B}}"]}
     assert unreferenced(template(vm, parameters=parameters, message="${C}")) == [

@@ -1,4 +1,4 @@
-"""OpenShift's processor, held to what the real one answered."""
+"""OpenShift's processor, compared with recorded answers of the real one."""
 
 import json
 
@@ -60,7 +60,7 @@ def _says(errors, real):
 
 
 @needs_shared
-def test_every_answer_is_the_real_processors():
+def test_recorded_answers_of_the_processor():
     vectors = list(_vectors())
     wrong = [
         f"{name}: {json.dumps(template)} -> {result}"
@@ -98,9 +98,9 @@ SPECS = {  # what it shows: (spec, what becomes of it), with the parameters abov
 }
 
 
-@pytest.mark.parametrize("sentence", SPECS)
-def test_what_becomes_of_a_value(sentence):
-    spec, expected = SPECS[sentence]
+@pytest.mark.parametrize("phrase", SPECS)
+def test_value_is_substituted_as_recorded(phrase):
+    spec, expected = SPECS[phrase]
     (made,) = process(template({"v": spec}, parameters=[P, Q, R, NULL]))
     assert made == {"kind": "VM", "apiVersion": "v1", "spec": {"v": expected}}
 
@@ -153,15 +153,15 @@ OBJECTS = {  # what it shows: (object, what becomes of it), under the labels {"l
 }
 
 
-@pytest.mark.parametrize("sentence", OBJECTS)
-def test_what_becomes_of_an_object(sentence):
-    item, expected = OBJECTS[sentence]
-    slash = {"name": "P", "value": "5/6"} if "slashes" in sentence else P
+@pytest.mark.parametrize("phrase", OBJECTS)
+def test_object_is_processed_as_recorded(phrase):
+    item, expected = OBJECTS[phrase]
+    slash = {"name": "P", "value": "5/6"} if "slashes" in phrase else P
     made = process(template(objects=[item], parameters=[slash], labels={"l": "${P}"}))
     assert made == [expected]
 
 
-def test_a_list_keeps_namespaces_and_names_what_is_in_it():
+def test_list_keeps_namespaces_and_sets_the_kind_of_items():
     item = {"kind": "FooList", "apiVersion": "v1", "items": [{"metadata": {"namespace": "n"}, "v": "${{P}}"}, None]}
     assert process(template(objects=[item], parameters=[P])) == [
         {
@@ -175,23 +175,23 @@ def test_a_list_keeps_namespaces_and_names_what_is_in_it():
     ]
 
 
-def test_a_value_given_counts_even_if_it_is_empty():
+def test_empty_supplied_value_counts():
     generated = {"name": "G", "generate": "expression", "from": "[a-z]{3}"}
     (made,) = process(template({"v": "${P}", "g": "${G}"}, parameters=[P, generated]), {"P": "7", "G": ""})
     assert made["spec"] == {"v": "7", "g": ""}
 
 
-def test_a_value_given_is_the_first_ones_of_that_name_and_the_last_one_counts():
+def test_supplied_value_sets_the_first_of_equal_names():
     (made,) = process(template("${P}", parameters=[P, P | {"value": "6"}]), {"P": "7"})
     assert made["spec"] == "6"
 
 
-def test_a_lone_surrogate_in_a_value_given_is_mended():
+def test_lone_surrogate_in_a_supplied_value_is_replaced():
     (made,) = process(template("${P}", parameters=[P]), {"P": "a\udcff"})
     assert made["spec"] == "a\ufffd"
 
 
-def test_all_that_is_wrong_with_the_parameters_is_said_at_once():
+def test_all_parameter_errors_are_reported_together():
     wrong = template(
         parameters=[
             {"name": "A", "required": True},
@@ -280,13 +280,13 @@ REFUSED = {  # what is refused: (objects, labels, the cluster's words)
 }
 
 
-@pytest.mark.parametrize("sentence", REFUSED)
-def test_what_is_refused_is_refused_in_the_clusters_words(sentence):
-    objects, labels, words = REFUSED[sentence]
+@pytest.mark.parametrize("phrase", REFUSED)
+def test_rejection_has_the_words_of_the_cluster(phrase):
+    objects, labels, words = REFUSED[phrase]
     assert errors(template(objects=objects, labels=labels, parameters=[P, NULL])) == [words]
 
 
-def test_labels_and_message_are_substituted_as_texts():
+def test_labels_and_message_are_substituted_as_text():
     made = processed(
         template(objects=[], parameters=[P, Q], labels={"${P}": "${{P}}", "a": "${Q}", "5": "x"}, message="${{P}}")
     )

@@ -1,4 +1,4 @@
-"""What holds for any VM, in both formats. `just fuzz` tries it on 200,000 examples."""
+"""Properties of any VM, in both formats. `just fuzz` tests them with 200,000 examples."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def everything(value):
             yield from everything(item)
 
 
-def the_vm_of(template):
+def object_of(template):
     return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
 
 
@@ -84,7 +84,7 @@ def leaves(value, path=()):
 
 
 @given(format=FORMAT, vm=strategies.vms)
-def test_a_vm_comes_back(format, vm):
+def test_vm_comes_back(format, vm):
     template = render(vm, format, **PRESERVED)
     if template is None:
         assert has_no_template(vm, format)
@@ -114,12 +114,12 @@ def labels_that_stay(vm):
 
 
 @given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
-def test_every_choice_of_options_gives_a_template_that_proves(format, vm, options):
+def test_any_options_give_a_verified_template(format, vm, options):
     assert render(vm, format, **options) is not None or has_no_template(vm, format) or "${" in str(vm["spec"])
 
 
 @given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
-def test_names_are_legal_and_unique(format, vm, options):
+def test_names_are_valid_and_unique(format, vm, options):
     template = render(vm, format, **options)
     names = [each["name"] for each in parameters(template)] if template else []
     assert len(set(names)) == len(names)
@@ -128,13 +128,13 @@ def test_names_are_legal_and_unique(format, vm, options):
 
 
 @given(format=FORMAT, vm=strategies.vms)
-def test_a_leaf_is_exactly_one_reference(format, vm):
+def test_leaf_is_exactly_one_reference(format, vm):
     template = render(vm, format, **PRESERVED)
     if template is None:
         return
     names = {each["name"] for each in parameters(template)}
     used = []
-    templated = dict(enumerate(value for _, value in leaves(the_vm_of(template)["spec"]["template"]["spec"])))
+    templated = dict(enumerate(value for _, value in leaves(object_of(template)["spec"]["template"]["spec"])))
     for index, (path, value) in enumerate(leaves(vm["spec"]["template"]["spec"])):
         if value is None or (not isinstance(value, str) and same(templated[index], value)):
             assert value is None or abs(value) > 2**53
@@ -149,7 +149,7 @@ def test_a_leaf_is_exactly_one_reference(format, vm):
 
 
 @given(format=FORMAT, vm=strategies.vms, value=strategies.texts, data=st.data())
-def test_no_parameter_s_value_is_substituted_again(format, vm, value, data):
+def test_supplied_value_is_not_substituted_again(format, vm, value, data):
     template = render(vm, format, **PRESERVED)
     plain = [path for path, each in leaves(vm["spec"]["template"]["spec"]) if isinstance(each, str)] if template else []
     if not plain:
@@ -168,11 +168,11 @@ def leaf_paths(vm):
 
 
 def templated_leaves(template):
-    return [value for _, value in leaves(the_vm_of(template)["spec"]["template"]["spec"])]
+    return [value for _, value in leaves(object_of(template)["spec"]["template"]["spec"])]
 
 
 @given(format=FORMAT, vm=strategies.vms, labels=strategies.labels)
-def test_given_labels_come_beside_the_vms_own_which_win(format, vm, labels):
+def test_supplied_labels_are_merged_and_the_vms_own_win(format, vm, labels):
     template = render(vm, format, **PRESERVED)
     if template is None:
         return
@@ -204,13 +204,13 @@ def without_labels(made):
 
 
 @given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
-def test_the_same_vm_gives_the_same_bytes(format, vm, options):
+def test_same_vm_gives_the_same_bytes(format, vm, options):
     again = orjson.loads(orjson.dumps(vm))
     assert orjson.dumps(render(vm, format, **options)) == orjson.dumps(render(again, format, **options))
 
 
 @given(format=FORMAT, vm=strategies.vms, options=OPTIONS)
-def test_rendering_never_changes_its_input_nor_shares_it(format, vm, options):
+def test_input_is_neither_changed_nor_shared(format, vm, options):
     before = deepcopy(vm)
     template = render(vm, format, **options)
     assert vm == before
@@ -266,7 +266,7 @@ PLACES = st.sampled_from(
 
 
 @given(format=FORMAT, place=PLACES, value=PYTHON, options=OPTIONS)
-def test_whatever_is_given_it_is_a_template_or_a_render_error(format, place, value, options):
+def test_any_input_gives_a_template_or_a_render_error(format, place, value, options):
     vm = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",

@@ -1,4 +1,4 @@
-"""A value's form of reference and its text, and back."""
+"""The reference form of a value, and the parameter's text."""
 
 import pytest
 
@@ -40,9 +40,9 @@ FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays
 }
 
 
-@pytest.mark.parametrize("sentence", FORMS)
-def test_the_form_follows_the_value(sentence):
-    value, expected = FORMS[sentence]
+@pytest.mark.parametrize("phrase", FORMS)
+def test_encoding_follows_the_value(phrase):
+    value, expected = FORMS[phrase]
     assert encode_value(value) == expected
 
 
@@ -71,5 +71,5 @@ REFERENCES = {  # text: whether a processor substitutes there, were all names de
 
 
 @pytest.mark.parametrize("text", REFERENCES)
-def test_a_reference_is_what_the_processor_takes_for_one(text):
+def test_reference_is_what_the_processor_substitutes(text):
     assert holds_reference(text) is REFERENCES[text]

@@ -1,4 +1,4 @@
-"""The design's worked example, and what holds of every render."""
+"""The worked example of the design, and properties of each rendering."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ from atmpl.template import FORMATS, RenderOptions, render
 from tests.support.template_vms import a_vm
 
 
-def test_the_design_s_worked_example():
+def test_worked_example_of_the_design():
     source = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
@@ -70,7 +70,7 @@ def test_the_design_s_worked_example():
     assert labels["value"] == "{}"
 
 
-def test_a_name_field_never_becomes_a_parameter():
+def test_name_field_is_not_a_parameter():
     vm = a_vm({"volumes": [{"name": "root", "x": {"name": 5, "names": ["a"]}}]})
     template = render(vm, format=FORMATS["openshift"], name="t").template
     assert template["objects"][0]["spec"]["template"]["spec"] == {
@@ -86,7 +86,7 @@ def test_options_have_defaults():
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_bytes_are_the_same_in_any_process(format):
+def test_bytes_are_the_same_in_any_process(format):
     vm = a_vm(
         {"x": {"a-b": "1", "a.b": "2", "c": {"name": "${Y}"}}, "volumes": [{"dataVolume": {"name": "d"}}]},
         spec={"dataVolumeTemplates": [{"metadata": {"name": name}} for name in "dcba"]},
@@ -114,7 +114,7 @@ def test_the_bytes_are_the_same_in_any_process(format):
 @pytest.mark.parametrize(
     "options", [RenderOptions(), RenderOptions("Preserve", "Unique", "Require")], ids=["default", "other"]
 )
-def test_a_render_leaves_nothing_for_the_collector(format, options):
+def test_render_leaves_no_reference_cycles(format, options):
     """In a cycle a template would stay until Python looks for cycles, and by then be out of the core's caches."""
     vm = a_vm(
         {

@@ -1,4 +1,4 @@
-"""The proof finds what a template would not give back, and names its path."""
+"""The verification finds each difference between the VM and its template, and names its path."""
 
 from copy import deepcopy
 
@@ -33,12 +33,12 @@ def format(request):
     return FORMATS[request.param]
 
 
-def the_vm_of(template):
+def object_of(template):
     return template["objects"][0] if "objects" in template else template["spec"]["virtualMachine"]
 
 
 def instance_of(template):
-    return the_vm_of(template)["spec"]["template"]["spec"]
+    return object_of(template)["spec"]["template"]["spec"]
 
 
 def parameter(template, name):
@@ -51,7 +51,7 @@ def default(name, value):
 
 
 def field(change):
-    return lambda template: change(the_vm_of(template))
+    return lambda template: change(object_of(template))
 
 
 WRONG = {  # what is wrong with the template: (what does it, the path that the proof names)
@@ -92,9 +92,9 @@ WRONG = {  # what is wrong with the template: (what does it, the path that the p
 }
 
 
-@pytest.mark.parametrize("sentence", WRONG)
-def test_the_proof_names_the_path_of_what_is_wrong(sentence, format):
-    change, path = WRONG[sentence]
+@pytest.mark.parametrize("phrase", WRONG)
+def test_verification_names_the_path_of_a_difference(phrase, format):
+    change, path = WRONG[phrase]
     template = deepcopy(render(VM, format=format, name="t").template)
     verify_round_trip(template, format, parse_vm(VM), RenderOptions(), {})
     change(template)
@@ -103,7 +103,7 @@ def test_the_proof_names_the_path_of_what_is_wrong(sentence, format):
     assert caught.value.path == path
 
 
-def test_another_kind_fails_the_proof_unless_the_processor_sets_it(format):
+def test_other_kind_fails_unless_the_processor_sets_it(format):
     template = render(VM, format=format, name="t").template
     field(lambda vm: vm.update(kind="Other"))(template)
     if "kind" in format.forced_fields:
@@ -114,7 +114,7 @@ def test_another_kind_fails_the_proof_unless_the_processor_sets_it(format):
     assert caught.value.path == "kind"
 
 
-def test_a_label_that_is_another_fails_the_proof(format):
+def test_other_label_fails_the_verification(format):
     template = render(VM, format=format, name="t").template
     if "labels" in template:
         template["labels"]["team"] = "web"
@@ -125,7 +125,7 @@ def test_a_label_that_is_another_fails_the_proof(format):
     assert caught.value.path == "metadata.labels.team"
 
 
-def test_a_template_that_cannot_be_processed_fails_the_proof_and_is_not_quoted(format):
+def test_template_that_cannot_be_processed_is_not_quoted(format):
     template = render(VM, format=format, name="t").template
     parameter(template, "DISK0_BUS").update(value="", required=True)
     with pytest.raises(RenderError) as caught:
@@ -139,7 +139,7 @@ def test_numbers_compare_by_value(format):
     assert render(vm, format=format, name="t").warnings == ()
 
 
-def test_the_same_data_volume_name_everywhere_is_expected_under_unique(format):
+def test_equal_data_volume_names_are_expected_under_unique(format):
     template = render(VM, format=format, name="t", options=RenderOptions(data_volumes="Unique")).template
     instance_of(template)["volumes"][0]["dataVolume"]["name"] = "disk"
     with pytest.raises(RenderError) as caught:

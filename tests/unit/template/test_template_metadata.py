@@ -1,4 +1,4 @@
-"""What stands on the template itself: what it was made of, and for whom."""
+"""Labels and annotations of the template itself: provenance, and copies from the VM."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def format(request):
     return FORMATS[request.param]
 
 
-def test_a_template_says_what_it_was_made_of_and_for_whom(format):
+def test_template_has_its_provenance(format):
     owner = TemplateOwner(namespace="team-b", name="ask", uid="u-1", refresh_on_change=True)
     template = render(VM, format=format, name="t", namespace="team-b", owner=owner).template
     assert template["metadata"] == {
@@ -68,14 +68,14 @@ def test_a_template_says_what_it_was_made_of_and_for_whom(format):
     }
 
 
-def test_a_template_that_is_made_once_is_not_selected_for_refresh(format):
+def test_template_rendered_once_has_no_refresh_label(format):
     owner = TemplateOwner(namespace="team-b", name="ask", uid="u-1", refresh_on_change=False)
     labels = render(VM, format=format, name="t", owner=owner).template["metadata"]["labels"]
     assert labels["ssp.kubevirt.io/request-uid"] == "u-1"
     assert "ssp.kubevirt.io/refresh" not in labels
 
 
-def test_without_a_request_what_needs_one_is_left_out(format):
+def test_provenance_without_a_request_is_shorter(format):
     metadata = render(a_vm({}), format=format, name="t").template["metadata"]
     assert metadata == {
         "name": "t",
@@ -89,7 +89,7 @@ def test_without_a_request_what_needs_one_is_left_out(format):
     }
 
 
-def test_of_the_vm_s_metadata_only_labels_and_annotations_of_its_own_stay(format):
+def test_only_labels_and_annotations_of_the_vm_stay(format):
     (made,) = format.process(render(VM, format=format, name="t").template)
     assert made["metadata"].keys() == {"generateName", "labels", "annotations"}
     assert made["metadata"]["annotations"] == {"vm.kubevirt.io/validations": "[]", "note": "kept"}
@@ -102,7 +102,7 @@ def test_of_the_vm_s_metadata_only_labels_and_annotations_of_its_own_stay(format
     }
 
 
-def test_a_vm_without_annotations_of_its_own_gets_none(format):
+def test_vm_without_kept_annotations_has_none(format):
     vm = a_vm({}, annotations={"kubemacpool.io/x": "y"})
     (made,) = format.process(render(vm, format=format, name="t").template)
     assert "annotations" not in made["metadata"]
@@ -115,7 +115,7 @@ ALIKE = {
 }
 
 
-def test_what_is_only_alike_a_dropped_name_stays(format):
+def test_name_similar_to_a_dropped_one_stays(format):
     vm = a_vm({}, annotations=ALIKE, labels={"vm.kubevirt.io/templates": "gone", "vm.kubevirt.io/templat": "d"})
     (made,) = format.process(render(vm, format=format, name="t").template)
     assert made["metadata"]["annotations"] == ALIKE
@@ -133,13 +133,13 @@ LABEL_VALUES = {  # the template's name: the label's value
 }
 
 
-@pytest.mark.parametrize("sentence", LABEL_VALUES)
-def test_the_template_s_name_as_a_label(sentence):
-    name, value = LABEL_VALUES[sentence]
+@pytest.mark.parametrize("phrase", LABEL_VALUES)
+def test_template_name_as_a_label_value(phrase):
+    name, value = LABEL_VALUES[phrase]
     assert label_value(name) == value
 
 
-def test_the_template_s_name_is_a_label_of_the_vm():
+def test_template_name_is_a_label_of_the_vm():
     template = atmpl.render(VM, name="n" * 64).template
     (made,) = atmpl.process(template)
     assert made["metadata"]["labels"]["vm.kubevirt.io/template"] == label_value("n" * 64)

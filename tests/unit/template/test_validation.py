@@ -84,10 +84,10 @@ PLACES = {  # where it stands: the VM, and the path
 WHERE = [*((value, "among the leaves") for value in BAD_VALUES), *(("a lone surrogate", place) for place in PLACES)]
 
 
-@pytest.mark.parametrize(("sentence", "place"), sorted({*WHERE}))
+@pytest.mark.parametrize(("phrase", "place"), sorted({*WHERE}))
 @pytest.mark.parametrize("options", [{}, {"data_volumes": "Unique"}], ids=["plain", "unique"])
-def test_invalid_json_is_rejected_with_its_path(sentence, place, options):
-    value, why = BAD_VALUES[sentence]
+def test_invalid_json_is_rejected_with_its_path(phrase, place, options):
+    value, why = BAD_VALUES[phrase]
     make, path = PLACES[place]
     vm = make(value)
     vm["spec"]["dataVolumeTemplates"] = [{"metadata": {"name": "disk"}}]
@@ -142,9 +142,9 @@ BAD_VMS = {  # a VM that no template is made of: the path, and what the error sa
 }
 
 
-@pytest.mark.parametrize("sentence", BAD_VMS)
-def test_invalid_vm_is_rejected_with_its_path(sentence):
-    vm, path, why = BAD_VMS[sentence]
+@pytest.mark.parametrize("phrase", BAD_VMS)
+def test_invalid_vm_is_rejected_with_its_path(phrase):
+    vm, path, why = BAD_VMS[phrase]
     with pytest.raises(RenderError) as caught:
         atmpl.render(vm)
     assert caught.value.path == path
@@ -194,9 +194,9 @@ LONG = {  # VMs whose names would repeat long keys without end: the path
 }
 
 
-@pytest.mark.parametrize("sentence", LONG)
-def test_paths_too_long_in_total_are_rejected(sentence):
-    instance, path = LONG[sentence]
+@pytest.mark.parametrize("phrase", LONG)
+def test_paths_too_long_in_total_are_rejected(phrase):
+    instance, path = LONG[phrase]
     with pytest.raises(RenderError, match="shorten its keys") as caught:
         atmpl.render(a_vm(instance))
     assert caught.value.path == f"{INSTANCE}.{path}"
@@ -222,8 +222,8 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("sentence", ARGUMENTS)
-def test_invalid_argument_is_rejected(sentence):
-    (value,) = ARGUMENTS[sentence].values()
+@pytest.mark.parametrize("phrase", ARGUMENTS)
+def test_invalid_argument_is_rejected(phrase):
+    (value,) = ARGUMENTS[phrase].values()
     with pytest.raises(RenderError, match=re.escape(ascii(value))):
-        atmpl.render(a_vm({}), **ARGUMENTS[sentence])
+        atmpl.render(a_vm({}), **ARGUMENTS[phrase])

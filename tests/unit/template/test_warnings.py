@@ -169,7 +169,7 @@ def test_shared_data_volumes_name_the_source():
     assert "VM vm in namespace team-a" in warning.message
 
 
-def test_source_name_that_looks_like_a_reference_is_not_in_the_message():
+def test_source_name_with_a_reference_is_not_in_the_message():
     vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, name="${X}")
     assert "${X}" not in atmpl.render(vm).warnings[0].message
 
