@@ -60,6 +60,7 @@ class Metrics:
             "Duration of a call to the API server; of a watch, until it is open",
             "verb",
         )
+        self._call_series: dict[tuple[str, str], tuple[Counter, Histogram]] = {}  # by method and code
         self.render_seconds = Histogram(
             "atmpl_render_time_seconds",
             "Time to render a template and to verify it",
@@ -124,8 +125,13 @@ class Metrics:
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call to the API server."""
-        self._calls.labels(code, method).inc()
-        self._call_seconds.labels(method).observe(seconds)
+        series = self._call_series.get((method, code))
+        if series is None:  # `labels` costs more than the rest
+            series = self._calls.labels(code, method), self._call_seconds.labels(method)
+            self._call_series[method, code] = series
+        count, duration = series
+        count.inc()
+        duration.observe(seconds)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

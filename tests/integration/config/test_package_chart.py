@@ -74,6 +74,9 @@ def test_chart_follows_the_namespace_of_the_release() -> None:
     text = json.dumps(chart("--namespace=elsewhere", "--set=monitoring.enabled=true"))
     assert '"namespace": "elsewhere"' in text
     assert '"namespace": "atmpl-system"' not in text
+    alerts = json.dumps(one(chart("--namespace=elsewhere", "--set=monitoring.enabled=true"), "PrometheusRule"))
+    assert 'absent(atmpl_leader{namespace=\\"elsewhere\\"})' in alerts
+    assert "atmpl-system" not in alerts
 
 
 def container(objects: list[Object]) -> Any:
