@@ -1,4 +1,4 @@
-"""A lease as an API server in memory keeps it, reached over a connection that has its troubles."""
+"""A fake API server with one lease, and a client whose calls meet faults."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,22 +9,24 @@ import orjson
 from atmpl.controller.cluster import UnavailableError
 from atmpl.kube.response import Response
 
-Fate = Callable[[Callable[[], Response]], Awaitable[Response]]  # what becomes of a call; the server's part is handed in
+Fault = Callable[
+    [Callable[[], Response]], Awaitable[Response]
+]  # a fault of a call; it gets the server's part of the call
 
 
 def said(code: int, reason: str = "", message: str = "", **more: Any) -> Response:
-    """A Status; plain text where there is no reason."""
+    """A Status; plain text if there is no reason."""
     status = {"kind": "Status", "code": code, "reason": reason, "message": message, **more}
     return Response(code, orjson.dumps(status) if reason else b"404 page not found\n")
 
 
 class LeaseApi:
-    """The one lease, and every version of it that there was."""
+    """The lease and its history."""
 
     def __init__(self) -> None:
         self.spec: dict[str, Any] | None = None  # None: there is no lease
         self._version = 0
-        self._owners: dict[str, str] = {}  # of each field of the spec, the manager who changed it last
+        self._owners: dict[str, str] = {}  # by field of the spec: the manager that changed it last
         self.history: list[str] = []  # holder after each write
 
     def write(self, spec: dict[str, Any] | None, manager: str = "person") -> None:
@@ -63,12 +65,12 @@ class LeaseApi:
         return Response(200, orjson.dumps({"metadata": metadata, "spec": self.spec}))
 
 
-class Way:
-    """A connection to it; `fates` says what becomes of call after call, and then all goes well."""
+class FaultyClient:
+    """A client of it; `faults` are those of the next calls, later calls have none."""
 
-    def __init__(self, api: LeaseApi, *fates: Fate) -> None:
+    def __init__(self, api: LeaseApi, *faults: Fault) -> None:
         self.api = api
-        self.fates = list(fates)
+        self.faults = list(faults)
         self.calls: list[str] = []
 
     async def call(
@@ -82,36 +84,36 @@ class Way:
     ) -> Response:
         assert path == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/atmpl-controller"
         self.calls.append(method)
-        fate = self.fates.pop(0) if self.fates else well
-        return await fate(lambda: self.api.handle(method, query or {}, headers or {}, body))
+        fault = self.faults.pop(0) if self.faults else well
+        return await fault(lambda: self.api.handle(method, query or {}, headers or {}, body))
 
 
 async def well(server: Callable[[], Response]) -> Response:
-    """It takes a moment."""
+    """No fault, after a moment."""
     await asyncio.sleep(0.01)
     answer = server()
     await asyncio.sleep(0.01)
     return answer
 
 
-def refused(answer: Response) -> Fate:
-    async def fate(_: Callable[[], Response]) -> Response:
+def refused(answer: Response) -> Fault:
+    async def fault(_: Callable[[], Response]) -> Response:
         await asyncio.sleep(0.01)
         return answer
 
-    return fate
+    return fault
 
 
-def slow(before: float, after: float) -> Fate:
+def slow(before: float, after: float) -> Fault:
     """Done after so many seconds, and answered after so many more."""
 
-    async def fate(server: Callable[[], Response]) -> Response:
+    async def fault(server: Callable[[], Response]) -> Response:
         await asyncio.sleep(before)
         answer = server()
         await asyncio.sleep(after)
         return answer
 
-    return fate
+    return fault
 
 
 async def unsent(_: Callable[[], Response]) -> Response:
@@ -140,7 +142,7 @@ async def garbled(server: Callable[[], Response]) -> Response:
     return Response(200, b"<html>login</html>")
 
 
-FATES: dict[str, Fate] = {
+FAULTS: dict[str, Fault] = {
     "401": refused(said(401, "Unauthorized")),
     "403": refused(said(403, "Forbidden", "no")),
     "403 of a terminating namespace": refused(

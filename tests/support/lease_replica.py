@@ -7,14 +7,14 @@ from random import Random
 from atmpl.kube.leader_election import LeaderElector
 from atmpl.kube.response import Response
 from tests.support import virtual_clock
-from tests.support.lease_api import Fate, LeaseApi, Way
+from tests.support.lease_api import Fault, FaultyClient, LeaseApi
 
 
 class Replica:
     """A process that works while it leads, as manager.py has it."""
 
-    def __init__(self, api: LeaseApi, name: str, *fates: Fate, started_at: float = 0.0, rate: float = 1.0) -> None:
-        self.way = Way(api, *fates)
+    def __init__(self, api: LeaseApi, name: str, *faults: Fault, started_at: float = 0.0, rate: float = 1.0) -> None:
+        self.way = FaultyClient(api, *faults)
         self.lease = LeaderElector(
             self.way,  # type: ignore[arg-type] # as much of a connection as a lease uses
             "ns",

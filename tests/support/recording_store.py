@@ -1,4 +1,4 @@
-"""A sink for a stream, and a stream that follows a script into it."""
+"""A store that records what it receives, and a reflector that fills it from a scripted server."""
 
 import asyncio
 from random import Random
@@ -23,8 +23,8 @@ from tests.support.scripted_server import (
 )
 
 
-class Shelf(Store):
-    """A sink that writes down what it is told."""
+class RecordingStore(Store):
+    """A store that records what it receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Shelf(Store):
 
 
 class Most(Random):
-    """Draws the most."""
+    """Returns the maximum."""
 
     def uniform(self, a: float, b: float) -> float:
         return b
@@ -69,9 +69,9 @@ class Most(Random):
 
 async def follow(
     *acts: Act, random: Random | None = None, watched: WatchTarget | None = None
-) -> SimpleNamespace:  # shelf, asked, calls, waits, watch
-    """Run a stream through a script to its end."""
-    shelf, script, waits = Shelf(), Script(*acts), list[float]()
+) -> SimpleNamespace:  # store, queries, calls, waits, watch
+    """Run a reflector until the script ends."""
+    store, script, waits = RecordingStore(), Script(*acts), list[float]()
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
@@ -81,13 +81,13 @@ async def follow(
         watch = Reflector(
             watched or WatchTarget("/things"),
             connection,
-            shelf,
+            store,
             random=random or Random(1),
             now=virtual_clock.now,
             sleep=sleep,
         )
         await until_over(watch, script)
-    return SimpleNamespace(shelf=shelf, queries=script.queries, calls=script.calls, waits=waits, watch=watch)
+    return SimpleNamespace(store=store, queries=script.queries, calls=script.calls, waits=waits, watch=watch)
 
 
 async def until_over(watch: Reflector, script: Script) -> None:
@@ -100,7 +100,7 @@ async def until_over(watch: Reflector, script: Script) -> None:
 
 
 def versions(asked: list[dict[str, str]]) -> list[str]:
-    """From where each call began: a version, a streamed list, or a page of one."""
+    """Return where each call began: a version, a streamed list, or a page."""
     return [
         "list" if "sendInitialEvents" in query else query.get("resourceVersion", f"page {query.get('continue', '')}")
         for query in asked

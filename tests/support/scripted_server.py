@@ -1,4 +1,4 @@
-"""An API server that says just what its script says, a line of it a call. It works under a virtual clock too."""
+"""An API server that follows a script, one step per call. It also works under a virtual clock."""
 
 import asyncio
 import ssl
@@ -19,7 +19,7 @@ JSON = "application/json"
 
 @dataclass
 class Call:
-    """A call that came."""
+    """A received call."""
 
     at: float  # the loop's time
     method: str
@@ -33,13 +33,13 @@ class Call:
 
 
 class Script:
-    """What the server does, call after call, and what it was asked. When the script is over, calls hang."""
+    """What the server does, call by call, and the calls that it received. After the script, calls hang."""
 
     def __init__(self, *acts: Act) -> None:
         self.acts = list(acts)
         self.calls: list[Call] = []
-        self.over = asyncio.Event()  # a call came that the script has nothing for
-        self.closing = asyncio.Event()  # nobody waits for an answer any more
+        self.over = asyncio.Event()  # a call came after the end of the script
+        self.closing = asyncio.Event()  # hanging calls end
         self.url = ""
 
     @property
@@ -58,7 +58,7 @@ class Script:
         return web.Response(status=503)
 
 
-class Anybody:
+class FixedCredentials:
     """Credentials without a secret."""
 
     def __init__(self, url: str, **more: Any) -> None:
@@ -75,7 +75,7 @@ class Anybody:
 
 @asynccontextmanager
 async def serving(script: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[str]:
-    """A server that follows `script`; its URL."""
+    """Run a server that follows `script`; yield its URL."""
     server = web.Server(script.answer)
     runner = web.ServerRunner(server, shutdown_timeout=0)
     await runner.setup()
@@ -91,18 +91,18 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None, port: int =
 
 @asynccontextmanager
 async def connected(script: Script) -> AsyncIterator[KubeClient]:
-    """A connection to a server that follows `script`."""
-    async with serving(script) as url, KubeClient(Anybody(url)) as connection:
+    """Yield a client of a server that follows `script`."""
+    async with serving(script) as url, KubeClient(FixedCredentials(url)) as connection:
         yield connection
 
 
 def stream(*lines: bytes, content_type: str = JSON) -> Act:
-    """Answer with these lines, and end."""
+    """Send these lines, and end the response."""
     return slowly(*((0, line) for line in lines), content_type=content_type)
 
 
 def slowly(*lines: tuple[float, bytes], content_type: str = JSON) -> Act:
-    """Answer with these lines, each after so many seconds, and end."""
+    """Send these lines, each after so many seconds, and end the response."""
 
     async def act(request: web.Request) -> web.StreamResponse:
         response = await _begun(request, content_type)
@@ -116,13 +116,13 @@ def slowly(*lines: tuple[float, bytes], content_type: str = JSON) -> Act:
 
 
 def cut_off(*lines: bytes) -> Act:
-    """Answer with these lines, and then break the connection off in the middle of it all."""
+    """Send these lines, and close the connection within the response."""
 
     async def act(request: web.Request) -> web.StreamResponse:
         response = await _begun(request, JSON)
         for line in lines:
             await response.write(line)
-        await asyncio.sleep(0.001)  # a reset overtakes what is on its way
+        await asyncio.sleep(0.001)  # a reset overtakes data that is in flight
         assert request.transport is not None
         request.transport.abort()
         return response
@@ -131,7 +131,7 @@ def cut_off(*lines: bytes) -> Act:
 
 
 def silent(script: Script, *lines: bytes) -> Act:
-    """Answer with these lines, and then say nothing more: the peer is dead, and its machine does not say so."""
+    """Send these lines, and then nothing more, like a machine that has lost its network."""
 
     async def act(request: web.Request) -> web.StreamResponse:
         response = await _begun(request, JSON)
@@ -150,13 +150,13 @@ async def _begun(request: web.Request, content_type: str) -> web.StreamResponse:
 
 
 def status(code: int, reason: str = "", message: str = "", details: Any = None, **headers: str) -> Act:
-    """Answer with a Status; a plain text where there is no reason."""
+    """Respond with a Status; with plain text if there is no reason."""
     said = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
     return text(code, orjson.dumps(said) if reason else b"no", content_type=JSON if reason else "text/plain", **headers)
 
 
 def text(code: int, body: bytes, content_type: str = JSON, **headers: str) -> Act:
-    """Answer with this very body."""
+    """Respond with this body."""
 
     async def act(_: web.Request) -> web.StreamResponse:
         return web.Response(status=code, body=body, headers={"Content-Type": content_type, **headers})
@@ -165,12 +165,12 @@ def text(code: int, body: bytes, content_type: str = JSON, **headers: str) -> Ac
 
 
 def found(obj: Any, code: int = 200) -> Act:
-    """Answer with an object."""
+    """Respond with an object."""
     return text(code, orjson.dumps(obj))
 
 
 def page(items: list[dict[str, Any]] | None, version: str, more: str = "") -> Act:
-    """Answer with a page of a list."""
+    """Respond with a page of a list."""
     return found({"metadata": {"resourceVersion": version} | ({"continue": more} if more else {}), "items": items})
 
 
@@ -185,7 +185,7 @@ def event(type: str, obj: Any) -> bytes:
 
 
 def bookmark(version: object, *, end_of_list: bool = False) -> bytes:
-    """A bookmark, the one at the end of a streamed list among them."""
+    """A bookmark, also the one at the end of a streamed list."""
     annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if end_of_list else {}
     return event("BOOKMARK", {"metadata": {"resourceVersion": str(version), **annotations}})
 

@@ -1,4 +1,4 @@
-"""The lease in memory is what the API server's is: the same stories, told to both."""
+"""The fake lease API and the API server give the same responses to the same calls."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ async def test_fake_lease_api_equals_the_api_server(story: str, client: Client, 
         spec = {
             "holderIdentity": holder,
             "leaseDurationSeconds": 15,
-            "renewTime": f"2030-01-01T00:00:0{number}.000000Z",  # never the same
+            "renewTime": f"2030-01-01T00:00:0{number}.000000Z",  # different each time
         }
         assert _in_memory(api, manager, patch, spec) == code
         assert await _on_the_server(client, path, manager, patch, spec) == code

@@ -1,4 +1,4 @@
-"""Whatever a test does here, it leaves nothing behind."""
+"""No test leaves a task or a socket behind."""
 
 from tests.support.leak_check import nothing_leaks
 

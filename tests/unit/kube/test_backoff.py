@@ -1,4 +1,4 @@
-"""How long a failure waits."""
+"""Waits after failures."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Credentials are looked up in time, one look at a time, and what is there serves until something better is."""
+"""Cached credentials: one refresh at a time, and the old ones stay in use until there are new ones."""
 
 import asyncio
 
@@ -16,11 +16,11 @@ from tests.support.virtual_clock import virtual
 
 
 class Source(CachedCredentials):
-    """Finds token after token; `takes` so long, and fails while `broken`."""
+    """Returns token after token; each refresh `takes` so long, and fails while `broken`."""
 
     def __init__(self) -> None:
         super().__init__(virtual_clock.now)
-        self.looks: list[bool] = []  # whether the one before was refused
+        self.looks: list[bool] = []  # per refresh: the previous token was refused
         self.takes = 0.0
         self.broken = ""
 

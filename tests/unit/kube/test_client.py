@@ -1,4 +1,4 @@
-"""Calls and streams: what goes out, what comes back, and that nothing waits for ever."""
+"""Calls and streams: what is sent, what is received, and that nothing waits forever."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ from atmpl.kube.response import error_from
 from atmpl.version import __version__
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
-from tests.support.scripted_server import Anybody, Script, connected, found, serving, silent, status, stream
+from tests.support.scripted_server import FixedCredentials, Script, connected, found, serving, silent, status, stream
 from tests.support.virtual_clock import virtual
 
 LINES = "application/json"
@@ -29,14 +29,14 @@ async def hang(request: web.Request) -> web.StreamResponse:
 
 @asynccontextmanager
 async def mute() -> AsyncIterator[str]:
-    """The address of somebody who takes connections and says nothing."""
+    """The address of a server that accepts connections and sends nothing."""
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     async with server:
         yield "{}:{}".format(*server.sockets[0].getsockname())
 
 
 async def opened(connection: KubeClient) -> None:
-    """Open a stream, and no more."""
+    """Open a stream and close it."""
     async with connection.stream("/a", {}, LINES, 70):
         pass
 
@@ -53,23 +53,26 @@ async def test_calls_are_observed_with_method_and_code() -> None:
         observed.append((method, code))
 
     script = Script(status(429, "TooManyRequests"), stream())
-    async with serving(script) as url, KubeClient(Anybody(url), observe) as client:
+    async with serving(script) as url, KubeClient(FixedCredentials(url), observe) as client:
         await client.call("PATCH", "/a")
         await opened(client)
-    async with KubeClient(Anybody("http://127.0.0.1:1"), observe) as client:
+    async with KubeClient(FixedCredentials("http://127.0.0.1:1"), observe) as client:
         for call in (client.call("GET", "/a"), opened(client)):
             with pytest.raises(UnavailableError):
                 await call
     assert observed == [("PATCH", "429"), ("WATCH", "200"), ("GET", "<error>"), ("WATCH", "<error>")]
 
 
-# --- what goes out, and what comes back
+# --- requests and responses
 
 
 @virtual
 async def test_call_sends_the_request_and_returns_the_response() -> None:
     script = Script(status(429, "TooManyRequests", "later", **{"Retry-After": "7"}))
-    async with serving(script) as url, KubeClient(Anybody(url, headers={"Authorization": "Bearer t"})) as connection:
+    async with (
+        serving(script) as url,
+        KubeClient(FixedCredentials(url, headers={"Authorization": "Bearer t"})) as connection,
+    ):
         answer = await connection.call(
             "PATCH",
             "/a/b.c",
@@ -119,7 +122,7 @@ async def test_calls_and_streams_use_separate_connections() -> None:
 @virtual
 async def test_401_invalidates_the_credentials() -> None:
     script = Script(status(401, "Unauthorized"), status(401, "Unauthorized"), status(403, "Forbidden"))
-    async with serving(script) as url, KubeClient(anybody := Anybody(url)) as connection:
+    async with serving(script) as url, KubeClient(anybody := FixedCredentials(url)) as connection:
         assert (await connection.call("GET", "/a")).status == 401
         async with connection.stream("/a", {}, LINES, 5) as response:
             assert response.status == 401
@@ -146,7 +149,7 @@ async def test_client_without_credentials_sends_nothing() -> None:
             await opened(connection)
 
 
-# --- nothing waits for ever
+# --- timeouts
 
 
 @virtual
@@ -195,8 +198,8 @@ def test_connection_attempt_times_out(kind: str, through: str) -> None:
     @virtual
     async def test() -> None:
         async with mute() as address:
-            proxied = Anybody("https://api.test", proxy=f"http://{address}", tls=ssl.create_default_context())
-            direct = Anybody(f"https://{address}", tls=ssl.create_default_context())
+            proxied = FixedCredentials("https://api.test", proxy=f"http://{address}", tls=ssl.create_default_context())
+            direct = FixedCredentials(f"https://{address}", tls=ssl.create_default_context())
             async with KubeClient(proxied if through == "a proxy" else direct) as connection:
                 began = virtual_clock.now()
                 with pytest.raises(UnavailableError):
@@ -210,7 +213,7 @@ def test_connection_attempt_times_out(kind: str, through: str) -> None:
 async def test_closed_port_is_unavailable() -> None:
     async with serving(Script()) as url:
         pass
-    async with KubeClient(Anybody(url)) as connection:
+    async with KubeClient(FixedCredentials(url)) as connection:
         with pytest.raises(UnavailableError):
             await connection.call("GET", "/a")
         with pytest.raises(UnavailableError):
@@ -222,7 +225,7 @@ ADDRESSES = ("ftp://a.test", "nonsense", "https://", "http://a.test:99999999")
 
 @pytest.mark.parametrize("server", ADDRESSES)
 async def test_invalid_address_is_unavailable(server: str) -> None:
-    async with KubeClient(Anybody(server)) as connection:
+    async with KubeClient(FixedCredentials(server)) as connection:
         with pytest.raises(UnavailableError):
             await connection.call("GET", "/a")
         with pytest.raises(UnavailableError):
@@ -269,13 +272,13 @@ async def test_client_verifies_ca_and_server_name(authority: Authority, tmp_path
 
     script = Script(found({}), stream(b"{}\n"))
     async with serving(script, authority.server()) as url:
-        async with KubeClient(Anybody(url, tls=trusting(authority), tls_name="server.test")) as connection:
+        async with KubeClient(FixedCredentials(url, tls=trusting(authority), tls_name="server.test")) as connection:
             assert (await connection.call("GET", "/a")).ok
             async with connection.stream("/a", {}, LINES, 5) as response:
                 assert await response.read() == b"{}\n"
         wrong = {
-            "another name": Anybody(url, tls=trusting(authority), tls_name="other.test"),
-            "another authority": Anybody(url, tls=trusting(Authority(tmp_path)), tls_name="server.test"),
+            "another name": FixedCredentials(url, tls=trusting(authority), tls_name="other.test"),
+            "another authority": FixedCredentials(url, tls=trusting(Authority(tmp_path)), tls_name="server.test"),
         }
         for credentials in wrong.values():
             async with KubeClient(credentials) as connection:
@@ -304,7 +307,7 @@ async def test_proxy_password_is_sent_only_to_the_proxy() -> None:
     script = Script(found({}), found({}))
     async with serving(script) as url:
         proxy = url.replace("http://", "http://me:secret@")
-        async with KubeClient(Anybody("http://api.test", proxy=proxy)) as connection:
+        async with KubeClient(FixedCredentials("http://api.test", proxy=proxy)) as connection:
             assert (await connection.call("GET", "/a")).ok
     assert script.calls[0].headers["Proxy-Authorization"].startswith("Basic ")
     assert script.calls[0].headers["Host"] == "api.test"

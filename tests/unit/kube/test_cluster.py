@@ -1,4 +1,4 @@
-"""The calls of a reconcile, one by one: what is asked, in which form, and what its answers mean."""
+"""The calls of a reconcile: their form, and what the responses mean."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ GONE = status(404, "NotFound", "not found", {"kind": "virtualmachines"})
 
 
 class Setting:
-    """A cluster, its stores, and what the server was asked."""
+    """A cluster, its stores, and the calls that the server received."""
 
     def __init__(self, script: Script, cluster: KubeCluster, requests: RequestStore, vms: VMStore) -> None:
         self.script, self.cluster, self.requests, self.vms = script, cluster, requests, vms

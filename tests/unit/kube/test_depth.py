@@ -1,4 +1,4 @@
-"""JSON of any depth comes out shallow, and else as it was."""
+"""Deep JSON is pruned and otherwise unchanged."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Events: one for each change of outcome, in nobody's way, and no harm where they are lost."""
+"""Events: one per change of outcome. They delay nothing, and a lost one does no harm."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ def asked(name: str = "one", version: int = 5, **more: Any) -> Request:
 
 @asynccontextmanager
 async def telling(*acts: Act) -> AsyncIterator[tuple[EventRecorder, Script]]:
-    """Events that are being written, to a server that follows a script and then takes whatever comes."""
+    """A running event recorder, and a server that follows a script and then accepts everything."""
     script = Script(*acts, *[CREATED] * 100)
     async with connected(script) as connection:
         events = EventRecorder(connection, "pod-1", utc=virtual_clock.utcnow)
@@ -187,13 +187,15 @@ def test_lost_event_does_not_stop_the_next(lost: Act, caplog: pytest.LogCaptureF
         assert events.lost == 1
 
     test()
-    assert [record for record in caplog.records if record.name.startswith("atmpl")] == []  # at most a line at debug
+    assert [
+        record for record in caplog.records if record.name.startswith("atmpl")
+    ] == []  # at most a line of level debug
 
 
 @virtual
 async def test_bug_with_one_event_loses_only_that_event(caplog: pytest.LogCaptureFixture) -> None:
     async with telling() as (events, script):
-        events.record_failure(asked("lost"), "Failed", "a lone surrogate: \ud800")  # no JSON can be made of it
+        events.record_failure(asked("lost"), "Failed", "a lone surrogate: \ud800")  # cannot be encoded as JSON
         events.record_failure(asked("next"), "Failed", "")
         await settled()
     assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["next"]
@@ -213,7 +215,7 @@ async def test_full_queue_drops_the_oldest_events(
 
     async with telling(hang) as (events, script):
         events.record_failure(asked("first"), "Failed", "")
-        await asyncio.sleep(1)  # now it hangs in the server
+        await asyncio.sleep(1)  # now the call hangs
         began = virtual_clock.now()
         for number in range(60):
             events.record_failure(asked(f"r{number}"), "Failed", "")

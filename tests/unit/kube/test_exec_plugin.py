@@ -1,4 +1,4 @@
-"""A kubeconfig's plugin: asked before what it gave expires, ended where it does not answer, and never repeated."""
+"""Exec plugins: renewed before a credential expires, ended if they hang, and never quoted."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ def said(**status: Any) -> str:
 
 
 class Wall:
-    """A clock that hangs on the wall."""
+    """A wall clock that a test sets."""
 
     def __init__(self) -> None:
         self.time = NOON
@@ -32,7 +32,7 @@ class Wall:
 
 
 class Program:
-    """A plugin's program, and how often it was started."""
+    """A plugin's program; `starts` counts its runs."""
 
     def __init__(self, folder: Path, script: str) -> None:
         self.folder = folder
@@ -115,7 +115,7 @@ async def test_plugin_gets_arguments_and_environment_but_no_input(
     assert json.loads("{" + info) == {"apiVersion": KIND, "kind": "ExecCredential", "spec": {"interactive": False}}
 
 
-WRONG: dict[str, tuple[str, str]] = {  # what the program does, and what is said of it
+WRONG: dict[str, tuple[str, str]] = {  # what the program does, and the error
     "fails": (f"echo {TOKEN}; echo {TOKEN} >&2; exit 3", "exec: the plugin returned exit status 3"),
     "says nothing": ("", "exec: the output is not valid JSON"),
     "says no JSON": (f"echo {TOKEN}", "exec: the output is not valid JSON"),
@@ -181,7 +181,7 @@ async def test_invalid_configuration_is_named(config: dict[str, Any], what: str,
 
 
 async def started(folder: Path) -> int:
-    """The number of the program's process, once it runs."""
+    """Return the program's process id once it runs."""
     async with asyncio.timeout(10):
         while not (folder / "pid").exists() or not (folder / "pid").read_text().strip():  # noqa: ASYNC110 - a file
             await asyncio.sleep(0.01)

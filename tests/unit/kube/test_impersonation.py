@@ -1,4 +1,4 @@
-"""Acting as somebody else, and the context's namespace: what kubectl reads of a kubeconfig that its library does not."""
+"""Impersonation, and the context's namespace: parts of a kubeconfig that kubernetes_asyncio does not read."""
 
 import json
 from pathlib import Path

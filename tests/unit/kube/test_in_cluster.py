@@ -1,4 +1,4 @@
-"""A pod's service account: its token is rotated, its authority too, and every file may be wrong."""
+"""A pod's service account: rotated tokens and CAs, and invalid files."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ def mount(tmp_path: Path, authorities: tuple[bytes, bytes]) -> Path:
 async def test_in_cluster_uses_the_pods_address_and_token(mount: Path) -> None:
     access = await InCluster(POD, mount, virtual_clock.now).endpoint()
     assert access.server == "https://10.0.0.1:443"
-    assert access.headers == {"Authorization": "Bearer first"}  # without the line's end
+    assert access.headers == {"Authorization": "Bearer first"}  # without the line end
     assert access.tls is not None
     assert (access.tls.verify_mode, access.tls.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (access.tls_name, access.proxy) == (None, None)
@@ -70,7 +70,7 @@ async def test_rotated_token_is_read_within_a_minute(mount: Path) -> None:
     first = await credentials.endpoint()
     replacement = mount / "..new"
     replacement.write_text("second")
-    replacement.rename(mount / "token")  # as the kubelet does it
+    replacement.rename(mount / "token")  # as the kubelet does
     await asyncio.sleep(REFRESH_INTERVAL_SECONDS - 1)
     assert await credentials.endpoint() is first
     await asyncio.sleep(1)
@@ -109,7 +109,7 @@ async def test_missing_files_keep_the_old_credentials(mount: Path) -> None:
     assert await credentials.endpoint() is first
 
 
-WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: not there), what is said
+WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: absent), error
     "no token": (
         "token",
         None,

@@ -1,4 +1,4 @@
-"""A kubeconfig as kubectl reads it: contexts, merged files, tokens, certificates, plugins, proxies; and what changes."""
+"""Kubeconfigs: contexts, merged files, tokens, certificates, plugins, proxies, and changes of the files."""
 
 import asyncio
 import base64
@@ -141,7 +141,7 @@ async def test_broken_kubeconfig_keeps_the_old_credentials(tmp_path: Path) -> No
 @virtual
 async def test_token_file_is_read_again_without_line_end(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("first\n")
-    credentials = kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"}))  # beside the kubeconfig
+    credentials = kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"}))  # in the folder of the kubeconfig
     assert (await credentials.endpoint()).headers == bearer("first")
     (tmp_path / "token").write_text("second\r\n")
     await asyncio.sleep(REFRESH_INTERVAL_SECONDS)
@@ -168,7 +168,7 @@ async def test_plugin_runs_once_and_again_when_refused(tmp_path: Path) -> None:
     assert [access.headers for access in accesses] == [bearer("first")] * 20
     now += REFRESH_INTERVAL_SECONDS
     await credentials.endpoint()
-    assert (tmp_path / "log").read_text() == "started\n"  # what it gave has no end
+    assert (tmp_path / "log").read_text() == "started\n"  # the token has no expiry
     plugin(tmp_path, token="second")
     now += 10
     await credentials.invalidate(await credentials.endpoint())

@@ -1,4 +1,4 @@
-"""A kubeconfig of any shape and size is used or refused by a sentence, and nothing that is in it is ever shown."""
+"""A kubeconfig of any shape and size is used or rejected with one sentence that shows nothing of its content."""
 
 import base64
 import copy
@@ -47,7 +47,7 @@ WRONG: dict[str, Any] = {
 
 
 async def outcome(path: Path, context: str | None = None) -> APIEndpoint | str:
-    """The access, or why there is none."""
+    """Return the endpoint, or the error."""
     try:
         return await Kubeconfig(str(path), context).endpoint()
     except CredentialsError as error:
@@ -59,7 +59,7 @@ async def test_any_value_in_any_place_is_used_or_rejected(
     wrong: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # as manager/logs.py has it
+    logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # as in manager/logs.py
     file = tmp_path / "config"
     for path in paths(GOOD):
         config = copy.deepcopy(GOOD)
@@ -83,7 +83,7 @@ async def test_any_value_in_any_place_is_used_or_rejected(
     assert TOKEN not in caplog.text
 
 
-REFUSED: dict[str, tuple[str, str]] = {  # the file, and what is said of it
+REFUSED: dict[str, tuple[str, str]] = {  # the file and the error
     "no YAML": (f"users:\n- token: {TOKEN}\n  {TOKEN}: [\n", "line 4, column 1 is not valid YAML"),
     "YAML of tabs": (f"\tusers: {TOKEN}", "line 1, column 1 is not valid YAML"),
     "an alias of nothing": (f"users: *{TOKEN}", "line 1, column 8 is not valid YAML"),

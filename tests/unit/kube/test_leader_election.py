@@ -1,4 +1,4 @@
-"""The lease under the virtual clock: whatever happens to a call, a clock or the lease itself, one leads at a time."""
+"""Leader election under the virtual clock: with any fault of a call, a clock or the lease, one leads at a time."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ import pytest
 
 from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RENEW_DEADLINE_SECONDS, RETRY_PERIOD_SECONDS
 from tests.support import virtual_clock
-from tests.support.lease_api import FATES, Fate, LeaseApi, hangs, slow, unsent, well
+from tests.support.lease_api import FAULTS, Fault, LeaseApi, hangs, slow, unsent, well
 from tests.support.lease_replica import Replica, until
 from tests.support.virtual_clock import virtual
 
@@ -95,21 +95,21 @@ async def test_release_during_own_renewal_succeeds() -> None:
     one, two = Replica(api, "one").start(), Replica(api, "two")
     await until(lambda: one.leads, 1)
     two.start()
-    one.way.fates = [slow(0.0, 1.0)]  # the next renewal is written, and broken off before its answer comes
+    one.way.faults = [slow(0.0, 1.0)]  # the next renewal is written, but its response is lost
     await until(lambda: len(api.history) == 2, 5)
     await one.stop()
     await until(lambda: two.leads, 3)
     await two.stop()
 
 
-@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
-def test_release_is_bounded_and_never_raises(fate: Fate) -> None:
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_release_is_bounded_and_never_raises(fault: Fault) -> None:
     async def test() -> None:
         api = LeaseApi()
         one = Replica(api, "one").start()
         await until(lambda: one.leads, 1)
         await one.kill()
-        one.way.fates = [fate]
+        one.way.faults = [fault]
         began = virtual_clock.now()
         await one.lease.release()
         assert virtual_clock.now() - began <= 1
@@ -130,14 +130,14 @@ async def test_standby_releases_nothing() -> None:
     await one.stop()
 
 
-# --- each call, and each fate
+# --- each call, and each fault
 
 
-@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("call", range(3))
-def test_acquire_survives_any_fault(fate: Fate, call: int) -> None:
+def test_acquire_survives_any_fault(fault: Fault, call: int) -> None:
     async def test() -> None:
-        one = Replica(LeaseApi(), "one", *[well] * call, fate).start()
+        one = Replica(LeaseApi(), "one", *[well] * call, fault).start()
         await until(lambda: one.leads, LEASE_DURATION_SECONDS + 3 * RETRY_PERIOD_SECONDS + 4)
         await asyncio.sleep(30)
         assert one.leads
@@ -146,12 +146,12 @@ def test_acquire_survives_any_fault(fate: Fate, call: int) -> None:
     virtual_clock.run(test())
 
 
-@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
-def test_leader_survives_one_failed_renewal(fate: Fate) -> None:
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_leader_survives_one_failed_renewal(fault: Fault) -> None:
     async def test() -> None:
         one = Replica(LeaseApi(), "one").start()
         await until(lambda: one.leads, 1)
-        one.way.fates = [fate]
+        one.way.faults = [fault]
         await asyncio.sleep(60)
         assert (one.lost, len(one.led)) == ([], 1)
         assert one.lease.problem == ""
@@ -160,16 +160,16 @@ def test_leader_survives_one_failed_renewal(fate: Fate) -> None:
     virtual_clock.run(test())
 
 
-NEVER = {name: fate for name, fate in FATES.items() if not name.startswith(("slow to", "409"))}
+NEVER = {name: fault for name, fault in FAULTS.items() if not name.startswith(("slow to", "409"))}
 
 
-@pytest.mark.parametrize("fate", NEVER.values(), ids=NEVER)
-def test_leader_stops_at_the_renew_deadline(fate: Fate, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("fault", NEVER.values(), ids=NEVER)
+def test_leader_stops_at_the_renew_deadline(fault: Fault, caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         one = Replica(LeaseApi(), "one").start()
         await until(lambda: one.leads, 1)
         began = virtual_clock.now()
-        one.way.fates = [fate] * 1000
+        one.way.faults = [fault] * 1000
         await until(lambda: bool(one.lost), RENEW_DEADLINE_SECONDS + 0.1)
         assert not one.leads
         assert virtual_clock.now() - began <= RENEW_DEADLINE_SECONDS + 0.02
@@ -183,7 +183,7 @@ def test_leader_stops_at_the_renew_deadline(fate: Fate, caplog: pytest.LogCaptur
 async def test_deadline_counts_from_the_start_of_a_renewal() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
-    one.way.fates = [slow(0.0, 2.5), *[unsent] * 100]
+    one.way.faults = [slow(0.0, 2.5), *[unsent] * 100]
     await until(lambda: len(one.way.calls) == 3, 3)
     began = virtual_clock.now()
     await until(lambda: not one.leads, RENEW_DEADLINE_SECONDS + 0.1)
@@ -196,7 +196,7 @@ async def test_slow_clock_causes_no_busy_loop() -> None:
     one = Replica(LeaseApi(), "one", rate=0.98).start()
     await until(lambda: one.leads, 1)
     calls = len(one.way.calls)
-    one.way.fates = [unsent] * 100
+    one.way.faults = [unsent] * 100
     await until(lambda: bool(one.lost), RENEW_DEADLINE_SECONDS / 0.98 + 1)
     assert len(one.way.calls) - calls <= RENEW_DEADLINE_SECONDS / RETRY_PERIOD_SECONDS + 4
     await one.kill()
@@ -206,7 +206,7 @@ async def test_slow_clock_causes_no_busy_loop() -> None:
 async def test_hanging_renewal_leaves_time_for_another() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
-    one.way.fates = [hangs]
+    one.way.faults = [hangs]
     await asyncio.sleep(60)
     assert one.lost == []
     await one.stop()
@@ -230,7 +230,7 @@ async def test_standby_logs_the_holder_once(caplog: pytest.LogCaptureFixture) ->
 async def test_failing_holder_retries_at_a_bounded_rate() -> None:
     one = Replica(LeaseApi(), "one").start()
     await until(lambda: one.leads, 1)
-    one.way.fates = [FATES["409"], unsent] * 1000
+    one.way.faults = [FAULTS["409"], unsent] * 1000
     before = len(one.way.calls)
     await asyncio.sleep(RENEW_DEADLINE_SECONDS)
     assert len(one.way.calls) - before <= 2 * RENEW_DEADLINE_SECONDS / RETRY_PERIOD_SECONDS + 2
@@ -239,7 +239,7 @@ async def test_failing_holder_retries_at_a_bounded_rate() -> None:
 
 @virtual
 async def test_lease_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    one = Replica(LeaseApi(), "one", *[FATES["403"]] * 20).start()
+    one = Replica(LeaseApi(), "one", *[FAULTS["403"]] * 20).start()
     await asyncio.sleep(20)
     assert one.lease.problem == "403 Forbidden"
     assert [vars(record)["why"] for record in caplog.records] == ["403 Forbidden"]
@@ -314,7 +314,7 @@ async def test_suspended_leader_knows_it_lost_the_lease() -> None:
     await asyncio.sleep(10)
     one.stopped_until = virtual_clock.now() + 30
     await asyncio.sleep(RENEW_DEADLINE_SECONDS + RETRY_PERIOD_SECONDS)
-    assert not one.leads  # and no worker of its takes a step: it asks before each
+    assert not one.leads  # and its workers do nothing: they check before each step
     await until(lambda: two.leads, 10)
     await asyncio.sleep(60)
     assert (len(one.lost), one.leads, two.leads) == (1, False, True)

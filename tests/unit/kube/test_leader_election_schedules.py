@@ -1,4 +1,4 @@
-"""Two replicas and one lease: in any order of things, and whatever a person does, one leads at a time."""
+"""Two replicas and one lease: in any order of events and with any edits by users, one leads at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RELEASED_ACQUIRE_TIME, RETRY_PERIOD_SECONDS
 from tests.support import virtual_clock
-from tests.support.lease_api import FATES, Fate, LeaseApi, lost, said, slow, unsent, well
+from tests.support.lease_api import FAULTS, Fault, LeaseApi, lost, said, slow, unsent, well
 from tests.support.lease_replica import EDITS, Replica, until, watched
 from tests.support.virtual_clock import virtual
 
@@ -52,7 +52,7 @@ async def test_constant_edits_do_not_stop_renewals() -> None:
 
 # A process that has just started takes a lease that is not there for one that never was: who deletes it while its holder's
 # calls hang takes that holder's word away for up to ten seconds. A 404 that is no truth does so too, of an emptied lease.
-KINDS = st.sampled_from([well, well, *(fate for name, fate in FATES.items() if name != "404")])
+KINDS = st.sampled_from([well, well, *(fault for name, fault in FAULTS.items() if name != "404")])
 LATENCY = st.builds(slow, st.floats(0, 4), st.floats(0, 4))
 WAYS = st.lists(KINDS | LATENCY, max_size=40)
 MOVES = st.one_of(
@@ -66,14 +66,14 @@ SCHEDULES = st.lists(st.tuples(st.floats(0.01, 12), MOVES), max_size=12)
 
 @settings(max_examples=30, deadline=None)
 @given(ways=st.tuples(WAYS, WAYS), schedule=SCHEDULES, rates=st.tuples(st.floats(0.98, 1.02), st.floats(0.98, 1.02)))
-@example(  # what an apply would have to overwrite is another's
-    ways=([], [FATES["404"], slow(1.5, 0.0)]), schedule=[(1.0, ("stop", 0, 1.0))], rates=(1.0, 1.0)
+@example(  # an apply would overwrite another manager's fields
+    ways=([], [FAULTS["404"], slow(1.5, 0.0)]), schedule=[(1.0, ("stop", 0, 1.0))], rates=(1.0, 1.0)
 )
-@example(  # what a person makes of it looks like a lease that was let go, but for its acquireTime
+@example(  # a user's edit that looks like a released lease, except for its acquireTime
     ways=([], []), schedule=[(1.0, ("edit", "a short duration")), (0.5, ("edit", "no holder"))], rates=(1.0, 1.0)
 )
 def test_no_schedule_has_two_leaders(
-    ways: tuple[list[Fate], list[Fate]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
+    ways: tuple[list[Fault], list[Fault]], schedule: list[tuple[float, tuple[Any, ...]]], rates: tuple[float, float]
 ) -> None:
     async def test() -> None:
         api = LeaseApi()
@@ -88,7 +88,7 @@ def test_no_schedule_has_two_leaders(
             await _moved(api, replicas, move, args)
         await asyncio.sleep(max(0.0, *(replica.stopped_until - virtual_clock.now() for replica in replicas)))
         for replica in replicas:
-            replica.way.fates.clear()
+            replica.way.faults.clear()
         await until(
             lambda: any(replica.leads for replica in replicas),
             40 + LEASE_DURATION_SECONDS + 2 * RETRY_PERIOD_SECONDS,
@@ -122,7 +122,7 @@ def test_two_leaders_would_be_detected(monkeypatch: pytest.MonkeyPatch) -> None:
         one.start()
         await until(lambda: one.leads, 1)
         two.start()
-        one.way.fates = [unsent] * 10
+        one.way.faults = [unsent] * 10
         await until(lambda: bool(one.overlaps), 10)
         await one.kill()
         await two.kill()

@@ -1,4 +1,4 @@
-"""A stream of bytes becomes lines."""
+"""Chunks of bytes are joined to lines."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Whatever an API server answers, or whoever answers in its place: bounded in size, wrong in type, and never repeated."""
+"""Responses of any size and type, also of programs that are not API servers: they are bounded and never quoted."""
 
 import asyncio
 import gzip
@@ -43,7 +43,7 @@ def body(data: bytes, *, chunked: bool = False, **headers: str) -> Act:
         try:
             for start in range(0, len(data), 8192):
                 await response.write(data[start : start + 8192])
-        except ConnectionError:  # the client has had enough
+        except ConnectionError:  # the client has closed the connection
             return response
         await response.write_eof()
         return response
@@ -52,7 +52,7 @@ def body(data: bytes, *, chunked: bool = False, **headers: str) -> Act:
 
 
 BOMB = b"0" * 50 * LIMIT
-SIZES: dict[str, tuple[Act, bool]] = {  # an answer, and whether it is taken
+SIZES: dict[str, tuple[Act, bool]] = {  # a response, and whether it is accepted
     "as much as fits": (body(b"1" * LIMIT), True),
     "as much as fits, in chunks": (body(b"1" * LIMIT, chunked=True), True),
     "as much as fits, packed": (body(gzip.compress(b"1" * LIMIT), **{"Content-Encoding": "gzip"}), True),
@@ -82,7 +82,7 @@ async def test_redirects_are_not_followed() -> None:
 
 @asynccontextmanager
 async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
-    """A connection to whatever it is that says just these bytes to anybody, and hangs up."""
+    """Return a client of a server that sends these bytes and closes the connection."""
 
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(say)
@@ -191,7 +191,7 @@ async def test_object_of_any_shape_is_stored_or_rejected(kind: str, place: tuple
         for type in ("ADDED", "DELETED", "BOOKMARK", "ERROR"):
             line = msgspec.json.encode({"type": type, "object": changed(place, value)}) + b"\n"
             async with connected(Script(stream(line))) as connection:
-                with pytest.raises(StreamError) as broke:  # if by nothing else, by its end before the list is complete
+                with pytest.raises(StreamError) as broke:  # at the latest because the list ends before it is complete
                     await watching(connection, sinks()[kind]).step(NeedsList())
             assert SECRET not in str(broke.value)
 

@@ -1,4 +1,4 @@
-"""Which proxy the environment names for a server."""
+"""The proxy of the environment for a server."""
 
 import pytest
 

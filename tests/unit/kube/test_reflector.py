@@ -1,4 +1,4 @@
-"""A stream against a scripted server: whatever the server does, the sink knows each object's last state."""
+"""A reflector and a scripted server: whatever the server does, the store has the last state of each object."""
 
 import asyncio
 from random import Random
@@ -11,7 +11,7 @@ from atmpl.kube.client import METADATA, METADATA_LIST
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
-from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, versions
+from tests.support.recording_store import BOTH, LISTED, Most, RecordingStore, follow, versions
 from tests.support.scripted_server import (
     Act,
     Script,
@@ -33,7 +33,7 @@ from tests.support.virtual_clock import virtual
 
 @virtual
 async def test_streamed_list_is_complete_at_its_bookmark() -> None:
-    script, shelf = Script(), Shelf()
+    script, store = Script(), RecordingStore()
     added, end = asyncio.Event(), asyncio.Event()
 
     async def act(request: web.Request) -> web.StreamResponse:
@@ -48,13 +48,13 @@ async def test_streamed_list_is_complete_at_its_bookmark() -> None:
 
     script.acts.append(act)
     async with connected(script) as connection:
-        watch = Reflector(WatchTarget("/things"), connection, shelf, random=Random(1), now=virtual_clock.now)
+        watch = Reflector(WatchTarget("/things"), connection, store, random=Random(1), now=virtual_clock.now)
         task = asyncio.create_task(watch.run())
         await added.wait()
-        assert (shelf.things, shelf.status, watch.lists) == ({"a": 1}, [], 0)
+        assert (store.things, store.status, watch.lists) == ({"a": 1}, [], 0)
         end.set()
         await script.over.wait()
-        assert (shelf.things, shelf.status, watch.lists) == ({"a": 1}, ["synced"], 1)
+        assert (store.things, store.status, watch.lists) == ({"a": 1}, ["synced"], 1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     asked = script.queries[0]
@@ -92,8 +92,8 @@ def test_list_falls_back_to_pages(refused: Act) -> None:
         ran = await follow(
             refused, page([thing("a", 1)], "5", more="token"), page([thing("b", 2)], "7"), stream(bookmark(8))
         )
-        assert ran.shelf.things == BOTH
-        assert ran.shelf.status == ["synced"]
+        assert ran.store.things == BOTH
+        assert ran.store.status == ["synced"]
         assert versions(ran.queries) == ["list", "page ", "page token", "5", "8"]
         assert {query.get("limit") for query in ran.queries[1:3]} == {"500"}
         assert ran.calls[3].at == ran.calls[0].at  # and no time is lost
@@ -111,7 +111,7 @@ UNSTREAMED: dict[str, Act] = {
 def test_ignored_streaming_falls_back_to_pages(unstreamed: Act) -> None:
     async def test() -> None:
         ran = await follow(unstreamed, page([thing("b", 2)], "5"))
-        assert (ran.shelf.things, ran.shelf.status) == ({"b": 2}, ["synced"])
+        assert (ran.store.things, ran.store.status) == ({"b": 2}, ["synced"])
         assert versions(ran.queries) == ["list", "page ", "5"]
 
     virtual_clock.run(test())
@@ -120,14 +120,14 @@ def test_ignored_streaming_falls_back_to_pages(unstreamed: Act) -> None:
 @virtual
 async def test_interrupted_streamed_list_is_retried() -> None:
     ran = await follow(cut_off(event("ADDED", thing("z", 1))), LISTED)
-    assert (ran.shelf.things, ran.shelf.status) == (BOTH, ["synced"])
+    assert (ran.store.things, ran.store.status) == (BOTH, ["synced"])
     assert versions(ran.queries) == ["list", "list", "5"]
 
 
 @virtual
 async def test_streaming_is_tried_at_each_list() -> None:
     ran = await follow(status(422, "Invalid"), page([thing("a", 1)], "5"), stream(error_event(410, "Expired")), LISTED)
-    assert ran.shelf.things == BOTH
+    assert ran.store.things == BOTH
     assert versions(ran.queries) == ["list", "page ", "5", "list", "5"]
 
 
@@ -138,7 +138,7 @@ async def test_too_large_page_is_halved(monkeypatch: pytest.MonkeyPatch) -> None
     ran = await follow(
         status(422, "Invalid"), large, page([thing("a", 1)], "5", more="token"), large, page([thing("b", 2)], "5")
     )
-    assert (ran.shelf.things, ran.watch.failures) == (BOTH, 0)
+    assert (ran.store.things, ran.watch.failures) == (BOTH, 0)
     assert versions(ran.queries) == ["list", "page ", "page ", "page token", "page token", "5"]
     assert [query["limit"] for query in ran.queries[1:-1]] == ["500", "250", "250", "125"]
 
@@ -167,7 +167,7 @@ async def test_failed_page_restarts_the_list() -> None:
         status(503, "ServiceUnavailable", **{"Retry-After": "40"}),
         page([thing("a", 1)], "5"),
     )
-    assert ran.shelf.things == {"a": 1}
+    assert ran.store.things == {"a": 1}
     assert versions(ran.queries) == ["list", "page ", "page token", "page ", "page ", "page ", "5"]
     assert ran.waits[-1] == 40
 
@@ -175,7 +175,7 @@ async def test_failed_page_restarts_the_list() -> None:
 @virtual
 async def test_empty_list_is_complete() -> None:
     ran = await follow(status(422, "Invalid"), page(None, "5"))
-    assert (ran.shelf.things, ran.shelf.status) == ({}, ["synced"])
+    assert (ran.store.things, ran.store.status) == ({}, ["synced"])
 
 
 @virtual
@@ -188,7 +188,7 @@ async def test_deletion_during_a_streamed_list_counts() -> None:
             bookmark(5, end_of_list=True),
         )
     )
-    assert ran.shelf.things == {"b": 2}
+    assert ran.store.things == {"b": 2}
 
 
 # --- watches
@@ -203,9 +203,9 @@ async def test_watch_resumes_at_its_last_version() -> None:
         cut_off(event("ADDED", thing("c", 31))),
         stream(event("MODIFIED", thing("c", 32))[:-9]),  # half a line
     )
-    assert ran.shelf.things == {"a": 7, "c": 31}
+    assert ran.store.things == {"a": 7, "c": 31}
     assert versions(ran.queries) == ["list", "5", "8", "30", "31", "31"]
-    assert ran.shelf.status == ["synced"]
+    assert ran.store.status == ["synced"]
 
 
 GONE: dict[str, Act] = {
@@ -231,7 +231,7 @@ def test_unusable_version_lists_again(gone: Act) -> None:
             gone,
             stream(event("ADDED", thing("b", 2)), event("ADDED", thing("c", 9)), bookmark(9, end_of_list=True)),
         )
-        assert ran.shelf.things == {"b": 2, "c": 9}
+        assert ran.store.things == {"b": 2, "c": 9}
         assert versions(ran.queries) == ["list", "5", "list", "9"]
         assert ran.watch.lists == 2
 
@@ -265,7 +265,7 @@ KEPT: dict[str, Act] = {
 def test_other_failures_keep_the_version_and_back_off(broken: Act) -> None:
     async def test() -> None:
         ran = await follow(LISTED, broken, broken, broken, random=Most())
-        assert ran.shelf.things == BOTH
+        assert ran.store.things == BOTH
         assert versions(ran.queries) == ["list", "5", "5", "5", "5"]
         assert ran.waits == [0.8, 1.6, 3.2]
 

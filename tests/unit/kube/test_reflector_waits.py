@@ -1,4 +1,4 @@
-"""What a stream waits for, and for how long."""
+"""The timeouts and backoffs of a reflector."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ from atmpl.kube.client import KubeClient
 from atmpl.kube.reflector import Reflector
 from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
-from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
+from tests.support.recording_store import BOTH, LISTED, Most, RecordingStore, follow, until_over, versions
 from tests.support.scripted_server import (
     Act,
-    Anybody,
+    FixedCredentials,
     Script,
     bookmark,
     connected,
@@ -31,10 +31,10 @@ from tests.support.virtual_clock import virtual
 
 @virtual
 async def test_silent_watch_is_reopened_at_its_version() -> None:
-    script, shelf = Script(LISTED), Shelf()
+    script, store = Script(LISTED), RecordingStore()
     script.acts.append(silent(script, bookmark(6)))
     async with connected(script) as connection:
-        watch = Reflector(WatchTarget("/things"), connection, shelf, random=Most(), now=virtual_clock.now)
+        watch = Reflector(WatchTarget("/things"), connection, store, random=Most(), now=virtual_clock.now)
         await until_over(watch, script)
     assert versions(script.queries) == ["list", "5", "6"]
     assert 70 <= script.calls[2].at - script.calls[1].at <= 75
@@ -51,7 +51,8 @@ async def test_watch_without_a_response_times_out() -> None:
     script.acts.append(mute)
     async with connected(script) as connection:
         await until_over(
-            Reflector(WatchTarget("/things"), connection, Shelf(), random=Most(), now=virtual_clock.now), script
+            Reflector(WatchTarget("/things"), connection, RecordingStore(), random=Most(), now=virtual_clock.now),
+            script,
         )
     assert 70 <= script.calls[2].at - script.calls[1].at <= 75
 
@@ -102,7 +103,7 @@ async def test_consecutive_failures_are_0_while_watching() -> None:
 
     script.acts.append(flowing)
     async with connected(script) as connection:
-        watch = Reflector(WatchTarget("/things"), connection, Shelf(), random=Most(), now=virtual_clock.now)
+        watch = Reflector(WatchTarget("/things"), connection, RecordingStore(), random=Most(), now=virtual_clock.now)
         asyncio.get_running_loop().call_later(2, lambda: troubles.append(watch.consecutive_failures))
         await until_over(watch, script)
     assert troubles == [2, 0]
@@ -144,21 +145,21 @@ async def test_ended_watch_is_reopened_at_once() -> None:
 
 @virtual
 async def test_refused_connection_backs_off_and_keeps_the_version() -> None:
-    first, second, shelf = Script(LISTED), Script(), Shelf()
+    first, second, store = Script(LISTED), Script(), RecordingStore()
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
         await asyncio.sleep(seconds)
 
-    async with KubeClient(credentials := Anybody("")) as connection:
-        watch = Reflector(WatchTarget("/things"), connection, shelf, random=Most(), now=virtual_clock.now, sleep=sleep)
+    async with KubeClient(credentials := FixedCredentials("")) as connection:
+        watch = Reflector(WatchTarget("/things"), connection, store, random=Most(), now=virtual_clock.now, sleep=sleep)
         async with serving(first) as url:
             credentials.given = replace(credentials.given, server=url)
             task = asyncio.create_task(watch.run())
             await first.over.wait()
         await asyncio.sleep(600)
-        assert shelf.things == BOTH
+        assert store.things == BOTH
         assert waits[:6] == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6])
         assert set(waits[6:]) == {30.0}
         async with serving(second, port=int(url.rpartition(":")[2])):
@@ -178,8 +179,8 @@ UNSERVED: dict[str, Act] = {
 def test_absent_api_is_checked_every_30_seconds(unserved: Act) -> None:
     async def test() -> None:
         ran = await follow(unserved, unserved, LISTED, unserved, status(422, "Invalid"), unserved, LISTED)
-        assert ran.shelf.status == ["not served", "not served", "synced", "not served", "not served", "synced"]
-        assert ran.shelf.things == BOTH
+        assert ran.store.status == ["not served", "not served", "synced", "not served", "not served", "synced"]
+        assert ran.store.things == BOTH
         assert versions(ran.queries) == ["list", "list", "list", "5", "list", "page ", "list", "5"]
         assert ran.waits == [30, 30, 30, 30]
 
@@ -189,5 +190,5 @@ def test_absent_api_is_checked_every_30_seconds(unserved: Act) -> None:
 @virtual
 async def test_removed_api_removes_its_objects() -> None:
     ran = await follow(LISTED, status(404))
-    assert ran.shelf.things == {}
-    assert ran.shelf.status == ["synced", "not served"]
+    assert ran.store.things == {}
+    assert ran.store.status == ["synced", "not served"]

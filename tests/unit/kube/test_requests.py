@@ -1,4 +1,4 @@
-"""What wakes a request, and what does not."""
+"""Which events enqueue a request, and which do not."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ OPENSHIFT = FORMATS["openshift"]
 NATIVE = FORMATS["native"]
 
 
-class Woken:
-    """Writes down who was woken."""
+class Enqueued:
+    """Records the enqueued requests."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -53,58 +53,58 @@ def raw(obj: dict[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(orjson.dumps(obj))
 
 
-def synced(*objects: dict[str, Any]) -> tuple[RequestStore, Woken]:
-    """A store whose first list held these."""
-    woken = Woken()
-    requests = RequestStore(woken)
+def synced(*objects: dict[str, Any]) -> tuple[RequestStore, Enqueued]:
+    """A store whose first list contained these objects."""
+    enqueued = Enqueued()
+    requests = RequestStore(enqueued)
     for obj in objects:
         requests.upsert(raw(obj))
     requests.retain_only({ObjectKey("ns", obj["metadata"]["name"]) for obj in objects})
     requests.mark_synced(served=True)
-    return requests, woken
+    return requests, enqueued
 
 
 def test_first_list_is_enqueued_in_the_backlog() -> None:
-    requests, woken = synced(request(1), request(2, "two"))
-    assert woken.since() == ["one later", "two later"]
+    requests, enqueued = synced(request(1), request(2, "two"))
+    assert enqueued.since() == ["one later", "two later"]
     requests.upsert(raw(request(3, "three")))
-    assert woken.since() == ["three"]
+    assert enqueued.since() == ["three"]
     assert len(requests) == 3
 
 
 def test_list_of_a_new_api_is_enqueued_in_the_backlog() -> None:
-    requests, woken = synced(request(1))
+    requests, enqueued = synced(request(1))
     requests.retain_only(set())
     requests.mark_synced(served=False)
-    woken.since()
+    enqueued.since()
     requests.upsert(raw(request(1)))
-    assert woken.since() == ["one later"]
+    assert enqueued.since() == ["one later"]
 
 
 def test_status_change_does_not_end_a_backoff() -> None:
-    woken, nudged = Woken(), Woken()
-    requests = RequestStore(woken, add_unless_backing_off=nudged)
+    enqueued, nudged = Enqueued(), Enqueued()
+    requests = RequestStore(enqueued, add_unless_backing_off=nudged)
     requests.mark_synced(served=True)
     requests.upsert(raw(request(1)))
-    assert (woken.since(), nudged.since()) == (["one"], [])
+    assert (enqueued.since(), nudged.since()) == (["one"], [])
     requests.upsert(raw(request(2, said=status("Failed"))))
     requests.upsert(raw(request(3, said=status("Failed"), metadata={"labels": {"a": "b"}})))
-    assert (woken.since(), nudged.since()) == ([], ["one", "one"])
+    assert (enqueued.since(), nudged.since()) == ([], ["one", "one"])
     requests.upsert(raw(request(4, generation=2)))
     requests.upsert(raw(request(5, uid="new")))
-    assert (woken.since(), nudged.since()) == (["one", "one"], [])
+    assert (enqueued.since(), nudged.since()) == (["one", "one"], [])
 
 
 def test_relist_without_changes_enqueues_nothing() -> None:
     objects = [request(number, f"r{number}", said=said) for number, said in enumerate([None, DONE, KEPT] * 3)]
-    requests, woken = synced(*objects)
-    woken.since()
+    requests, enqueued = synced(*objects)
+    enqueued.since()
     for _ in range(100):
         for obj in objects:
             requests.upsert(raw(obj))
         requests.retain_only({ObjectKey("ns", obj["metadata"]["name"]) for obj in objects})
         requests.mark_synced(served=True)
-    assert woken.since() == []
+    assert enqueued.since() == []
 
 
 WAKES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
@@ -125,32 +125,32 @@ WAKES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize(("before", "after", "wakes"), WAKES.values(), ids=WAKES)
 def test_event_enqueues_its_request(before: dict[str, Any], after: dict[str, Any], wakes: bool) -> None:
-    requests, woken = synced(before)
-    woken.since()
+    requests, enqueued = synced(before)
+    enqueued.since()
     assert requests.upsert(raw(after)) == (ONE, "5")
-    assert woken.since() == (["one"] if wakes else [])
+    assert enqueued.since() == (["one"] if wakes else [])
     assert requests.get(ONE).resource_version == "5"
 
 
 def test_own_write_is_ignored_before_its_response() -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     judged = requests.get(ONE)
     requests.expect_write(judged, status("SourceNotFound"))
     requests.upsert(raw(request(5, said=status("SourceNotFound"))))
     requests.record_write(judged, "5")
-    assert woken.since() == []
+    assert enqueued.since() == []
     assert not requests.awaits_own_write(ONE)
 
 
 def test_own_write_is_ignored_after_its_response() -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     judged = requests.get(ONE)
     requests.expect_write(judged, status("SourceNotFound"))
     requests.record_write(judged, "5")
     requests.upsert(raw(request(5, said=status("SourceNotFound"))))
-    assert woken.since() == []
+    assert enqueued.since() == []
     assert not requests.awaits_own_write(ONE)
 
 
@@ -166,52 +166,52 @@ NEWS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("news", NEWS.values(), ids=NEWS)
 def test_change_during_own_write_is_enqueued(news: dict[str, Any]) -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     requests.expect_write(requests.get(ONE), status("SourceNotFound"))
     requests.upsert(raw(news))
-    assert woken.since() == ["one"]
+    assert enqueued.since() == ["one"]
 
 
 def test_write_of_unknown_result_is_enqueued() -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     judged = requests.get(ONE)
     requests.expect_write(judged, status("SourceNotFound"))
     requests.record_write(judged, None)
     assert not requests.awaits_own_write(ONE)
     requests.upsert(raw(request(5, said=status("SourceNotFound"))))
-    assert woken.since() == ["one"]
+    assert enqueued.since() == ["one"]
 
 
 def test_key_is_deferred_until_own_write_is_shown() -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
     requests.upsert(raw(request(8, said=status("Failed"))))  # from before our write
     assert requests.awaits_own_write(ONE)
-    woken.since()
+    enqueued.since()
     requests.upsert(raw(request(9, said=status("SourceNotFound"))))
-    assert woken.since() == ["one"]
+    assert enqueued.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
 
 
 def test_own_write_alone_does_not_enqueue() -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     requests.record_write(requests.get(ONE), "9")
     requests.upsert(raw(request(9, said=status("SourceNotFound"))))
-    assert woken.since() == []
+    assert enqueued.since() == []
 
 
 def test_newer_version_fulfils_the_expectation() -> None:
-    requests, woken = synced(request(1))
+    requests, enqueued = synced(request(1))
     requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
-    woken.since()
+    enqueued.since()
     requests.upsert(raw(request(10, said=status("Failed"))))
-    assert woken.since() == ["one"]
+    assert enqueued.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
 
 
@@ -230,13 +230,13 @@ def test_invalid_versions_create_no_expectation() -> None:
 
 
 def test_complete_list_ends_all_expectations() -> None:
-    requests, woken = synced(request(1), request(2, "two"))
+    requests, enqueued = synced(request(1), request(2, "two"))
     for key in (ONE, ObjectKey("ns", "two")):
         requests.record_write(requests.get(key), "9")
     assert requests.awaits_own_write(ONE)
-    woken.since()
-    requests.retain_only({ONE, ObjectKey("ns", "two")})  # etcd was put back to an older state: its versions are lower
-    assert woken.since() == ["one"]
+    enqueued.since()
+    requests.retain_only({ONE, ObjectKey("ns", "two")})  # etcd was restored: its versions are lower
+    assert enqueued.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
     assert not requests.awaits_own_write(ObjectKey("ns", "two"))
 
@@ -254,21 +254,21 @@ def test_deleted_request_has_no_expectation() -> None:
 
 def test_deletion_is_reported_once_and_enqueues_nothing() -> None:
     gone: list[ObjectKey] = []
-    woken = Woken()
-    requests = RequestStore(woken, gone.append)
+    enqueued = Enqueued()
+    requests = RequestStore(enqueued, gone.append)
     for obj in (request(1), request(2, "two")):
         requests.upsert(raw(obj))
     requests.mark_synced(served=True)
     requests.record_write(requests.get(ONE), "9")
     requests.awaits_own_write(ONE)
-    woken.since()
+    enqueued.since()
     assert requests.delete(raw(request(3))) == (ONE, "3")
     assert requests.get(ONE) is None
     assert not requests.awaits_own_write(ONE)
     requests.delete(raw(request(3)))
     requests.retain_only({ONE})
     assert gone == [ONE, ObjectKey("ns", "two")]
-    assert woken.since() == []
+    assert enqueued.since() == []
     assert len(requests) == 0
 
 
@@ -287,7 +287,7 @@ def test_on_change_request_is_indexed_by_template() -> None:
     template = ObjectKey("ns", "t")
     assert set(requests.by_template(OPENSHIFT, template)) == {ObjectKey("ns", "kept")}
     assert set(requests.by_template(NATIVE, template)) == set()
-    requests.upsert(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not released yet
+    requests.upsert(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not detached yet
     assert set(requests.by_template(OPENSHIFT, template)) == set()
 
 
@@ -332,10 +332,10 @@ def test_deleted_requests_leave_nothing_behind() -> None:
     "data", [b"1", b"[]", b"{}", b'{"metadata": null}', b'{"metadata": {"name": 1}}', b'{"metadata": {"name": "a"}}']
 )
 def test_invalid_request_changes_nothing(data: bytes) -> None:
-    requests, woken = synced(request(1))
-    woken.since()
+    requests, enqueued = synced(request(1))
+    enqueued.since()
     for take in (requests.upsert, requests.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))
     assert len(requests) == 1
-    assert woken.since() == []
+    assert enqueued.since() == []

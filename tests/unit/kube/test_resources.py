@@ -1,4 +1,4 @@
-"""Where objects are."""
+"""The paths of objects."""
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.resources import REQUESTS, VMS, templates

@@ -1,4 +1,4 @@
-"""What an answer means: each status, with the reasons, kinds and causes that tell one meaning from another."""
+"""The error that a response means, by status, reason, kind and causes."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ def test_response_means_one_error(answer: Response, meaning: type[ClusterError])
     assert not answer.ok
 
 
-AFTER: dict[str, tuple[Response, float | None]] = {  # the answer, and for how many seconds it wants to be left alone
+AFTER: dict[str, tuple[Response, float | None]] = {  # the response, and its Retry-After in seconds
     "nothing": (status(429, "TooManyRequests"), None),
     "a header": (Response(429, b"", "7"), 7),
     "a header of 503": (Response(503, b"", "7"), 7),

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from tests.support.recording_store import Shelf
+from tests.support.recording_store import RecordingStore
 
 
 async def test_store_stays_synced_after_its_first_list() -> None:
-    listing = Shelf()
+    listing = RecordingStore()
     assert (listing.is_served, listing.synced.is_set()) == (None, False)
     waiting = asyncio.create_task(listing.synced.wait())
     listing.mark_synced(served=True)
@@ -16,6 +16,6 @@ async def test_store_stays_synced_after_its_first_list() -> None:
 
 
 def test_store_of_an_absent_api_is_synced() -> None:
-    listing = Shelf()
+    listing = RecordingStore()
     listing.mark_synced(served=False)
     assert (listing.is_served, listing.synced.is_set()) == (False, True)

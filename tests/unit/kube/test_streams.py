@@ -15,11 +15,11 @@ from atmpl.kube.cluster import KubeCluster
 from atmpl.kube.streams import Streams
 from atmpl.kube.workqueue import WorkQueue
 from atmpl.template import FORMATS
-from tests.support.scripted_server import Anybody
+from tests.support.scripted_server import FixedCredentials
 
 
 def streams(*namespaces: str) -> Streams:
-    client = KubeClient(Anybody("http://nowhere.example"))
+    client = KubeClient(FixedCredentials("http://nowhere.example"))
     return Streams(client, WorkQueue[ObjectKey](random=Random(1)), random=Random(1), namespaces=namespaces)
 
 
@@ -83,7 +83,7 @@ async def test_namespace_without_a_list_delays_no_other() -> None:
 async def test_stream_states_are_those_of_the_namespace() -> None:
     found = streams("team-a", "team-b")
     cluster = KubeCluster(
-        KubeClient(Anybody("")), found.requests, found.vms, found.templates, now=lambda: datetime.now(UTC)
+        KubeClient(FixedCredentials("")), found.requests, found.vms, found.templates, now=lambda: datetime.now(UTC)
     )
     found.vms["team-a"].mark_synced(served=True)
     found.templates["openshift", "team-a"].mark_synced(served=False)

@@ -1,4 +1,4 @@
-"""Which changes of a template that is kept in step are told."""
+"""Which changes of refreshed templates are reported."""
 
 import msgspec
 import orjson
@@ -10,13 +10,13 @@ from atmpl.kube.stores.templates import TemplateStore
 T = ObjectKey("ns", "t")
 
 
-class RequestStatus:
+class Reported:
     def __init__(self) -> None:
         self.changed: list[ObjectKey] = []
-        self.appeared = 0
+        self.synced = 0
 
-    def appear(self) -> None:
-        self.appeared += 1
+    def on_synced(self) -> None:
+        self.synced += 1
 
 
 def raw(version: int, name: str = "t") -> msgspec.Raw:
@@ -24,39 +24,39 @@ def raw(version: int, name: str = "t") -> msgspec.Raw:
 
 
 @pytest.fixture
-def told() -> RequestStatus:
-    return RequestStatus()
+def reported() -> Reported:
+    return Reported()
 
 
 @pytest.fixture
-def templates(told: RequestStatus) -> TemplateStore:
-    return TemplateStore(told.changed.append, told.appear)
+def templates(reported: Reported) -> TemplateStore:
+    return TemplateStore(reported.changed.append, reported.on_synced)
 
 
-def test_template_change_is_reported_per_version(templates: TemplateStore, told: RequestStatus) -> None:
+def test_template_change_is_reported_per_version(templates: TemplateStore, reported: Reported) -> None:
     assert templates.upsert(raw(1)) == (T, "1")
     templates.upsert(raw(1))
     templates.upsert(raw(2))
-    assert told.changed == [T, T]
+    assert reported.changed == [T, T]
     assert templates.version(T) == "2"
     assert templates.version(ObjectKey("ns", "other")) is None
 
 
-def test_template_deletion_is_reported_once(templates: TemplateStore, told: RequestStatus) -> None:
+def test_template_deletion_is_reported_once(templates: TemplateStore, reported: Reported) -> None:
     templates.upsert(raw(1))
     templates.upsert(raw(1, "u"))
-    told.changed.clear()
+    reported.changed.clear()
     assert templates.delete(raw(5)) == (T, "5")
     templates.delete(raw(5))
     templates.retain_only(set())
-    assert told.changed == [T, ObjectKey("ns", "u")]
+    assert reported.changed == [T, ObjectKey("ns", "u")]
     assert len(templates) == 0
 
 
-def test_template_store_reports_first_sync_and_appearance(templates: TemplateStore, told: RequestStatus) -> None:
+def test_template_store_reports_first_sync_and_appearance(templates: TemplateStore, reported: Reported) -> None:
     for yes in (False, True, True, False, False, True):
         templates.mark_synced(served=yes)
-    assert told.appeared == 3
+    assert reported.synced == 3
     assert templates.is_served is True
 
 
@@ -67,8 +67,8 @@ def test_absent_api_counts_as_synced(templates: TemplateStore) -> None:
 
 
 @pytest.mark.parametrize("data", [b"null", b"{}", b'{"metadata": {"name": "t", "namespace": "ns"}}'])
-def test_invalid_template_is_rejected(data: bytes, templates: TemplateStore, told: RequestStatus) -> None:
+def test_invalid_template_is_rejected(data: bytes, templates: TemplateStore, reported: Reported) -> None:
     for take in (templates.upsert, templates.delete):
         with pytest.raises(msgspec.DecodeError):
             take(msgspec.Raw(data))
-    assert told.changed == []
+    assert reported.changed == []

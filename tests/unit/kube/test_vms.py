@@ -1,4 +1,4 @@
-"""Which changes of a VM are told, and which are not."""
+"""Which changes of VMs are reported, and what the store knows of each."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def known(changed: list[ObjectKey]) -> VMStore:
 
 
 SAME = {"labels": {"app": "db"}, "annotations": {"note": "1"}}
-TOLD: dict[str, tuple[dict[str, Any], bool]] = {
+CHANGES: dict[str, tuple[dict[str, Any], bool]] = {
     "its status": (SAME, False),
     "nothing but managedFields": (SAME | {"managedFields": [{"manager": "virt-controller"}]}, False),
     "an annotation that a template does not keep": (
@@ -50,12 +50,12 @@ TOLD: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("change", "reported"), CHANGES.values(), ids=CHANGES)
 def test_vm_change_is_reported_if_its_template_would_change(
-    change: dict[str, Any], told: bool, known: VMStore, changed: list[ObjectKey]
+    change: dict[str, Any], reported: bool, known: VMStore, changed: list[ObjectKey]
 ) -> None:
     assert known.upsert(raw(7, **change)) == (VM, "7")
-    assert changed == ([VM] if told else [])
+    assert changed == ([VM] if reported else [])
     seen = known.get(VM)
     assert seen is not None
     assert seen.version == "7"

@@ -1,4 +1,4 @@
-"""Whatever comes in a stream or in a page of a list: what is no object changes nothing, and one bad one costs no other."""
+"""Invalid events and objects in watches and lists: they change nothing, and one does not affect the others."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from atmpl.kube.reflector import Reflector
 from atmpl.kube.stores import ObjectVersion
 from atmpl.kube.watch_events import WatchTarget
 from tests.support import virtual_clock
-from tests.support.recording_store import BOTH, LISTED, Most, Shelf, follow, until_over, versions
+from tests.support.recording_store import BOTH, LISTED, Most, RecordingStore, follow, until_over, versions
 from tests.support.scripted_server import (
     Script,
     bookmark,
@@ -40,8 +40,8 @@ NO_LIST: dict[str, bytes] = {
 def test_invalid_list_keeps_the_objects(body: bytes) -> None:
     async def test() -> None:
         ran = await follow(LISTED, status(410, "Expired"), status(422, "Invalid"), text(200, body))
-        assert ran.shelf.things == BOTH
-        assert ran.shelf.status == ["synced"]
+        assert ran.store.things == BOTH
+        assert ran.store.status == ["synced"]
         assert versions(ran.queries)[-1] == "page "
 
     virtual_clock.run(test())
@@ -58,14 +58,14 @@ async def test_invalid_object_is_skipped_in_a_list(
         status(422, "Invalid"),
         page([thing("b", 2), bad], "6"),
     )
-    assert (ran.shelf.things, ran.shelf.status) == ({"b": 2}, ["synced", "synced"])
+    assert (ran.store.things, ran.store.status) == ({"b": 2}, ["synced", "synced"])
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == [
         "object skipped: it cannot be decoded"
     ] * 2
 
 
-class Shy(Shelf):
-    """A sink whose decoder goes no deeper than 600 lists."""
+class Shy(RecordingStore):
+    """A store whose decoder stops at 600 nested lists."""
 
     def upsert(self, data: msgspec.Raw) -> ObjectVersion:
         if bytes(data).count(b"[") > 600:
@@ -83,17 +83,19 @@ async def test_deep_object_is_pruned() -> None:
         (status(422, "Invalid"), listed),
         (LISTED, stream(line)),
     ):
-        script, shelf = Script(*acts), Shy()
+        script, store = Script(*acts), Shy()
         async with connected(script) as connection:
             await until_over(
-                Reflector(WatchTarget("/things"), connection, shelf, random=Random(1), now=virtual_clock.now), script
+                Reflector(WatchTarget("/things"), connection, store, random=Random(1), now=virtual_clock.now), script
             )
-        assert shelf.things["a"] == 1
+        assert store.things["a"] == 1
 
 
 @virtual
 async def test_bug_with_one_object_loses_only_that_object(caplog: pytest.LogCaptureFixture) -> None:
-    poison = event("ADDED", {"metadata": {"name": "p", "namespace": "ns"}})  # the shelf looks for a version, in vain
+    poison = event(
+        "ADDED", {"metadata": {"name": "p", "namespace": "ns"}}
+    )  # the store raises KeyError: it has no version
     ran = await follow(
         stream(poison, event("ADDED", thing("a", 1)), bookmark(5, end_of_list=True)),
         stream(poison, event("MODIFIED", thing("a", 9))),
@@ -101,7 +103,7 @@ async def test_bug_with_one_object_loses_only_that_object(caplog: pytest.LogCapt
         stream(event("ADDED", thing("a", 9)), poison, bookmark(9, end_of_list=True)),
         stream(event("ADDED", thing("b", 10))),
     )
-    assert ran.shelf.things == {"a": 9, "b": 10}
+    assert ran.store.things == {"a": 9, "b": 10}
     assert versions(ran.queries) == ["list", "5", "5", "list", "9", "10"]
     assert "object skipped: it cannot be stored" in caplog.messages
     assert "event failed" in caplog.messages
@@ -127,7 +129,7 @@ def test_invalid_event_twice_lists_again(garbage: bytes) -> None:
     async def test() -> None:
         good = event("MODIFIED", thing("b", 6))
         ran = await follow(LISTED, stream(garbage), stream(good, garbage), stream(garbage), LISTED, random=Most())
-        assert ran.shelf.things == BOTH
+        assert ran.store.things == BOTH
         assert versions(ran.queries) == ["list", "5", "5", "6", "list", "5"]
         assert ran.waits == [0.8, 1.6, 3.2]
 
@@ -137,7 +139,7 @@ def test_invalid_event_twice_lists_again(garbage: bytes) -> None:
 @virtual
 async def test_unknown_event_type_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     ran = await follow(LISTED, stream(*[event("SURPRISE", thing("a", 50))] * 100, event("MODIFIED", thing("a", 7))))
-    assert ran.shelf.things == {"a": 7, "b": 2}
+    assert ran.store.things == {"a": 7, "b": 2}
     assert versions(ran.queries)[-1] == "7"
     assert [record.message for record in caplog.records].count("unknown watch event") == 1
 
@@ -146,15 +148,15 @@ async def test_unknown_event_type_is_logged_once(caplog: pytest.LogCaptureFixtur
 async def test_event_of_3_mib_is_decoded() -> None:
     large = thing("a", 6, padding="x" * (3 * 2**20))
     ran = await follow(LISTED, stream(event("MODIFIED", large), event("MODIFIED", thing("b", 7))))
-    assert ran.shelf.things == {"a": 6, "b": 7}
-    assert ran.shelf.largest > 3 * 2**20
+    assert ran.store.things == {"a": 6, "b": 7}
+    assert ran.store.largest > 3 * 2**20
 
 
 @virtual
 async def test_too_long_line_fails_the_watch() -> None:
     endless = stream(*[b"x" * 2**20] * 33)
     ran = await follow(LISTED, endless, LISTED)
-    assert ran.shelf.things == BOTH
+    assert ran.store.things == BOTH
     assert versions(ran.queries)[:3] == ["list", "5", "5"]
 
 
@@ -173,5 +175,5 @@ async def test_decoding_yields_to_other_tasks() -> None:
     ran = await follow(stream(lines + bookmark(5000, end_of_list=True)))
     breathing.cancel()
     await asyncio.gather(breathing, return_exceptions=True)
-    assert len(ran.shelf.things) == 2048
+    assert len(ran.store.things) == 2048
     assert breaths >= 8

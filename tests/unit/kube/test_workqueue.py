@@ -1,4 +1,4 @@
-"""client-go's guarantees, each a test. The clock is virtual."""
+"""One test per guarantee of client-go's work queue. The clock is virtual."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def queue() -> WorkQueue[str]:
 
 
 async def ready(keys: WorkQueue[str]) -> list[str]:
-    """Take everything that is ready, and give it back as done."""
+    """Take all ready keys and mark them as done."""
     taken = [await keys.get() for _ in range(len(keys))]
     for key in taken:
         keys.done(key)
@@ -297,7 +297,7 @@ async def test_key_removed_during_work_comes_once_more() -> None:
     keys.add("a")
     assert await keys.get() == "a"
     keys.remove("a")
-    keys.add_after("a", 31_536_000)  # what it found before it knew
+    keys.add_after("a", 31_536_000)  # requested before the deletion was known
     keys.done("a")
     assert await keys.get() == "a"
     keys.forget_entirely("a")
@@ -349,7 +349,7 @@ async def test_cancelled_waiting_worker_loses_no_key() -> None:
     keys = queue()
     first, second = asyncio.create_task(keys.get()), asyncio.create_task(keys.get())
     await asyncio.sleep(0)
-    keys.add("a")  # wakes the first
+    keys.add("a")  # for the first worker
     first.cancel()
     assert await second == "a"
     with pytest.raises(asyncio.CancelledError):
@@ -362,7 +362,7 @@ async def test_worker_cancelled_before_a_key_loses_none() -> None:
     first, second = asyncio.create_task(keys.get()), asyncio.create_task(keys.get())
     await asyncio.sleep(0)
     first.cancel()
-    keys.add("a")  # comes upon the cancelled one first
+    keys.add("a")  # its first candidate is the cancelled worker
     assert await second == "a"
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -394,7 +394,7 @@ async def test_closed_queue_gives_and_accepts_nothing() -> None:
     keys.add_after("e", 1)
     keys.retry("f")
     keys.retry_conflict("g")
-    assert keys.busy == 4  # what was taken stays with its workers
+    assert keys.busy == 4  # workers keep their keys
     for taken in (in_hand, "b", "c", "old"):
         keys.done(taken)
     results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -429,12 +429,12 @@ async def test_add_unless_backing_off() -> None:
     keys.add_unless_backing_off("a")
     keys.retry("a")
     keys.done("a")
-    assert await keys.get() == "a"  # nudged while it was worked on
+    assert await keys.get() == "a"  # added while it was processed
     keys.done("a")
     keys.add_unless_backing_off("a")
     assert len(keys) == 0
     await asyncio.sleep(1)
-    assert await keys.get() == "a"  # its next try, and a nudge meanwhile is none too early
+    assert await keys.get() == "a"  # its next try is not earlier
     keys.add_unless_backing_off("a")
     keys.done("a")
     assert await ready(keys) == ["a"]

@@ -1,4 +1,4 @@
-"""The queue against a model of it that is too simple to be wrong, and workers that are cancelled at random."""
+"""The queue compared with a simple model, and with workers that are cancelled at random."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Calm(Random):
 
 @dataclass
 class Model:
-    """What client-go promises, in lists."""
+    """client-go's guarantees, with lists."""
 
     now: float = 0
     fresh: list[str] = field(default_factory=list)
@@ -167,7 +167,7 @@ async def disturb(acts: list[tuple[str, int]]) -> None:
                 await asyncio.sleep(0)
                 seen[key] = known
             except asyncio.CancelledError:
-                queue.add(key)  # not done: somebody else is to do it
+                queue.add(key)  # not done: another worker gets it
                 raise
             finally:
                 in_hand.remove(key)

@@ -17,8 +17,8 @@ from atmpl.manager.manager import SHUTDOWN_GRACE, Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.template import FORMATS
 from tests.support import virtual_clock
-from tests.support.lease_api import LeaseApi, Way, unsent
-from tests.support.scripted_server import Anybody, Script, bookmark, connected, event
+from tests.support.lease_api import FaultyClient, LeaseApi, unsent
+from tests.support.scripted_server import FixedCredentials, Script, bookmark, connected, event
 from tests.support.virtual_clock import virtual
 from tests.unit.kube.test_requests import request
 
@@ -58,7 +58,7 @@ class Server(Script):
 class Running:
     """A running manager."""
 
-    def __init__(self, manager: Manager, server: Server, way: Way) -> None:
+    def __init__(self, manager: Manager, server: Server, way: FaultyClient) -> None:
         self.manager, self.server, self.way = manager, server, way
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(manager.run(self.stop))
@@ -72,7 +72,7 @@ class Running:
 
 @asynccontextmanager
 async def running(api: LeaseApi) -> AsyncIterator[Running]:
-    server, way = Server(), Way(api)
+    server, way = Server(), FaultyClient(api)
     async with connected(server) as connection:
         lease = LeaderElector(way, "ns", "one", random=Random(1), now=virtual_clock.now, utc=virtual_clock.utcnow)  # type: ignore[arg-type]
         manager = Manager(
@@ -101,7 +101,7 @@ async def test_standby_watches_and_does_not_reconcile() -> None:
 async def test_lost_lease_stops_the_workers_in_time() -> None:
     async with running(LeaseApi()) as it:
         await it.until(1)
-        it.way.fates = [unsent] * 8  # no renewal succeeds for some time
+        it.way.faults = [unsent] * 8  # no renewal succeeds for some time
         lost_at = virtual_clock.now()
         await it.until(2)
         assert len(it.server.left) == 1
@@ -137,7 +137,7 @@ async def test_stopping_manager_takes_no_more_requests() -> None:
 
 async def test_first_list_waits_behind_new_requests() -> None:
     manager = Manager(
-        KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
+        KubeClient(FixedCredentials("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
     for name in ("old", "kept"):
         manager.requests.upsert(a_request(name, refreshPolicy="OnChange"))
@@ -153,7 +153,7 @@ async def test_first_list_waits_behind_new_requests() -> None:
 
 async def test_change_precedes_requests_of_a_new_api() -> None:
     manager = Manager(
-        KubeClient(Anybody("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
+        KubeClient(FixedCredentials("http://nowhere.example")), Metrics(), workers=1, random=Random(1), identity="one"
     )
     format = FORMATS["openshift"]
     for sink in (manager.requests, manager.streams.vms[""]):
