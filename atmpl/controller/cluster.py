@@ -116,6 +116,9 @@ class Cluster(Protocol):
     def template_stream(self, format: Format, namespace: str) -> StreamState:
         """Return the state of the stream of a format's refreshed templates in a namespace."""
 
+    def template_api_version(self, format: Format, namespace: str) -> str:
+        """Return the API version of a format's templates that is served; the format's own if none is known to be."""
+
     def vm_digest(self, source: ObjectKey) -> str | Unknown | None:
         """Return the digest (see `vm_digest`) of the VM as the stream last showed it.
 

@@ -176,6 +176,7 @@ class Rendered(Outcome):
     digest: str  # of the VM; empty with Once, which never compares again
     written: bool  # True if this reconcile wrote the template
     omitted: tuple[Omitted, ...] = ()  # fields of the VM that the template leaves out or blanks
+    api_version: str = ""  # of the template, if it is not the format's own
     seconds: float = 0.0  # for rendering and verifying
 
     @property

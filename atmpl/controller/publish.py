@@ -44,6 +44,7 @@ class RenderedTemplate(NamedTuple):
     """
 
     body: bytes  # JSON
+    api_version: str
     parameter_count: int
     warnings: tuple[RenderWarning, ...]
     omitted: tuple[Omitted, ...]
@@ -63,6 +64,7 @@ class RenderedTemplate(NamedTuple):
         """Return the rendering of `vm` with additional `warnings`."""
         return cls(
             body=orjson.dumps(render.template),
+            api_version=render.template["apiVersion"],
             parameter_count=len(spec.format.parameters(render.template)),
             warnings=(*warnings, *render.warnings),
             omitted=render.omitted,
@@ -157,6 +159,7 @@ def _rendered(spec: RequestSpec, rendered: RenderedTemplate, published: Publishe
     return Rendered(
         source=rendered.source,
         published=published,
+        api_version=rendered.api_version,
         parameter_count=rendered.parameter_count,
         warnings=rendered.warnings,
         omitted=rendered.omitted,

@@ -217,6 +217,7 @@ class _Reconciler:
                 namespace=key.namespace,
                 options=spec.options,
                 metadata=spec.metadata,
+                api_version=self._cluster.template_api_version(spec.format, key.namespace),
                 owner=TemplateOwner(key.namespace, key.name, self._request.uid, spec.refresh_on_change),
             )
         except RenderError as error:

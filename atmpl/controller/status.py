@@ -128,7 +128,7 @@ def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -
             "resourceVersion": outcome.source.resource_version,
         },
         "templateRef": {
-            "apiVersion": spec.format.api_version,
+            "apiVersion": outcome.api_version or spec.format.api_version,
             "kind": spec.format.kind,
             "name": spec.template_name,
             "uid": outcome.published.uid,

@@ -23,7 +23,7 @@ from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
 from atmpl.controller.request import Request, Requester
 from atmpl.kube.client import FIELD_MANAGER, METADATA, KubeClient
-from atmpl.kube.resources import REQUESTS, VMS, templates
+from atmpl.kube.resources import REQUESTS, VMS, Resource, templates
 from atmpl.kube.response import Response, error_from
 from atmpl.kube.stores import of_namespace
 from atmpl.kube.stores.requests import RequestStore
@@ -119,6 +119,13 @@ class KubeCluster:
         """Return the resourceVersion of a refreshed template as the stream last showed it."""
         return self._template_store(format, key.namespace).version(key)
 
+    def template_api_version(self, format: Format, namespace: str) -> str:
+        """Return the API version of a format's templates that the stream found to be served."""
+        return self._template_store(format, namespace).api_version or format.api_version
+
+    def _resource(self, format: Format, namespace: str) -> Resource:
+        return templates(format, self.template_api_version(format, namespace))
+
     def _vm_store(self, namespace: str) -> VMStore:
         store = of_namespace(self._vms, namespace)
         assert store is not None, "sources in other namespaces are rejected"
@@ -153,12 +160,14 @@ class KubeCluster:
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:
         """Create a template; only its metadata is returned."""
-        path = templates(format).within(namespace)
+        path = self._resource(format, namespace).within(namespace)
         return _published(await self._client.call("POST", path, query=MANAGED, body=body, headers=WRITE))
 
     async def template_meta(self, format: Format, key: ObjectKey) -> TemplateMeta | None:
         """Read a template's metadata."""
-        template = _object(await self._client.call("GET", templates(format).of(key), headers=READ_METADATA))
+        template = _object(
+            await self._client.call("GET", self._resource(format, key.namespace).of(key), headers=READ_METADATA)
+        )
         if template is None:
             return None
         meta = template["metadata"]
@@ -172,11 +181,11 @@ class KubeCluster:
 
     async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
         """Read a template."""
-        return _object(await self._client.call("GET", templates(format).of(key), headers=READ))
+        return _object(await self._client.call("GET", self._resource(format, key.namespace).of(key), headers=READ))
 
     async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
         """Apply a JSON patch to a template."""
-        path, body = templates(format).of(key), orjson.dumps(patch)
+        path, body = self._resource(format, key.namespace).of(key), orjson.dumps(patch)
         return _published(await self._client.call("PATCH", path, query=MANAGED, body=body, headers=PATCH))
 
     async def is_current(self, request: Request, *, exact: bool = False) -> bool:

@@ -12,7 +12,7 @@ each deletion, also of objects that were deleted while no watch was open: a list
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Final, assert_never
 
@@ -66,8 +66,17 @@ class Reflector:
         random: Random,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        alternatives: Sequence[WatchTarget] = (),
+        on_alternative: Callable[[WatchTarget], None] = lambda _: None,
     ) -> None:
+        """Create it. `alternatives` are the same objects in other versions of the API.
+
+        If a version is not served, the next one is tried; `on_alternative` is called with it.
+        """
+        self._targets = [target, *alternatives]
         self._target = target
+        self._on_alternative = on_alternative
+        self._not_served = 0  # targets in a row that are not served
         self._client = client
         self._store = store
         self._random = random
@@ -94,6 +103,8 @@ class Reflector:
                 if is_fatal(error):
                     raise
                 state, self.failures = error.state, 0
+                if self._try_next_target():
+                    continue
                 if not self._logged_not_served:
                     log.info("API not served", extra=self._fields(error, NOT_SERVED_RECHECK_SECONDS))
                     self._logged_not_served = True
@@ -110,7 +121,19 @@ class Reflector:
                 self._failure_log.failed(self._fields(error, wait))
                 await self._sleep(wait)
             else:
+                self._not_served = 0
                 await self._on_end(self._now() - began, before)
+
+    def _try_next_target(self) -> bool:
+        """Use the next version of the API; return False if none is served."""
+        self._not_served += 1
+        if len(self._targets) > 1:
+            self._target = self._targets[(self._targets.index(self._target) + 1) % len(self._targets)]
+            self._on_alternative(self._target)
+        if self._not_served < len(self._targets):
+            return True
+        self._not_served = 0
+        return False
 
     def _fields(self, error: StreamError, wait: float) -> dict[str, object]:
         return {"stream": self._target.path, "why": str(error), "wait": round(wait, 2)}

@@ -31,6 +31,6 @@ REQUESTS = Resource("ssp.kubevirt.io/v1alpha1", "virtualmachinetemplaterequests"
 VMS = Resource("kubevirt.io/v1", "virtualmachines")
 
 
-def templates(format: Format) -> Resource:
-    """Return the templates of a format."""
-    return Resource(format.api_version, format.plural)
+def templates(format: Format, api_version: str = "") -> Resource:
+    """Return the templates of a format, in another version than the format's own if `api_version` is given."""
+    return Resource(api_version or format.api_version, format.plural)

@@ -81,7 +81,7 @@ class Streams:
         yield self._stream(VMS, scope, self.vms[scope], metadata_only=True, after=requests)
         for format in FORMATS.values():
             store = self.templates[format.name, scope]
-            yield self._stream(templates(format), scope, store, metadata_only=True, selector=f"{REFRESH}=OnChange")
+            yield self._template_stream(format, scope, store)
 
     def _stream(
         self,
@@ -90,13 +90,42 @@ class Streams:
         store: Store,
         *,
         metadata_only: bool = False,
-        selector: str = "",
         after: Store | None = None,
     ) -> Stream:
+        target = self._target(resource, scope, metadata_only=metadata_only)
+        reflector = Reflector(target, self._client, store, random=self._random)
+        return Stream(self._name(resource, scope), store, reflector, after)
+
+    def _template_stream(self, format: Format, scope: str, store: TemplateStore) -> Stream:
+        """Return the stream of a format, in the first of its API versions that the cluster serves."""
+        versions = {
+            self._target(templates(format, version), scope, metadata_only=True, selector=f"{REFRESH}=OnChange"): version
+            for version in (format.api_version, *format.aliases)
+            if version.partition("/")[0] == format.api_version.partition("/")[0]
+        }
+
+        def on_alternative(target: WatchTarget) -> None:
+            store.api_version = versions[target]
+
+        first, *alternatives = versions
+        reflector = Reflector(
+            first,
+            self._client,
+            store,
+            random=self._random,
+            alternatives=alternatives,
+            on_alternative=on_alternative,
+        )
+        return Stream(self._name(templates(format), scope), store, reflector, None)
+
+    @staticmethod
+    def _name(resource: Resource, scope: str) -> str:
+        return f"{scope}/{resource.plural}" if scope else resource.plural
+
+    @staticmethod
+    def _target(resource: Resource, scope: str, *, metadata_only: bool = False, selector: str = "") -> WatchTarget:
         path = resource.within(scope) if scope else resource.path
-        target = WatchTarget(path, metadata_only=metadata_only, selector=selector)
-        name = f"{scope}/{resource.plural}" if scope else resource.plural
-        return Stream(name, store, Reflector(target, self._client, store, random=self._random), after)
+        return WatchTarget(path, metadata_only=metadata_only, selector=selector)
 
     def _vm_store(self) -> VMStore:
         def changed(vm: ObjectKey) -> None:

@@ -24,6 +24,7 @@ class TemplateStore(Store):
     def __init__(self, changed: Callable[[ObjectKey], None], on_synced: Callable[[], None] = lambda: None) -> None:
         """Create an empty store. `changed` is called with each template that has another version."""
         super().__init__(on_synced)
+        self.api_version = ""  # that the cluster serves, if it is not the format's own
         self._changed = changed
         self._versions: dict[ObjectKey, str] = {}
         self._decode = msgspec.json.Decoder(_Template).decode

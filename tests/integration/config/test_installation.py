@@ -206,3 +206,14 @@ def test_each_name_finds_its_own_kind(server: ControlPlane) -> None:
     assert {
         name: server.kubectl("get", name, "--namespace=names", "--output=name").strip() for name in expected
     } == expected
+
+
+@pytest.mark.parametrize("folder", ["default", "single-node"])
+def test_policies_are_applied_before_roles_and_deployment(folder: str) -> None:
+    kinds = [it["kind"] for it in render(folder)]
+    policies = [kinds.index(f"ValidatingAdmissionPolicy{part}") for part in ("", "Binding")]
+    assert max(policies) < min(
+        kinds.index(kind) for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "Deployment")
+    )
+    assert kinds[:2] == ["Namespace", "CustomResourceDefinition"]
+    assert kinds[-1] == "Deployment"

@@ -38,6 +38,7 @@ async def test_new_template_costs_one_call(cluster: SmallCluster) -> None:
     assert outcome == Rendered(
         source=vm_digest.source(cluster.vm),
         published=published(cluster.template),
+        api_version="template.openshift.io/v1",
         parameter_count=2,
         warnings=(),
         digest="",

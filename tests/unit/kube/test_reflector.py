@@ -270,3 +270,50 @@ def test_other_failures_keep_the_version_and_back_off(broken: Act) -> None:
         assert ran.waits == [0.8, 1.6, 3.2]
 
     virtual_clock.run(test())
+
+
+# --- versions of an API
+
+
+@virtual
+async def test_next_version_is_watched_if_the_first_is_not_served() -> None:
+    served: list[str] = []
+    script = Script(text(404, b"404 page not found\n"), LISTED)
+    async with connected(script) as connection:
+        watch = Reflector(
+            WatchTarget("/v1beta1/things"),
+            connection,
+            RecordingStore(),
+            random=Random(1),
+            now=virtual_clock.now,
+            alternatives=[WatchTarget("/v1alpha1/things")],
+            on_alternative=lambda target: served.append(target.path),
+        )
+        task = asyncio.create_task(watch.run())
+        await script.over.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [call.path for call in script.calls][:3] == ["/v1beta1/things", "/v1alpha1/things", "/v1alpha1/things"]
+    assert served == ["/v1alpha1/things"]
+
+
+@virtual
+async def test_versions_are_tried_in_turn_until_one_is_served() -> None:
+    not_served = text(404, b"404 page not found\n")
+    script, shelf = Script(*[not_served] * 4, LISTED), RecordingStore()
+    async with connected(script) as connection:
+        watch = Reflector(
+            WatchTarget("/v1beta1/things"),
+            connection,
+            shelf,
+            random=Random(1),
+            now=virtual_clock.now,
+            alternatives=[WatchTarget("/v1alpha1/things")],
+        )
+        task = asyncio.create_task(watch.run())
+        await script.over.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    first, second = "/v1beta1/things", "/v1alpha1/things"
+    assert [call.path for call in script.calls][:5] == [first, second, first, second, first]
+    assert shelf.status[:2] == ["not served", "not served"]
