@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from atmpl.kube.auth import APIEndpoint, CredentialsError
+from atmpl.kube.failure_log import FailureLog
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class CachedCredentials(ABC):
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
+        self._failure_log = FailureLog(log, "credentials refresh", now=now)
         self._current: APIEndpoint | None = None  # the result of the last refresh that succeeded
         self._is_refused = False  # the server has refused it
         self._problem = ""  # why there are no usable credentials
@@ -63,6 +65,7 @@ class CachedCredentials(ABC):
             self._current = await self._fetch(refused=self._is_refused)
             self._is_refused, self._problem = False, ""
             self._refresh_at = self._now() + REFRESH_INTERVAL_SECONDS
+            self._failure_log.recovered({})
         except Exception as error:
             self._refresh_at = self._now() + RETRY_INTERVAL_SECONDS
             self._problem = str(error)
@@ -70,7 +73,7 @@ class CachedCredentials(ABC):
                 log.exception("credentials refresh failed")
                 self._problem = f"credentials cannot be loaded ({type(error).__name__})"
             if self._is_usable:
-                log.warning("credentials refresh failed; the old ones stay in use", extra={"why": self._problem})
+                self._failure_log.failed({"why": self._problem, "in_use": "the old credentials"})
         finally:
             self._refreshed_at = self._now()
             self._refresh = None

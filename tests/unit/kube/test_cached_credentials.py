@@ -1,6 +1,7 @@
 """Cached credentials: one refresh at a time, and the old ones stay in use until there are new ones."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -174,3 +175,19 @@ async def test_unexpected_refresh_error_is_reported_by_type(caplog: pytest.LogCa
     source.broken = ""
     await asyncio.sleep(RETRY_INTERVAL_SECONDS)
     assert await token(source) == "2"
+
+
+@virtual
+async def test_failing_refresh_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    source = Source()
+    await source.endpoint()
+    source.broken = "the plugin is gone"
+    for _ in range(150):
+        await asyncio.sleep(1)
+        await source.endpoint()
+    source.broken = ""
+    await asyncio.sleep(RETRY_INTERVAL_SECONDS + 1)
+    await source.endpoint()
+    failed, recovered = "credentials refresh failed", "credentials refresh recovered"
+    assert caplog.messages == [failed, failed, recovered]
