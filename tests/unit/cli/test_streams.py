@@ -121,15 +121,19 @@ def test_windows_console_gets_escapes_if_it_knows_them(case, monkeypatch):
 
 def test_windows_reader_that_leaves_early_is_no_error(monkeypatch):
     class Closed(io.TextIOWrapper):
-        def flush(self):
-            raise OSError(errno.EINVAL, "Invalid argument")
+        fails = True
 
-    monkeypatch.setattr(terminal.sys, "stdout", Closed(io.BytesIO()))
+        def flush(self):
+            if self.fails:
+                raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(terminal.sys, "stdout", stdout := Closed(io.BytesIO()))
     with pytest.raises(CommandError):
         terminal.write(b"x")
     monkeypatch.setattr(terminal, "WINDOWS", True)
     with pytest.raises(BrokenPipeError):
         terminal.write(b"x")
+    stdout.fails = False  # it is flushed when it is deleted
 
 
 def test_windows_controller_is_an_error(monkeypatch):
