@@ -109,6 +109,10 @@ bundle IMAGE FOLDER:
 krew FOLDER URL:
     python -m e2e.release krew "{{FOLDER}}" "{{URL}}"
 
+# the command line as one file, which needs no Python, into a folder (`pip install '.[one-file]'`)
+one-file FOLDER:
+    python -m PyInstaller --noconfirm --log-level WARN --distpath "{{FOLDER}}" --workpath build/one-file e2e/one_file/atmpl.spec
+
 # build wheel and sdist into dist/, and check their metadata (needs a package index)
 dist:
     rm -rf dist
