@@ -1,5 +1,6 @@
 """What persons do with one request, step by step, and how the world must be when it is over, whatever went wrong."""
 
+from atmpl.controller.objects import ObjectKey
 from atmpl.template.template_metadata import REFRESH, REQUEST_UID
 from atmpl.template.template_metadata import REQUEST as REQUEST_NAME
 from e2e.objects import condition, reason
@@ -62,6 +63,28 @@ async def elsewhere(world: World) -> None:
     asked = a_request()
     asked["spec"]["source"]["vmNamespace"] = "team-b"
     world.server.create(asked)
+    await calm(world)
+
+
+async def revoked(world: World) -> None:
+    """The requester loses the right to read the VM, and gets it back."""
+    for obj in (policy(), binding()):
+        world.server.create(obj | {"metadata": {"name": obj["metadata"]["name"], "namespace": ""}})
+    await world.settle(60)
+    world.server.create(a_vm(namespace="team-b"))
+    posted = a_request(refreshPolicy="OnChange", requester={"username": "alice"})
+    posted["spec"]["source"]["vmNamespace"] = "team-b"
+    world.server.create(posted)
+    await calm(world)
+    rendered(world)
+    vm = ObjectKey("team-b", "vm")
+    world.server.denied.add(("alice", vm))
+    world.server.edit(VMS, vm, with_memory("256Mi"))
+    await calm(world)
+    assert reason(world.request()) == "AccessRevoked"
+    assert condition(world.request(), "Stalled")["status"] == "True"
+    assert memory(world.template()) == "128Mi"
+    world.server.denied.clear()
     await calm(world)
 
 
@@ -184,6 +207,10 @@ async def back(world: World) -> None:
     await calm(world)
 
 
+def followed_elsewhere(world: World) -> None:
+    assert memory(rendered(world)) == "256Mi"
+
+
 def followed(world: World) -> None:
     assert memory(rendered(world)) == "256Mi"
     assert world.request()["status"]["warnings"] == []
@@ -227,6 +254,7 @@ STORIES = {
     "OnChange, the template deleted": Story(deleted_template, made_again, creates=2),
     "OnChange, the VM deleted": Story(gone, source_gone),
     "OnChange, the VM made again": Story(back, followed, patches=1),
+    "a right that is revoked": Story(revoked, followed_elsewhere, patches=1),
     "OnChange that becomes Once": Story(release, let_go, patches=1),
     "OnChange that becomes Once, with a TTL": Story(release_with_a_ttl, expired, patches=1),
 }

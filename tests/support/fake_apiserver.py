@@ -13,7 +13,7 @@ import orjson
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.response import Response
 from tests.support.jsonpatch import NoSuchPathError, TestFailedError, applied, copied
-from tests.support.resources import ALL, REQUESTS, SERVED, TEMPLATES, Object, Place, Resource, parsed
+from tests.support.resources import ACCESS_REVIEWS, ALL, REQUESTS, SERVED, TEMPLATES, Object, Place, Resource, parsed
 from tests.support.responses import conflict, long_name, not_found, refusal, status, terminating
 
 STORED_LIMIT, BODY_LIMIT = 1_572_864, 3_145_728  # bytes: etcd's, and the API server's own
@@ -49,6 +49,7 @@ class ApiServer:
         self.cached_at: int | None = None  # version that the watch cache has come to; None: it is never behind
         self.unserved: set[Resource] = set()
         self.terminating: set[str] = set()  # namespaces
+        self.denied: set[tuple[str, ObjectKey]] = set()  # users, and the VMs that they may not get
         self.missing: set[str] = set()  # namespaces that are not there; every other one is
         self.leaves_out_empty = False  # store templates as OpenShift does, without the empty fields of a parameter
         self.listeners: list[Callable[[Event], None]] = []
@@ -103,6 +104,8 @@ class ApiServer:
             return status(413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_LIMIT}")
         place = Place(resource, key)
         sent = orjson.loads(body) if body else None
+        if resource is ACCESS_REVIEWS:
+            return self._review(sent)
         accept, content = (headers or {}).get("Accept", ""), (headers or {}).get("Content-Type", "")
         match method:
             case "GET":
@@ -116,6 +119,11 @@ class ApiServer:
             case _:
                 raise NotImplementedError(method)
         return _only_metadata(answer) if answer.ok and METADATA in accept else answer
+
+    def _review(self, sent: Object) -> Response:
+        asked = sent["spec"]["resourceAttributes"]
+        allowed = (sent["spec"]["user"], ObjectKey(asked["namespace"], asked["name"])) not in self.denied
+        return Response(201, orjson.dumps(sent | {"status": {"allowed": allowed}}))
 
     def _read(self, place: Place, version: str | None) -> Response:
         found = self.objects.get(place)

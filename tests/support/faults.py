@@ -8,7 +8,7 @@ import orjson
 from atmpl.controller.cluster import UnavailableError
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.response import Response
-from tests.support.resources import BINDINGS, POLICIES, REQUESTS, SERVED, VMS, Place, Resource
+from tests.support.resources import ACCESS_REVIEWS, BINDINGS, POLICIES, REQUESTS, SERVED, VMS, Place, Resource
 from tests.support.responses import conflict, not_found, refusal, status, terminating
 
 WORDS: dict[Resource | None, str] = {
@@ -17,6 +17,7 @@ WORDS: dict[Resource | None, str] = {
     POLICIES: "policy",
     BINDINGS: "binding",
     SERVED: "served",
+    ACCESS_REVIEWS: "review",
 }
 
 
@@ -37,7 +38,7 @@ class Call(NamedTuple):
 
     @property
     def is_write(self) -> bool:
-        return self.method != "GET"
+        return self.method != "GET" and self.place.resource is not ACCESS_REVIEWS
 
     @property
     def fates(self) -> list["Fate"]:
@@ -136,6 +137,6 @@ def call_of(
 ) -> Call:
     """Return a call as the tests speak of it."""
     decoded = orjson.loads(body) if body else None
-    if method == "POST":
+    if method == "POST" and "metadata" in decoded:
         place = Place(place.resource, ObjectKey(place.key.namespace, decoded["metadata"]["name"]))
     return Call(number, replica, method, place, sub, cached, decoded)

@@ -29,7 +29,8 @@ BINDINGS = Resource(
     "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"
 )
 SERVED = Resource("v1", "", "APIResourceList")  # what a version of a group serves: read like an object, and is none
-ALL = (REQUESTS, VMS, TEMPLATES, NATIVE, POLICIES, BINDINGS)
+ACCESS_REVIEWS = Resource("authorization.k8s.io/v1", "subjectaccessreviews", "SubjectAccessReview")  # never stored
+ALL = (REQUESTS, VMS, TEMPLATES, NATIVE, POLICIES, BINDINGS, ACCESS_REVIEWS)
 
 
 class Place(NamedTuple):

@@ -13,11 +13,12 @@ from atmpl.controller.cluster import (
     APINotFoundError,
 )
 from atmpl.controller.objects import ObjectKey
+from atmpl.controller.request import Requester
 from atmpl.template import FORMATS
-from tests.support.api_under_test import ClusterClient, RequestStatus, version
+from tests.support.api_under_test import ClusterClient, InMemory, RequestStatus, version
 from tests.support.builders import a_template, a_vm, with_memory
 from tests.support.fake_apiserver import JSON_PATCH
-from tests.support.resources import SERVED, TEMPLATES, VMS, Object, Place
+from tests.support.resources import REQUESTS, SERVED, TEMPLATES, VMS, Object, Place
 
 FORMAT = FORMATS["openshift"]
 
@@ -154,3 +155,23 @@ async def test_what_a_version_of_a_group_serves_is_listed(api: ClusterClient) ->
     assert answer is not None
     assert answer["kind"] == "APIResourceList"
     assert "virtualmachines" in [each["name"] for each in answer["resources"]]
+
+
+# Access
+
+
+async def test_access_review_answers_for_the_requester(api: ClusterClient) -> None:
+    """The fake server denies what a test says; the real one denies a user without a role."""
+    if isinstance(api._connection, InMemory):
+        api._connection._server.denied.add(("mallory", api.vm))
+    assert not (await api.cluster.may_get_vm(Requester("mallory"), api.vm)).allowed
+    admin = Requester("root", groups=("system:masters",))
+    assert (await api.cluster.may_get_vm(admin, api.vm)).allowed
+
+
+async def test_request_is_exactly_current_until_its_status_changes(api: ClusterClient) -> None:
+    request = await api.a_request()
+    assert await api.cluster.is_current(request, exact=True)
+    await api.edit(REQUESTS, api.request, {"status": {"observedGeneration": 1}}, "/status")
+    assert await api.cluster.is_current(request)
+    assert not await api.cluster.is_current(request, exact=True)
