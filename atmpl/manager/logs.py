@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, TextIO
 
@@ -32,7 +33,8 @@ _SILENT = ("kubernetes_asyncio",)  # logs renewed tokens and plugin output; it a
 
 def set_up(format: Literal["json", "text"], level: str, stream: TextIO | None = None) -> None:
     """Send all log records to `stream` (default: standard error), one line per record."""
-    handler = BufferedHandler(stream or sys.stderr)
+    # Standard error can be closed.
+    handler = BufferedHandler(stream or sys.stderr or Path(os.devnull).open("w"))  # noqa: SIM115 - until the process ends
     handler.setFormatter(JsonLines() if format == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _SILENT:

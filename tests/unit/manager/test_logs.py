@@ -191,3 +191,17 @@ def test_library_that_logs_tokens_is_silent(name: str, written: io.StringIO) -> 
     for level in (logging.DEBUG, logging.ERROR, logging.CRITICAL):
         logging.getLogger(name).log(level, "response body: %s", SECRET)
     assert text_of(written) == ""
+
+
+def test_closed_standard_error_is_no_error() -> None:
+    code = """
+import logging
+from atmpl.manager import logs
+logs.set_up("json", "info")
+logging.getLogger("atmpl").info("Rendered")
+logs.flush()
+print("end", flush=True)
+"""
+    command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, b"end\n")
