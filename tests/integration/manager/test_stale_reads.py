@@ -19,7 +19,7 @@ from tests.support.builders import (
     vm_path,
 )
 
-pytestmark = pytest.mark.usefixtures("controller")
+pytestmark = [pytest.mark.usefixtures("controller"), pytest.mark.timeout(1200)]  # the full size takes minutes
 
 WRITERS = 8
 BUSY_VMS = 8  # whose changes keep the watch cache behind
