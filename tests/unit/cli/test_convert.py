@@ -7,6 +7,8 @@ import yaml
 
 import atmpl
 from tests.support.cli_runner import typed
+from tests.support.shared_data import needs_shared
+from tests.support.template_vms import real_vms
 
 TEMPLATE = {
     "apiVersion": "template.openshift.io/v1",
@@ -82,6 +84,16 @@ def test_labels_with_references_replace_the_parameter():
     ))  # fmt: skip
     converted = yaml.safe_load(came.out)
     assert atmpl.process(converted, VALUES)[0]["metadata"]["labels"] == {"a": "b", "tier": "web-1"}
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "options", [{}, {"secrets": "Extract"}, {"console": "Complete", "data_volumes": "Unique"}], ids=str
+)
+def test_template_of_every_corpus_vm_is_converted(options):
+    templates = [atmpl.render(vm, **options).template for vm in real_vms().values()]
+    came = typed("convert", "-", "-o", "json", stdin=json.dumps(templates))
+    assert (came.status, len(came.out.splitlines())) == (0, len(templates))
 
 
 REJECTED = {

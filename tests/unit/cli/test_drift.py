@@ -17,6 +17,12 @@ OPTIONS = [
     dict(zip(("identity", "data_volumes", "secrets"), words, strict=True))
     for words in itertools.product(("Fresh", "Preserve"), ("Preserve", "Unique"), ("Preserve", "Require"))
 ]
+OPTIONS += [
+    {"secrets": "Extract", "naming": "Parameter"},
+    {"profile": "Common", "data_volumes": "Unique"},
+    {"profile": "None", "include": ["template.spec.domain.cpu.cores", "dataVolumeTemplates[*].**"]},
+    {"exclude": ["template.spec.**"]},
+]
 
 VM = a_vm(
     {
@@ -56,9 +62,13 @@ def difference(vm, template):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options.values()))
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_a_fresh_template_does_not_differ(options, format):
     assert difference(VM, atmpl.render(VM, format=format, **options).template) == []
+
+
+def test_template_for_the_console_does_not_differ():
+    assert difference(VM, atmpl.render(VM, console="Complete").template) == []
 
 
 @needs_shared
