@@ -108,6 +108,14 @@ async def test_changed_backlog_key_is_promoted() -> None:
 
 
 @virtual
+async def test_backlog_key_added_to_the_backlog_again_keeps_its_place() -> None:
+    keys = queue()
+    for key in ("a", "b", "b"):
+        keys.add(key, backlog=True)
+    assert await ready(keys) == ["a", "b"]
+
+
+@virtual
 async def test_delayed_key_comes_at_its_deadline() -> None:
     keys = queue()
     keys.add_after("a", 60)
@@ -328,6 +336,18 @@ async def test_obsolete_deadlines_do_not_accumulate() -> None:
     assert keys.delayed == 1
     assert len(keys._heap) < 100
     await asyncio.sleep(90_001)
+    assert await ready(keys) == ["kept"]
+
+
+@virtual
+async def test_deadline_survives_the_removal_of_obsolete_ones() -> None:
+    keys = queue()
+    keys.add_after("kept", 5)
+    for number in range(1000):
+        keys.add_after(str(number), 100)
+        keys.forget_entirely(str(number))
+    assert len(keys._heap) < 100
+    await asyncio.sleep(6)
     assert await ready(keys) == ["kept"]
 
 
