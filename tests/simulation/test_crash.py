@@ -57,7 +57,7 @@ def compared(story: Story, world: World, smooth: World, *fates: Fate) -> None:
 @pytest.mark.parametrize("delay", [0.0, 0.003, 2.0], ids=["events first", "answers first", "events late"])
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_a_story_with_one_mishap_ends_as_without(name: str, delay: float, every: bool) -> None:
+async def test_one_fault_changes_no_end(name: str, delay: float, every: bool) -> None:
     story, failures = ALL[name], []
     smooth = await told(story, delay=delay)
     compared(story, smooth, smooth)
@@ -72,7 +72,7 @@ async def test_a_story_with_one_mishap_ends_as_without(name: str, delay: float, 
 
 @pytest.mark.parametrize("name", sorted(ALL.keys() - ALIKE))
 @virtual_clock.virtual
-async def test_a_story_with_two_mishaps_ends_as_without(name: str, every: bool) -> None:
+async def test_two_faults_change_no_end(name: str, every: bool) -> None:
     story, failures = ALL[name], []
     smooth = await told(story)
     offset = count()
@@ -97,7 +97,7 @@ LASTING = {"plain 404", SPOILS}
 
 @pytest.mark.parametrize("seed", range(4))
 @virtual_clock.virtual
-async def test_a_story_with_up_to_four_mishaps_and_two_controllers_ends_as_without(seed: int, every: bool) -> None:
+async def test_four_faults_and_two_controllers_change_no_end(seed: int, every: bool) -> None:
     random = Random(seed)
     for _ in range(2_000 if every else 50):
         name = random.choice(sorted(ALL))
@@ -129,7 +129,7 @@ TOLD = {
 
 
 @virtual_clock.virtual
-async def test_a_fresh_request_costs_two_writes_and_one_more_for_a_mishap_that_is_told() -> None:
+async def test_fresh_request_costs_two_writes() -> None:
     story = STORIES["Once"]
     smooth = await told(story)
     assert [call.word for call in smooth.calls] == list(TOLD)
@@ -141,7 +141,7 @@ async def test_a_fresh_request_costs_two_writes_and_one_more_for_a_mishap_that_i
 
 
 @virtual_clock.virtual
-async def test_a_server_that_says_when_to_come_again_is_left_alone_until_then() -> None:
+async def test_retry_after_is_honoured() -> None:
     story = STORIES["Once"]
     for number in range(3):
         times: list[float] = []

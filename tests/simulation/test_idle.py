@@ -58,7 +58,7 @@ def is_quiet(replica: Replica) -> bool:
 
 
 @virtual_clock.virtual
-async def test_a_controller_that_starts_where_all_is_done_makes_not_one_call(all_done: Served) -> None:
+async def test_restart_makes_no_call(all_done: Served) -> None:
     world, replica = started(all_done)
     await world.settle()
     assert world.calls == []
@@ -67,7 +67,7 @@ async def test_a_controller_that_starts_where_all_is_done_makes_not_one_call(all
 
 
 @virtual_clock.virtual
-async def test_a_hundred_lists_of_a_thousand_finished_requests_wake_nobody(all_done: Served) -> None:
+async def test_relists_of_finished_requests_enqueue_nothing(all_done: Served) -> None:
     world, replica = started(all_done)
     await world.settle(1)
     adds = replica.manager.queue.adds
@@ -83,7 +83,7 @@ async def test_a_hundred_lists_of_a_thousand_finished_requests_wake_nobody(all_d
 
 
 @virtual_clock.virtual
-async def test_streams_that_are_lost_again_and_again_while_others_write_cost_not_one_call(all_done: Served) -> None:
+async def test_relists_during_status_churn_cost_no_call(all_done: Served) -> None:
     """Between two lists (410) everything has another version: a VM's status churns, users label what is theirs."""
     world, replica = started(all_done)
     replica.asleep = True  # nothing but lists comes through

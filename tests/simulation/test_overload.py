@@ -68,7 +68,7 @@ def seconds_without() -> float:
 
 
 @pytest.mark.parametrize("fate", ["500", "timeout"])
-def test_one_poisoned_vm_among_a_thousand_good_ones_does_not_slow_them(fate: str, seconds_without: float) -> None:
+def test_one_failing_vm_does_not_slow_a_thousand_others(fate: str, seconds_without: float) -> None:
     poison = always("GET vm", FATES[fate], "poison")
     assert virtual_clock.run(seconds_for_many(poison)) <= 1.05 * seconds_without
 
@@ -84,7 +84,7 @@ WORDS = {"the read of the VM": "GET vm", "the template": "POST template", "the s
 @pytest.mark.parametrize("what", WORDS)
 @pytest.mark.parametrize("name", ENDLESS)
 @virtual_clock.virtual
-async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_hour(name: str, what: str) -> None:
+async def test_failing_request_is_tried_twenty_times_in_an_hour(name: str, what: str) -> None:
     world = World(always(WORDS[what], FATES[name]))
     world.start()
     world.server.create(a_vm())
@@ -100,7 +100,7 @@ async def test_a_request_that_fails_for_ever_is_tried_twenty_times_in_its_first_
 
 
 @virtual_clock.virtual
-async def test_two_controllers_that_fail_each_in_their_own_words_do_not_wake_each_other() -> None:
+async def test_two_failing_controllers_do_not_enqueue_each_other() -> None:
     fates = [FATES["500"], FATES["503"]]
     tries: list[Call] = []
 
@@ -125,7 +125,7 @@ async def test_two_controllers_that_fail_each_in_their_own_words_do_not_wake_eac
 
 
 @virtual_clock.virtual
-async def test_a_request_that_is_labelled_all_the_time_is_judged_anew_a_few_times_and_then_backs_off() -> None:
+async def test_constant_labelling_does_not_end_the_backoff() -> None:
     world = World()
     world.start()
     world.server.create(a_vm())
@@ -142,9 +142,7 @@ async def test_a_request_that_is_labelled_all_the_time_is_judged_anew_a_few_time
 
 
 @virtual_clock.virtual
-async def test_a_vm_that_is_edited_a_hundred_times_a_second_is_rendered_once_a_second_and_ends_at_the_last_edit() -> (
-    None
-):
+async def test_hundred_edits_a_second_are_rendered_once_a_second() -> None:
     world = World()
     world.start()
     world.server.create(a_vm())
@@ -163,7 +161,7 @@ async def test_a_vm_that_is_edited_a_hundred_times_a_second_is_rendered_once_a_s
 
 
 @virtual_clock.virtual
-async def test_a_template_that_is_spoiled_a_hundred_times_a_second_is_repaired_once_a_second_and_ends_well() -> None:
+async def test_hundred_drifts_a_second_are_repaired_once_a_second() -> None:
     world = World()
     world.start()
     world.server.create(a_vm())
@@ -178,7 +176,7 @@ async def test_a_template_that_is_spoiled_a_hundred_times_a_second_is_repaired_o
 
 
 @virtual_clock.virtual
-async def test_a_request_that_waits_for_its_vm_does_not_wait_a_second_longer() -> None:
+async def test_waiting_request_is_not_rate_limited() -> None:
     world = World()
     world.start()
     world.server.create(a_request())
@@ -191,7 +189,7 @@ async def test_a_request_that_waits_for_its_vm_does_not_wait_a_second_longer() -
 
 
 @virtual_clock.virtual
-async def test_a_server_that_asks_to_be_left_alone_is_left_alone_whoever_wakes_the_request() -> None:
+async def test_events_do_not_shorten_retry_after() -> None:
     times: list[float] = []
     world = World(lambda call: FATES["429"] if call.word == "GET vm" else None)
 

@@ -25,7 +25,7 @@ FIELDS = {"spec.target": False, "metadata.managedFields": True}  # where it is d
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_a_deep_request_in_a_stream_is_taken_and_so_is_the_next(field: str) -> None:
+async def test_deep_request_in_a_stream_is_read(field: str) -> None:
     for levels in LEVELS:
         store = RequestStore(lambda key, *, backlog=False: None)
         reading = WatchDecoder(store, NeedsList(), lambda: None)
@@ -35,7 +35,7 @@ async def test_a_deep_request_in_a_stream_is_taken_and_so_is_the_next(field: str
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_deep_request_in_a_list_is_taken_and_so_is_the_next(field: str) -> None:
+def test_deep_request_in_a_list_is_read(field: str) -> None:
     for levels in LEVELS:
         store, seen = RequestStore(lambda key, *, backlog=False: None), set[ObjectKey]()
         next_one = orjson.dumps(a_request("next", metadata={"uid": "2", "resourceVersion": "8"}))

@@ -31,7 +31,7 @@ async def smooth(story: Story) -> World:
 @pytest.mark.parametrize("lag", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_a_story_whose_events_lag_by_some_ends_as_without(name: str, lag: int) -> None:
+async def test_lagging_events_change_no_end(name: str, lag: int) -> None:
     world = World(lag=lag)
     await ALL[name].told_in(world)
     assert world.writes["POST template"] == ALL[name].creates
@@ -39,7 +39,7 @@ async def test_a_story_whose_events_lag_by_some_ends_as_without(name: str, lag: 
 
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_a_story_of_which_an_event_is_never_told_is_put_right_by_the_next_list(name: str) -> None:
+async def test_next_list_repairs_a_lost_event(name: str) -> None:
     story, failures = ALL[name], []
     for event in (await smooth(story)).server.events:
         world = World(lost=frozenset({event.version}))
@@ -61,7 +61,7 @@ def _relist(world: World) -> None:
 # Of rivals, one that slept may have the name anew that a person has just freed: nothing but a lease can tell it so.
 @pytest.mark.parametrize("name", STORIES)
 @virtual_clock.virtual
-async def test_a_controller_that_slept_through_a_part_of_a_story_does_nothing_wrong(name: str) -> None:
+async def test_suspended_controller_does_nothing_wrong(name: str) -> None:
     story, failures = STORIES[name], []
     last = (await smooth(story)).server.version
     for asleep in range(last + 1):
@@ -96,7 +96,7 @@ def _sleeps(world: World, asleep: int, awake: int) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_a_controller_that_wakes_when_all_is_over_writes_nothing(name: str) -> None:
+async def test_resumed_controller_writes_nothing(name: str) -> None:
     world = World()
     sleepers = [world.sleeper()]
     world.server.listeners.append(lambda _: sleepers.append(world.sleeper()))
@@ -115,7 +115,7 @@ async def test_a_controller_that_wakes_when_all_is_over_writes_nothing(name: str
 @pytest.mark.parametrize("delay", [0.0, 0.003, 2.0], ids=["events first", "answers first", "events late"])
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_two_controllers_at_once_by_mistake_end_a_story_as_one_does(name: str, delay: float) -> None:
+async def test_two_active_controllers_end_as_one(name: str, delay: float) -> None:
     world = World(delay=delay)
     await ALL[name].told_in(world, controllers=2)
     assert world.writes["POST template"] == ALL[name].creates
@@ -176,9 +176,7 @@ def made_again(world: World, resource: Resource, key: ObjectKey) -> None:
 @pytest.mark.parametrize("what", PLACES)
 @pytest.mark.parametrize("name", TOLD)
 @virtual_clock.virtual
-async def test_an_object_that_is_made_again_at_any_step_is_never_taken_for_the_one_that_was(
-    name: str, what: str
-) -> None:
+async def test_recreated_object_is_never_mistaken_for_the_old_one(name: str, what: str) -> None:
     world = World()
     world.start()
     await TOLD[name](world)

@@ -53,7 +53,7 @@ async def running(server: ControlPlane) -> AsyncIterator[Controller]:
         await asyncio.to_thread(controller.stop)
 
 
-async def test_objects_nested_deeper_than_any_decoder_goes_stop_nobody(audited: ControlPlane) -> None:
+async def test_deeply_nested_objects_block_no_request(audited: ControlPlane) -> None:
     kubectl = audited.kubectl
     kubectl("create", "namespace", NAMESPACE)
     async with audited.client() as client:

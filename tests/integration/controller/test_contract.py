@@ -30,12 +30,12 @@ def body(api: ClusterClient, **more: Any) -> bytes:
 # Reads
 
 
-async def test_a_vm_is_read_as_it_is_stored(api: ClusterClient) -> None:
+async def test_vm_is_read_as_stored(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     assert await api.cluster.vm(api.vm) == made
 
 
-async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: ClusterClient) -> None:
+async def test_missing_vm_is_none_whatever_the_stream_shows(api: ClusterClient) -> None:
     assert await api.cluster.vm(api.vm) is None
     made = await api.create(a_vm(namespace=api.namespace))
     api.vms.upsert(msgspec.Raw(orjson.dumps(made)))
@@ -43,7 +43,7 @@ async def test_a_vm_that_is_not_there_is_none_whatever_the_stream_shows(api: Clu
     assert await api.cluster.vm(api.vm) is None
 
 
-async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: ClusterClient) -> None:
+async def test_vm_is_not_older_than_the_stream_showed(api: ClusterClient) -> None:
     first = await api.create(a_vm(namespace=api.namespace))
     api.vms.upsert(msgspec.Raw(orjson.dumps(first)))
     second = await api.edit(VMS, api.vm, with_memory("1Gi"))
@@ -52,7 +52,7 @@ async def test_a_vm_that_the_stream_showed_is_read_so_or_newer(api: ClusterClien
     assert await api.cluster.vm(api.vm) == second
 
 
-async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: ClusterClient) -> None:
+async def test_vm_is_read_fresh_if_the_stream_is_ahead(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     ahead = made | {"metadata": made["metadata"] | {"resourceVersion": "999999999"}}
     api.vms.upsert(msgspec.Raw(orjson.dumps(ahead)))
@@ -60,7 +60,7 @@ async def test_a_vm_is_read_fresh_where_the_stream_is_ahead_of_all_time(api: Clu
     assert await api.cluster.vm(api.vm, fresh=True) == made
 
 
-async def test_a_template_is_read_whole_or_its_metadata_alone(api: ClusterClient) -> None:
+async def test_template_or_its_metadata_are_read(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}, annotations={"c": "d"}))
     assert await api.cluster.template(FORMAT, api.template) == made
     meta = await api.cluster.template_meta(FORMAT, api.template)
@@ -102,7 +102,7 @@ async def test_a_generation_counts_changes_of_the_spec_alone(api: ClusterClient)
     assert grown["status"] == {"printableStatus": "Running"}
 
 
-async def test_a_status_is_no_part_of_the_object_and_the_object_no_part_of_the_status(api: ClusterClient) -> None:
+async def test_status_and_object_are_written_separately(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace) | {"status": {"printableStatus": "Lies"}})
     assert "status" not in made
     same = await api.edit(VMS, api.vm, {"status": {"printableStatus": "Lies"}})
@@ -113,7 +113,7 @@ async def test_a_status_is_no_part_of_the_object_and_the_object_no_part_of_the_s
     assert (other["spec"], other["status"]) == (made["spec"], {"printableStatus": "Up"})
 
 
-async def test_versions_are_numbers_that_grow_and_uids_never_come_again(api: ClusterClient) -> None:
+async def test_versions_grow_and_uids_are_unique(api: ClusterClient) -> None:
     first = await api.create(a_vm(namespace=api.namespace))
     await api.delete(VMS, api.vm)
     second = await api.create(a_vm(namespace=api.namespace))
@@ -121,7 +121,7 @@ async def test_versions_are_numbers_that_grow_and_uids_never_come_again(api: Clu
     assert first["metadata"]["uid"] != second["metadata"]["uid"]
 
 
-async def test_a_version_that_was_judged_is_demanded_by_replacing_it(api: ClusterClient) -> None:
+async def test_patch_requires_the_resource_version(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     await api.edit(VMS, api.vm, {"metadata": {"labels": {"a": "b"}}})
     patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version(made)}]
@@ -132,7 +132,7 @@ async def test_a_version_that_was_judged_is_demanded_by_replacing_it(api: Cluste
 # Streams
 
 
-async def test_a_stream_by_label_shows_what_comes_to_match_and_what_does_so_no_more(api: ClusterClient) -> None:
+async def test_selected_stream_shows_matches_and_their_end(api: ClusterClient) -> None:
     labels: list[Object] = [{"kept": "yes"}, {"more": "1"}, {"kept": None}, {"kept": "again"}]
     made = await api.create(a_template(namespace=api.namespace))
     told: list[RequestStatus] = []

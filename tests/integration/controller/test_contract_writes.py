@@ -54,7 +54,7 @@ async def test_a_name_is_taken_once(api: ClusterClient) -> None:
 
 
 @pytest.mark.parametrize("namespace", ["dying", "nowhere"])
-async def test_nothing_is_made_in_a_namespace_that_is_going_or_gone(api: ClusterClient, namespace: str) -> None:
+async def test_create_in_a_terminating_namespace_fails(api: ClusterClient, namespace: str) -> None:
     with pytest.raises(NamespaceTerminatingError):
         await api.cluster.create_template(FORMAT, namespace, orjson.dumps(a_template(namespace=namespace)))
 
@@ -80,7 +80,7 @@ def guard(uid: str, version: str) -> list[Object]:
 LABEL = {"op": "add", "path": "/metadata/labels", "value": {"a~b/c": "d"}}
 
 
-async def test_a_patch_of_the_template_that_was_judged_is_applied_and_gives_its_version(api: ClusterClient) -> None:
+async def test_template_patch_returns_the_new_version(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace))
     patch = [*guard(made["metadata"]["uid"], version(made)), {**LABEL, "value": {"a": "b"}}]
     published = await api.cluster.patch_template(FORMAT, api.template, patch)
@@ -94,9 +94,7 @@ async def test_a_patch_of_the_template_that_was_judged_is_applied_and_gives_its_
 @pytest.mark.parametrize(
     ("uid", "at"), [("another", None), (None, "0")], ids=["another of the same name", "an older version"]
 )
-async def test_a_patch_of_a_template_that_is_another_by_now_moves_nothing(
-    api: ClusterClient, uid: str | None, at: str | None
-) -> None:
+async def test_patch_of_a_changed_template_is_a_conflict(api: ClusterClient, uid: str | None, at: str | None) -> None:
     made = await api.create(a_template(namespace=api.namespace))
     patch = [*guard(uid or made["metadata"]["uid"], at or version(made)), {**LABEL, "value": {"a": "b"}}]
     with pytest.raises(ConflictError):
@@ -109,20 +107,20 @@ async def test_a_patch_of_a_template_that_is_gone_says_moved(api: ClusterClient)
         await api.cluster.patch_template(FORMAT, api.template, guard("1", "1"))
 
 
-async def test_a_patch_that_removes_what_is_not_there_says_moved(api: ClusterClient) -> None:
+async def test_patch_of_a_missing_path_is_a_conflict(api: ClusterClient) -> None:
     await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
     with pytest.raises(ConflictError):
         await api.cluster.patch_template(FORMAT, api.template, [{"op": "remove", "path": "/metadata/labels/c"}])
 
 
-async def test_a_patch_that_changes_nothing_leaves_the_version(api: ClusterClient) -> None:
+async def test_patch_without_change_keeps_the_version(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
     same = [{"op": "add", "path": "/metadata/labels/a", "value": "b"}]
     published = await api.cluster.patch_template(FORMAT, api.template, same)
     assert published.resource_version == version(made)
 
 
-async def test_slashes_and_tildes_of_a_key_are_escaped_in_a_patch(api: ClusterClient) -> None:
+async def test_patch_escapes_slashes_and_tildes(api: ClusterClient) -> None:
     await api.create(a_template(namespace=api.namespace, annotations={"a.b/c": "d"}))
     patch = [{"op": "replace", "path": "/metadata/annotations/a.b~1c", "value": "e"}]
     await api.cluster.patch_template(FORMAT, api.template, patch)
@@ -145,7 +143,7 @@ async def test_a_status_is_written_and_counts_no_generation(api: ClusterClient) 
     assert version(there) != request.resource_version
 
 
-async def test_a_status_that_is_there_already_leaves_the_version(api: ClusterClient) -> None:
+async def test_equal_status_keeps_the_version(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.write_status(request, {"conditions": [READY]})
     there = await api.get(REQUESTS, api.request)
@@ -165,7 +163,7 @@ async def test_a_status_is_replaced_whole(api: ClusterClient) -> None:
     assert now["status"] == {"conditions": [READY]}
 
 
-async def test_a_status_of_a_request_that_moved_on_is_not_written(api: ClusterClient) -> None:
+async def test_status_of_a_changed_request_is_not_written(api: ClusterClient) -> None:
     request = await api.a_request()
     edited = await api.edit(REQUESTS, api.request, {"spec": {"ttlSecondsAfterFinished": 5}})
     with pytest.raises(ConflictError):
@@ -173,7 +171,7 @@ async def test_a_status_of_a_request_that_moved_on_is_not_written(api: ClusterCl
     assert await api.get(REQUESTS, api.request) == edited
 
 
-async def test_a_status_of_a_request_that_is_gone_or_made_again_is_not_written(api: ClusterClient) -> None:
+async def test_status_of_a_recreated_request_is_not_written(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.delete(REQUESTS, api.request)
     with pytest.raises(ConflictError):
@@ -195,13 +193,13 @@ async def test_a_status_of_a_request_that_is_gone_or_made_again_is_not_written(a
     ],
     ids=["half a condition", "a long message", "many warnings"],
 )
-async def test_a_status_that_breaks_the_schema_is_a_bug_of_ours(api: ClusterClient, status: Object) -> None:
+async def test_status_that_breaks_the_schema_is_invalid(api: ClusterClient, status: Object) -> None:
     request = await api.a_request()
     with pytest.raises(InvalidError):
         await api.cluster.write_status(request, status)
 
 
-async def test_a_message_of_1024_characters_is_stored_whichever_they_are(api: ClusterClient) -> None:
+async def test_message_of_1024_characters_is_stored(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.write_status(request, {"conditions": [READY | {"message": "ж…" * 512}]})
 
@@ -219,7 +217,7 @@ async def test_a_request_is_current_until_it_is_deleted(api: ClusterClient) -> N
     assert await api.cluster.is_current(again)
 
 
-async def test_a_request_that_is_on_its_way_out_is_current_no_more(api: ClusterClient) -> None:
+async def test_deleted_request_is_not_current(api: ClusterClient) -> None:
     request = await api.a_request(finalizers=["atmpl.example/wait"])
     await api.delete(REQUESTS, api.request)
     there = await api.get(REQUESTS, api.request)
@@ -230,7 +228,7 @@ async def test_a_request_that_is_on_its_way_out_is_current_no_more(api: ClusterC
     assert await api.get(REQUESTS, api.request) is None
 
 
-async def test_a_request_that_asks_for_something_else_is_current_no_more(api: ClusterClient) -> None:
+async def test_changed_request_is_not_current(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.edit(REQUESTS, api.request, {"metadata": {"labels": {"a": "b"}}})
     assert await api.cluster.is_current(request)
@@ -246,7 +244,7 @@ async def test_the_request_that_was_judged_is_deleted(api: ClusterClient) -> Non
         await api.cluster.delete_request(request)
 
 
-async def test_a_request_that_moved_on_or_was_made_again_is_not_deleted(api: ClusterClient) -> None:
+async def test_changed_request_is_not_deleted(api: ClusterClient) -> None:
     request = await api.a_request()
     edited = await api.edit(REQUESTS, api.request, {"spec": {"ttlSecondsAfterFinished": 5}})
     with pytest.raises(ConflictError):

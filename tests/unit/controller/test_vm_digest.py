@@ -34,7 +34,7 @@ def digest(**changed: Any) -> str:
 
 
 @pytest.mark.parametrize("sentence", NO_CHANGE)
-def test_what_no_template_would_show_leaves_the_digest(sentence: str) -> None:
+def test_irrelevant_change_keeps_the_digest(sentence: str) -> None:
     assert digest(**NO_CHANGE[sentence]) == digest()
 
 
@@ -43,21 +43,21 @@ def test_each_change_of_the_template_changes_the_digest() -> None:
     assert len(digests) == 1 + len(CHANGE)
 
 
-def test_the_order_of_labels_is_no_change() -> None:
+def test_order_of_labels_keeps_the_digest() -> None:
     assert digest(labels={"a": "1", "b": "2"}) == digest(labels={"b": "2", "a": "1"})
 
 
-def test_another_version_of_atmpl_may_render_another_template(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_of_atmpl_is_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest()
     monkeypatch.setattr(vm_digest, "__version__", "0.0.0-another")
     assert digest() != before
 
 
-def test_a_digest_of_metadata_alone_is_that_of_the_whole_vm() -> None:
+def test_digest_of_metadata_equals_that_of_the_vm() -> None:
     labels = {"team": "db"}
     assert vm_digest.digest("1", 3, labels, {}) == digest(labels=labels)
 
 
-def test_a_status_names_a_vm_by_uid_generation_and_version() -> None:
+def test_source_has_uid_generation_and_version() -> None:
     assert vm_digest.source(VM) == Source("1", 3, "77")
     assert vm_digest.source({"metadata": {"uid": "1", "resourceVersion": "77"}}) == Source("1", 0, "77")
