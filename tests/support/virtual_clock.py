@@ -51,6 +51,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let time pass at once, as when the process was stopped: every timer of these seconds is late then."""
         self._now += seconds
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads without a limit: the virtual clock would jump over asyncio's 300 s (Python 3.12)."""
+        await super().shutdown_default_executor()
+
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
