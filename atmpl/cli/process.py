@@ -24,10 +24,12 @@ from atmpl.template.cloud_config import HEADER, is_in_limits, load_yaml
 from atmpl.template.parameters import Parameter, parameters
 from atmpl.template.substitution import STRING_REF
 
+MAX_CHECKED_VALUES = 20  # in one cloud-config, because each takes two readings of the text
 MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
 KINDS = tuple(format.kind for format in FORMATS.values())
 
 _NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
+_LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
 _TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 
@@ -233,7 +235,7 @@ def report_warnings(template: Template, values: Mapping[str, str], objects: Iter
     for reason in (
         *invalid_labels(values, template.content),
         *changed_types(values, template),
-        *altered_values(template, values, objects),
+        *altered_values(template, values),
         *long_inline_data(objects),
     ):
         terminal.warning(f"{template.where}: {reason}")
@@ -249,6 +251,8 @@ def parse_assignment(text: str) -> tuple[str, str]:
 
 def resolve_value(text: str) -> str:
     """Return the value of `-p NAME=text`: `@FILE` is the content of the file, `@@x` is `@x`. Raises CommandError."""
+    if not _is_unicode(text):
+        raise CommandError(f"-p {text!a:.60}: not valid UTF-8; write the value in the encoding of your terminal")
     if not text.startswith("@"):
         return text
     if text.startswith("@@"):
@@ -338,23 +342,21 @@ def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str
             yield f"the parameter {name} is {after}, its default is {before}: the cluster may reject the result"
 
 
-def altered_values(template: Template, values: Mapping[str, str], objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+def altered_values(template: Template, values: Mapping[str, str]) -> Iterator[str]:
     """Yield a sentence for each value inside a cloud-config that cloud-init does not read as the same string.
 
     `0123` is the number 83 for cloud-init, and `a: b` or a quote changes the structure of the text.
     """
     effective = {each.name: each.value for each in template.declared} | dict(values)
-    sources = [each for each in _template_objects(template.content) if isinstance(each, dict)]
-    for source, made in zip(sources, objects, strict=False):
-        for path, text in _cloud_configs(source):
-            final = _field(made, *path)
-            for name in dict.fromkeys(STRING_REF.findall(text)):
-                known = name in effective and not name.startswith("LITERAL")
-                if known and isinstance(final, str) and not _arrives(text, final, name, effective):
-                    yield (
-                        f"the parameter {name} does not arrive in the cloud-config as the text that was given; choose "
-                        "letters, digits and - as its value, not a number and not a word of YAML"
-                    )
+    for text in (text for each in _template_objects(template.content) for text in _cloud_configs(each)):
+        names = [name for name in dict.fromkeys(STRING_REF.findall(text)) if name in effective]
+        checked = [name for name in names if not _LITERAL.fullmatch(name)]
+        for name in checked if len(checked) <= MAX_CHECKED_VALUES else ():
+            if not _arrives(text, name, effective):
+                yield (
+                    f"the parameter {name} does not arrive in the cloud-config as the text that was given; choose "
+                    "letters, digits and - as its value, not a number and not a word of YAML"
+                )
 
 
 def long_inline_data(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -467,23 +469,29 @@ def _template_objects(content: Mapping[str, Any]) -> list[Any]:
     return objects if isinstance(objects, list) else [objects]
 
 
-def _cloud_configs(vm: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield path and text of each cloud-config of a virtual machine."""
+def _cloud_configs(vm: Any) -> Iterator[str]:
+    """Yield each cloud-config of a virtual machine of a template."""
     volumes = _field(vm, "spec", "template", "spec", "volumes")
-    for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
+    for volume in volumes if isinstance(volumes, list) else ():
         for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
             text = _field(volume, source, "userData")
             if isinstance(text, str) and text.partition("\n")[0].strip().lower() == HEADER:
-                yield ("spec", "template", "spec", "volumes", index, source, "userData"), text
+                yield text
 
 
-def _arrives(text: str, final: str, name: str, values: Mapping[str, str]) -> bool:
-    """Return True if the value of a parameter arrives in `final`, or if that cannot be checked.
+def _arrives(text: str, name: str, values: Mapping[str, str]) -> bool:
+    """Return True if the value of a parameter arrives in `text` as the same string, or if that cannot be checked.
 
-    `final` is `text` with all values. With a plain word instead of the value, it must have the same structure.
+    With a plain word instead of the value, the text must have the same structure. Other parameters have a plain word,
+    so that their values change nothing.
     """
-    marked = STRING_REF.sub(lambda part: _MARKER if part[1] == name else values.get(part[1], part[0]), text)
-    if not (is_in_limits(marked) and is_in_limits(final)):
+
+    def fill(value: str) -> str:
+        others = {other: other if _LITERAL.fullmatch(other) is None else values[other] for other in values}
+        return STRING_REF.sub(lambda part: (others | {name: value}).get(part[1], part[0]), text)
+
+    marked, final = fill(_MARKER), fill(values[name])
+    if not is_in_limits(marked) or not is_in_limits(final):
         return True
     try:
         expected = load_yaml(marked)

@@ -348,3 +348,21 @@ def test_value_that_changes_inside_a_cloud_config_is_a_warning(password, quote):
     came = typed("process", "-", "-p", f"SECRET={password}", stdin=json.dumps(template))
     assert came.status == 0
     assert ("SECRET" in came.err) == (PASSWORDS[password] and not quote)
+
+
+def test_two_values_that_break_a_cloud_config_are_two_warnings():
+    text = "#cloud-config\npassword: ${ONE}\nhostname: ${TWO}\nfqdn: ${THREE}\n"
+    volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
+    template = {
+        "apiVersion": "v1",
+        "kind": "Template",
+        "objects": [{"kind": "VirtualMachine", "spec": {"template": {"spec": {"volumes": volumes}}}}],
+        "parameters": [{"name": "ONE"}, {"name": "TWO", "value": "[b"}, {"name": "THREE", "value": "c"}],
+    }
+    came = typed("process", "-", "-p", "ONE={a", stdin=json.dumps(template))
+    assert [name in came.err for name in ("ONE", "TWO", "THREE")] == [True, True, False]
+
+
+def test_value_that_is_no_text_is_an_error(folder):
+    came = typed("process", "t.yaml", "-p", "PASSWORD=\udcff")  # as Python decodes the byte FF of an argument
+    assert (came.status, came.out) == (1, "")
