@@ -15,6 +15,7 @@ DEFAULT_KUBERNETES = "1.36"
 KUBERNETES = os.environ.get("ATMPL_KUBERNETES") or DEFAULT_KUBERNETES
 FOLDER = Path(__file__).parent
 GO_MODULE = FOLDER / f"kubernetes-{KUBERNETES}" / "go.mod"
+DEFAULT_GO_MODULE = FOLDER / f"kubernetes-{DEFAULT_KUBERNETES}" / "go.mod"
 
 WAYS_OUT = (
     "Either let KUBEBUILDER_ASSETS name a folder with etcd, kube-apiserver, kube-controller-manager and kubectl,\n"
@@ -48,17 +49,17 @@ def say(line: str) -> None:
     print(f"envtest: {line}", file=sys.stderr, flush=True)
 
 
-def build(packages: Mapping[str, str], folder: Path) -> None:
+def build(packages: Mapping[str, str], folder: Path, *, go_module: Path = GO_MODULE) -> None:
     """Build Go packages, keyed by the program's name, into a folder on the same file system as its final place.
 
     A program appears in the folder whole or not at all. Raises BuildError.
     """
-    kubernetes = pinned("k8s.io/kubernetes")
+    kubernetes = pinned("k8s.io/kubernetes", go_module)
     major, minor = kubernetes.split(".")[:2]
     version = "k8s.io/component-base/version"
     flags = f"-X {version}.gitVersion=v{kubernetes} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
     say("the first build takes 5 to 10 minutes on 2 cores; afterwards they are in the cache")
-    build_of(GO_MODULE, packages, folder, linker_flags=flags)
+    build_of(go_module, packages, folder, linker_flags=flags)
 
 
 def build_of(

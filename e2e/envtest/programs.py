@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from e2e.envtest.build import GO_MODULE, build, pinned, say
+from e2e.envtest.build import DEFAULT_GO_MODULE, GO_MODULE, build, pinned, say
 
 # program: the Go package it is built from (a `tool` of go.mod)
 PACKAGES = {
@@ -36,7 +37,16 @@ def find(*names: str) -> dict[str, Path]:
     Builds what is nowhere. Raises BuildError, whose message names the ways out.
     """
     wanted = names or CONTROL_PLANE
-    return cached({name: PACKAGES[name] for name in wanted}, cache_folder(), build, _assets(wanted))
+    given, found = _assets(wanted), dict[str, Path]()
+    for module in (DEFAULT_GO_MODULE, GO_MODULE):
+        packages = {name: PACKAGES[name] for name in wanted if name not in found and _pins(module, name)}
+        found |= cached(packages, cache_folder(module), partial(build, go_module=module), given)
+    return {name: found[name] for name in wanted}
+
+
+def _pins(module: Path, name: str) -> bool:
+    """Return True if the program comes from this go.mod: etcd is the same for every version of Kubernetes."""
+    return module == (DEFAULT_GO_MODULE if name == "etcd" else GO_MODULE)
 
 
 def cached(
@@ -68,10 +78,12 @@ def caches() -> Path:
     return place / "atmpl"
 
 
-def cache_folder() -> Path:
-    """Return the folder that holds, or would hold, the programs of exactly these versions for this machine."""
-    versions = f"kubernetes-{pinned('k8s.io/kubernetes')}-etcd-{pinned('go.etcd.io/etcd/server/v3')}"
-    return caches() / "controlplane" / f"{versions}-{machine(GO_MODULE)}"
+def cache_folder(module: Path = GO_MODULE) -> Path:
+    """Return the folder that holds, or would hold, the programs of a go.mod for this machine."""
+    versions = f"kubernetes-{pinned('k8s.io/kubernetes', module)}"
+    if module == DEFAULT_GO_MODULE:
+        versions += f"-etcd-{pinned('go.etcd.io/etcd/server/v3', module)}"
+    return caches() / "controlplane" / f"{versions}-{machine(module)}"
 
 
 def machine(module: Path) -> str:

@@ -170,3 +170,18 @@ def test_a_build_that_is_interrupted_takes_its_compiler_with_it(go: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         programs.find()
     assert ended[0].returncode == -15
+
+
+VERSIONS = sorted(build.FOLDER.glob("kubernetes-*"))
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=[folder.name for folder in VERSIONS])
+def test_version_folder_pins_that_kubernetes(folder: Path) -> None:
+    version = folder.name.removeprefix("kubernetes-")
+    assert build.pinned("k8s.io/kubernetes", folder / "go.mod").startswith(f"{version}.")
+    assert (folder / "go.sum").exists()
+
+
+def test_an_unknown_version_is_rejected() -> None:
+    with pytest.raises(BuildError, match=r"use one of .*1\.30.*1\.36"):
+        build.pinned("k8s.io/kubernetes", build.FOLDER / "kubernetes-9.9" / "go.mod")
