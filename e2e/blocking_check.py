@@ -21,8 +21,7 @@ MAY = {
     # at the start, before the loop has other work: expensive imports, and the namespace
     ("atmpl/kube/auth/__init__.py", "load_credentials"),
     ("atmpl/kube/auth/in_cluster.py", "own_namespace"),
-    # kubernetes_asyncio reads a token of a few hundred bytes, and writes a certificate to a file for OpenSSL
-    ("kubernetes_asyncio/config/kube_config.py", "_load_cluster_info"),
+    # kubernetes_asyncio reads a token of a few hundred bytes
     ("kubernetes_asyncio/config/kube_config.py", "_load_user_token"),
     ("kubernetes_asyncio/config/kube_config.py", "_get_base_path"),
     # /proc is no disk: the kernel writes it from memory

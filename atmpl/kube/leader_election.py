@@ -14,10 +14,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -49,7 +50,8 @@ def seconds() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-class _Record(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Record:
     """A lease, as read from the API server."""
 
     version: str  # resourceVersion

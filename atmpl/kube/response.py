@@ -1,7 +1,8 @@
 """A response of the API server, and which error it means."""
 
 import re
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
 import orjson
 
@@ -24,7 +25,8 @@ MAX_RETRY_AFTER_SECONDS: Final = 300.0
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-class Response(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Response:
     """A response, as far as it is used."""
 
     status: int
@@ -52,7 +54,8 @@ class Response(NamedTuple):
         return parsed
 
 
-class Status(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Status:
     """The fields of a `meta/v1 Status`. All are empty if the body is something else."""
 
     reason: str = ""

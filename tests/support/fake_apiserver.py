@@ -5,6 +5,7 @@ whoever holds one holds it as it was.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -241,8 +242,8 @@ class ApiServer:
 
 
 def _only_metadata(answer: Response) -> Response:
-    return answer._replace(
-        body=orjson.dumps({"kind": "PartialObjectMetadata", "metadata": orjson.loads(answer.body)["metadata"]})
+    return replace(
+        answer, body=orjson.dumps({"kind": "PartialObjectMetadata", "metadata": orjson.loads(answer.body)["metadata"]})
     )
 
 

@@ -1,5 +1,6 @@
 """The error that a response means, by status, reason, kind and causes."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -67,9 +68,9 @@ AFTER: dict[str, tuple[Response, float | None]] = {  # the response, and its Ret
     "a header": (Response(429, b"", "7"), 7),
     "a header of 503": (Response(503, b"", "7"), 7),
     "its Status": (status(429, "TooManyRequests", retryAfterSeconds=5), 5),
-    "both": (status(429, "TooManyRequests", retryAfterSeconds=5)._replace(retry_after="7"), 7),
+    "both": (replace(status(429, "TooManyRequests", retryAfterSeconds=5), retry_after="7"), 7),
     "a date": (Response(503, b"", "Fri, 31 Dec 2049 23:59:59 GMT"), None),
-    "a date, and its Status": (status(503, "x", retryAfterSeconds=5)._replace(retry_after="Fri, 31 Dec 2049"), 5),
+    "a date, and its Status": (replace(status(503, "x", retryAfterSeconds=5), retry_after="Fri, 31 Dec 2049"), 5),
     "a fraction": (Response(503, b"", "0.5"), 0.5),
     "nothing at all": (Response(503, b"", "0"), None),
     "less": (Response(503, b"", "-5"), None),
