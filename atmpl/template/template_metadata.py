@@ -10,6 +10,7 @@ import orjson
 from atmpl.template.options import RenderOptions, TemplateMetadata, TemplateOwner
 from atmpl.template.rules import COPIED_ANNOTATIONS, copies_label
 from atmpl.template.source_vm import SourceVM
+from atmpl.template.validation import is_text
 from atmpl.version import __version__
 
 TEMPLATE_TYPE: Final = "template.kubevirt.io/type"  # without it the OpenShift console does not list the template
@@ -128,6 +129,8 @@ def _entry_error(word: str, key: Any, value: Any) -> str | None:
         return f"{key!a:.80} is not a valid key of {'an' if word == 'annotation' else 'a'} {word}; use another one"
     if key.startswith(PROVENANCE) or key == TEMPLATE_TYPE:
         return f"the {word} {key} is reserved; use another key"
+    if not is_text(value):
+        return f"the value of the {word} {key} contains half of a surrogate pair; remove that character"
     if word == "label" and value and not is_label_value(value):
         return f"the value of the label {key} is not valid; use at most 63 letters, digits, -, _ and ."
     return None

@@ -8,6 +8,7 @@ import pytest
 import atmpl
 from atmpl.api import FormatName
 from atmpl.template import FORMATS
+from atmpl.template.options import TemplateMetadata
 
 HUGE = 10**5000  # no text can be made of it: Python refuses
 
@@ -60,3 +61,11 @@ def test_process_of_wrong_values_is_a_process_error(values: Any) -> None:
     template = {"apiVersion": "v1", "kind": "Template", "parameters": [{"name": "K"}]}
     with pytest.raises(atmpl.ProcessError):
         atmpl.process(template, values)
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+@pytest.mark.parametrize("value", ["\udcff", 1, None])
+def test_wrong_metadata_is_a_render_error(field: str, value: Any) -> None:
+    vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "a"}}
+    with pytest.raises(atmpl.RenderError, match=field[:-1]):
+        atmpl.render(vm | {"spec": {"template": {"spec": {}}}}, metadata=TemplateMetadata(**{field: {"a": value}}))
