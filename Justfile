@@ -50,7 +50,7 @@ demo *ARGS:
 
 # test the template layer with 200,000 VMs and the command line with 20,000 inputs: half an hour of one core (`just fuzz -k console`)
 fuzz *ARGS:
-    python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_crd.py tests/unit/cli/test_fuzz.py --hypothesis-profile=fuzz --timeout=3600 {{ARGS}}
+    python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_combined_options.py tests/unit/template/test_extract.py tests/unit/template/test_crd.py tests/unit/cli/test_fuzz.py --hypothesis-profile=fuzz --timeout=3600 {{ARGS}}
 
 # test every pair of faults in every scenario, on the API server in memory: minutes (`just crash -k TTL`)
 crash *ARGS:

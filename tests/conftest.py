@@ -33,7 +33,7 @@ def nothing_blocks(blocking_calls: list[str]) -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Limit each test. For pytest-xdist, order tests by tier, and keep tests that share a server in one worker."""
     for item in items:
-        if item.get_closest_marker("timeout") is None:
+        if item.get_closest_marker("timeout") is None and item.config.getoption("timeout", None) is None:
             item.add_marker(pytest.mark.timeout(LIMITS[_tier(item)]))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: TIERS.index(_tier(item)))
