@@ -49,12 +49,12 @@ class LeafWalker:
     item_names: dict[Path, str] = field(default_factory=dict)  # `name` of the items of the outermost lists
     dropped: list[Path] = field(default_factory=list)  # memory dumps and their disks, below the VM's `spec`
     _path_characters: int = MAX_PATH_CHARACTERS  # that are left
-    _memory_dumps: frozenset[str] = frozenset()
+    _memory_dumps: frozenset[str] = frozenset()  # names of the memory dumps
 
     def instance(self, instance: dict[str, Any]) -> dict[str, Any]:
         """Return a copy of the VirtualMachineInstanceSpec. Raises RenderError for invalid JSON."""
-        dumps = {volume.get("name") for _, volume in objects_in(instance.get("volumes")) if is_memory_dump(volume)}
-        self._memory_dumps = frozenset(name for name in dumps if type(name) is str)
+        dumps = [volume for _, volume in objects_in(instance.get("volumes")) if is_memory_dump(volume)]
+        self._memory_dumps = frozenset(name for each in dumps if type(name := each.get("name")) is str)
         states = None
         if not self.selection.is_default:
             states = self.selection.start

@@ -3,6 +3,7 @@
 import copy
 from functools import cache
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,5 +169,6 @@ def test_leaf_of_a_valid_vm_needs_no_digits(data):
 
 
 @given(format=st.sampled_from(list(FORMATS.values())), data=st.data())
+@pytest.mark.timeout(300)  # its strategy follows the schema of a VM
 def test_valid_vm_comes_back(format, data):
     render(a_vm(data.draw(instances())), format=format, name="t")

@@ -177,6 +177,14 @@ def test_memory_dump_goes_with_its_disk_and_indexes_stay(format, profile):
     assert rendered.warnings == ()
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_memory_dump_without_a_name_is_left_out(format):
+    vm = a_vm({"domain": {"devices": {"disks": [{"serial": "s"}]}}, "volumes": [{"memoryDump": {}}, {"name": 5}]})
+    (made,) = atmpl.process(atmpl.render(vm, format=format).template)
+    assert made["spec"]["template"]["spec"]["volumes"] == [{"name": 5}]
+    assert made["spec"]["template"]["spec"]["domain"]["devices"]["disks"] == [{"serial": "s"}]
+
+
 DATA_VOLUME = {
     "metadata": {
         "name": "d",
