@@ -17,9 +17,10 @@ class Came(NamedTuple):
 
 
 def typed(*words, stdin=None):
-    """Run `atmpl WORDS`; `stdin` is text or bytes, or nothing for a terminal on which nobody types."""
+    """Run `atmpl WORDS`; `stdin` is text or bytes, or None for a terminal without input."""
     given = stdin.encode() if isinstance(stdin, str) else stdin
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")  # as Python's own
     before, sys.stdin = sys.stdin, _Terminal() if given is None else io.TextIOWrapper(io.BytesIO(given))
     try:
         with redirect_stdout(out), redirect_stderr(err):

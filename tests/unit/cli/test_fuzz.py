@@ -64,7 +64,7 @@ values = st.recursive(
 words = st.sampled_from(
     ["-o", "json", "yaml", "--name", "web", "-p", "CPU_CORES=2", "NAME=x", "--format", "native", "--vm-name", "a_b", "-v", "--include",
      "**", "a..b", "--label", "a=b", "--console", "Complete", "--secrets", "Extract", "--params-file", "--template", "--print-params",
-     "--ignore-unknown-parameters", "--profile", "None", "--naming", "Parameter", "-", "=", "", "\x00", "@", "--", "-h"]
+     "--ignore-unknown-parameters", "--profile", "None", "--naming", "Parameter", "-", "=", "", "\x00", "\udcff", "a=\udcff", "--annotation", "--as", "@", "--", "-h"]
 )  # fmt: skip
 
 
