@@ -1,4 +1,4 @@
-"""What no write of the controller may ever do, whatever has gone before it."""
+"""What no write of the controller may do."""
 
 import orjson
 
@@ -10,7 +10,7 @@ from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, Object
 
 
 def breach(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
-    """Return which law a write has broken; None where it has broken none. `after` is None where it deleted."""
+    """Return the invariant that a write breaks; None if it breaks none. `after` is None for a deletion."""
     where = call.place.resource
     if where is REQUESTS:
         return _of_request(call, before, after, server)
@@ -21,23 +21,23 @@ def breach(call: Call, before: Object | None, after: Object | None, server: ApiS
 
 def _of_request(call: Call, before: Object | None, after: Object | None, server: ApiServer) -> str | None:
     assert before is not None
-    judged = before["metadata"]
+    before_metadata = before["metadata"]
     if after is None:
-        if call.body["preconditions"] != {field: judged[field] for field in ("uid", "resourceVersion")}:
-            return "deleted a request without a word of which it judged"
+        if call.body["preconditions"] != {field: before_metadata[field] for field in ("uid", "resourceVersion")}:
+            return "deleted a request without preconditions"
         old = parse_request(orjson.dumps(before))
         return (
             None
             if old.is_finished and old.spec and old.spec.ttl_seconds is not None
             else "deleted a request without a TTL"
         )
-    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": judged["resourceVersion"]}
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": before_metadata["resourceVersion"]}
     if call.body[0] != version:
-        return "wrote a status without a word of which request it judged"
+        return "wrote a status without the resourceVersion"
     same = {field: value for field, value in after.items() if field not in ("status", "metadata")}
     if same != {field: value for field, value in before.items() if field not in ("status", "metadata")}:
         return "wrote more of a request than its status"
-    return _of_status(judged["uid"], before.get("status", {}), after["status"], server)
+    return _of_status(before_metadata["uid"], before.get("status", {}), after["status"], server)
 
 
 def _of_status(uid: str, before: Object, after: Object, server: ApiServer) -> str | None:
@@ -58,17 +58,20 @@ def _of_template(call: Call, before: Object | None, after: Object | None, server
         owner = _owner(after)
         ever = (event.after or event.before for event in reversed(server.events) if event.place.resource is REQUESTS)
         return (
-            None if any(shown and shown["metadata"]["uid"] == owner for shown in ever) else "made a template for nobody"
+            None
+            if any(shown and shown["metadata"]["uid"] == owner for shown in ever)
+            else "created a template without a request"
         )
-    judged = before["metadata"]
+    before_metadata = before["metadata"]
     tests = [
-        {"op": "test", "path": f"/metadata/{field}", "value": judged[field]} for field in ("uid", "resourceVersion")
+        {"op": "test", "path": f"/metadata/{field}", "value": before_metadata[field]}
+        for field in ("uid", "resourceVersion")
     ]
     if call.body[:2] != tests:
         return "patched a template without a test of what it is"
     owner, new = _owner(before), _owner(after)
     if owner is None:
-        return "wrote over a template of somebody else's"
+        return "overwrote an unowned template"
     living = {obj["metadata"]["uid"]: obj for place, obj in server.objects.items() if place.resource is REQUESTS}
     if owner != new:
         if owner in living:
@@ -76,7 +79,7 @@ def _of_template(call: Call, before: Object | None, after: Object | None, server
         if new not in living:
             return "took a template for a request that is gone"
         metadata = living[new]["metadata"]
-        if judged["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
+        if before_metadata["annotations"].get(REQUEST) != f"{metadata['namespace']}/{metadata['name']}":
             return "took a template of another request's name"
         return None
     if (

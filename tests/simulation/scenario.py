@@ -1,4 +1,4 @@
-"""What every story needs: to wait until all is calm, and to see what a request and its template say."""
+"""The parts of all scenarios: wait until nothing happens, and check a request and its template."""
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -12,26 +12,26 @@ from tests.support.resources import REQUESTS, VMS, Object
 
 VM, REQUEST, RIVAL, GOLDEN = (ObjectKey(NAMESPACE, name) for name in ("vm", "request", "rival", "golden"))
 
-MISHAPS = 2  # that a story may meet
+MAX_FAULTS = 2  # of a scenario
 # Reasons that a server which lies once can bring about: they last until the VM changes, as they must.
 BELIEVED = {"TooLarge", "SourceNotFound"}
 
 
-class Story(NamedTuple):
+class Scenario(NamedTuple):
     """What is done, and what must be so in the end. `creates` and `patches` are the writes of templates in between."""
 
-    tell: Callable[[World], Awaitable[None]]
+    steps: Callable[[World], Awaitable[None]]
     check: Callable[[World], None]
     creates: int = 1
     patches: int = 0
-    more: int = 0  # patches besides, which depend on who comes first
+    more: int = 0  # additional patches, which depend on the order
 
-    async def told_in(self, world: World, controllers: int = 1) -> None:
-        """Tell it to its end; the world is checked, quiet and stopped then."""
+    async def run_in(self, world: World, controllers: int = 1) -> None:
+        """Run all steps; then check the end, that no write follows, and stop."""
         for _ in range(controllers):
             world.start()
         try:
-            await self.tell(world)
+            await self.steps(world)
             self.check(world)
             await silence(world)
         finally:
@@ -40,7 +40,7 @@ class Story(NamedTuple):
 
 
 async def silence(world: World) -> None:
-    """See that everything can be listed and judged anew, and nothing is written."""
+    """Check that a relist and a reconcile of all requests write nothing."""
     version, made = world.server.version, len(world.calls)
     world.relist()
     await world.settle()
@@ -52,7 +52,7 @@ async def silence(world: World) -> None:
 async def calm(world: World, seconds: float = CALM) -> None:
     """Wait until everything is done. Where an answer made believe that the VM is no good, touch the VM."""
     await world.settle(seconds)
-    for _ in range(MISHAPS):
+    for _ in range(MAX_FAULTS):
         if not any(reason(found) in BELIEVED for found in world.all(REQUESTS)):
             break
         for vm in world.all(VMS):

@@ -1,10 +1,10 @@
-"""What persons do with one request, step by step, and how the world must be when it is over, whatever went wrong."""
+"""The steps of users with one request, and the expected end, whatever fails in between."""
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.template.template_metadata import REFRESH, REQUEST_UID
 from atmpl.template.template_metadata import REQUEST as REQUEST_NAME
 from e2e.objects import condition, reason
-from tests.simulation.scenario import GOLDEN, REQUEST, VM, Story, calm, memory, rendered
+from tests.simulation.scenario import GOLDEN, REQUEST, VM, Scenario, calm, memory, rendered
 from tests.simulation.simulation import World
 from tests.support.admission import binding, policy
 from tests.support.builders import (
@@ -239,22 +239,22 @@ async def release_with_a_ttl(world: World) -> None:
     await world.settle(2000)
 
 
-STORIES = {
-    "Once": Story(once, done_once),
-    "the flat form": Story(flat, done_once),
-    "the native format": Story(native, done_native),
-    "a request before its VM": Story(waiting, done_once),
-    "a source elsewhere": Story(elsewhere, done_elsewhere),
-    "a template in the way": Story(hindered, done_once),
-    "a format that comes": Story(unserved, done_once),
-    "a stray in the way": Story(stray, done_once, creates=0, patches=1),
-    "a TTL": Story(ttl, expired),
-    "OnChange": Story(on_change, kept_in_step, patches=2),
-    "OnChange, the native format": Story(native_on_change, native_in_step, patches=2),
-    "OnChange, the template deleted": Story(deleted_template, made_again, creates=2),
-    "OnChange, the VM deleted": Story(gone, source_gone),
-    "OnChange, the VM made again": Story(back, followed, patches=1),
-    "a right that is revoked": Story(revoked, followed_elsewhere, patches=1),
-    "OnChange that becomes Once": Story(release, let_go, patches=1),
-    "OnChange that becomes Once, with a TTL": Story(release_with_a_ttl, expired, patches=1),
+SCENARIOS = {
+    "Once": Scenario(once, done_once),
+    "the flat form": Scenario(flat, done_once),
+    "the native format": Scenario(native, done_native),
+    "a request before its VM": Scenario(waiting, done_once),
+    "a source elsewhere": Scenario(elsewhere, done_elsewhere),
+    "a template in the way": Scenario(hindered, done_once),
+    "a format that comes": Scenario(unserved, done_once),
+    "a stray in the way": Scenario(stray, done_once, creates=0, patches=1),
+    "a TTL": Scenario(ttl, expired),
+    "OnChange": Scenario(on_change, kept_in_step, patches=2),
+    "OnChange, the native format": Scenario(native_on_change, native_in_step, patches=2),
+    "OnChange, the template deleted": Scenario(deleted_template, made_again, creates=2),
+    "OnChange, the VM deleted": Scenario(gone, source_gone),
+    "OnChange, the VM made again": Scenario(back, followed, patches=1),
+    "a right that is revoked": Scenario(revoked, followed_elsewhere, patches=1),
+    "OnChange that becomes Once": Scenario(release, let_go, patches=1),
+    "OnChange that becomes Once, with a TTL": Scenario(release_with_a_ttl, expired, patches=1),
 }

@@ -2,7 +2,7 @@
 
 from atmpl.template.template_metadata import REQUEST_UID
 from e2e.objects import condition, reason
-from tests.simulation.scenario import GOLDEN, REQUEST, RIVAL, VM, Story, calm, memory
+from tests.simulation.scenario import GOLDEN, REQUEST, RIVAL, VM, Scenario, calm, memory
 from tests.simulation.simulation import World
 from tests.support.builders import a_request, a_vm, key_of, with_memory
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
@@ -59,7 +59,7 @@ def both_served(world: World) -> None:
     assert [reason(found) for found in world.all(REQUESTS)] == ["Rendered"] * len(world.all(REQUESTS))
 
 
-RIVALS = {
-    "two for one name": Story(rivals, both_served, creates=2),
-    "two for one name, one of them OnChange": Story(rivals_of_another_kind, both_served, creates=2, more=1),
+CONFLICTS = {
+    "two for one name": Scenario(rivals, both_served, creates=2),
+    "two for one name, one of them OnChange": Scenario(rivals_of_another_kind, both_served, creates=2, more=1),
 }

@@ -21,7 +21,7 @@ from tests.support import virtual_clock
 from tests.support.builders import NAMESPACE
 from tests.support.fake_apiserver import ApiServer
 from tests.support.fake_watch import Feed
-from tests.support.faults import Call, Fate, call_of
+from tests.support.faults import Call, Fault, call_of
 from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Place, Resource, parsed
 
 LATENCY = 0.001  # seconds from a call to its effect, and from there to its answer
@@ -30,10 +30,10 @@ PATIENCE = 5.0  # seconds that an event waits at most for later ones
 CALM = 1000.0  # seconds in which whatever can be retried has been
 TIMEOUT = 30.0  # seconds that a call may take
 
-Plan = Callable[[Call], Fate | None]  # None: what is asked is done
+Plan = Callable[[Call], Fault | None]  # None: what is asked is done
 
 
-def nothing_happens(_: Call) -> Fate | None:
+def nothing_happens(_: Call) -> Fault | None:
     """Let every call be."""
     return None
 
@@ -110,14 +110,14 @@ class World:
             replica.list()
 
     def relist(self) -> None:
-        """Have every controller list everything, and judge every request anew."""
+        """Let every controller list everything and reconcile every request."""
         for replica in self.replicas:
             replica.list()
             for place in self.server.objects:
                 if place.resource is REQUESTS:
                     replica.manager.queue.add(place.key)
 
-    # What persons see
+    # What users see
 
     def request(self, name: str = "request") -> Object:
         """A request as it is."""
@@ -234,7 +234,7 @@ class Replica:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Make a call, and meet its fate."""
+        """Make a call, with its fault."""
         world = self.world
         resource, key, sub = parsed(path)
         assert resource is not None, path
@@ -248,28 +248,28 @@ class Replica:
             body=body,
         )
         world.calls.append(call)
-        fate = world.plan(call)
+        fault = world.plan(call)
         await asyncio.sleep(LATENCY)
         await world.before(call)
-        if fate and fate.dies and not fate.acts:
+        if fault and fault.dies and not fault.acts:
             await self._die()
         answer = None
-        if fate is None or fate.acts:
+        if fault is None or fault.acts:
             answer = world.act(call, path, query=query, body=body, headers=headers)
         await world.after(call)
         await asyncio.sleep(LATENCY)
-        if fate and fate.dies:
+        if fault and fault.dies:
             await self._die()
-        if fate is None:
+        if fault is None:
             assert answer is not None
             return answer
-        if fate.name in ("timeout", "lost late"):
+        if fault.name in ("timeout", "lost late"):
             await asyncio.sleep(TIMEOUT)
-        return fate.answer(call)
+        return fault.answer(call)
 
 
 class Uncounted:
-    """Metrics that nobody reads."""
+    """Metrics that are not read."""
 
     def __getattr__(self, _: str) -> Any:
         return self

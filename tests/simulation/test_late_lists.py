@@ -6,14 +6,14 @@ import pytest
 
 from e2e.objects import reason
 from tests.simulation.scenario import VM, memory, rendered
-from tests.simulation.scenarios import STORIES, once
-from tests.simulation.scenarios_conflict import RIVALS
+from tests.simulation.scenarios import SCENARIOS, once
+from tests.simulation.scenarios_conflict import CONFLICTS
 from tests.simulation.simulation import World
 from tests.support import virtual_clock
 from tests.support.builders import a_flat_request, a_request, a_vm, with_memory
 from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Resource
 
-ALL = STORIES | RIVALS
+ALL = SCENARIOS | CONFLICTS
 LISTS: dict[str, tuple[Resource, ...]] = {
     "VMs": (VMS,),
     "OpenShift templates": (TEMPLATES,),
@@ -41,7 +41,7 @@ NEEDS_NO_LIST = (  # scenarios in which nothing is refreshed and every format is
 async def test_late_list_changes_no_end(name: str, lists: str, late: float) -> None:
     world = World(unlisted=LISTS[lists])
     asyncio.get_running_loop().call_later(late, world.list_late)
-    await ALL[name].told_in(world)
+    await ALL[name].run_in(world)
     assert world.writes["POST template"] == ALL[name].creates
 
 
@@ -50,7 +50,7 @@ async def test_late_list_changes_no_end(name: str, lists: str, late: float) -> N
 @virtual_clock.virtual
 async def test_missing_list_stops_no_first_rendering(name: str, lists: str) -> None:
     world = World(unlisted=LISTS[lists])
-    await ALL[name].told_in(world)
+    await ALL[name].run_in(world)
     assert world.writes["POST template"] == ALL[name].creates
 
 

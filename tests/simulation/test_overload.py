@@ -14,7 +14,7 @@ from tests.simulation.simulation import Plan, World, nothing_happens
 from tests.support import virtual_clock
 from tests.support.builders import NAMESPACE, a_request, a_vm, with_memory
 from tests.support.fake_apiserver import Event
-from tests.support.faults import FATES, Call, Fate
+from tests.support.faults import FAULTS, Call, Fault
 from tests.support.resources import REQUESTS, TEMPLATES, VMS
 
 HOUR = 3600.0
@@ -22,9 +22,9 @@ MANY = 1_000
 POISONED = ObjectKey(NAMESPACE, "poisoned")
 
 
-def always(word: str, fate: Fate, name: str = "vm") -> Plan:
-    """Let every such call meet this fate."""
-    return lambda call: fate if call.word == word and (word != "GET vm" or call.place.key.name == name) else None
+def always(word: str, fault: Fault, name: str = "vm") -> Plan:
+    """Give every such call this fault."""
+    return lambda call: fault if call.word == word and (word != "GET vm" or call.place.key.name == name) else None
 
 
 async def ticks(seconds: float, each: float = 0.01) -> AsyncIterator[int]:
@@ -67,9 +67,9 @@ def seconds_without() -> float:
     return virtual_clock.run(seconds_for_many(nothing_happens))
 
 
-@pytest.mark.parametrize("fate", ["500", "timeout"])
-def test_one_failing_vm_does_not_slow_a_thousand_others(fate: str, seconds_without: float) -> None:
-    poison = always("GET vm", FATES[fate], "poison")
+@pytest.mark.parametrize("fault", ["500", "timeout"])
+def test_one_failing_vm_does_not_slow_a_thousand_others(fault: str, seconds_without: float) -> None:
+    poison = always("GET vm", FAULTS[fault], "poison")
     assert virtual_clock.run(seconds_for_many(poison)) <= 1.05 * seconds_without
 
 
@@ -85,7 +85,7 @@ WORDS = {"the read of the VM": "GET vm", "the template": "POST template", "the s
 @pytest.mark.parametrize("name", ENDLESS)
 @virtual_clock.virtual
 async def test_failing_request_is_tried_twenty_times_in_an_hour(name: str, what: str) -> None:
-    world = World(always(WORDS[what], FATES[name]))
+    world = World(always(WORDS[what], FAULTS[name]))
     world.start()
     world.server.create(a_vm())
     world.server.create(a_request())
@@ -94,21 +94,21 @@ async def test_failing_request_is_tried_twenty_times_in_an_hour(name: str, what:
     await world.stop()
     at_once = (
         len(CONFLICT_WAITS_SECONDS) if name == "409" else 0
-    )  # judged anew at once, a few times, before that counts as failed
+    )  # reconciled again at once, a few times, before it counts as failed
     assert len(tries) <= 20 + at_once
     assert world.writes["PATCH status"] <= 1
 
 
 @virtual_clock.virtual
 async def test_two_failing_controllers_do_not_enqueue_each_other() -> None:
-    fates = [FATES["500"], FATES["503"]]
+    faults = [FAULTS["500"], FAULTS["503"]]
     tries: list[Call] = []
 
-    def plan(call: Call) -> Fate | None:
+    def plan(call: Call) -> Fault | None:
         if call.word != "POST template":
             return None
         tries.append(call)
-        return fates[len(tries) % 2]
+        return faults[len(tries) % 2]
 
     world = World(plan)
     for _ in range(2):
@@ -191,7 +191,7 @@ async def test_waiting_request_is_not_rate_limited() -> None:
 @virtual_clock.virtual
 async def test_events_do_not_shorten_retry_after() -> None:
     times: list[float] = []
-    world = World(lambda call: FATES["429"] if call.word == "GET vm" else None)
+    world = World(lambda call: FAULTS["429"] if call.word == "GET vm" else None)
 
     async def note(_: Call) -> None:
         times.append(virtual_clock.now())

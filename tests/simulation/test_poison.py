@@ -1,4 +1,4 @@
-"""A request nested deeper than the decoders go: it stops no stream, and is served, or told why not, like any other."""
+"""A request that is nested deeper than the decoders allow: it stops no stream, and gets a status like any other."""
 
 import orjson
 import pytest

@@ -7,9 +7,9 @@ import pytest
 
 from atmpl.controller.objects import ObjectKey
 from e2e.objects import condition, reason
-from tests.simulation.scenario import GOLDEN, REQUEST, VM, Story, memory, rendered, silence
-from tests.simulation.scenarios import STORIES
-from tests.simulation.scenarios_conflict import RIVALS
+from tests.simulation.scenario import GOLDEN, REQUEST, VM, Scenario, memory, rendered, silence
+from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.scenarios_conflict import CONFLICTS
 from tests.simulation.simulation import World
 from tests.support import virtual_clock
 from tests.support.builders import a_request, a_vm, with_memory
@@ -17,14 +17,14 @@ from tests.support.fake_apiserver import Event
 from tests.support.faults import Call
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Resource
 
-ALL = STORIES | RIVALS
+ALL = SCENARIOS | CONFLICTS
 RELIST = 40.0  # seconds between two lists, in a world whose streams leave events out
 NAP = 20.0  # seconds that a controller works on what it knew before it fell asleep
 
 
-async def smooth(story: Story) -> World:
+async def smooth(scenario: Scenario) -> World:
     world = World()
-    await story.told_in(world)
+    await scenario.run_in(world)
     return world
 
 
@@ -33,20 +33,20 @@ async def smooth(story: Story) -> World:
 @virtual_clock.virtual
 async def test_lagging_events_change_no_end(name: str, lag: int) -> None:
     world = World(lag=lag)
-    await ALL[name].told_in(world)
+    await ALL[name].run_in(world)
     assert world.writes["POST template"] == ALL[name].creates
 
 
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
 async def test_next_list_repairs_a_lost_event(name: str) -> None:
-    story, failures = ALL[name], []
-    for event in (await smooth(story)).server.events:
+    scenario, failures = ALL[name], []
+    for event in (await smooth(scenario)).server.events:
         world = World(lost=frozenset({event.version}))
         _relist(world)
         try:
-            await story.told_in(world)
-            assert world.writes["POST template"] == story.creates
+            await scenario.run_in(world)
+            assert world.writes["POST template"] == scenario.creates
         except AssertionError as error:
             failures.append(f"{event.version} of {event.place.resource.kind}: {error}")
     assert failures == []
@@ -58,19 +58,19 @@ def _relist(world: World) -> None:
     asyncio.get_running_loop().call_later(RELIST, _relist, world)
 
 
-# Of rivals, one that slept may have the name anew that a person has just freed: nothing but a lease can tell it so.
-@pytest.mark.parametrize("name", STORIES)
+# With conflicts, a suspended replica can take the name that a user has just freed: only a lease prevents that.
+@pytest.mark.parametrize("name", SCENARIOS)
 @virtual_clock.virtual
 async def test_suspended_controller_does_nothing_wrong(name: str) -> None:
-    story, failures = STORIES[name], []
-    last = (await smooth(story)).server.version
+    scenario, failures = SCENARIOS[name], []
+    last = (await smooth(scenario)).server.version
     for asleep in range(last + 1):
         for awake in range(asleep + 1, last + 1):
             world = World()
             _sleeps(world, asleep, awake)
             try:
-                await story.told_in(world)
-                assert world.writes["POST template"] == story.creates
+                await scenario.run_in(world)
+                assert world.writes["POST template"] == scenario.creates
             except AssertionError as error:
                 failures.append(f"from {asleep} to {awake}: {error}")
     assert failures == []
@@ -117,7 +117,7 @@ async def test_resumed_controller_writes_nothing(name: str) -> None:
 @virtual_clock.virtual
 async def test_two_active_controllers_end_as_one(name: str, delay: float) -> None:
     world = World(delay=delay)
-    await ALL[name].told_in(world, controllers=2)
+    await ALL[name].run_in(world, controllers=2)
     assert world.writes["POST template"] == ALL[name].creates
     assert {call.replica for call in world.calls} == {0, 1}
 
@@ -151,7 +151,7 @@ async def _release(world: World) -> None:
     await world.settle()
 
 
-TOLD: dict[str, Callable[[World], Awaitable[None]]] = {
+REPORTED: dict[str, Callable[[World], Awaitable[None]]] = {
     "Once": _once,
     "OnChange": _on_change,
     "a TTL": _ttl,
@@ -161,7 +161,7 @@ PLACES = {"request": (REQUESTS, REQUEST), "VM": (VMS, VM), "template": (TEMPLATE
 
 
 def made_again(world: World, resource: Resource, key: ObjectKey) -> None:
-    """Have a person delete an object and create it anew, as `kubectl replace --force` does."""
+    """Delete an object and create it again, as `kubectl replace --force` does."""
     there = world.server.get(resource, key)
     if there:
         world.server.delete(resource, key)
@@ -174,12 +174,12 @@ def made_again(world: World, resource: Resource, key: ObjectKey) -> None:
 
 
 @pytest.mark.parametrize("what", PLACES)
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", REPORTED)
 @virtual_clock.virtual
 async def test_recreated_object_is_never_mistaken_for_the_old_one(name: str, what: str) -> None:
     world = World()
     world.start()
-    await TOLD[name](world)
+    await REPORTED[name](world)
     await world.stop()
     for number in range(len(world.calls)):
         for when in ("before", "after"):
@@ -191,7 +191,7 @@ async def test_recreated_object_is_never_mistaken_for_the_old_one(name: str, wha
 
             setattr(again, when, happens)
             again.start()
-            await TOLD[name](again)
+            await REPORTED[name](again)
             await again.settle(3000)
             where = f"{when} call {number}, {world.calls[number].word}"
             assert again.breaches == [], where
@@ -201,7 +201,7 @@ async def test_recreated_object_is_never_mistaken_for_the_old_one(name: str, wha
 
 
 def right(world: World, where: str, *, is_owned: bool) -> None:
-    """See that the request which is there now, if any, has been served, or is told why not."""
+    """Check that the present request, if any, is served or has a reason."""
     found = world.server.get(REQUESTS, REQUEST)
     if found is None:
         return

@@ -1,7 +1,7 @@
 """An API server in memory, as far as the controller goes: objects, their versions, and what each verb answers.
 
 It is held to the real one by `test_contract.py`, sentence by sentence. Objects never change once they are stored, so that
-whoever holds one holds it as it was.
+a reference shows the object as it was.
 """
 
 from collections.abc import Callable, Mapping
@@ -55,14 +55,14 @@ class ApiServer:
         self.leaves_out_empty = False  # store templates as OpenShift does, without the empty fields of a parameter
         self.listeners: list[Callable[[Event], None]] = []
 
-    # What persons do
+    # What users do
 
     def get(self, resource: Resource, key: ObjectKey) -> Object | None:
         """Return an object as it is stored."""
         return self.objects.get(Place(resource, key))
 
     def create(self, obj: Object) -> Object:
-        """Create an object, as a person may: in the namespace that it names."""
+        """Create an object in the namespace that it names."""
         [resource] = [each for each in ALL if (each.api_version, each.kind) == (obj["apiVersion"], obj["kind"])]
         key = ObjectKey(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         return self._done("POST", Place(resource, key).path.rpartition("/")[0], obj)

@@ -31,10 +31,8 @@ class Feed:
         self._sink = sink
         self._metadata_only = metadata_only
         self._label = label  # what selects: a label that must be there
-        self._next = since  # index of the first event that was not told: one less than its version
-        self.lost: frozenset[int] = (
-            frozenset()
-        )  # versions of events that are never told; a list shows what they were about
+        self._next = since  # index of the first event that was not shown: one less than its version
+        self.lost: frozenset[int] = frozenset()  # versions of events that are never shown; a list shows their objects
 
     def list(self) -> None:
         """Tell of all there is now, as a list does; what it does not name is gone."""

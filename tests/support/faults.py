@@ -1,4 +1,4 @@
-"""What may become of a call: everything that clusters do to controllers, and the end of the controller itself."""
+"""The faults of a call: what clusters do to controllers, and the end of the controller itself."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -41,22 +41,22 @@ class Call(NamedTuple):
         return self.method != "GET" and self.place.resource is not ACCESS_REVIEWS
 
     @property
-    def fates(self) -> list["Fate"]:
-        """What may become of it. A read that no cache answers tells no lies: what it does not find is not there."""
+    def faults(self) -> list["Fault"]:
+        """The possible faults. An uncached read does not report an existing object as missing."""
         honest = self.method == "GET" and not self.cached
-        return [fate for fate in FATES.values() if not (honest and fate.name == "404")]
+        return [fault for fault in FAULTS.values() if not (honest and fault.name == "404")]
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What becomes of a call. `told` is the answer that comes instead of the server's; `acts`: it is done all the same."""
+class Fault:
+    """The fault of a call. `acts`: the server does what was requested all the same."""
 
     name: str
     acts: bool = False
     dies: bool = False  # the controller, before or after the call takes effect
 
     def answer(self, call: Call) -> Response:
-        """Return what is answered, or raise what is raised. Only for a fate in which the controller lives."""
+        """Return the response, or raise the error. Only for faults that the controller survives."""
         place = call.place
         match self.name:
             case "400":
@@ -101,7 +101,7 @@ class Fate:
 
 
 ANSWERS = [
-    Fate(name)
+    Fault(name)
     for name in (
         "400",
         "401",
@@ -124,12 +124,12 @@ ANSWERS = [
         "timeout",
     )
 ]
-LOST = [Fate("lost", acts=True), Fate("lost late", acts=True)]
-DEATHS = [Fate("dies before", dies=True), Fate("dies after", acts=True, dies=True)]
-FATES = {fate.name: fate for fate in (*ANSWERS, *LOST, *DEATHS)}
+LOST = [Fault("lost", acts=True), Fault("lost late", acts=True)]
+DEATHS = [Fault("dies before", dies=True), Fault("dies after", acts=True, dies=True)]
+FAULTS = {fault.name: fault for fault in (*ANSWERS, *LOST, *DEATHS)}
 
-# One of each kind: those that leave no trace, that are said, that move on, and that nobody knows the end of.
-DIFFERENT = [FATES[name] for name in ("dies before", "dies after", "lost", "503", "409")]
+# One of each kind: without a trace, reported, retried at once, and with an unknown result.
+DIFFERENT = [FAULTS[name] for name in ("dies before", "dies after", "lost", "503", "409")]
 
 
 def call_of(
