@@ -279,8 +279,8 @@ class _Creation:
         if self._args.output in ("yaml", "json"):
             self._print(await self._read_template(client), named, "")
         else:
-            count = status.get("parameterCount", status.get("parameters"))
-            self._print({}, named, f"created with {count} parameters")
+            count = status.get("parameterCount")
+            self._print({}, named, "created" if count is None else f"created with {count} parameters")
         if self._args.output is None:
             self._advise(advice(last.reason))
         return 0

@@ -101,7 +101,7 @@ def test_every_reason_has_a_sentence_and_a_remedy(reason, monkeypatch):
 
 def test_temporary_reason_is_reported_once(monkeypatch):
     waiting = RequestState(CREATED, Reason.TARGET_CONFLICT, "it was made by hand")
-    rendered = RequestState(CREATED | {"status": {"parameters": 4}}, Reason.RENDERED, ready=True)
+    rendered = RequestState(CREATED | {"status": {"parameterCount": 4}}, Reason.RENDERED, ready=True)
     followed(monkeypatch, waiting, waiting, rendered)
     came = typed("create", "--vm", "web")
     assert came.status == 0
@@ -122,7 +122,7 @@ def test_warnings_name_options_of_the_command_line(monkeypatch):
         {"reason": "InlineSecret", "message": message, "path": "spec.x"},
         {"reason": "SourceGone", "message": "m"},
     ]
-    found = CREATED | {"status": {"parameters": 4, "warnings": warnings}}
+    found = CREATED | {"status": {"parameterCount": 4, "warnings": warnings}}
     followed(monkeypatch, RequestState(found, Reason.RENDERED, ready=True))
     came = typed("create", "--vm", "web", "-o", "name")
     assert "warning: spec.x: InlineSecret: So it is. To change that, use --secrets Require.\n" in came.err
@@ -137,7 +137,7 @@ def test_deleted_request_is_an_error(monkeypatch):
 
 
 def test_a_request_deleted_by_its_ttl_was_a_success(monkeypatch):
-    found = CREATED | {"status": {"parameters": 4}}
+    found = CREATED | {"status": {"parameterCount": 4}}
     followed(monkeypatch, RequestState(found, Reason.RENDERED, ready=True, deleted=True))
     assert typed("create", "--vm", "web").status == 0
 
