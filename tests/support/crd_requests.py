@@ -1,5 +1,7 @@
-"""Requests as a person posts them, and the API server's answers to the wrong ones."""
+"""Requests in both forms, and the API server's messages about invalid ones."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from e2e.envtest import ApiError
@@ -35,6 +37,21 @@ def target(**fields: Any) -> dict[str, Any]:
 
 
 def complaints(error: ApiError) -> list[str]:
-    """What is wrong, a field a line, as kubectl prints it; but for the hint that there may be more."""
+    """Return the causes of a rejection, one line per field, without the hint that there may be more."""
     causes = error.body["details"]["causes"]
-    return sorted(f"{cause['field']}: {cause['message']}" for cause in causes if cause["field"] != "<nil>")
+    return normalized(f"{cause['field']}: {cause['message']}" for cause in causes if cause["field"] != "<nil>")
+
+
+def normalized(messages: Iterable[str]) -> list[str]:
+    """Return messages in the form that is common to all versions of Kubernetes, sorted.
+
+    Kubernetes 1.30 reports the type of an invalid value instead of the value, `may not be longer than 253` instead of
+    `may not be more than 253 bytes`, Go's type of a duplicate, and fields of a status without `status`.
+    """
+    return sorted(map(_normalized, messages))
+
+
+def _normalized(message: str) -> str:
+    message = message.removeprefix("status.").replace("map[string]interface {}{", "{")
+    message = re.sub(r'Invalid value: "(?:[^"\\]|\\.)*": ', "Invalid value: ", message)
+    return re.sub(r"may not be (?:longer|more) than (\d+)(?: bytes)?", r"at most \1 bytes", message)
