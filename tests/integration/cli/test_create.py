@@ -73,18 +73,30 @@ async def test_name_alone_is_what_kubectl_takes(server: Server, client: Client, 
 async def test_every_option_reaches_the_cluster(server: Server, client: Client, namespace: str) -> None:
     came = await create(
         server, namespace, "--vm", "web", "--vm-namespace", namespace, "--name", "small", "--format", "native",
-        "--ttl", "1h", "--identity", "Preserve", "--data-volumes", "Unique", "--secrets", "Require",
-        "--wait=false", "-o", "json",
+        "--ttl", "1h", "--identity", "Preserve", "--data-volumes", "Unique", "--secrets", "Extract",
+        "--naming", "Parameter", "--profile", "Common", "--include", "instancetype.name", "--exclude", "template.spec.hostname",
+        "--label", "team=web", "--annotation", "description=A web server", "--wait=false", "-o", "json",
     )  # fmt: skip
     assert came.status == 0
     stored = await client.get(request_path(namespace, "small"))
-    stored["spec"].pop("requester", None)  # the user of the test's kubeconfig
+    assert stored["spec"].pop("requester")["username"]  # the user of the test's kubeconfig
     assert stored["spec"] == {
         "source": {"vmName": "web", "vmNamespace": namespace},
         "target": {"virtualMachineTemplate": {}},
         "refreshPolicy": "Once",
         "ttlSecondsAfterFinished": 3600,
-        "options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"},
+        "templateMetadata": {"labels": {"team": "web"}, "annotations": {"description": "A web server"}},
+        "options": {
+            "identity": "Preserve",
+            "dataVolumes": "Unique",
+            "secrets": "Extract",
+            "naming": "Parameter",
+            "parameters": {
+                "profile": "Common",
+                "include": ["instancetype.name"],
+                "exclude": ["template.spec.hostname"],
+            },
+        },
     }
     assert yaml.safe_load(came.out)["metadata"]["uid"] == stored["metadata"]["uid"]
 
