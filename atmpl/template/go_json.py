@@ -132,7 +132,7 @@ def _normalized_copy(tree: Any) -> Any:
             for key, value in container.items() if type(container) is dict else enumerate(container):
                 if isinstance(value, dict):
                     if not all(isinstance(name, str) for name in value):
-                        raise ProcessError(["a key is no string: this is not valid JSON"])
+                        raise ProcessError(["a key is not a string, so this is not valid JSON"])
                     below.append({text(name): item for name, item in value.items()})
                     container[key] = below[-1]
                 elif isinstance(value, list):

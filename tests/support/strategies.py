@@ -74,7 +74,7 @@ def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 def _plus(base: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return objects of `base`, one in eight with fields that nobody has heard of."""
+    """Return objects of `base`, one in eight with unknown fields."""
     other = st.integers(0, 7).flatmap(lambda choice: objects if choice == 7 else st.just({}))
     return st.builds(lambda known, other: {**other, **known}, base, other)
 

@@ -15,7 +15,7 @@ def user_data(text):
     return {"volumes": [{"name": "c", "cloudInitNoCloud": {"userData": text}}]}
 
 
-HARMLESS = {  # what stands in a VM, where the console's substitution breaks nothing
+HARMLESS = {  # texts of a VM that the console's substitution does not break
     "a plain script": user_data(SCRIPT),
     "a script that names a parameter with a harmless default": {
         "hostname": "db",
@@ -122,7 +122,7 @@ def test_validations_that_are_not_json_are_harmless():
     shown(render(vm, format=FORMATS["openshift"], name="t").template)
 
 
-DEEP = "[" * 1100  # more levels than are told from text that is no JSON
+DEEP = "[" * 1100  # more levels than are decoded
 
 
 @pytest.mark.parametrize("format", FORMATS)

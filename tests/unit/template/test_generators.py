@@ -82,7 +82,7 @@ WRONG = {  # what is wrong: (engine, expression, the engine's words)
     ),
     "a range from a backslash": ("openshift", "[a-c\\x]{3}", "malformed expresion syntax: [a-c\\x]"),
     "a class that another character follows": ("openshift", "[\\wx-c]{3}", "invalid range specified: \\-x"),
-    "a length that is no number": (
+    "a length that is not a number": (
         "native",
         "[a-z]{abc}",
         'malformed length syntax: strconv.Atoi: parsing "abc": invalid syntax',

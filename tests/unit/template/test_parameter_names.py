@@ -66,7 +66,7 @@ SENTENCES = {
     "nested lists keep their indexes apart": ("rows[1][12]", "ROW1_12"),
     "devices as a list stays in the name": ("domain.devices[0].x", "DEVICE0_X"),
     "domain as a list stays in the name": ("domain[0].x", "DOMAIN0_X"),
-    "a domain within is no head": ("x.domain.y", "X_DOMAIN_Y"),
+    "a domain inside is not a head": ("x.domain.y", "X_DOMAIN_Y"),
 }
 
 
@@ -146,7 +146,7 @@ def test_key_like_a_longer_name_keeps_names_unique():
     found = [name.name for name in assign_names([("a-b",), ("a.b",), (trap,)])]
     assert len(set(found)) == 3
     assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in found)
-    assert found[1] == f"A_B_{digits('/spec/template/spec/a.b')}"  # nobody else's: it stays as the rule has it
+    assert found[1] == f"A_B_{digits('/spec/template/spec/a.b')}"  # not shared, so it is unchanged
 
 
 def test_name_similar_to_a_reserved_one_is_kept():

@@ -116,7 +116,7 @@ def test_object_without_references_comes_back_unchanged(tree):
 
 @given(st.text(), st.sampled_from(("${P}", "a${P}b", "${P}${P}", "${{P}}")))
 def test_value_is_not_substituted_again(value, reference):
-    mended = value.encode("utf-8", "replace").decode()
+    replaced = value.encode("utf-8", "replace").decode()
     for format in FORMATS.values():
         vm = {"kind": "VirtualMachine", "v": reference}
         parameters = [{"name": "P", "value": f"#{value}"}, {"name": "Q", "value": "no"}]
@@ -128,7 +128,7 @@ def test_value_is_not_substituted_again(value, reference):
             "spec": {"virtualMachine": vm, "parameters": parameters},
         }
         expected = reference.replace("${{P}}", "${P}").split("${P}")
-        assert atmpl.process(template)[0]["v"] == f"#{mended}".join(expected)
+        assert atmpl.process(template)[0]["v"] == f"#{replaced}".join(expected)
 
 
 @pytest.mark.parametrize("name", FORMATS)

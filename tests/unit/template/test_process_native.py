@@ -184,7 +184,7 @@ REFUSED = {  # what is refused: (VM, message, the engine's words)
             "substituted value type float64 is not assignable to target type string"
         ),
     ),
-    "a VM that is no object": (
+    "a VM that is not an object": (
         [1],
         "",
         (

@@ -78,11 +78,11 @@ NULL = {"name": "NULL", "value": "null"}
 SPECS = {  # what it shows: (spec, what becomes of it), with the parameters above
     "a text in double braces is decoded as JSON": ("${{P}}", 5),
     "a text in single braces stays a text": ("${P}", "5"),
-    "a value that is no JSON stays a text": ("${{Q}}", "${P}"),
+    "a value that is not JSON stays a text": ("${{Q}}", "${P}"),
     "double braces with anything around them are single braces": ("${{P}} ", "${{P}} "),
     "an undefined reference stays": (["${X}", "${{X}}"], ["${X}", "${{X}}"]),
     "a value put in is not visited again": ("${Q}", "${P}"),
-    "a reference is replaced where its text stands by then": ("${Q} ${P}", "5 ${P}"),
+    "the first matching text is replaced": ("${Q} ${P}", "5 ${P}"),
     "ten references to one parameter are replaced in order": ("${P}" * 10, "5" * 10),
     "references are replaced in order however many": ("${P}" * 9 + "${Q}${P}", "5" * 10 + "${P}"),
     "a map key is substituted": ({"a${P}": "${P}"}, {"a5": "5"}),
@@ -118,7 +118,7 @@ OBJECTS = {  # what it shows: (object, what becomes of it), under the labels {"l
         {"kind": "A", "metadata": {"namespace": "${{P}}"}},
         {"kind": "A", "apiVersion": "", "metadata": {"labels": {"l": "5"}}},
     ),
-    "a namespace that is no text is empty": (
+    "a namespace that is not a string is empty": (
         {"kind": "A", "metadata": {"namespace": 1}},
         {"kind": "A", "apiVersion": "", "metadata": {"namespace": "", "labels": {"l": "5"}}},
     ),
@@ -134,11 +134,11 @@ OBJECTS = {  # what it shows: (object, what becomes of it), under the labels {"l
         {"kind": "A", "metadata": "${{P}}"},
         {"kind": "A", "apiVersion": "", "metadata": 5},
     ),
-    "without metadata the namespace stands beside": (
+    "without metadata the namespace is at the top": (
         {"kind": "A", "namespace": "ns"},
         {"kind": "A", "apiVersion": "", "namespace": "", "metadata": {"labels": {"l": "5"}}},
     ),
-    "a namespace that stands beside and is no text is empty": (
+    "a namespace at the top that is not a string is empty": (
         {"kind": "A", "namespace": 1},
         {"kind": "A", "apiVersion": "", "namespace": "", "metadata": {"labels": {"l": "5"}}},
     ),
@@ -146,7 +146,7 @@ OBJECTS = {  # what it shows: (object, what becomes of it), under the labels {"l
         {"kind": "A", "apiVersion": "a/${P}", "metadata": None},
         {"kind": "", "apiVersion": "", "metadata": None},
     ),
-    "a kind that is no text becomes none": (
+    "a kind that is not a string becomes none": (
         {"kind": "${{P}}", "apiVersion": "/v1", "metadata": None},
         {"kind": "", "apiVersion": "v1", "metadata": None},
     ),
@@ -238,7 +238,7 @@ REFUSED = {  # what is refused: (objects, labels, the cluster's words)
             "json: cannot unmarshal object into Go struct field decodeList.items of type []json.RawMessage"
         ),
     ),
-    "an item that is no object": (
+    "an item that is not an object": (
         [{"kind": "A", "items": [1]}],
         None,
         (

@@ -71,7 +71,7 @@ BAD_VALUES = {  # a value that no template can carry: what the error says
     "an object within itself": (cyclic(), "deeper than 200 levels"),
 }
 
-PLACES = {  # where it stands: the VM, and the path
+PLACES = {  # the place of a value: the VM, and the path
     "among the leaves": (lambda value: a_vm({"x": value}), INSTANCE + ".x"),
     "in a list": (lambda value: a_vm({"x": ["y", value]}), INSTANCE + ".x[1]"),
     "as a name": (lambda value: a_vm({"name": value}), INSTANCE + ".name"),
