@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -30,8 +31,9 @@ def address_paths(source: SourceVM, hidden: Mapping[Path, str]) -> list[Path]:
     """
     paths: dict[Path, None] = {}
     if addresses := _dropped_addresses(source):
+        last_groups = {_last_group(address) for address in addresses if address.count(":") > 1}
         for path, text in _produced_texts(source, hidden):
-            if not addresses.isdisjoint(_addresses(text)):
+            if not addresses.isdisjoint(_addresses(text, last_groups)):
                 paths[path] = None
     for index, volume in source.volumes:
         for kind in _TEXT_SOURCES:
@@ -84,8 +86,13 @@ _VOLUMES: Final[Path] = (*INSTANCE, "volumes")
 _INTERFACES: Final[Path] = (*INSTANCE, "domain", "devices", "interfaces")
 
 
-def _addresses(text: str) -> Iterable[str]:
-    """Yield the MAC and IP addresses in `text`, in a normal form."""
+def _last_group(address: str) -> str:
+    """Return the last group of an IPv6 address, which is quick to compare."""
+    return address.rpartition(":")[2].lstrip("0")
+
+
+def _addresses(text: str, last_groups: Collection[str] | None = None) -> Iterable[str]:
+    """Yield the MAC and IP addresses in `text`, in a normal form; of IPv6, only those that end in `last_groups`."""
     for token in _TOKEN.findall(text):
         lower = token.lower()
         for mac in _MAC.findall(lower):
@@ -93,10 +100,10 @@ def _addresses(text: str) -> Iterable[str]:
         yield from _IPV4.findall(lower)
         if lower.count(":") > 1:
             address = lower.strip(".-")
-            try:
-                yield str(ip_address(address if address.endswith("::") else address.rstrip(":")))
-            except ValueError:
-                continue
+            address = address if address.endswith("::") else address.rstrip(":")
+            if last_groups is None or _last_group(address) in last_groups or "." in address:
+                with suppress(ValueError):
+                    yield str(ip_address(address))
 
 
 def _decoded(path: Path, text: str) -> str:

@@ -8,7 +8,7 @@ from atmpl.template import data_volumes
 from atmpl.template.cloud_config import is_readable_network_data, parse_cloud_config
 from atmpl.template.data_volumes import SUFFIX_REFERENCE, copies_sibling, is_reference, unique_data_volumes
 from atmpl.template.errors import RenderError
-from atmpl.template.json_path import Path
+from atmpl.template.json_path import INSTANCE, Path
 from atmpl.template.leaf_names import IGNITION_PATH, LeafNames
 from atmpl.template.leaves import Leaf, LeafWalker
 from atmpl.template.literal_parameters import Literals
@@ -238,7 +238,7 @@ class TemplateBuilder:
         texts = self._extracted_texts(leaves, names_of_leaves)
         for leaf, name in zip(leaves, names, strict=True):
             path, value, container, key, selected = leaf
-            rule = self._special_rule(leaf) if path[-1] in SPECIAL_KEYS or path == IGNITION_PATH else None
+            rule = self._special_rule(leaf) if path[-1] in SPECIAL_KEYS else None
             if rule == "identity":
                 if not selected:
                     del container[key]
@@ -261,8 +261,8 @@ class TemplateBuilder:
                 container[key] = value
                 self.literal_numbers.append(("spec", *path))
                 continue
-            note = _TYPED_TEXT if encoded.typed and type(value) is str else ""
-            if path[2:] == _SECURE_BOOT and leaf.is_inside:
+            note = _TYPED_TEXT if encoded[0] and type(value) is str else ""
+            if path[-1] == "secureBoot" and path[2:] == _SECURE_BOOT and leaf.is_inside:
                 note = self._secure_boot_note(leaves, names)
             self._parameter(leaf, name, encoded, note)
         self._note_data_volume_names(leaves, names)
@@ -282,11 +282,15 @@ class TemplateBuilder:
 
     def _parameter(self, leaf: Leaf, name: Name, encoded: EncodedValue, note: str = "") -> None:
         """Add a parameter with a default, and the reference to it."""
-        leaf.container[leaf.key] = name.typed_reference if encoded.typed else name.string_reference
-        parameter = self._declaration(name, self._display(leaf, name), note)
-        parameter["value"] = encoded.text
-        self.literals.grow(len(encoded.text))
-        self.parameters.append(parameter)
+        _, _, container, key, _ = leaf
+        text, _, description, string_reference, typed_reference, _ = name
+        typed, value = encoded
+        container[key] = typed_reference if typed else string_reference
+        display = self._display(leaf, name)
+        if note:
+            description = f"{description} ({note})"
+        self.literals.grow(2 * len(text) + len(display) + len(description) + len(value) + _PARAMETER_BYTES)
+        self.parameters.append({"name": text, "displayName": display, "description": description, "value": value})
 
     def _required(self, leaf: Leaf, name: Name, note: str = "") -> None:
         """Add a required parameter without a default. A string uses `${P}`, so any text can be supplied."""
@@ -305,12 +309,13 @@ class TemplateBuilder:
 
     def _display(self, leaf: Leaf, name: Name) -> str:
         """Return what a form shows. It names the item of a list if the item has a name."""
-        path = leaf.path
-        if leaf.is_inside:
-            for position, key in enumerate(path):
+        path = leaf[0]
+        if path[:2] == INSTANCE:
+            item_names = self._walker.item_names
+            for position in range(3, len(path)) if item_names else ():
+                key = path[position]
                 if type(key) is int:
-                    item = self._walker.item_names.get(path[2 : position + 1])
-                    return self._display_item(name, item, key)
+                    return self._display_item(name, item_names.get(path[2 : position + 1]), key)
         elif path[0] == data_volumes.FIELD and len(path) > 1 and type(path[1]) is int:
             template = self.source.spec[data_volumes.FIELD][path[1]]
             metadata = template.get("metadata") if type(template) is dict else None
@@ -320,10 +325,10 @@ class TemplateBuilder:
 
     @staticmethod
     def _display_item(name: Name, item: Any, index: int) -> str:
-        if type(item) is not str or not ITEM_NAME.fullmatch(item):
+        if item is None or type(item) is not str or not ITEM_NAME.fullmatch(item):
             return name.display
-        kind, separator, rest = name.display.partition(f" {index} ")
-        return f"{kind} {item}: {rest}" if separator else name.display
+        kind, separator, rest = name[1].partition(f" {index} ")
+        return f"{kind} {item}: {rest}" if separator else name[1]
 
     def _secure_boot_note(self, leaves: list[Leaf], names: list[Name]) -> str:
         """Return the parameter that must change too: KubeVirt refuses secure boot without SMM."""

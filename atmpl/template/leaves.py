@@ -16,7 +16,7 @@ from atmpl.template.validation import MAX_DEPTH, MAX_PATH_CHARACTERS, validation
 
 _SCALARS: Final = frozenset((str, bool, int))  # always JSON; a float may be infinite
 _MAX_DEPTH: Final = MAX_DEPTH - len(SPEC)
-_MIN_PARAMETER: Final = 65  # bytes of the shortest parameter and its reference
+_MAX_LEAVES: Final = MAX_STORED_BYTES // 65  # bytes of the shortest parameter and its reference
 
 
 class Leaf(NamedTuple):
@@ -65,7 +65,7 @@ class LeafWalker:
     def _mapping(self, source: dict[str, Any], path: Path, size: int, states: States | None) -> dict[str, Any]:
         """Return a copy of an object of the instance. `states` is None if all leaves are selected."""
         self._check(source, path, size)
-        literals, unique, selection = self.literals, self.unique, self.selection
+        literals, unique, selection, leaves = self.literals, self.unique, self.selection, self.leaves
         copy: dict[str, Any] = {}
         for key, value in source.items():
             kind = type(value)
@@ -83,7 +83,7 @@ class LeafWalker:
                 selected = after is None or _selects(selection, after, is_name=key == NAME)
                 if selected or key in SPECIAL_KEYS:
                     copy[placeholder] = None
-                    self._add(Leaf((*INSTANCE, *path, key), value, copy, placeholder, selected))
+                    leaves.append(Leaf((*INSTANCE, *path, key), value, copy, placeholder, selected))
                 else:
                     copy[placeholder] = literals.copy(value, (*SPEC, *path, key))
                     if key != NAME:
@@ -94,7 +94,7 @@ class LeafWalker:
 
     def _sequence(self, source: list[Any], path: Path, size: int, states: States | None) -> list[Any]:
         self._check(source, path, size)
-        selection, item_names = self.selection, self.item_names
+        selection, item_names, leaves = self.selection, self.item_names, self.leaves
         droppable = path == _VOLUMES or (path == _DISKS and self._memory_dumps)
         copy: list[Any] = []
         for index, value in enumerate(source):
@@ -113,7 +113,7 @@ class LeafWalker:
             elif kind in _SCALARS or (kind is float and isfinite(value)):
                 if after is None or _selects(selection, after, is_name=False):
                     copy.append(None)
-                    self._add(Leaf((*INSTANCE, *path, index), value, copy, len(copy) - 1, True))
+                    leaves.append(Leaf((*INSTANCE, *path, index), value, copy, len(copy) - 1, True))
                 else:
                     copy.append(self.literals.copy(value, (*SPEC, *path, index)))
                     self.unselected.append((*path, index))
@@ -150,13 +150,8 @@ class LeafWalker:
             return False
         if not self.selection.selects(states, inside=False, is_name=path[-1] == NAME):
             return False
-        self._add(Leaf(path, value, container, key, True))
+        self.leaves.append(Leaf(path, value, container, key, True))
         return True
-
-    def _add(self, leaf: Leaf) -> None:
-        self.leaves.append(leaf)
-        if len(self.leaves) * _MIN_PARAMETER > MAX_STORED_BYTES:
-            raise TemplateTooLargeError
 
     def _check(self, source: dict[str, Any] | list[Any], path: Path, size: int) -> None:
         self._path_characters -= len(source) * size
@@ -165,6 +160,11 @@ class LeafWalker:
         if self._path_characters < 0:
             why = f"the paths of its leaves have more than {MAX_PATH_CHARACTERS:,} characters; shorten its keys"
             raise RenderError(dotted(SPEC + path[:1]), why)
+        if len(source) + len(self.leaves) > _MAX_LEAVES:
+            values = source.values() if type(source) is dict else source
+            scalars = sum(type(value) in _SCALARS for value in values) if self.selection.is_default else 0
+            if scalars + len(self.leaves) > _MAX_LEAVES:
+                raise TemplateTooLargeError
         self.literals.grow(2 * len(source))
 
     def _is_dropped(self, item: dict[str, Any], path: Path) -> bool:

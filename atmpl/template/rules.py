@@ -119,7 +119,7 @@ IGNITION: Final = "kubevirt.io/ignitiondata"  # rule 9: an annotation of spec.te
 IGNITION_PARAMETER: Final = "IGNITION_DATA"
 
 # The last keys of the tables of rules 8 and 9, to skip most leaves early.
-SPECIAL_KEYS: Final = frozenset(str(pattern[-1]) for pattern in (*IDENTITY, *SECRETS, HOSTNAME))
+SPECIAL_KEYS: Final = frozenset((*(str(pattern[-1]) for pattern in (*IDENTITY, *SECRETS, HOSTNAME)), IGNITION))
 
 # Rule 7: of a data volume template's metadata only these fields stay, without these annotations.
 DATA_VOLUME_METADATA: Final = ("name", "labels", "annotations")
