@@ -71,7 +71,7 @@ def access_not_rechecked(vm: ObjectKey) -> RenderWarning:
         "even if the requester loses the right to read the VM. To stop that, delete this request; to have the right "
         "checked at each refresh, apply config/requester (Kubernetes 1.36) or use atmpl create, then create it again"
     )
-    return RenderWarning(WarningReason.ACCESS_NOT_RECHECKED, message, "spec.source.vmNamespace")
+    return RenderWarning(WarningReason.ACCESS_NOT_RECHECKED, message, "")
 
 
 def printable(text: str) -> str:
