@@ -168,6 +168,8 @@ class Replica:
         self.number = number
         self.clock = SimpleNamespace(skew=lambda: 0.0, now=virtual_clock.utcnow)
         self.asleep = True  # it hears of nothing, and does nothing
+        self.in_flight: set[asyncio.Task[Any]] = set()  # calls, also of tasks that are not the manager's
+        self.is_dead = False
         self.clock = ServerClock()  # of the client that it replaces
         self.manager = Manager(
             self,  # type: ignore[arg-type]
@@ -222,6 +224,9 @@ class Replica:
         self.manager.queue.close()
         for task in self.manager._tasks:
             task.cancel()
+        self.is_dead = True
+        for task in self.in_flight:
+            loop.call_soon(task.cancel)
         loop.call_later(RESTART, self.world.start)
         await loop.create_future()
 
@@ -234,7 +239,18 @@ class Replica:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Make a call, with its fault."""
+        """Make a call, with its fault. A process that has died makes none."""
+        if self.is_dead:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        assert task is not None
+        self.in_flight.add(task)
+        try:
+            return await self._call(method, path, query=query, body=body, headers=headers)
+        finally:
+            self.in_flight.discard(task)
+
+    async def _call(self, method: str, path: str, *, query: Any, body: bytes | None, headers: Any) -> Response:
         world = self.world
         resource, key, sub = parsed(path)
         assert resource is not None, path
