@@ -101,7 +101,7 @@ async def _serve(session: aiohttp.ClientSession, request: kopf.Body) -> None:
             "name": metadata["name"],
             "uid": template["metadata"]["uid"],
         },
-        "parameters": len(format.parameters(made.template)),
+        "parameterCount": len(format.parameters(made.template)),
         "warnings": [warning._asdict() for warning in made.warnings],
         "lastRenderTime": now,
     }

@@ -60,7 +60,7 @@ type Status struct {
 	Conditions         []metav1.Condition `json:"conditions,omitempty"`
 	Source             map[string]any     `json:"source,omitempty"`
 	TemplateRef        map[string]any     `json:"templateRef,omitempty"`
-	Parameters         int                `json:"parameters"`
+	Parameters         int                `json:"parameterCount"`
 	Warnings           []any              `json:"warnings"`
 	LastRenderTime     string             `json:"lastRenderTime,omitempty"`
 }
