@@ -122,7 +122,8 @@ def run(args: argparse.Namespace) -> int:
 
         pair = asyncio.run(_from_cluster(open_cluster(args), args))
     before, after = compare(pair)
-    lines = [_painted(line) for line in diff_lines(before, after, pair.names)]
+    template_name, vm_name = map(terminal.plain, pair.names)  # they can contain names from the files
+    lines = [_painted(line) for line in diff_lines(before, after, (template_name, vm_name))]
     terminal.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
     return DIFFERENT if lines else 0
 

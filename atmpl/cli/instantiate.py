@@ -169,7 +169,7 @@ async def _create(client: "ClusterClient", vm: dict[str, Any], *, dry_run: bool)
 
 
 def _report(created: dict[str, Any], generated: dict[str, str], args: argparse.Namespace) -> None:
-    named = f"{NAMED}/{created['metadata']['name']}"
+    named = f"{NAMED}/{terminal.plain(created['metadata']['name'])}"
     form = args.output or ("yaml" if args.dry_run else None)
     if form in ("yaml", "json"):
         Output(form).write(without_managed_fields(created))

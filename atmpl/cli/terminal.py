@@ -83,7 +83,7 @@ def warning(sentence: str) -> None:
 def info(sentence: str) -> None:
     """Report a state or a hint."""
     clear_progress()
-    _write_error(f"{sentence}\n")
+    _write_error(f"{plain(sentence)}\n")
 
 
 def progress(sentence: str) -> None:
@@ -98,7 +98,7 @@ def progress(sentence: str) -> None:
 def draw(text: str) -> None:
     """Show `text` as the progress line; standard error must support escapes."""
     _progress.shown = True
-    _write_error(_CLEAR_LINE + text[: width(sys.stderr) - 1])
+    _write_error(_CLEAR_LINE + plain(text)[: width(sys.stderr) - 1])
 
 
 def clear_progress() -> None:

@@ -1,10 +1,13 @@
 """Colours are for terminals only."""
 
 import io
+import json
 
 import pytest
 
+import atmpl
 from atmpl.cli import terminal
+from tests.support.cli_runner import typed
 
 
 class Tty(io.StringIO):
@@ -61,3 +64,23 @@ def test_messages_have_no_control_characters(monkeypatch):
     terminal.error("quoted: \x1b[2J\r\u202ea\x00b\x9b")
     assert file.getvalue() == "error: quoted: \ufffd[2J\ufffd\ufffda\ufffdb\ufffd\n"
     assert terminal.indented("a\x1b]0;b\x07", indent="  ") == "  a\ufffd]0;b\ufffd"
+
+
+EVIL = json.dumps({"apiVersion": "v1", "kind": "A\x1b[2J", "metadata": {"name": "b\u202e\x9b"}})
+
+
+@pytest.mark.parametrize("words", [["render", "-"], ["process", "-"], ["convert", "-"], ["diff", "-", "none"]])
+def test_no_command_prints_control_characters_of_its_input(words):
+    came = typed(*words, stdin=f"[{EVIL}, {EVIL}]")
+    assert not set(came.out + came.err) & set("\x1b\x9b\u202e")
+
+
+def test_diff_prints_no_control_characters_of_names(tmp_path):
+    vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "a"}}
+    vm |= {"spec": {"template": {"spec": {"domain": {"cpu": {"cores": 1}}}}}}
+    template = atmpl.render(vm, name="t\x1b[2J").template
+    vm["spec"]["template"]["spec"]["domain"]["cpu"]["cores"] = 2
+    (tmp_path / "f").write_text(json.dumps([template, vm]))
+    came = typed("diff", tmp_path / "f", "-", stdin="kind: Pod")
+    assert came.status == 1
+    assert "\x1b" not in came.out
