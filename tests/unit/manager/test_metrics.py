@@ -104,8 +104,9 @@ async def test_queries_use_existing_metrics_and_labels(metrics: Metrics) -> None
             for label, how, value in re.findall(r'(\w+)(=~|!=|!~|=)"(.*?)"', selector):
                 if label in {"namespace", "code"}:  # Prometheus adds namespaces; codes exist once they occur
                     continue
-                for one in value.split("|") if "~" in how else [value]:
-                    assert any(one == its.get(label) for its in samples[name]), (owner, name, label, one)
+                for one in re.split(r"\|(?![^(]*\))", value) if "~" in how else [re.escape(value)]:
+                    values = [its.get(label, "") for its in samples[name]]
+                    assert any(re.fullmatch(one, known) for known in values), (owner, name, label, one)
 
 
 async def test_every_series_exists_from_the_start(metrics: Metrics) -> None:
