@@ -13,6 +13,11 @@ from e2e.envtest import programs
 CONFIG = Path(__file__).parents[1] / "config"
 
 
+def warnings(stderr: str) -> list[str]:
+    """Return the warnings of `kubectl apply -k`, without the one that it has for every kustomization with an order."""
+    return [line for line in stderr.splitlines() if "Sorting order is set both in" not in line]
+
+
 def text(folder: Path | str) -> str:
     """Return what `kubectl kustomize` prints for a folder below config/, or for a path. Raises BuildError."""
     kubectl = programs.find("kubectl")["kubectl"]

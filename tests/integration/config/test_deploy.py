@@ -14,6 +14,7 @@ import pytest
 
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.envtest import ApiError, Client, ControlPlane, Server
+from e2e.manifests import warnings
 from e2e.objects import is_ready
 from tests.support.builders import request, request_path, template_path, vm
 
@@ -23,7 +24,7 @@ OTHERS = Path(__file__).parents[3] / "e2e" / "envtest" / "crds"  # what a cluste
 
 
 class Said(NamedTuple):
-    """What kubectl had to say; it was content."""
+    """The output of a kubectl command that succeeded."""
 
     out: str
     err: str
@@ -33,7 +34,7 @@ def kubectl(server: Server, *args: str | Path) -> Said:
     command = [server.kubectl_program, *args]
     done = subprocess.run(command, env=server.env(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return Said(done.stdout, done.stderr)
+    return Said(done.stdout, "\n".join(warnings(done.stderr)))
 
 
 def install(server: Server, *how: str) -> Said:
