@@ -101,7 +101,7 @@ async def test_resumed_controller_writes_nothing(name: str) -> None:
     sleepers = [world.sleeper()]
     world.server.listeners.append(lambda _: sleepers.append(world.sleeper()))
     world.start()
-    await ALL[name].tell(world)
+    await ALL[name].steps(world)
     version, made = world.server.version, len(world.calls)
     for sleeper in sleepers:
         sleeper.wake()

@@ -154,6 +154,8 @@ class ApiServer:
         new = self._stored(place.resource, sent)
         if place.resource.has_status:
             new.pop("status", None)
+        if place.resource is REQUESTS:
+            new["status"] = {"observedGeneration": -1}  # the CRD's default
         new["metadata"] |= {
             "uid": f"uid-{self.version + 1}",
             "generation": 1,
@@ -271,7 +273,7 @@ def _wrong_with(said: Object) -> str:
     for condition in said.get("conditions") or []:
         if missing := {"type", "status", "reason", "message", "lastTransitionTime"} - condition.keys():
             return f"status.conditions: {min(missing)}: Required value"
-        if len(condition["message"]) > 1024:
+        if len(condition["message"]) > 32_768:
             return "status.conditions: message: Too long"
     if len(said.get("warnings") or []) > 100:
         return "status.warnings: Too many"
