@@ -90,8 +90,10 @@ class ClusterClient:
         return [name for name in names if isinstance(name, str)]
 
 
-def open_cluster(args: argparse.Namespace) -> AbstractAsyncContextManager[ClusterClient]:
+def open_cluster(args: argparse.Namespace, *, interactive: bool = True) -> AbstractAsyncContextManager[ClusterClient]:
     """Return a context manager that opens the cluster of kubectl's options. Raises CommandError, also when entered.
+
+    `interactive`: a credential plugin may print messages and use the terminal.
 
     Call it before the event loop runs: its imports block for a tenth of a second or more.
     """
@@ -102,7 +104,7 @@ def open_cluster(args: argparse.Namespace) -> AbstractAsyncContextManager[Cluste
     logging.getLogger("kubernetes_asyncio").setLevel(logging.CRITICAL + 1)  # it logs a plugin's output, with tokens
     logging.getLogger("atmpl").addHandler(logging.NullHandler())  # the command reports errors itself
     try:
-        credentials = load_credentials(args.kubeconfig, args.context, interactive=True)
+        credentials = load_credentials(args.kubeconfig, args.context, interactive=interactive)
     except CredentialsError as error:
         raise CommandError(str(error)) from None
     if args.user is not None:

@@ -195,6 +195,6 @@ def _complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> dict[st
     if not parsed_args.template:
         return {}
     try:
-        return complete_parameters(prefix, asyncio.run(declared(open_cluster(parsed_args))))
+        return complete_parameters(prefix, asyncio.run(declared(open_cluster(parsed_args, interactive=False))))
     except (CommandError, TimeoutError, OSError):
         return {}

@@ -283,7 +283,7 @@ def _complete(
         return [name for name in dict.fromkeys(names) if name.startswith(prefix) and _NAME.fullmatch(name)]
 
     try:
-        return asyncio.run(list_names(open_cluster(parsed_args)))
+        return asyncio.run(list_names(open_cluster(parsed_args, interactive=False)))
     except (CommandError, TimeoutError, OSError):
         return []
 

@@ -149,7 +149,8 @@ def test_names_in_the_cluster_are_completed(case, monkeypatch):
     words, acts, expected = IN_CLUSTER[case]
 
     @asynccontextmanager
-    async def open_cluster(_):
+    async def open_cluster(_, *, interactive):
+        assert not interactive  # a plugin must not ask for a password at Tab
         async with connected(Script(*acts)) as connection:
             yield client.ClusterClient(connection, "team-a", "https://cluster:6443")
 
