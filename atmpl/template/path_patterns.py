@@ -82,7 +82,7 @@ def matches(tokens: tuple[Token, ...], path: Path) -> bool:
 
 
 def _accepts(token: Token, key: str | int) -> bool:
-    return isinstance(token, Wildcard) or (token == key and type(token) is type(key))
+    return isinstance(token, Wildcard) or token == key
 
 
 @dataclass(slots=True)
