@@ -72,7 +72,7 @@ class ClusterClient:
         return None
 
     async def user_info(self) -> dict[str, Any] | None:
-        """Return who the cluster takes this user for; None if it does not tell. Raises UnavailableError."""
+        """Return who the cluster takes this user for; None if it does not report it. Raises UnavailableError."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         response = await self.connection.call("POST", SELF_REVIEW, body=orjson.dumps(body), headers=WRITE)
         status = response.json().get("status") if response.ok else None

@@ -526,7 +526,7 @@ def _labels_reference(each: Any) -> str | None:
 
 
 def _parse_labels(value: str, *, empty: bool) -> dict[str, str] | None:
-    """Return labels written as JSON, None if they are not; `empty` tells whether an empty text is no labels."""
+    """Return labels written as JSON, None if they are not; `empty`: if an empty text counts as labels."""
     if not value and not empty:
         return None
     try:

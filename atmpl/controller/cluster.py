@@ -57,7 +57,7 @@ class StreamState(Enum):
 
 
 class ClusterError(Exception):
-    """A call failed. Its text contains no value that the server quoted and may be shown to anyone.
+    """A call failed. Its text contains no value that the server quoted and is safe for all readers.
 
     `server_message` is the server's own text. It may only be shown to the user who made the call.
     """

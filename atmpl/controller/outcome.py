@@ -261,7 +261,7 @@ class Retry(_Failure):
 
 @dataclass(frozen=True, slots=True)
 class InternalError(Retry):
-    """A bug: the reconcile raised an exception that is no ClusterError."""
+    """A bug: the reconcile raised an exception other than ClusterError."""
 
 
 @dataclass(frozen=True, slots=True)

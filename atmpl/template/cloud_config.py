@@ -139,7 +139,7 @@ def is_in_limits(text: str) -> bool:
 
 
 def is_readable_network_data(text: Any) -> bool:
-    """Return True if network data holds no secret as far as its keys tell, so that it may stay readable."""
+    """Return True if network data holds no secret as far as its keys show, so that it may stay readable."""
     if type(text) is not str or len(text.encode()) > MAX_BYTES:
         return False
     try:

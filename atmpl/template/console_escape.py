@@ -66,7 +66,7 @@ def escape_for_console(
         why = "the template's name, a label or an annotation holds a ${...} that names a parameter; change it"
         raise RenderError("metadata", why)
     for field, value in template.items():
-        if field == "labels":  # a map of strings, where nothing is decoded
+        if field == "labels":  # a map of strings, in which nothing is decoded
             _check_labels(value, typed)
         else:
             template[field] = _use_typed_references(value, typed)
