@@ -1,4 +1,4 @@
-"""What config/README.md says to whoever runs the cluster is complete, and as the code has it."""
+"""config/README.md is complete: it has every reason, warning, message and folder."""
 
 import json
 import re
@@ -57,9 +57,9 @@ def test_its_commands_fit_a_terminal() -> None:
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here")
 def test_its_filter_of_the_log_passes_over_what_is_no_json() -> None:
-    [asked] = re.findall(r"^ +jq (-\w+) '(.+)'$", PAGE, re.MULTILINE)
+    [filter_] = re.findall(r"^ +jq (-\w+) '(.+)'$", PAGE, re.MULTILINE)
     lines = [json.dumps({"request": request, "message": "Rendered"}) for request in ("team-a/web", "team-b/db")]
     log = "\n".join([lines[1], "Thread 0x00007f (most recent call first):", '  File "x.py", line 1 in f', "", lines[0]])
-    done = subprocess.run(["jq", *asked], input=log, capture_output=True, text=True, check=False)
+    done = subprocess.run(["jq", *filter_], input=log, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert [json.loads(line)["request"] for line in done.stdout.splitlines()] == ["team-a/web"]

@@ -51,9 +51,9 @@ def test_every_command_is_a_recipe() -> None:
         for line in step.get("run", "").splitlines():
             if line in OTHERWISE or line.startswith(("echo ", "python -m atmpl ")):
                 continue
-            asked = re.search(r"\bjust ([a-z-]+)", line)
-            assert asked is not None, line
-            assert asked[1] in recipes, line
+            recipe = re.search(r"\bjust ([a-z-]+)", line)
+            assert recipe is not None, line
+            assert recipe[1] in recipes, line
 
 
 def test_every_action_is_pinned_to_a_commit_of_a_release() -> None:
