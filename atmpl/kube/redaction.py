@@ -44,8 +44,53 @@ _SENTENCES: Final = (
         'calling the webhook "{webhook}" failed',
     ),
 )
-_REASON = re.compile(r"[A-Za-z]{1,50}")
-_FIELD = re.compile(r"[\w.\[\]/$:-]{1,200}", re.ASCII)
+# The constants StatusReason and CauseType of apimachinery's meta/v1 and CauseType of core/v1. A webhook can answer with
+# any text there.
+_REASONS = frozenset(
+    [
+        "Unauthorized",
+        "Forbidden",
+        "NotFound",
+        "AlreadyExists",
+        "Conflict",
+        "Gone",
+        "Invalid",
+        "ServerTimeout",
+        "StoreReadError",
+        "Timeout",
+        "TooManyRequests",
+        "BadRequest",
+        "MethodNotAllowed",
+        "NotAcceptable",
+        "RequestEntityTooLarge",
+        "UnsupportedMediaType",
+        "InternalError",
+        "Expired",
+        "ServiceUnavailable",
+    ]
+)
+_CAUSES = frozenset(
+    [
+        "FieldValueNotFound",
+        "FieldValueRequired",
+        "FieldValueDuplicate",
+        "FieldValueInvalid",
+        "FieldValueNotSupported",
+        "FieldValueForbidden",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+        "FieldValueTypeInvalid",
+        "InternalError",
+        "UnexpectedServerResponse",
+        "FieldManagerConflict",
+        "ResourceVersionTooLarge",
+        "NamespaceTerminating",
+    ]
+)
+_FIELD = re.compile(  # a path in a template, a request or a lease
+    r"\.?(?:apiVersion|kind|labels|message|metadata|objects|parameters|spec|status)(?:[.\[][\w.\[\]/$:-]{0,200})?",
+    re.ASCII,
+)
 _GROUP = re.compile(r"/apis/([a-z0-9.-]{1,253})/")
 
 
@@ -59,7 +104,7 @@ def describe_refusal(
     if code == 503:
         return f"{_api(path)} is unavailable (503)"
     parts = [part for part in (_sentence(message), _field_list(fields)) if part]
-    status = f"{code} {reason}" if _REASON.fullmatch(reason) else f"status {code}"
+    status = f"{code} {reason}" if reason in _REASONS else f"status {code}"
     return f"{status}: {'; '.join(parts)}"[:MAX_MESSAGE_CHARS] if parts else status
 
 
@@ -81,7 +126,7 @@ def _sentence(message: str) -> str:
 
 def _field_list(fields: Sequence[tuple[str, str]]) -> str:
     shown = [
-        f"{field} ({reason})" if _REASON.fullmatch(reason) else field
+        f"{field} ({reason})" if reason in _CAUSES else field
         for field, reason in fields[:MAX_FIELDS]
         if _FIELD.fullmatch(field)
     ]

@@ -68,9 +68,16 @@ def test_refusal_names_fields_and_their_reasons() -> None:
         ("spec.\x1b[31m", "FieldValueInvalid"),
         ("the password hunter2", "FieldValueInvalid"),
         ("spec.a", "hunter2 is no reason"),
+        ("hunter", "FieldValueInvalid"),
+        ("spec.b", "hunter"),
     ]
     assert describe_refusal(422, "Invalid", "hunter2", fields) == (
-        "422 Invalid: spec.template.spec.domain.cpu (FieldValueInvalid), metadata.labels[a.example.com/b], spec.a"
+        "422 Invalid: spec.template.spec.domain.cpu (FieldValueInvalid), metadata.labels[a.example.com/b], spec.a, "
+        "spec.b"
+    )
+    assert (
+        describe_refusal(422, "hunter", "", fields[:1])
+        == "status 422: spec.template.spec.domain.cpu (FieldValueInvalid)"
     )
     assert len(describe_refusal(422, "Invalid", "", [(f"spec.{'a' * 190}", "FieldValueInvalid")] * 500)) == (
         MAX_MESSAGE_CHARS
