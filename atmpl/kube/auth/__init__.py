@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from multidict import MultiDict
 
-IMPERSONATE_USER: Final = "Impersonate-User"
-IMPERSONATE_GROUP: Final = "Impersonate-Group"
+IMPERSONATE: Final = "Impersonate-"  # begins the name of each header of an impersonation
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -112,9 +113,26 @@ def printable(text: str) -> str:
     )
 
 
-def impersonation_headers(user: str, groups: Sequence[str]) -> MultiDict[str]:
-    """Return the headers that make the API server handle a call as `user`. Each group has a header of its own."""
-    return MultiDict([(IMPERSONATE_USER, user), *((IMPERSONATE_GROUP, group) for group in groups)])
+def impersonation_headers(
+    user: str,
+    groups: Sequence[str] = (),
+    uid: str | None = None,
+    extra: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> MultiDict[str]:
+    """Return the headers that make the API server handle a call as `user`.
+
+    Each group, and each value of `extra`, has a header of its own. A key of `extra` is percent-encoded, as client-go
+    does it.
+    """
+    headers = MultiDict([(f"{IMPERSONATE}User", user)])
+    if uid is not None:
+        headers.add(f"{IMPERSONATE}Uid", uid)
+    for group in groups:
+        headers.add(f"{IMPERSONATE}Group", group)
+    for key, values in extra.items():
+        for value in values:
+            headers.add(f"{IMPERSONATE}Extra-{quote(key, safe='')}", value)
+    return headers
 
 
 class ImpersonatedCredentials:
@@ -128,9 +146,7 @@ class ImpersonatedCredentials:
         """Return the endpoint of the own credentials with the impersonation headers."""
         endpoint = await self._own.endpoint()
         headers = MultiDict(
-            (name, value)
-            for name, value in endpoint.headers.items()
-            if name not in (IMPERSONATE_USER, IMPERSONATE_GROUP)
+            (name, value) for name, value in endpoint.headers.items() if not name.startswith(IMPERSONATE)
         )
         headers.extend(self._impersonation)
         return replace(endpoint, headers=headers)

@@ -222,14 +222,19 @@ class _Loader(KubeConfigLoader):
 
     @property
     def impersonation(self) -> MultiDict[str]:
-        """The headers of the user's `as` and `as-groups`."""
+        """The headers of the user's `as`, `as-uid`, `as-groups` and `as-user-extra`."""
         user = self._user.value if self._user else {}
-        name, groups = user.get("as"), user.get("as-groups") or []
+        name, uid = user.get("as"), user.get("as-uid")
+        groups, extra = user.get("as-groups") or [], user.get("as-user-extra") or {}
         if name is None:
+            if uid or groups or extra:
+                raise CredentialsError("users[].user.as-uid, as-groups and as-user-extra require as; add it")
             return MultiDict()
-        if not isinstance(name, str) or not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
-            raise CredentialsError("users[].user.as must be a name, and as-groups a list of names")
-        return impersonation_headers(name, groups)
+        if not isinstance(name, str) or not isinstance(uid, str | None) or not _is_text_list(groups):
+            raise CredentialsError("users[].user.as and as-uid must be texts, and as-groups a list of names")
+        if not isinstance(extra, dict) or not all(isinstance(k, str) and _is_text_list(extra[k]) for k in extra):
+            raise CredentialsError("users[].user.as-user-extra must be a mapping of lists of texts")
+        return impersonation_headers(name, groups, uid, extra)
 
     async def _load_authentication(self) -> None:
         """Load the user's credentials; without TLS none, as kubectl: they could be read on their way."""
@@ -371,3 +376,7 @@ def _safe_message(error: Exception) -> str:
         return f"there is no context {printable(context[1])}; `kubectl config get-contexts` lists all"
     own = SAFE_LIBRARY_MESSAGES.match(str(error)) if isinstance(error, ConfigException) else None
     return own[0] if own else f"the file is not complete ({type(error).__name__}); see `kubectl config view`"
+
+
+def _is_text_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -41,8 +41,21 @@ async def test_kubeconfig_impersonation_has_all_groups(tmp_path: Path) -> None:
     ]
 
 
+async def test_kubeconfig_impersonation_has_uid_and_extra(tmp_path: Path) -> None:
+    extra = {"scopes.authorization.openshift.io": ["user:info"], "a/b": ["1", "2"]}
+    assert await sent(kubeconfig(tmp_path, {"as": "alice", "as-uid": "7", "as-user-extra": extra})) == [
+        ("Authorization", "Bearer secret"),
+        ("Impersonate-Extra-a%2Fb", "1"),
+        ("Impersonate-Extra-a%2Fb", "2"),
+        ("Impersonate-Extra-scopes.authorization.openshift.io", "user:info"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-User", "alice"),
+    ]
+
+
 async def test_impersonation_option_replaces_the_kubeconfigs(tmp_path: Path) -> None:
-    mine = ImpersonatedCredentials(kubeconfig(tmp_path, {"as": "alice", "as-groups": ["db"]}), "bob", ["ops"])
+    user = {"as": "alice", "as-uid": "7", "as-groups": ["db"], "as-user-extra": {"a": ["1"]}}
+    mine = ImpersonatedCredentials(kubeconfig(tmp_path, user), "bob", ["ops"])
     assert await sent(mine) == [
         ("Authorization", "Bearer secret"),
         ("Impersonate-Group", "ops"),
@@ -50,7 +63,18 @@ async def test_impersonation_option_replaces_the_kubeconfigs(tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize("user", [{"as": 5}, {"as": "alice", "as-groups": "db"}, {"as": "alice", "as-groups": [1]}])
+INVALID = [
+    {"as": 5},
+    {"as": "alice", "as-groups": "db"},
+    {"as": "alice", "as-groups": [1]},
+    {"as": "alice", "as-uid": 7},
+    {"as": "alice", "as-user-extra": {"a": "1"}},
+    {"as-groups": ["db"]},
+    {"as-user-extra": {"a": ["1"]}},
+]
+
+
+@pytest.mark.parametrize("user", INVALID)
 async def test_invalid_impersonation_is_rejected(user: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match=r"users\[\].user.as"):
         await kubeconfig(tmp_path, user).endpoint()
