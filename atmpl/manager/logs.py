@@ -21,6 +21,8 @@ from typing import Any, Literal, TextIO
 
 import orjson
 
+from atmpl.controller.outcome import printable
+
 log = logging.getLogger("atmpl")
 
 BATCH_SECONDS = 0.05  # the writer collects lines for this long: one write of many lines is cheaper than many writes
@@ -190,5 +192,5 @@ class TextLines(_Lines):
         """Return the record's line."""
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         more = " ".join(f"{key}={' '.join(str(value).split())}" for key, value in fields(record).items())
-        line = f"{time} {record.levelname.lower():7} {record.getMessage()}  {more}".rstrip()
+        line = printable(f"{time} {record.levelname.lower():7} {record.getMessage()}  {more}".rstrip())
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

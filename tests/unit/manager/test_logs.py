@@ -79,6 +79,13 @@ def test_text_record_is_one_line() -> None:
     assert text_of(stream).count("\n") == 1
 
 
+def test_text_record_has_no_control_characters() -> None:
+    stream = io.StringIO()
+    logs.set_up("text", "info", stream)
+    logging.getLogger("atmpl").info("Failed", extra={"why": "\x1b[31m\u202e"})
+    assert text_of(stream).endswith("why=\\u001b[31m\\u202e\n")
+
+
 class _Reader:
     """The reading end of a pipe that is the log."""
 
