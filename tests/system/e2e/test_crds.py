@@ -85,13 +85,13 @@ def test_a_definition_that_is_there_is_left_alone_and_the_request_is_brought_up_
         return server.kubectl("get", "crd", name, "--output", "jsonpath={.metadata.generation}")
 
     for name in ("virtualmachines.kubevirt.io", crds.REQUEST.stem):
-        change = '[{"op": "replace", "path": "/spec/names/categories", "value": ["changed"]}]'
+        change = '[{"op": "replace", "path": "/spec/names/shortNames", "value": ["changed"]}]'
         server.kubectl("patch", "crd", name, "--type=json", "--patch", change)
     before = generation("virtualmachines.kubevirt.io")
     install_crds(server)
     assert generation("virtualmachines.kubevirt.io") == before
-    shown = server.kubectl("get", "crd", crds.REQUEST.stem, "--output", "jsonpath={.spec.names.categories}")
-    assert shown == '["kubevirt"]'
+    shown = server.kubectl("get", "crd", crds.REQUEST.stem, "--output", "jsonpath={.spec.names.shortNames}")
+    assert shown == '["vmtreq"]'
 
 
 async def test_the_stand_ins_serve_where_kubevirts_definitions_are_not(
