@@ -17,7 +17,7 @@ async def is_served(client: Client, path: str) -> bool:
     try:
         await client.get(path)
     except ApiError as error:
-        if error.status != 404:
+        if error.status not in {404, 429}:  # 429: "storage is (re)initializing"
             raise
         return False
     return True
