@@ -35,9 +35,13 @@ DEFAULT_MATCH_RESOURCES: dict[str, Any] = {
     "objectSelector": {},
 }
 
-_APPLY = "have a cluster administrator apply config/policy"
-_REPLACE = "have a cluster administrator delete the policy and its binding and apply config/policy"
+_APPLY = "Have a cluster administrator apply config/policy"
+_REPLACE = "Have a cluster administrator delete the policy and its binding and apply config/policy"
 _NOTHING = ""
+_GRANT = (
+    "Grant the right, and this request continues within 10 minutes; or delete this request and create it again as a "
+    "user who may get the VM"
+)
 
 
 class PolicyCheck(Enum):
@@ -180,7 +184,7 @@ async def authorize(request: Request, spec: RequestSpec, cluster: Cluster, *, po
     if crosses and not check.was_in_force:
         return Access(check, denied=_cross_namespace_denied(spec, check))
     if not crosses and policy_required and not check.is_in_force:
-        return Access(check, denied=_policy_missing(check))
+        return Access(check, denied=_policy_missing(spec, check))
     access = Access(check, requester=spec.requester if check.was_in_force else None)
     if access.requester and _is_old(request, cluster):
         return await _review(access, access.requester, spec, cluster)
@@ -200,8 +204,9 @@ async def authorize_vm(access: Access, request: Request, spec: RequestSpec, clus
         return replace(
             access,
             denied=_access_revoked(
-                f"VM {spec.source} is not the VM that was rendered before: it was deleted and created again. The "
-                "request does not record its requester, so the right to read the new VM cannot be checked"
+                f"VM {spec.source} was deleted and created again. The request does not record its requester, so the "
+                "right to read the new VM cannot be checked",
+                "Delete this request and create it again as a user who may get the VM",
             ),
         )
     return access
@@ -224,7 +229,7 @@ async def _review(access: Access, requester: Requester, spec: RequestSpec, clust
     if review.evaluation_error:  # the authorizers could not decide
         problem = "The API server could not check the requester's right to read the VM. It is checked again"
         return replace(access, denied=Retry(Reason.FAILED, problem))
-    return replace(access, denied=_access_revoked(f"The requester may no longer get VM {spec.source}"))
+    return replace(access, denied=_access_revoked(f"The requester may no longer get VM {spec.source}", _GRANT))
 
 
 def _is_old(request: Request, cluster: Cluster) -> bool:
@@ -237,27 +242,26 @@ def _is_old(request: Request, cluster: Cluster) -> bool:
 
 
 def _cross_namespace_denied(spec: RequestSpec, check: PolicyCheck) -> Rejected:
-    remedy = f"{check.remedy}, then delete this request" if check.remedy else "delete this request"
+    remedy = f"{check.remedy}, then delete" if check.remedy else "Delete"
     return Rejected(
         Reason.CROSS_NAMESPACE_DENIED,
-        f"VM {spec.source} is in another namespace, and it is not certain that the author of this request may read it: "
-        f"{check.explanation}; {remedy} and create it again",
+        f"VM {spec.source} of another namespace not read: {check.explanation}. {remedy} this request and create it "
+        "again",
     )
 
 
-def _policy_missing(check: PolicyCheck) -> Blocked:
+def _policy_missing(spec: RequestSpec, check: PolicyCheck) -> Blocked:
     return Blocked(
         Reason.POLICY_MISSING,
-        f"It is not certain that the author of this request may read the VM: {check.explanation}; {check.remedy} (or "
-        "run the controller with --policy Optional). It is checked again every minute",
+        f"VM {spec.source} not read: {check.explanation}. {check.remedy}, or run the controller with --policy "
+        "Optional. The policy is checked again every minute",
         requeue_after=POLICY_RECHECK_SECONDS,
     )
 
 
-def _access_revoked(problem: str) -> Blocked:
+def _access_revoked(problem: str, remedy: str) -> Blocked:
     return Blocked(
         Reason.ACCESS_REVOKED,
-        f"{problem}; an existing template is not changed. Grant the right, and this request continues within 10 "
-        "minutes, or create the request again as a user who may get the VM",
+        f"{problem}. An existing template is not changed. {remedy}",
         requeue_after=ACCESS_RECHECK_SECONDS,
     )

@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
     @property
     def is_stalled(self) -> bool:
-        """Return True if a user must act before the request can be served: the condition Stalled."""
+        """Return True if a user or an administrator must act before the request is served: the condition Stalled."""
         return self in _STALLED
 
 
@@ -68,8 +68,9 @@ def access_not_rechecked(vm: ObjectKey) -> RenderWarning:
     """Return the warning that a refreshed template shows a VM of another namespace without further access checks."""
     message = (
         f"VM {vm} is in another namespace, and the request does not record its requester. The template is refreshed "
-        "even if the requester loses the right to read the VM. To stop that, delete this request; to have the right "
-        "checked at each refresh, apply config/requester (Kubernetes 1.36) or use atmpl create, then create it again"
+        "even if the requester loses the right to read the VM. To stop the refresh, delete this request. To check the "
+        "right at each refresh, delete it, and create it with `atmpl create` or after applying config/requester "
+        "(Kubernetes 1.36)"
     )
     return RenderWarning(WarningReason.ACCESS_NOT_RECHECKED, message, "")
 

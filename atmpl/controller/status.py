@@ -1,7 +1,7 @@
 """Compute the next status of a request from an outcome. The only module that writes conditions.
 
-The conditions follow kstatus: `Ready` always, `Stalled` only if a user must act. Conditions of other types belong to
-other writers and are carried over, except `Authorized`: version 0.1 wrote it.
+The conditions follow kstatus: `Ready` always, `Stalled` only if a user or an administrator must act. Conditions of
+other types belong to other writers and are carried over, except `Authorized`: version 0.1 wrote it.
 """
 
 from datetime import datetime

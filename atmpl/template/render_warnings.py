@@ -47,7 +47,7 @@ MESSAGES: Final = {
         "passwords and keys in it. Use the option secrets: Extract, or keep the data in a Secret."
     ),
     SOURCE_ADDRESS: (
-        "This holds a network address of the source VM, so new VMs may use the address of the source. Remove it from "
+        "This holds a network address of the source VM, so new VMs can use the address of the source. Remove it from "
         "the VM, or use another value in each new VM."
     ),
     SOURCE_NAME: (
@@ -69,7 +69,7 @@ MESSAGES: Final = {
     UNMATCHED_PATTERN: "The pattern matches no scalar of the VM's spec{console}, so it has no effect. {fix}",
 }
 READABLE_TEXT: Final = (
-    "This text stays readable in the template, and {keys} may hold more passwords or keys. Remove them from the text, "
+    "This text stays readable in the template, and {keys} can hold more passwords or keys. Remove them from the text, "
     "or use the option secrets: Require."
 )
 
