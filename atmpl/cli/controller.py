@@ -30,7 +30,7 @@ examples:
 
 exit status:
   0  stopped by SIGTERM or Ctrl-C
-  1  it could not start, or lost what it requires; the log says why
+  1  it could not start, or lost what it requires; the log has the cause
   2  wrong usage
 """
 

@@ -159,7 +159,7 @@ class _Conversion:
         if message:
             spec["message"] = message
         for text, name in self._literals.items():
-            self._notes.append(f"no parameter defines {text}; the parameter {name} carries it")
+            self._notes.append(f"{text} has no parameter; it became the parameter {name}")
         metadata = {key: value for key, value in (template.get("metadata") or {}).items() if key in _METADATA}
         if isinstance(metadata.get("annotations"), dict):
             metadata["annotations"] = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
@@ -231,7 +231,7 @@ class _Conversion:
         if parameter["name"] == LABELS["name"]:
             parameter["description"] = LABELS["description"]  # it says so
             return
-        self._notes.append(f"the parameter {parameter['name']} holds all labels: a value replaces the template's own")
+        self._notes.append(f"a value of {parameter['name']} replaces all labels of the template")
 
     def _with_literals(self, value: Any) -> Any:
         """Return `value`, with a LITERAL<n> for each reference that no parameter defines."""

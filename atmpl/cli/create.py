@@ -35,8 +35,8 @@ With --refresh OnChange the controller updates the template whenever the virtual
 machine changes, as long as the request exists. With Once the template is yours:
 the controller neither changes it nor creates it again after you delete it.
 
-Ctrl-C and --timeout end the waiting only: the request stays, and its template
-is still made.
+Ctrl-C and --timeout stop only the wait. The controller still serves the
+request.
 """
 
 EPILOG = """\
@@ -60,7 +60,7 @@ examples:
 
 exit status:
   0  the template exists (with --wait=false or --dry-run: the request)
-  1  rejected, or the cluster cannot be reached; standard error says why
+  1  rejected, or the cluster cannot be reached; standard error has the cause
   2  wrong usage
   3  not ready within --timeout; the request stays
   130  Ctrl-C; a request that was created stays
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.vm,
         required=True,
         metavar="NAME",
-        help="the virtual machine; it may be created later",
+        help="the virtual machine; it can be created later",
     )
     vm.completer = options.complete_vms  # type: ignore[attr-defined] # argcomplete's attribute
     parser.add_argument(
@@ -321,9 +321,10 @@ class _Creation:
         self._advise(explained)
 
     def _advise(self, explained: "Advice") -> None:
-        terminal.info(terminal.indented(self._format_text(explained.remedy), indent="  "))
-        for command in explained.commands:
-            terminal.info(f"    {options.fold(self._kubectl(command))}")
+        for remedy in explained.remedies:
+            terminal.info(terminal.indented(self._format_text(remedy.text), indent="  "))
+            for command in remedy.commands:
+                terminal.info(f"    {options.fold(self._kubectl(command))}")
 
     def _note_request_remains(self) -> None:
         terminal.info(f"The request stays. Watch it: {self._kubectl('get vmtreq {request} --watch')}")

@@ -32,10 +32,10 @@ DESCRIPTION = """\
 Show what has changed between a template and its virtual machine since it was
 made.
 
-Compares the virtual machine that the template gives with its defaults, and the
-one that a template made from the virtual machine now would give. Values of one
-machine only, such as its MAC addresses, are not compared. Lines with - belong
-to the template, lines with + to the virtual machine of today.
+Compares two results: the template processed with its defaults, and the current
+virtual machine rendered and processed again. Unique values such as MAC
+addresses are ignored, unless the template preserves them. `-`: template;
+`+`: current virtual machine.
 
 Reads both from a cluster, or from two files without one.
 """
@@ -57,7 +57,7 @@ examples:
 exit status:
   0  there is no difference
   1  there is a difference
-  2  they cannot be compared, or wrong usage; standard error says why
+  2  they cannot be compared, or wrong usage; standard error has the cause
 """
 
 DIFFERENT = 1

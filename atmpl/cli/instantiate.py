@@ -63,7 +63,7 @@ examples:
 
 exit status:
   0  the virtual machine was created
-  1  it was not; standard error says why
+  1  it was not; standard error has the cause
   2  wrong usage
 """
 

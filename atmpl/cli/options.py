@@ -33,7 +33,7 @@ _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 def add_template_options(parser: argparse.ArgumentParser) -> None:
     """Add `--name`, `--format` and the options of a request's `spec.options`."""
     parser.add_argument(
-        "--name", type=name, help="name of the template; default: the name of the virtual machine and -template"
+        "--name", type=name, help="name of the template; default: VM-template, for example web-template"
     )
     parser.add_argument(
         "--format",

@@ -48,11 +48,11 @@ examples:
   atmpl process web-template.yaml --print-params
 
   # a new virtual machine, with more memory
-  atmpl process web-template.yaml -p REQUESTS_MEMORY=4Gi | kubectl create -f -
+  atmpl process web-template.yaml -p MEMORY_GUEST=4Gi | kubectl create -f -
 
   # the same, from a template in a cluster
   kubectl get template web-template -o yaml |
-    atmpl process - -p REQUESTS_MEMORY=4Gi | kubectl create -f -
+    atmpl process - -p MEMORY_GUEST=4Gi | kubectl create -f -
 
   # with a fixed name, so that the result can be applied again (GitOps)
   atmpl process web-template.yaml --vm-name web-2 | kubectl apply -f -
@@ -126,7 +126,10 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
         help="ignore values for parameters that the template does not have",
     )
     parser.add_argument(
-        "--vm-name", type=options.name, metavar="NAME", help="name of the virtual machine, whatever the template says"
+        "--vm-name",
+        type=options.name,
+        metavar="NAME",
+        help="name of the virtual machine; overrides the template's name",
     )
 
 
@@ -339,7 +342,7 @@ def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str
     for name in sorted(_typed_references(template.content) & values.keys() & defaults.keys()):
         before, after = _json_type(defaults[name]), _json_type(values[name])
         if before not in (after, "an object"):
-            yield f"the parameter {name} is {after}, its default is {before}: the cluster may reject the result"
+            yield f"the parameter {name} is {after}, its default is {before}: the cluster can reject the result"
 
 
 def altered_values(template: Template, values: Mapping[str, str]) -> Iterator[str]:

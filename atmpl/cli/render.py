@@ -18,9 +18,9 @@ DESCRIPTION = """\
 Turn KubeVirt virtual machines into templates. Needs no cluster.
 
 Every value below spec.template.spec becomes a parameter of the template, with
-the virtual machine's own value as its default; names do not. The template is
-verified before it is printed: processed with its defaults, it gives the virtual
-machine that it was made from.
+the virtual machine's own value as its default. Fields called name do not become
+parameters. The template is verified before it is printed: processed with its
+defaults, it gives the virtual machine that it was made from.
 
 A file holds one or many documents, in YAML or JSON, an array, or a List as
 kubectl prints it. Many virtual machines give many templates; other objects are

@@ -28,7 +28,7 @@ class RequestState:
     reason: str = ""  # of the condition Ready; empty before the controller has written a status
     message: str = ""
     ready: bool = False
-    stalled: bool = False  # a user must act
+    stalled: bool = False  # a user or an administrator must act
     deleted: bool = False  # `request` is its last state
 
     @property
@@ -129,8 +129,15 @@ def _object_version(request: dict[str, Any]) -> ObjectVersion:
     return ObjectVersion(ObjectKey(metadata["namespace"], metadata["name"]), str(metadata.get("resourceVersion", "")))
 
 
+class Remedy(NamedTuple):
+    """What to do, and the commands for it."""
+
+    text: str
+    commands: tuple[str, ...]
+
+
 class Advice(NamedTuple):
-    """A reason, explained: a sentence, what to do, and commands.
+    """A reason, explained: a sentence, and its remedies.
 
     In the texts, {vm} is the virtual machine, {there} its namespace if that is another one, {vms} kubectl's option for
     it; {request} and {template} are names, {kind} the template's kind, {api} its API, {other} the other `--format`.
@@ -138,92 +145,152 @@ class Advice(NamedTuple):
     """
 
     sentence: str
-    remedy: str
-    commands: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...]
     quotes_message: bool = False  # the controller's message has details
 
+
+_DELETE_REQUEST: Final = ("delete vmtreq {request}",)
 
 ADVICE: Final[dict[Reason, Advice]] = {
     Reason.RENDERED: Advice(
         "the template exists",
-        "Show its parameters, or create a virtual machine from it:",
         (
-            "get {kind} {template} -o yaml | atmpl process - --print-params",
-            "get {kind} {template} -o yaml | atmpl process - | kubectl create -f -",
+            Remedy(
+                "Show its parameters, or create a virtual machine from it:",
+                (
+                    "get {kind} {template} -o yaml | atmpl process - --print-params",
+                    "get {kind} {template} -o yaml | atmpl process - | kubectl create -f -",
+                ),
+            ),
         ),
     ),
     Reason.SOURCE_NOT_FOUND: Advice(
         "the virtual machine {vm} does not exist{there}",
-        "The request waits for it. List the virtual machines; one in another namespace requires --vm-namespace:",
-        ("get vm{vms}",),
+        (
+            Remedy(
+                "The request waits for it. List the virtual machines; one in another namespace requires "
+                "--vm-namespace:",
+                ("get vm{vms}",),
+            ),
+        ),
     ),
     Reason.TARGET_CONFLICT: Advice(
         "the {kind} {template} exists and belongs to another owner",
-        "It is never overwritten. Delete it, and the request continues within a minute; or delete the request and "
-        "choose another --name:",
-        ("delete {kind} {template}", "delete vmtreq {request}"),
+        (
+            Remedy(
+                "To replace the template, delete it, and the request continues within a minute:",
+                ("delete {kind} {template}",),
+            ),
+            Remedy("To use another --name, delete the request first:", _DELETE_REQUEST),
+        ),
         quotes_message=True,
     ),
     Reason.FORMAT_UNAVAILABLE: Advice(
         "this cluster does not serve {api}",
-        "Delete the request and use --format {other}; or let an administrator install that API, and the request "
-        "continues:",
-        ("delete vmtreq {request}",),
+        (
+            Remedy(
+                "An administrator installs that API, and the request continues. Or use --format {other}; first delete "
+                "the request:",
+                _DELETE_REQUEST,
+            ),
+        ),
     ),
     Reason.CROSS_NAMESPACE_DENIED: Advice(
         "a virtual machine in another namespace requires atmpl's admission policy",
-        "An administrator applies config/policy of atmpl's release; then delete the request and create it again:",
-        ("delete vmtreq {request}",),
+        (
+            Remedy(
+                "An administrator applies config/policy of atmpl's release; then delete the request and create it "
+                "again:",
+                _DELETE_REQUEST,
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.POLICY_MISSING: Advice(
         "the cluster's admission policy for requests is not in force",
-        "An administrator applies config/policy of atmpl's release; then the request continues within a minute. Check:",
-        ("get validatingadmissionpolicies,validatingadmissionpolicybindings",),
+        (
+            Remedy(
+                "An administrator applies config/policy of atmpl's release; then the request continues within a "
+                "minute. Check:",
+                ("get validatingadmissionpolicies,validatingadmissionpolicybindings",),
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.ACCESS_REVOKED: Advice(
-        "you may no longer get the virtual machine {vm}",
-        "Request that right again, and the request continues within 10 minutes. Check it:",
-        ("auth can-i get virtualmachines.kubevirt.io/{vm}{vms}",),
+        "the right to get the virtual machine {vm} was lost, or cannot be checked",
+        (
+            Remedy(
+                "If the right was lost, request it again, and the request continues within 10 minutes. Check it:",
+                ("auth can-i get virtualmachines.kubevirt.io/{vm}{vms}",),
+            ),
+            Remedy(
+                "If the virtual machine was created again, delete the request and create it again:", _DELETE_REQUEST
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.INVALID_SOURCE: Advice(
         "the virtual machine {vm} cannot become a template",
-        "Change the field that the message names, and the request continues:",
-        ("edit vm {vm}{vms}",),
+        (
+            Remedy(
+                "Change the field that the message names, and the request continues:",
+                ("edit vm {vm}{vms}",),
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.TOO_LARGE: Advice(
         "the template would be larger than a cluster can store",
-        "Make the virtual machine smaller, and the request continues; long userData can move to a Secret:",
-        ("edit vm {vm}{vms}",),
+        (
+            Remedy(
+                "Make the virtual machine smaller, and the request continues; long userData can move to a Secret:",
+                ("edit vm {vm}{vms}",),
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.UNSUPPORTED: Advice(
         "the atmpl of this cluster does not support the request",
-        "Let an administrator upgrade it; or delete the request, and create it without the fields of the message:",
-        ("delete vmtreq {request}",),
+        (
+            Remedy(
+                "An administrator upgrades it. Or create the request without the fields that the message names; first "
+                "delete it:",
+                _DELETE_REQUEST,
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.FORBIDDEN: Advice(
         "the atmpl of this cluster lacks a permission, and retries",
-        "An administrator applies config/rbac of atmpl's release; then the request continues. See the status:",
-        ("get vmtreq {request} -o yaml",),
+        (
+            Remedy(
+                "An administrator applies config/rbac of atmpl's release; then the request continues. See the status:",
+                ("get vmtreq {request} -o yaml",),
+            ),
+        ),
         quotes_message=True,
     ),
     Reason.FAILED: Advice(
         "an error occurred, and is retried",
-        "Wait a little. The controller's log has details for an administrator:",
-        ("kubectl logs -n atmpl-system deployment/atmpl-controller",),
+        (
+            Remedy(
+                "Wait a little. The controller's log has details for an administrator:",
+                ("kubectl logs -n atmpl-system deployment/atmpl-controller",),
+            ),
+        ),
         quotes_message=True,
     ),
 }
 
 NO_STATUS: Final = Advice(
     "the controller has not processed the request yet",
-    "The request waits for it. An administrator checks that it runs:",
-    ("kubectl get pods -n atmpl-system",),
+    (
+        Remedy(
+            "The request waits for it. An administrator checks that it runs:",
+            ("kubectl get pods -n atmpl-system",),
+        ),
+    ),
 )
 
 
@@ -236,7 +303,6 @@ def advice(reason: str) -> Advice:
     except (ValueError, KeyError):
         return Advice(
             "this version of atmpl does not know this reason",
-            "See the whole status:",
-            ("get vmtreq {request} -o yaml",),
+            (Remedy("See the whole status:", ("get vmtreq {request} -o yaml",)),),
             quotes_message=True,
         )

@@ -15,7 +15,6 @@ import pytest
 from atmpl.cli import controller, create, parser
 from atmpl.cli.main import COMMANDS
 from tests.support.cli_runner import typed
-from tests.unit.cli.test_render import VM
 
 NAMES = [entry.name for entry in COMMANDS]
 
@@ -27,6 +26,19 @@ case "$1 $2" in
   "create -f" | "apply -f") grep -q '^kind: ' ;;
   *) exit 1 ;;
 esac
+"""
+
+
+WEB = """\
+apiVersion: kubevirt.io/v1
+kind: VirtualMachine
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      domain:
+        memory: {guest: 4Gi}
+        devices: {disks: [{name: root, disk: {bus: virtio}}]}
 """
 
 
@@ -70,9 +82,9 @@ def test_examples_of_controller_parse(line):
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize("line", PASTED)
 def test_an_example_works_when_pasted(line, tmp_path):
-    (tmp_path / "vm.yaml").write_text(VM.format(name="web"))
-    (tmp_path / "web-template.yaml").write_text(typed("render", "-", stdin=VM.format(name="web")).out)
-    (tmp_path / "small.env").write_text("REQUESTS_MEMORY=1Gi\n")
+    (tmp_path / "vm.yaml").write_text(WEB)
+    (tmp_path / "web-template.yaml").write_text(typed("render", "-", stdin=WEB).out)
+    (tmp_path / "small.env").write_text("MEMORY_GUEST=1Gi\n")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "kubectl").write_text(KUBECTL)
     (tmp_path / "bin" / "kubectl").chmod(0o755)

@@ -8,6 +8,13 @@ def test_every_reason_has_its_advice():
     assert set(ADVICE) == set(Reason)
 
 
+def test_each_remedy_deletes_at_most_one_object():
+    """A user who pastes all commands of a remedy follows one alternative."""
+    remedies = [remedy for each in ADVICE.values() for remedy in each.remedies]
+    deletes = {remedy.text: sum(line.startswith("delete ") for line in remedy.commands) for remedy in remedies}
+    assert {text: number for text, number in deletes.items() if number > 1} == {}
+
+
 def test_missing_reason_means_no_status():
     assert advice("") is NO_STATUS
 
