@@ -23,16 +23,16 @@ _STATIC: Final = re.compile(
 _TEXT_SOURCES: Final = ("cloudInitNoCloud", "cloudInitConfigDrive")
 
 
-def address_paths(source: SourceVM, hidden: Mapping[Path, str]) -> list[Path]:
+def address_paths(source: SourceVM, remaining_texts: Mapping[Path, str]) -> list[Path]:
     """Return the paths, from the VM's root, where an address of the source VM stays in the template.
 
-    These are addresses that rule 8 blanks or drops, and network data with a static address. `hidden` are secrets, by
-    their path below `spec`, and what of them stays readable.
+    These are addresses that rule 8 blanks or drops, and network data with a static address. `remaining_texts` are
+    the texts of secrets that stay readable, by the path of the secret below `spec`.
     """
     paths: dict[Path, None] = {}
     if addresses := _dropped_addresses(source):
         last_groups = {_last_group(address) for address in addresses if address.count(":") > 1}
-        for path, text in _produced_texts(source, hidden):
+        for path, text in _produced_texts(source, remaining_texts):
             if not addresses.isdisjoint(_addresses(text, last_groups)):
                 paths[path] = None
     for index, volume in source.volumes:
@@ -40,7 +40,7 @@ def address_paths(source: SourceVM, hidden: Mapping[Path, str]) -> list[Path]:
             for key in ("networkData", "networkDataBase64"):
                 path = (*INSTANCE, "volumes", index, kind, key)
                 text = value_at(volume, kind, key)
-                if type(text) is str and path not in hidden and _is_static(_decoded(path, text)):
+                if type(text) is str and path not in remaining_texts and _is_static(_decoded(path, text)):
                     paths["spec", *path] = None
     return list(paths)
 
@@ -58,7 +58,7 @@ def _dropped_addresses(source: SourceVM) -> set[str]:
     return addresses
 
 
-def _produced_texts(source: SourceVM, hidden: Mapping[Path, str]) -> Iterable[tuple[Path, str]]:
+def _produced_texts(source: SourceVM, remaining_texts: Mapping[Path, str]) -> Iterable[tuple[Path, str]]:
     """Yield the strings that the template produces, with their paths from the VM's root; blanked ones are left out."""
     yield from ((("metadata", "labels", key), value) for key, value in source.labels.items())
     annotations = kept_annotations(source.annotations, fresh=True)
@@ -78,7 +78,7 @@ def _produced_texts(source: SourceVM, hidden: Mapping[Path, str]) -> Iterable[tu
         elif type(value) is list:
             pending += [((*path, index), item) for index, item in reversed(list(enumerate(value)))]
         elif type(value) is str:
-            yield ("spec", *path), hidden[path] if path in hidden else _decoded(path, value)
+            yield ("spec", *path), remaining_texts[path] if path in remaining_texts else _decoded(path, value)
 
 
 _TEMPLATE_ANNOTATIONS: Final[Path] = ("template", "metadata", "annotations")

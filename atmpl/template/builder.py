@@ -82,7 +82,7 @@ class TemplateBuilder:
         self.omitted: list[Omitted] = []
         self.literal_numbers: list[Path] = []  # from the VM's root
         self.readable_secrets: dict[Path, tuple[str, ...] | None] = {}  # path below `spec`: keys that may hold more
-        self.hidden: dict[Path, str] = {}  # path of a secret below `spec`: what of it stays readable
+        self.remaining_texts: dict[Path, str] = {}  # path of a secret below `spec`: the text that stays readable
         self._extract = extract and options.secrets == "Extract"
         self._fresh = options.identity == "Fresh"
         self._selection = Selection(options)
@@ -230,7 +230,7 @@ class TemplateBuilder:
             leaves, self._walker.unselected, self.source.spec, console=self.options.console == "Complete"
         )
         names = names_of_leaves.names
-        if len(names) > _MANY_LEAVES:  # before the work, not during it
+        if len(names) > _MANY_LEAVES:  # fail early: a too large template would first cost the whole rendering
             selected = sum(
                 4 * len(name.name) + _PARAMETER_BYTES for name, leaf in zip(names, leaves, strict=True) if leaf.selected
             )
@@ -357,7 +357,7 @@ class TemplateBuilder:
         secrets = self.options.secrets
         if secrets == "Require" or (secrets == "Extract" and extracted is None and not self._is_readable(leaf)):
             self._required(leaf, name)
-            self.hidden[leaf.path] = ""
+            self.remaining_texts[leaf.path] = ""
             return True
         if secrets == "Preserve":
             self.readable_secrets[leaf.path] = None
@@ -369,7 +369,7 @@ class TemplateBuilder:
         if not extracted.secrets:
             return False
         leaf.container[leaf.key] = extracted.text
-        self.hidden[leaf.path] = extracted.text
+        self.remaining_texts[leaf.path] = extracted.text
         for secret in extracted.secrets:
             self.required_values[secret.name.name] = secret.value
             parameter = self._declaration(secret.name, secret.name.display, secret.place.note)

@@ -10,7 +10,7 @@ from atmpl.template.json_path import SPEC, Path, pointer
 
 # The tables of rule 2. Their keys are keys of a VirtualMachineInstanceSpec.
 
-DROPPED_HEADS: Final = (("domain", "devices"), ("domain", "resources"), ("domain",))  # the first that matches
+DROPPED_PREFIXES: Final = (("domain", "devices"), ("domain", "resources"), ("domain",))  # the first that matches
 
 UNION_LISTS: Final = (("volumes",), ("networks",), ("domain", "devices", "disks"))  # an item's type is one of its keys
 
@@ -54,7 +54,8 @@ _Container: TypeAlias = tuple[Path, bool]  # the path of leaves, and whether it 
 _Stem: TypeAlias = tuple[str, str]  # the beginning of the names of a container's leaves, and its display form
 _CACHE_ENTRIES: Final = 1 << 14  # names cached for all VMs, because most have the same paths
 _CACHE_MAX_PATH: Final = 256  # characters of the keys of a cached path
-_SHORT_PATH: Final = 2  # keys and indexes; in a longer path, the last one does not influence those before it
+# Paths of at most this length are not cached by container: their last key decides which prefix is dropped.
+_SHORT_PATH: Final = 2
 
 
 class Name(NamedTuple):
@@ -153,9 +154,9 @@ def outside_name(path: Path) -> Name:
         if len(rest) > 1 and rest[0] == ("spec", ()):
             rest = rest[1:]
             plain = [key if not indexes else None for key, indexes in rest]
-            for head in DROPPED_STORAGE:
-                if len(rest) > len(head) and plain[: len(head)] == list(head):
-                    rest = rest[len(head) :]
+            for prefix in DROPPED_STORAGE:
+                if len(rest) > len(prefix) and plain[: len(prefix)] == list(prefix):
+                    rest = rest[len(prefix) :]
                     break
         keys = [("dataVolumes", keys[0][1]), *rest]
     words = [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in keys]
@@ -208,7 +209,7 @@ def _digits(json_pointer: str, attempt: int) -> str:
 def _words(path: Path) -> list[_Word]:
     """Return the words of the name, in upper snake case, each with the list indexes that follow it."""
     keys = _keys(path)
-    return [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _without_heads(keys)]
+    return [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _without_prefixes(keys)]
 
 
 def _keys(path: Path) -> list[_Word]:
@@ -223,23 +224,23 @@ def _keys(path: Path) -> list[_Word]:
     return keys
 
 
-def _without_heads(keys: list[_Word]) -> list[_Word]:
-    """Return `keys` without the heads and the union keys that a name leaves out."""
+def _without_prefixes(keys: list[_Word]) -> list[_Word]:
+    """Return `keys` without the prefixes and the union keys that a name leaves out."""
     plain = [key if not indexes else None for key, indexes in keys]
-    for head in UNION_LISTS:
-        size = len(head)
+    for list_path in UNION_LISTS:
+        size = len(list_path)
         if (
             len(keys) > size + 1
-            and plain[: size - 1] == list(head[:-1])
-            and keys[size - 1][0] == head[-1]
+            and plain[: size - 1] == list(list_path[:-1])
+            and keys[size - 1][0] == list_path[-1]
             and len(keys[size - 1][1]) == 1
             and plain[size] is not None
         ):
             keys = keys[:size] + keys[size + 1 :]
             break
-    for dropped in DROPPED_HEADS:
-        if plain[: len(dropped)] == list(dropped):
-            return keys[len(dropped) :]
+    for prefix in DROPPED_PREFIXES:
+        if plain[: len(prefix)] == list(prefix):
+            return keys[len(prefix) :]
     return keys
 
 

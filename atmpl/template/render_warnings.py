@@ -90,7 +90,7 @@ SHORT_MESSAGES: Final = {  # for the template's own message: its users do not se
 
 
 class RenderWarning(NamedTuple):
-    """A danger of a template: one of section 1's reasons, and the path in the VM or the pattern that causes it."""
+    """A danger of a template: a reason (constants above), a message, and the VM path or pattern that causes it."""
 
     reason: str
     message: str
@@ -104,7 +104,7 @@ def find_warnings(
     warnings = [*_disk_warnings(source, options)]
     warnings += [_secret_warning(path, keys) for path, keys in builder.readable_secrets.items()]
     if options.identity == "Fresh":
-        paths = address_paths(source, builder.hidden)
+        paths = address_paths(source, builder.remaining_texts)
         warnings += [_warning(SOURCE_ADDRESS, path) for path in paths]
     warnings += [_warning(SOURCE_NAME, path) for path in _source_names(source, options)]
     if namespace and source.namespace and namespace != source.namespace:

@@ -1,5 +1,6 @@
 """The tables of rules 1, 8, 9, 10 and 12. Each entry has its reason.
 
+The texts of the tables are for readers of this module. Users see `EXPLANATIONS` of `omissions.py`.
 A path pattern is a path in which `int` is any list index.
 """
 
@@ -81,8 +82,8 @@ IDENTITY: Final[dict[PathPattern, str]] = {
     ("domain", "launchSecurity", "sev", "session"): "is bound to one launch of the source VM",
     ("domain", "launchSecurity", "sev", "dhCert"): "is bound to one launch of the source VM",
 }
-HOSTNAME: Final[PathPattern] = ("hostname",)  # also rule 8, but only if it equals the VM's name
-HOSTNAME_REASON: Final = "is the source VM's name; KubeVirt uses each VM's own name if it is empty"
+# Also rule 8, but only if it equals the VM's name: KubeVirt uses each VM's own name if it is empty.
+HOSTNAME: Final[PathPattern] = ("hostname",)
 
 # Rule 8, annotations of the VM and of spec.template.metadata that hold addresses of the source VM.
 IDENTITY_ANNOTATIONS: Final = {
@@ -158,8 +159,8 @@ TRACKING_METADATA: Final = {
     "velero.io/restore-name": "Velero deletes the objects of a restore by it",
     "template.openshift.io/template-instance-owner": "OpenShift deletes the objects of a template instance by it",
 }
-FORKLIFT_LABELS: Final = frozenset(("plan", "migration", "vmID"))  # forklift's, only if all three are present
-FORKLIFT_REASON: Final = "forklift finds the VMs of a migration by it"
+# Only if all three are present: forklift finds the VMs of a migration by them.
+FORKLIFT_LABELS: Final = frozenset(("plan", "migration", "vmID"))
 
 # Fields of `metadata` that are replaced (rule 5) or that the API server sets on each object: not in `status.omitted`.
 SERVER_METADATA: Final = frozenset(

@@ -66,7 +66,7 @@ SENTENCES = {
     "nested lists keep their indexes apart": ("rows[1][12]", "ROW1_12"),
     "devices as a list stays in the name": ("domain.devices[0].x", "DEVICE0_X"),
     "domain as a list stays in the name": ("domain[0].x", "DOMAIN0_X"),
-    "a domain inside is not a head": ("x.domain.y", "X_DOMAIN_Y"),
+    "a domain inside is not a prefix": ("x.domain.y", "X_DOMAIN_Y"),
 }
 
 
