@@ -2,8 +2,9 @@
 
 Two checks protect a VM from users who may not read it:
 
-- At creation, the admission policy checks the author of the request. `check_policy` computes from the stored policy
-  and binding if it did. The result is never taken from the request's status, because users can write statuses.
+- At creation, the admission policy checks the author of the request. `check_policy` determines whether the policy was
+  in force at creation, from the stored policy and binding. The result is never taken from the request's status,
+  because users can write statuses.
 - Later, a SubjectAccessReview checks the recorded requester again: if the VM is read more than
   `CREATION_CHECK_SECONDS` after the request was created, or if it is not the VM that was rendered before. The recorded
   requester is trusted only if a policy that compares it with the author was in force.

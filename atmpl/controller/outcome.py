@@ -239,7 +239,7 @@ class Blocked(_Failure):
 
 @dataclass(frozen=True, slots=True)
 class Rejected(_Failure):
-    """The request cannot be served: until the VM changes, or ever."""
+    """The request cannot be served. With `refused_digest`, it is tried again if the VM changes."""
 
     refused_digest: str = ""  # of the VM that was rendered without success
 

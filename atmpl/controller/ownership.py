@@ -81,7 +81,7 @@ async def is_still_blocked(request: Request, spec: RequestSpec, cluster: Cluster
 
 
 def format_unavailable(spec: RequestSpec) -> Blocked:
-    """Return that the cluster does not serve the format."""
+    """Return the outcome FormatUnavailable: the cluster does not serve the format."""
     return _blocked(
         Reason.FORMAT_UNAVAILABLE,
         f"This cluster does not serve {spec.format.api_version} {spec.format.kind}. The template is created when it "
@@ -90,7 +90,7 @@ def format_unavailable(spec: RequestSpec) -> Blocked:
 
 
 def unowned_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
-    """Return that a template of another owner has the wanted name."""
+    """Return the outcome TargetConflict: a template of another owner has the wanted name."""
     namespace, _, name = meta.annotations.get(REQUEST, "").partition("/")
     is_name = NAMESPACE.fullmatch(namespace) and NAME.fullmatch(name)  # any user can edit the annotation
     made = f"was made for the request {namespace}/{name[:253]}" if is_name else "was not made for this request"
@@ -101,7 +101,7 @@ def unowned_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) ->
 
 
 def previous_request_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
-    """Return that a template of a previous request of the same name has the wanted name."""
+    """Return the outcome TargetConflict: a template of a previous request of this name differs from the VM."""
     return _blocked(
         Reason.TARGET_CONFLICT,
         f"{spec.format.kind} {request.template_key(spec)} was made for a previous request of this name, at "

@@ -2,14 +2,14 @@
 
 Who owns the existing template decides. With either refresh policy:
 
-================  =====================================================================================
+================  ===========================================================================================
 owner             decision
-================  =====================================================================================
-this request      patch it to the rendering: the label alone proves no content, any user can write it
+================  ===========================================================================================
+this request      patch it to the rendering: any user can write the label, so it does not prove the content
 orphaned          take it over: patch it to the rendering and write this request's provenance
 previous request  take it over if its content equals the rendering, otherwise TargetConflict
 another           TargetConflict
-================  =====================================================================================
+================  ===========================================================================================
 
 Before a patch, the request is read again, because a suspended replica can hold an old version: with OnChange its spec
 must be unchanged, and with Once its status too, because a finished template belongs to its user.
@@ -32,7 +32,7 @@ from atmpl.controller.ownership import (
 )
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content
-from atmpl.controller.vm_digest import source, vm_digest_of
+from atmpl.controller.vm_digest import digest_of, source_version
 from atmpl.template import Omitted, Render, RenderWarning
 from atmpl.template.template_metadata import REFRESH
 
@@ -40,7 +40,8 @@ from atmpl.template.template_metadata import REFRESH
 class RenderedTemplate(NamedTuple):
     """A verified template before its publication.
 
-    It holds bytes, because dicts that live during the API call are no longer in the CPU cache when they are freed.
+    It holds bytes, so that the dicts of the rendering are freed before the API call: they would otherwise be out of the
+    CPU cache.
     """
 
     body: bytes  # JSON
@@ -68,8 +69,8 @@ class RenderedTemplate(NamedTuple):
             parameter_count=len(spec.format.parameters(render.template)),
             warnings=(*warnings, *render.warnings),
             omitted=render.omitted,
-            source=source(vm),
-            digest=vm_digest_of(vm),
+            source=source_version(vm),
+            digest=digest_of(vm),
             seconds=seconds,
         )
 

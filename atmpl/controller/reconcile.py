@@ -114,13 +114,15 @@ class _Reconciler:
         if request.is_finished:
             return await self._expire(spec)
         if not self._cluster.serves_namespace(spec.source.namespace):
-            return _not_served(request, spec)
+            return _namespace_not_served(request, spec)
         try:
             return await self._reconcile_template(spec)
         except APINotFoundError as error:
             if self._cluster.template_stream(spec.format, request.key.namespace) is not StreamState.NOT_SERVED:
                 # an API server that has just started
-                problem = f"{spec.format.api_version} was served a moment ago: {error}"
+                problem = (
+                    f"404 for {spec.format.api_version}, but its watch does not confirm that the API is absent: {error}"
+                )
                 raise UnavailableError(problem, API_RECHECK_SECONDS) from None
             return format_unavailable(spec)
 
@@ -175,20 +177,20 @@ class _Reconciler:
         except APINotFoundError as error:
             if cluster.vm_stream(spec.source.namespace) is not StreamState.NOT_SERVED:
                 # an API server that has just started
-                problem = f"VirtualMachine was served a moment ago: {error}"
+                problem = f"404 for VirtualMachine, but its watch does not confirm that the API is absent: {error}"
                 raise UnavailableError(problem, API_RECHECK_SECONDS) from None
             return self._source_not_found(spec, "This cluster does not serve VirtualMachine: install KubeVirt")
         if vm is None:
             gone = await source_deleted(request, spec, cluster)
             return gone or self._source_not_found(spec, f"VirtualMachine {spec.source} does not exist")
-        access = await authorize_vm(access, request, spec, cluster, uid=vm_digest.source(vm).uid)
+        access = await authorize_vm(access, request, spec, cluster, uid=vm_digest.source_version(vm).uid)
         if access.denied:
             return access.denied
-        if self._is_refused(vm_digest.vm_digest_of(vm)):
+        if self._is_refused(vm_digest.digest_of(vm)):
             return UpToDate()
         is_unchecked = spec.refresh_on_change and request.crosses_namespaces and access.requester is None
         rendered = self._render(vm, spec, (access_not_rechecked(spec.source),) if is_unchecked else ())
-        del vm  # see RenderedTemplate
+        del vm  # free it before the API call: its dicts would otherwise be out of the CPU cache
         return rendered if isinstance(rendered, Rejected) else await publish(request, spec, rendered, cluster)
 
     async def _read_vm(self, spec: RequestSpec) -> dict[str, Any] | None:
@@ -200,7 +202,11 @@ class _Reconciler:
         is_refresh = bool(self._request.status.digest)
         vm = await self._cluster.vm(spec.source, fresh=not is_refresh)
         rendered_version = self._request.status.source_version
-        if vm is not None and is_refresh and is_older_version(vm_digest.source(vm).resource_version, rendered_version):
+        if (
+            vm is not None
+            and is_refresh
+            and is_older_version(vm_digest.source_version(vm).resource_version, rendered_version)
+        ):
             vm = await self._cluster.vm(spec.source, fresh=True)
         return vm
 
@@ -223,11 +229,11 @@ class _Reconciler:
         except RenderError as error:
             reason = Reason.TOO_LARGE if isinstance(error, TemplateTooLargeError) else Reason.INVALID_SOURCE
             problem = f"VM {spec.source} cannot be rendered as a template: {error}"
-            return Rejected(reason, problem, refused_digest=vm_digest.vm_digest_of(vm))
+            return Rejected(reason, problem, refused_digest=vm_digest.digest_of(vm))
         return RenderedTemplate.from_render(vm, template, spec, perf_counter() - began, warnings)
 
     def _source_not_found(self, spec: RequestSpec, problem: str) -> Blocked:
-        """Return that there is no VM. The stream shows when it appears; while it is not open, it is read again."""
+        """Return the outcome SourceNotFound. If the stream of VMs is not open, the VM is read again later."""
         is_watched = self._cluster.vm_stream(spec.source.namespace) in {StreamState.WATCHING, StreamState.NOT_SERVED}
         return Blocked(
             Reason.SOURCE_NOT_FOUND,
@@ -269,7 +275,7 @@ def _internal_error(error: Exception) -> InternalError:
     return InternalError(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
 
 
-def _not_served(request: Request, spec: RequestSpec) -> Rejected:
+def _namespace_not_served(request: Request, spec: RequestSpec) -> Rejected:
     return Rejected(
         Reason.UNSUPPORTED,
         f"VM {spec.source} is in a namespace that this controller does not serve; create the request again for a VM in "

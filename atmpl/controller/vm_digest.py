@@ -27,7 +27,7 @@ def digest(uid: str, generation: int, labels: Mapping[str, str], annotations: Ma
     return hashlib.blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
-def vm_digest_of(vm: dict[str, Any]) -> str:
+def digest_of(vm: dict[str, Any]) -> str:
     """Return the digest of a complete VM."""
     metadata = vm["metadata"]
     return digest(
@@ -38,7 +38,7 @@ def vm_digest_of(vm: dict[str, Any]) -> str:
     )
 
 
-def source(vm: dict[str, Any]) -> Source:
+def source_version(vm: dict[str, Any]) -> Source:
     """Return the version of the VM for the status."""
     metadata = vm["metadata"]
     return Source(metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"])

@@ -154,7 +154,7 @@ class KubeCluster:
         """Let the store know of a VM that was read. Its absence is left to the stream: it can be created meanwhile."""
         fields = ("labels", "annotations")
         if vm is not None and all(isinstance(vm["metadata"].get(field) or {}, dict) for field in fields):
-            version, digest = vm["metadata"]["resourceVersion"], vm_digest.vm_digest_of(vm)
+            version, digest = vm["metadata"]["resourceVersion"], vm_digest.digest_of(vm)
             store.record_read(source, version, digest, lists)
         return vm
 

@@ -21,7 +21,7 @@ from atmpl.kube.backoff import added_jitter
 
 MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 300.0  # after a failure: at most 20 tries in the first hour
 CONFLICT_WAITS_SECONDS = (0.0, 0.02, 0.1, 0.5)  # after a conflict: at once, then the stream gets time to show it
-SLACK = 64  # obsolete deadlines that the heap may contain, in addition to one per valid deadline
+MAX_OBSOLETE_DEADLINES = 64  # in the heap, in addition to one per valid deadline
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -69,7 +69,7 @@ class WorkQueue(Generic[Item]):
 
     @property
     def busy_seconds(self) -> list[float]:
-        """For each key that is being processed: since how many seconds."""
+        """The seconds that each busy key has been processed."""
         now = self._loop.time()
         return [now - since for since in self._busy.values()]
 
@@ -117,7 +117,7 @@ class WorkQueue(Generic[Item]):
         heapq.heappush(self._heap, (deadline, self._pushed, item))
         if self._heap[0][1] == self._pushed:
             self._set_timer()
-        elif len(self._heap) > 2 * len(self._due) + SLACK:
+        elif len(self._heap) > 2 * len(self._due) + MAX_OBSOLETE_DEADLINES:
             self._compact()
 
     def retry(self, item: Item, after: float | None = None) -> None:

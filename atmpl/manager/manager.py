@@ -22,7 +22,7 @@ from atmpl.manager.worker import Worker
 
 log = logging.getLogger("atmpl")
 
-SHUTDOWN_GRACE = 3.0  # seconds after SIGTERM until unfinished reconciles are cancelled
+SHUTDOWN_GRACE_SECONDS = 3.0  # after SIGTERM until unfinished reconciles are cancelled
 
 
 class Manager:
@@ -83,7 +83,7 @@ class Manager:
         log.info("stopping", extra={"active": self.queue.busy, "queued": len(self.queue)})
         self.queue.close()
         if self._worker_tasks:
-            await asyncio.wait(self._worker_tasks, timeout=SHUTDOWN_GRACE)
+            await asyncio.wait(self._worker_tasks, timeout=SHUTDOWN_GRACE_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -36,8 +36,8 @@ class VMStore(Store):
     """The VMs that requests refer to. Changes of a VM's status change its version and enqueue no request.
 
     A VM is present, absent or unknown. It is absent if its deletion was watched, or if a list that began after a
-    request referred to it did not contain it. A VM without an entry is unknown: the stream had shown it, or not, before
-    a request referred to it.
+    request referred to it did not contain it. A VM without an entry is unknown: events before the first request for it
+    were discarded.
     """
 
     def __init__(

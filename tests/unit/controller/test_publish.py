@@ -36,7 +36,7 @@ def ticking() -> Callable[[], datetime]:
 async def test_new_template_costs_one_call(cluster: SmallCluster) -> None:
     outcome = await cluster.publish(cluster.request())
     assert outcome == Rendered(
-        source=vm_digest.source(cluster.vm),
+        source=vm_digest.source_version(cluster.vm),
         published=published(cluster.template),
         api_version="template.openshift.io/v1",
         parameter_count=2,
@@ -51,7 +51,7 @@ async def test_new_template_costs_one_call(cluster: SmallCluster) -> None:
 async def test_refreshed_template_reports_the_digest(cluster: SmallCluster) -> None:
     outcome = await cluster.publish(cluster.request(refreshPolicy="OnChange"))
     assert isinstance(outcome, Rendered)
-    assert outcome.digest == vm_digest.vm_digest_of(cluster.vm)
+    assert outcome.digest == vm_digest.digest_of(cluster.vm)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -70,7 +70,7 @@ async def test_template_too_large_for_the_server(cluster: SmallCluster, method: 
     outcome = await publish(request, spec_of(request), cluster.rendered(request), full)
     assert isinstance(outcome, Rejected)
     assert outcome.reason is Reason.TOO_LARGE
-    assert outcome.refused_digest == vm_digest.vm_digest_of(cluster.vm)
+    assert outcome.refused_digest == vm_digest.digest_of(cluster.vm)
 
 
 # An own template exists
@@ -84,7 +84,7 @@ async def test_own_template_is_patched_to_the_rendering(cluster: SmallCluster, p
     outcome = await cluster.publish(request)
     assert isinstance(outcome, Rendered)
     assert (outcome.written, outcome.published) == (True, published(cluster.template))
-    assert outcome.source == vm_digest.source(cluster.vm)
+    assert outcome.source == vm_digest.source_version(cluster.vm)
     assert memory(cluster) == "256Mi"
     calls = [call for call in READ_AND_PATCHED if policy == "Once" or call != "GET request"]
     assert cluster.connection.calls == calls

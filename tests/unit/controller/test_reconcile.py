@@ -248,7 +248,7 @@ class ReconcilingCluster(SmallCluster):
         self.create_template(first)
         self.shown()
         self.template_shown()
-        said = {"digest": vm_digest.vm_digest_of(self.vm), "templateResourceVersion": version(self.template)}
+        said = {"digest": vm_digest.digest_of(self.vm), "templateResourceVersion": version(self.template)}
         assert self.template is not None
         of = {"templateRef": {"uid": self.template["metadata"]["uid"]}, "source": {"uid": self.vm["metadata"]["uid"]}}
         return self.status_from(REFRESHED | of | {"rendered": said})
@@ -318,7 +318,7 @@ async def test_unsupported_request_stays_finished(
 async def test_fresh_request_costs_two_calls(cluster: ReconcilingCluster) -> None:
     found = await cluster.reconcile(cluster.request())
     assert isinstance(found, Rendered)
-    assert (found.source, found.published) == (vm_digest.source(cluster.vm), published(cluster.template))
+    assert (found.source, found.published) == (vm_digest.source_version(cluster.vm), published(cluster.template))
     assert found.seconds > 0
     assert cluster.connection.calls == ["GET vm", "POST template"]
 
@@ -426,7 +426,7 @@ async def test_invalid_vm_is_rejected_with_its_path(cluster: ReconcilingCluster)
     vm = cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": None}})
     outcome = await cluster.reconcile(cluster.request())
     assert isinstance(outcome, Rejected)
-    assert (outcome.reason, outcome.refused_digest) == (Reason.INVALID_SOURCE, vm_digest.vm_digest_of(vm))
+    assert (outcome.reason, outcome.refused_digest) == (Reason.INVALID_SOURCE, vm_digest.digest_of(vm))
     assert "spec.template" in outcome.message
 
 
@@ -435,7 +435,7 @@ async def test_too_large_vm_is_rejected(cluster: ReconcilingCluster) -> None:
     vm = cluster.server.edit(VMS, cluster.api.vm, large)
     outcome = await cluster.reconcile(cluster.request())
     assert isinstance(outcome, Rejected)
-    assert (outcome.reason, outcome.refused_digest) == (Reason.TOO_LARGE, vm_digest.vm_digest_of(vm))
+    assert (outcome.reason, outcome.refused_digest) == (Reason.TOO_LARGE, vm_digest.digest_of(vm))
     assert cluster.connection.calls == ["GET vm"]
 
 
@@ -460,7 +460,7 @@ async def test_first_rendering_does_not_use_the_watch_cache(cluster: Reconciling
     cluster.server.cached_at = int(version(old))
     outcome = await cluster.reconcile(cluster.request())
     assert isinstance(outcome, Rendered)
-    assert outcome.source == vm_digest.source(cluster.vm)
+    assert outcome.source == vm_digest.source_version(cluster.vm)
     assert cluster.connection.calls == ["GET vm", "POST template"]
 
 

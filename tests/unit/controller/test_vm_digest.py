@@ -30,7 +30,7 @@ CHANGE: dict[str, dict[str, Any]] = {
 
 
 def digest(**changed: Any) -> str:
-    return vm_digest.vm_digest_of(a_vm(**META | changed))
+    return vm_digest.digest_of(a_vm(**META | changed))
 
 
 @pytest.mark.parametrize("sentence", NO_CHANGE)
@@ -59,5 +59,5 @@ def test_digest_of_metadata_equals_that_of_the_vm() -> None:
 
 
 def test_source_has_uid_generation_and_version() -> None:
-    assert vm_digest.source(VM) == Source("1", 3, "77")
-    assert vm_digest.source({"metadata": {"uid": "1", "resourceVersion": "77"}}) == Source("1", 0, "77")
+    assert vm_digest.source_version(VM) == Source("1", 3, "77")
+    assert vm_digest.source_version({"metadata": {"uid": "1", "resourceVersion": "77"}}) == Source("1", 0, "77")

@@ -65,7 +65,7 @@ def test_digest_of_metadata_equals_that_of_the_vm(known: VMStore) -> None:
     whole = {"metadata": {"uid": "u", "generation": 1, "resourceVersion": "1", **SAME}, "spec": {}}
     seen = known.get(VM)
     assert seen is not None
-    assert seen.digest == vms.vm_digest_of(whole)
+    assert seen.digest == vms.digest_of(whole)
 
 
 def test_vm_deletion_is_reported_once(known: VMStore, changed: list[ObjectKey]) -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.client import KubeClient
 from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RENEW_DEADLINE_SECONDS, LeaderElector
-from atmpl.manager.manager import SHUTDOWN_GRACE, Manager
+from atmpl.manager.manager import SHUTDOWN_GRACE_SECONDS, Manager
 from atmpl.manager.metrics import Metrics
 from atmpl.template import FORMATS
 from tests.support import virtual_clock
@@ -119,7 +119,7 @@ async def test_lease_is_released_after_the_last_reconcile() -> None:
             assert api.history[-1] == "one"
             await asyncio.sleep(0.005)
         await it.task
-        assert SHUTDOWN_GRACE <= virtual_clock.now() - stopped_at < 5
+        assert SHUTDOWN_GRACE_SECONDS <= virtual_clock.now() - stopped_at < 5
         assert api.history[-1] == ""
 
 
