@@ -38,7 +38,7 @@ DEFAULT_MATCH_RESOURCES: dict[str, Any] = {
 
 _APPLY = "Have a cluster administrator apply config/policy"
 _REPLACE = "Have a cluster administrator delete the policy and its binding and apply config/policy"
-_NOTHING = ""
+_NO_REMEDY = ""
 _GRANT = (
     "Grant the right, and this request continues within 10 minutes; or delete this request and create it again as a "
     "user who may get the VM"
@@ -48,11 +48,11 @@ _GRANT = (
 class PolicyCheck(Enum):
     """The state of the admission policy, for one request: the metric's label, the explanation, the remedy."""
 
-    IN_FORCE = ("in_force", "the admission policy checked this request when it was created", _NOTHING)
+    IN_FORCE = ("in_force", "the admission policy checked this request when it was created", _NO_REMEDY)
     REQUEST_EARLIER = (
         "request_earlier",
         "this request was created before the admission policy had been in force for 10 s",
-        _NOTHING,
+        _NO_REMEDY,
     )
     POLICY_CHANGED = ("policy_changed", "the admission policy was changed after its creation", _REPLACE)
     BINDING_CHANGED = (
