@@ -36,16 +36,16 @@ def labels(shown: str) -> list[str]:
     return [re.sub(r"<.*?>", "", each) for each in re.findall(r"<label>(.*?)</label>", shown)]
 
 
-def test_the_fields_stand_in_the_virtual_machines_order_and_what_is_the_templates_own_comes_last() -> None:
+def test_fields_have_the_order_of_the_virtual_machine() -> None:
     shown = page(atmpl.render(VM, data_volumes="Unique", secrets="Require").template)
     assert labels(shown) == [
         "Architecture",
         "CPU cores",
-        "Disk 0 bus",
-        "Disk 1 bus",
+        "Disk root: bus",
+        "Disk seed: bus",
         "Firmware UUID",
         "Memory guest",
-        "Volume 1 user data *",  # required: its value is asked for each time
+        "Volume seed: user data *",  # required: its value is asked for each time
         "Literal 0",
         "Suffix",
         "Labels",
@@ -53,19 +53,19 @@ def test_the_fields_stand_in_the_virtual_machines_order_and_what_is_the_template
     assert '<label>Suffix</label><input value="" placeholder="(generated if empty)">' in shown
 
 
-def test_the_catalogue_shows_a_name_a_sentence_tags_and_what_its_users_must_know() -> None:
+def test_catalogue_shows_name_description_tags_and_warnings() -> None:
     shown = page(atmpl.render(VM).template)
     assert "<h1>web-template</h1><code>kubevirt</code><code>virtualmachine</code>" in shown
     assert "<p>Made from the virtual machine web in namespace team-a.</p>" in shown
-    assert '<div class="alert">Every VM made from this template uses data volumes of the same names' in shown
+    assert '<div class="alert">VMs made from this template use data volumes of the same names' in shown
 
 
-def test_a_default_is_shown_and_never_read_as_html() -> None:
+def test_default_is_escaped() -> None:
     vm = a_vm({"hostname": '"><script>'})
     assert 'value="&quot;&gt;&lt;script&gt;"' in page(atmpl.render(vm).template)
 
 
-def test_what_is_no_template_is_one_sentence(tmp_path: Path) -> None:
+def test_other_files_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "vm.yaml").write_text("kind: VirtualMachine\n")
     for name, said in (("vm.yaml", "vm.yaml is no OpenShift Template; "), ("none.yaml", "No such file or directory")):
         ran = subprocess.run(
