@@ -29,7 +29,7 @@ def _vm(path: Path, namespace: str) -> Object:
 
 
 def _expected(stored: Object) -> Object:
-    """The spec that an instance of the stored VM's template has: rule 8's identities are blank."""
+    """The spec of an instance of the stored VM's template: identities are blank, metadata of data volumes is cut."""
     spec: Object = stored["spec"]
     domain: Object = spec["template"]["spec"]["domain"]
     for interface in domain.get("devices", {}).get("interfaces", []):
@@ -39,8 +39,13 @@ def _expected(stored: Object) -> Object:
         for field in fields:
             if field in domain.get(part, {}):
                 domain[part][field] = ""
+    if spec["template"]["spec"].get("hostname") == stored["metadata"]["name"]:
+        spec["template"]["spec"]["hostname"] = ""
     for reference in ("instancetype", "preference"):
         spec.get(reference, {}).pop("revisionName", None)
+    for volume in spec.get("dataVolumeTemplates", []):
+        metadata = volume["metadata"]
+        volume["metadata"] = {key: metadata[key] for key in ("name", "labels", "annotations") if key in metadata}
     return spec
 
 

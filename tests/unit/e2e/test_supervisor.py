@@ -15,7 +15,9 @@ import pytest
 from e2e.envtest.processes import ProcessError, Processes
 
 OWNER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and `&` let a process ignore these two
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from e2e.envtest.processes import Processes
 with Processes() as processes:
     child = processes.start("child", [{command}])
