@@ -7,7 +7,8 @@ Two checks protect a VM from users who may not read it:
   because users can write statuses.
 - Later, a SubjectAccessReview checks the recorded requester again: if the VM is read more than
   `CREATION_CHECK_SECONDS` after the request was created, or if it is not the VM that was rendered before. The recorded
-  requester is trusted only if a policy that compares it with the author was in force.
+  requester is trusted only if a policy that compares it with the author was in force. Without one, a VM of another
+  namespace that was created more than `CREATION_CHECK_SECONDS` after the request is not rendered.
 
 A policy and its binding with generation 1 were never changed since their creation. managedFields do not show every
 change: a write that only removes a field leaves no trace there (measured).
@@ -192,24 +193,22 @@ async def authorize(request: Request, spec: RequestSpec, cluster: Cluster, *, po
     return access
 
 
-async def authorize_vm(access: Access, request: Request, spec: RequestSpec, cluster: Cluster, *, uid: str) -> Access:
-    """Check the VM that was read: a VM with another uid than the one rendered before is another VM.
+async def authorize_vm(
+    access: Access, request: Request, spec: RequestSpec, cluster: Cluster, *, uid: str, created: Any
+) -> Access:
+    """Check the VM that was read: it may not be the one that the policy checked or that was rendered before.
 
-    Raises ClusterError.
+    `created` is the VM's creationTimestamp, of any type; no user can write it. The status, with the uid of the VM that
+    was rendered, can deny a read, but it never allows one, because users can write statuses. Raises ClusterError.
     """
-    if access.is_reviewed or request.status.source_uid in {"", uid}:
+    if access.is_reviewed:
         return access
+    is_another = request.status.source_uid not in {"", uid}
     if access.requester:
-        return await _review(access, access.requester, spec, cluster)
-    if request.crosses_namespaces:
-        return replace(
-            access,
-            denied=_access_revoked(
-                f"VM {spec.source} was deleted and created again. The request does not record its requester, so the "
-                "right to read the new VM cannot be checked",
-                "Delete this request and create it again as a user who may get the VM",
-            ),
-        )
+        if is_another:
+            return await _review(access, access.requester, spec, cluster)
+    elif request.crosses_namespaces and (is_another or _is_late(request, created)):
+        return replace(access, denied=_access_unrecorded(spec))
     return access
 
 
@@ -242,6 +241,15 @@ def _is_old(request: Request, cluster: Cluster) -> bool:
     return (cluster.now() - created).total_seconds() > CREATION_CHECK_SECONDS
 
 
+def _is_late(request: Request, vm_created: Any) -> bool:
+    """Return True if the check at creation no longer counted when the VM was created, or if that time is unknown."""
+    try:
+        age = parse_time(vm_created) - parse_time(request.created)
+    except (TypeError, ValueError):
+        return True
+    return age.total_seconds() > CREATION_CHECK_SECONDS
+
+
 def _cross_namespace_denied(spec: RequestSpec, check: PolicyCheck) -> Rejected:
     remedy = f"{check.remedy}, then delete" if check.remedy else "Delete"
     return Rejected(
@@ -265,4 +273,13 @@ def _access_revoked(problem: str, remedy: str) -> Blocked:
         Reason.ACCESS_REVOKED,
         f"{problem}. An existing template is not changed. {remedy}",
         requeue_after=ACCESS_RECHECK_SECONDS,
+    )
+
+
+def _access_unrecorded(spec: RequestSpec) -> Blocked:
+    return _access_revoked(
+        f"VM {spec.source} was created after this request was checked. The request does not record its requester, so "
+        "the right to read this VM cannot be checked",
+        "Delete this request and create it again as a user who may get the VM. If it records its requester "
+        "(config/requester), it is served after a review",
     )

@@ -183,7 +183,9 @@ class _Reconciler:
         if vm is None:
             gone = await source_deleted(request, spec, cluster)
             return gone or self._source_not_found(spec, f"VirtualMachine {spec.source} does not exist")
-        access = await authorize_vm(access, request, spec, cluster, uid=vm_digest.source_version(vm).uid)
+        metadata = vm["metadata"]
+        created = metadata.get("creationTimestamp")
+        access = await authorize_vm(access, request, spec, cluster, uid=metadata["uid"], created=created)
         if access.denied:
             return access.denied
         if self._is_refused(vm_digest.digest_of(vm)):

@@ -55,14 +55,53 @@ async def waiting(world: World) -> None:
     await calm(world)
 
 
-async def elsewhere(world: World) -> None:
+async def elsewhere(world: World, refresh_policy: str = "Once") -> None:
     for obj in (policy(), binding()):
         world.server.create(obj | {"metadata": {"name": obj["metadata"]["name"], "namespace": ""}})
     await world.settle(60)
     world.server.create(a_vm(namespace="team-b"))
-    asked = a_request()
+    world.server.create(request_elsewhere(refresh_policy))
+    await calm(world)
+
+
+def request_elsewhere(refresh_policy: str) -> Object:
+    asked = a_request(refreshPolicy=refresh_policy)
     asked["spec"]["source"]["vmNamespace"] = "team-b"
-    world.server.create(asked)
+    return asked
+
+
+async def late_elsewhere(world: World) -> None:
+    """A VM of another namespace is created long after a request that does not record its requester."""
+    for obj in (policy(), binding()):
+        world.server.create(obj | {"metadata": {"name": obj["metadata"]["name"], "namespace": ""}})
+    await world.settle(60)
+    world.server.create(request_elsewhere("Once"))
+    await world.settle(100)
+    world.server.create(a_vm(namespace="team-b"))
+    await calm(world)
+    assert reason(world.request()) == "AccessRevoked"
+    assert condition(world.request(), "Stalled")["status"] == "True"
+    assert world.templates() == []
+    world.server.delete(REQUESTS, REQUEST)
+    world.server.create(request_elsewhere("Once"))
+    await calm(world)
+
+
+async def forged_source(world: World) -> None:
+    """A user removes the uid of the source from the status, and another tenant creates a VM of its name."""
+    await elsewhere(world, "OnChange")
+    done_elsewhere(world)
+    vm = ObjectKey("team-b", "vm")
+    world.server.delete(VMS, vm)
+    await world.settle(100)
+    world.server.edit(REQUESTS, REQUEST, {"status": {"source": None}}, status=True)
+    world.server.create(a_vm(namespace="team-b", memory="256Mi"))
+    await calm(world)
+    assert reason(world.request()) == "AccessRevoked"
+    assert memory(world.template()) == "128Mi"
+    world.server.delete(REQUESTS, REQUEST)
+    world.server.delete(TEMPLATES, GOLDEN)
+    world.server.create(request_elsewhere("OnChange"))
     await calm(world)
 
 
@@ -245,6 +284,8 @@ SCENARIOS = {
     "the native format": Scenario(native, done_native),
     "a request before its VM": Scenario(waiting, done_once),
     "a source elsewhere": Scenario(elsewhere, done_elsewhere),
+    "a late VM elsewhere": Scenario(late_elsewhere, done_elsewhere),
+    "a source that the status hides": Scenario(forged_source, done_elsewhere, creates=2),
     "a template in the way": Scenario(hindered, done_once),
     "a format that comes": Scenario(unserved, done_once),
     "a stray in the way": Scenario(stray, done_once, creates=0, patches=1),

@@ -231,6 +231,35 @@ async def test_recreated_vm_is_another_vm(scene: Scene, in_force: None) -> None:
     assert ("the first" in text, "the secret" in text) == (True, False)
 
 
+async def test_edited_status_does_not_hide_a_recreated_vm(scene: Scene, in_force: None) -> None:
+    """A user who may patch statuses removes the uid of the VM that was rendered before."""
+    await scene.grant("mallory", [ASK, *MAKE.values(), STATUS], scene.home)
+    await scene.admin.create(vm(scene.away, "the first"))
+    async with scene.server.client("alice") as alice:
+        await alice.post(scene.requests, request("mine", scene.away, refreshPolicy="OnChange"))
+    async with running(scene):
+        await scene.until("mine", "Rendered")
+        await scene.admin.delete(f"{scene.vms}/{VM}")
+        await asyncio.sleep(3)  # the check at creation counts for 1 s here
+        async with scene.server.client("mallory") as mallory:
+            await mallory.patch(f"{scene.requests}/mine/status", {"status": {"source": None}})
+        await scene.admin.create(vm(scene.away, "the secret"))
+        await scene.until("mine", "AccessRevoked")
+    text = await scene.text()
+    assert ("the first" in text, "the secret" in text) == (True, False)
+
+
+async def test_late_vm_without_a_requester_is_not_rendered(scene: Scene, in_force: None) -> None:
+    async with scene.server.client("alice") as alice:
+        await alice.post(scene.requests, request("mine", scene.away))
+    async with running(scene):
+        await scene.until("mine", "SourceNotFound")
+        await asyncio.sleep(3)  # the check at creation counts for 1 s here
+        await scene.admin.create(vm(scene.away, "the secret"))
+        await scene.until("mine", "AccessRevoked")
+    assert await scene.text() == ""
+
+
 async def test_deleted_policy_stops_the_refresh(scene: Scene, in_force: None) -> None:
     created = await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
@@ -259,7 +288,9 @@ def forged_template(labels: dict[str, str], annotations: dict[str, str] | None =
 async def test_forged_label_does_not_make_a_request_ready(scene: Scene, in_force: None, policy: str) -> None:
     await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
     async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory:
-        posted = await alice.post(scene.requests, request("mine", scene.away, refreshPolicy=policy))
+        requester = {"username": "alice", "groups": ["system:authenticated"]}  # the VM is created late
+        manifest = request("mine", scene.away, refreshPolicy=policy, requester=requester)
+        posted = await alice.post(scene.requests, manifest)
         async with running(scene):
             await scene.until("mine", "SourceNotFound")
             labels = {UID: posted["metadata"]["uid"]}

@@ -260,11 +260,13 @@ def request(*, namespace: str = "team-a", requester: Any = None, source_uid: str
     return parse_request(orjson.dumps(posted | {"status": {"source": {"uid": source_uid}}}))
 
 
-async def access(request: Request, cluster: Any, *, required: bool = True, uid: str | None = None) -> Access:
+async def access(
+    request: Request, cluster: Any, *, required: bool = True, uid: str | None = None, created: Any = CREATED
+) -> Access:
     assert request.spec is not None
     result = await authorize(request, request.spec, cluster, policy_required=required)
     if uid is not None and not result.denied:
-        result = await authorize_vm(result, request, request.spec, cluster, uid=uid)
+        result = await authorize_vm(result, request, request.spec, cluster, uid=uid, created=created)
     return result
 
 
@@ -337,6 +339,37 @@ async def test_vm_with_another_uid_is_reviewed(uid: str, reviews: int) -> None:
 async def test_vm_with_another_uid_without_requester(namespace: str, expected: str | None) -> None:
     cluster = ClusterOfOneAnswer(now=OLD)
     assert reason(await access(request(namespace=namespace, source_uid="v1"), cluster, uid="v2")) == expected
+
+
+LATE = "2026-11-24T05:01:21Z"  # 61 s after the request was created
+VM_TIMES: dict[str, tuple[Any, str | None]] = {  # creationTimestamp of a VM of another namespace, without a requester
+    "before the request": ("2026-11-23T05:00:20Z", None),
+    "60 s after the request": ("2026-11-24T05:01:20Z", None),
+    "61 s after the request": (LATE, "AccessRevoked"),
+    "absent": (None, "AccessRevoked"),
+    "a number": (0, "AccessRevoked"),
+    "no time": ("yesterday", "AccessRevoked"),
+}
+
+
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+@pytest.mark.parametrize("source_uid", ["", "v1"])  # users who may patch the status can write both
+@pytest.mark.parametrize("case", VM_TIMES)
+async def test_late_vm_needs_a_requester(case: str, source_uid: str, policy: str) -> None:
+    created, expected = VM_TIMES[case]
+    asked = request(namespace="team-b", source_uid=source_uid, refreshPolicy=policy)
+    assert reason(await access(asked, ClusterOfOneAnswer(now=OLD), uid="v1", created=created)) == expected
+
+
+async def test_late_vm_of_the_own_namespace_is_served() -> None:
+    assert reason(await access(request(), ClusterOfOneAnswer(now=OLD), uid="v1", created=LATE)) is None
+
+
+async def test_late_vm_is_served_after_a_review() -> None:
+    cluster = ClusterOfOneAnswer(now=OLD)
+    asked = request(namespace="team-b", requester=ALICE)
+    assert reason(await access(asked, cluster, uid="v1", created=LATE)) is None
+    assert len(cluster.reviewed) == 1
 
 
 async def test_vm_is_reviewed_once_per_reconcile() -> None:
