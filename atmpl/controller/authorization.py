@@ -205,7 +205,7 @@ async def authorize_vm(
         return access
     is_another = request.status.source_uid not in {"", uid}
     if access.requester:
-        if is_another:
+        if is_another or _is_old(request, cluster):  # the read of the VM took time
             return await _review(access, access.requester, spec, cluster)
     elif request.crosses_namespaces and (is_another or _is_late(request, created)):
         return replace(access, denied=_access_unrecorded(spec))

@@ -372,6 +372,14 @@ async def test_late_vm_is_served_after_a_review() -> None:
     assert len(cluster.reviewed) == 1
 
 
+@pytest.mark.parametrize("namespace", ["team-a", "team-b"])
+async def test_request_that_ages_during_the_read_is_reviewed(namespace: str) -> None:
+    cluster = ClusterOfOneAnswer(review=AccessReview(allowed=False))
+    times = iter([NOW, OLD])
+    cluster.now = lambda: next(times)
+    assert reason(await access(request(namespace=namespace, requester=ALICE), cluster, uid="v1")) == "AccessRevoked"
+
+
 async def test_vm_is_reviewed_once_per_reconcile() -> None:
     cluster = ClusterOfOneAnswer(now=OLD)
     assert (await access(request(requester=ALICE, source_uid="v1"), cluster, uid="v2")).denied is None
