@@ -7,7 +7,8 @@ owner             decision
 ================  ===========================================================================================
 this request      patch it to the rendering: any user can write the label, so it does not prove the content
 orphaned          take it over: patch it to the rendering and write this request's provenance
-previous request  take it over if its content equals the rendering, otherwise TargetConflict
+previous request  if its content equals the rendering, write this request's provenance and nothing else, because
+                  its user may have edited its metadata; otherwise TargetConflict
 another           TargetConflict
 ================  ===========================================================================================
 
@@ -31,7 +32,7 @@ from atmpl.controller.ownership import (
     unowned_conflict,
 )
 from atmpl.controller.request import Request, RequestSpec
-from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content
+from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content, provenance_patch
 from atmpl.controller.vm_digest import digest_of, source_version
 from atmpl.template import Omitted, Render, RenderWarning
 from atmpl.template.template_metadata import REFRESH
@@ -134,9 +135,16 @@ async def _reconcile_existing(
     owner = await classify_ownership(meta, request, cluster)
     if owner is Ownership.UNOWNED:
         return unowned_conflict(request, spec, meta)
-    if owner is Ownership.PREVIOUS_REQUEST and not has_same_content(existing, wanted, spec.format):
+    is_same = has_same_content(existing, wanted, spec.format)
+    if owner is Ownership.PREVIOUS_REQUEST and not is_same:
         return previous_request_conflict(request, spec, meta)
-    patch = build_patch(existing, wanted, spec.format, take_over=owner is not Ownership.OWNED)
+    # A process that stopped after it had taken the template over left our label and no status.
+    is_first = not request.status.template_uid
+    is_earlier = meta.created <= request.created
+    if owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier):
+        patch = provenance_patch(existing, wanted)
+    else:
+        patch = build_patch(existing, wanted, spec.format, take_over=owner is not Ownership.OWNED)
     if not patch:
         return _rendered(spec, rendered, Published(meta.uid, meta.resource_version), written=False)
     if not await _may_patch(request, spec, owner, existing, cluster):

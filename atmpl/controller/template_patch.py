@@ -13,7 +13,7 @@ import orjson
 from atmpl.controller.cluster import TemplateMeta
 from atmpl.template import Format
 from atmpl.template.rules import COPIED_ANNOTATIONS, copies_label
-from atmpl.template.template_metadata import PROVENANCE, REFRESH
+from atmpl.template.template_metadata import PROVENANCE, REFRESH, REQUEST_UID
 
 Patch = list[dict[str, Any]]
 
@@ -35,6 +35,25 @@ def build_patch(existing: dict[str, Any], wanted: dict[str, Any], format: Format
     if not (take_over or any(not step["path"].startswith(provenance) for step in steps)):
         return []
     return [*_preconditions(metadata["uid"], metadata["resourceVersion"]), *steps]
+
+
+def provenance_patch(existing: dict[str, Any], wanted: dict[str, Any]) -> Patch:
+    """Return the patch that makes `existing` the template of the request of `wanted`; empty if it is.
+
+    It writes the labels and annotations that say so, and no other key: all other metadata remains.
+    """
+    metadata = existing["metadata"]
+    new = {
+        "labels": {key: value for key, value in wanted["metadata"]["labels"].items() if key in {REQUEST_UID, REFRESH}},
+        "annotations": {
+            key: value for key, value in wanted["metadata"]["annotations"].items() if key.startswith(PROVENANCE)
+        },
+    }
+    steps = [
+        *_diff_map(metadata, new, "labels", {REFRESH}),
+        *_diff_map(metadata, new, "annotations", ()),
+    ]
+    return [*_preconditions(metadata["uid"], metadata["resourceVersion"]), *steps] if steps else []
 
 
 def detach_patch(meta: TemplateMeta) -> Patch:

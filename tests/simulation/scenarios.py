@@ -4,7 +4,7 @@ from atmpl.controller.objects import ObjectKey
 from atmpl.template.template_metadata import REFRESH, REQUEST_UID
 from atmpl.template.template_metadata import REQUEST as REQUEST_NAME
 from e2e.objects import condition, reason
-from tests.simulation.scenario import GOLDEN, REQUEST, VM, Scenario, calm, memory, rendered
+from tests.simulation.scenario import BELIEVED, GOLDEN, MAX_FAULTS, REQUEST, VM, Scenario, calm, memory, rendered
 from tests.simulation.simulation import World
 from tests.support.admission import binding, policy
 from tests.support.builders import (
@@ -15,6 +15,8 @@ from tests.support.builders import (
     with_memory,
 )
 from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object
+
+EDITED = {"description": "Use it well.", "tags": "db"}
 
 # Once
 
@@ -166,6 +168,25 @@ async def stray(world: World) -> None:
     await calm(world)
 
 
+async def created_again(world: World) -> None:
+    """A user edits the metadata of a template; then its request is deleted and created again."""
+    await once(world)
+    done_once(world)
+    world.server.edit(TEMPLATES, GOLDEN, {"metadata": {"annotations": EDITED}})
+    for _ in range(1 + MAX_FAULTS):
+        world.server.delete(REQUESTS, REQUEST)
+        world.server.create(a_request())
+        await world.settle()
+        if reason(world.request()) not in BELIEVED:  # `calm` would change the VM, and then the template differs from it
+            break
+
+
+def edits_kept(world: World) -> None:
+    done_once(world)
+    annotations = world.template()["metadata"]["annotations"]
+    assert {key: annotations[key] for key in EDITED} == EDITED
+
+
 # TTL
 
 
@@ -289,6 +310,7 @@ SCENARIOS = {
     "a template in the way": Scenario(hindered, done_once),
     "a format that comes": Scenario(unserved, done_once),
     "a stray in the way": Scenario(stray, done_once, creates=0, patches=1),
+    "a request created again": Scenario(created_again, edits_kept, patches=1),
     "a TTL": Scenario(ttl, expired),
     "OnChange": Scenario(on_change, kept_in_step, patches=2),
     "OnChange, the native format": Scenario(native_on_change, native_in_step, patches=2),

@@ -215,6 +215,24 @@ async def test_equal_template_of_a_previous_request_is_taken_over(cluster: Small
     assert cluster.template["objects"] == before["objects"]
 
 
+@pytest.mark.parametrize("stopped", [False, True])  # a process stopped after the patch, before it wrote the status
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+async def test_take_over_keeps_the_metadata_of_users(cluster: SmallCluster, policy: str, stopped: bool) -> None:
+    request = cluster.request(refreshPolicy=policy)
+    edited = {"description": "Use it well.", "tags": "", NAME: "team-a/request"}
+    before = cluster.create_template(request, labels={UID: "2-2", "team": "db"}, annotations=edited)
+    for _ in range(1 + stopped):
+        assert isinstance(await cluster.publish(request), Rendered)
+    assert cluster.template is not None
+    metadata = cluster.template["metadata"]
+    kept = {key: value for key, value in metadata["annotations"].items() if not key.startswith("ssp.kubevirt.io/")}
+    assert kept == {"description": "Use it well.", "tags": ""}
+    refresh = {REFRESH: "OnChange"} if policy == "OnChange" else {}
+    assert metadata["labels"] == {UID: request.uid, "team": "db"} | refresh
+    assert "ssp.kubevirt.io/source-uid" in metadata["annotations"]
+    assert cluster.template["objects"] == before["objects"]
+
+
 async def test_template_deleted_after_the_conflict(cluster: SmallCluster) -> None:
     class Fleeting(InMemory):
         async def call(self, method: str, path: str, **what: Any) -> Response:

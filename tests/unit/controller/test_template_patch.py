@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from atmpl.controller.cluster import TemplateMeta
-from atmpl.controller.template_patch import build_patch, detach_patch
+from atmpl.controller.template_patch import build_patch, detach_patch, provenance_patch
 from atmpl.template import FORMATS, Format, TemplateOwner, render
 from tests.support.jsonpatch import applied
 
@@ -227,6 +227,26 @@ def test_take_over_removes_the_refresh_label(format: Format) -> None:
     there = stored(a_template(format, uid="request-0"))
     wanted = a_template(format, uid="request-1", refresh_on_change=False)
     assert applied(build_patch(there, wanted, format, take_over=True), there) == stored(wanted)
+
+
+@BOTH
+@pytest.mark.parametrize("refresh_on_change", [False, True])
+def test_provenance_patch_writes_no_other_key(format: Format, refresh_on_change: bool) -> None:
+    there = deepcopy(stored(a_template(format, uid="request-0", labels=OS_LABELS, refresh_on_change=True)))
+    there["metadata"]["labels"] |= {"template.kubevirt.io/type": "base", "team": "db"}
+    there["metadata"]["annotations"] |= {"description": "Use it well.", "ssp.kubevirt.io/note": "theirs"}
+    del there["metadata"]["annotations"]["tags"]
+    wanted = a_template(format, uid="request-1", generation=2, refresh_on_change=refresh_on_change)
+    patch = provenance_patch(there, wanted)
+    assert patch[:2] == GUARD
+    expected = deepcopy(there)
+    expected["metadata"]["labels"]["ssp.kubevirt.io/request-uid"] = "request-1"
+    if not refresh_on_change:
+        del expected["metadata"]["labels"]["ssp.kubevirt.io/refresh"]
+    expected["metadata"]["annotations"]["ssp.kubevirt.io/source-generation"] = "2"
+    patched = applied(patch, there)
+    assert patched == expected
+    assert provenance_patch(patched, wanted) == []
 
 
 @BOTH
