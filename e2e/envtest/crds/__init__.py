@@ -28,8 +28,6 @@ def install_crds(server: Server, *, patience: float = 60) -> None:
     files = [REQUEST, *missing]
     options = ("--server-side", "--force-conflicts", "--field-manager", "atmpl-e2e", "--output", "json")
     applied = server.kubectl("apply", *options, *(f"--filename={path}" for path in files))
-    names = [f"customresourcedefinition/{path.stem}" for path in files]
-    server.kubectl("wait", "--for=condition=Established", f"--timeout={patience}s", *names)
     deadline = time.monotonic() + patience
     for definition in _items(json.loads(applied)):
         while not _served(server, definition["spec"]):
