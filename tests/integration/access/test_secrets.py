@@ -16,6 +16,7 @@ from e2e.controller import Controller, service_account
 from e2e.envtest import ApiError, Client, Server
 from e2e.objects import is_ready, reason
 from e2e.program import Program
+from tests.integration.access.policy import put_in_force
 from tests.support.builders import request, request_path, vm, vm_path
 
 
@@ -95,6 +96,7 @@ QUOTING = {  # template: what the server says of it, and by which reason
 
 @pytest.fixture
 async def home(admin: Client) -> AsyncIterator[str]:
+    await put_in_force(admin)  # a test of this server may have changed the policy
     made = await admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "secrets-"}})
     name = made["metadata"]["name"]
     policies = [one for which in QUOTING for one in quoting(name, which, *QUOTING[which])]
