@@ -16,7 +16,8 @@ Before a patch, the request is read again, because a suspended replica can hold 
 must be unchanged, and with Once its status too, because a finished template belongs to its user.
 """
 
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import orjson
 
@@ -38,7 +39,8 @@ from atmpl.template import Omitted, Render, RenderWarning
 from atmpl.template.template_metadata import REFRESH
 
 
-class RenderedTemplate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RenderedTemplate:
     """A verified template before its publication.
 
     It holds bytes, so that the dicts of the rendering are freed before the API call: they would otherwise be out of the
