@@ -18,7 +18,7 @@ pytestmark = [needs_shared, pytest.mark.usefixtures("controller")]
 FRESH = {"firmware": ("uuid", "serial"), "chassis": ("serial", "asset")}  # rule 8: what no instance takes over
 
 
-def _vm(path: Path, namespace: str) -> Object:
+def read_vm(path: Path, namespace: str) -> Object:
     """Read a VM of the corpus; a nameless one gets a name."""
     vm: Object = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     metadata = vm.setdefault("metadata", {}) or {}
@@ -55,7 +55,7 @@ async def test_template_of_a_real_vm_restores_it(client: Client, format: str, su
         made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "corpus-"}})
         namespace = made["metadata"]["name"]
         try:
-            stored = await client.create(_vm(path, namespace))
+            stored = await client.create(read_vm(path, namespace))
         except ApiError as error:
             refused[path.name] = error.message
             return
