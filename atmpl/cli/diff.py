@@ -34,8 +34,8 @@ made.
 
 Compares two results: the template processed with its defaults, and the current
 virtual machine rendered and processed again. Unique values such as MAC
-addresses are ignored, unless the template preserves them. `-`: template;
-`+`: current virtual machine.
+addresses are ignored, unless the template preserves them. So are passwords and
+keys that the template extracted. `-`: template; `+`: current virtual machine.
 
 Reads both from a cluster, or from two files without one.
 """

@@ -69,8 +69,8 @@ MESSAGES: Final = {
     UNMATCHED_PATTERN: "The pattern matches no scalar of the VM's spec{console}, so it has no effect. {fix}",
 }
 READABLE_TEXT: Final = (
-    "This text stays readable in the template, and {keys} can hold more passwords or keys. Remove them from the text, "
-    "or use the option secrets: Require."
+    "This text stays readable in the template, and {keys} can hold more passwords or keys. If so, remove them from "
+    "the text, or use the option secrets: Require, with which each user supplies the whole text."
 )
 
 SHORT_MESSAGES: Final = {  # for the template's own message: its users do not see the request
