@@ -210,7 +210,16 @@ def test_each_name_finds_its_own_kind(server: ControlPlane) -> None:
 
 @pytest.mark.parametrize("folder", ["default", "single-node"])
 def test_policies_are_applied_before_roles_and_deployment(folder: str) -> None:
-    kinds = [it["kind"] for it in render(folder)]
+    assert_policies_are_first(render(folder))
+
+
+def test_adapted_installation_applies_policies_first(adapted: list[dict[str, Any]]) -> None:
+    assert_policies_are_first(adapted)
+
+
+def assert_policies_are_first(objects: list[dict[str, Any]]) -> None:
+    """Check that no role and no Deployment is applied before the policies."""
+    kinds = [it["kind"] for it in objects]
     policies = [kinds.index(f"ValidatingAdmissionPolicy{part}") for part in ("", "Binding")]
     assert max(policies) < min(
         kinds.index(kind) for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "Deployment")
