@@ -18,7 +18,6 @@ from urllib.parse import quote
 from multidict import MultiDict
 
 IMPERSONATE: Final = "Impersonate-"  # begins the name of each header of an impersonation
-REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 class CredentialsError(Exception):
@@ -105,7 +104,7 @@ def tls_context(ca: bytes) -> ssl.SSLContext:
     return context
 
 
-def printable(text: str) -> str:
+def for_terminal(text: str) -> str:
     """Return a text without control and format characters: they could change what a terminal shows."""
     return "".join(
         character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
