@@ -52,9 +52,7 @@ def test_number_of_ten_thousand_digits_is_text():
 
 
 KEYS = {
-    "yes: x": "true", "off: x": "false", "1: x": "1", "0x10: x": "16", "1.5: x": "1.5", "1e6: x": "1e+06", "0.1: x": "0.1", "1e21: x": "1e+21",
-    "123456789.5: x": "1.2345679e+08", "16777217.0: x": "1.6777216e+07", "100000.0: x": "100000", "0.0001: x": "0.0001", "0.00001: x": "1e-05",
-    "1e300: x": ".inf", "-.inf: x": "-.inf", ".nan: x": ".nan", "2001-01-01: x": "2001-01-01", "'1': x": "1", "!!str yes: x": "yes",
+    "yes: x": "true", "off: x": "false", "1: x": "1", "0x10: x": "16", "2001-01-01: x": "2001-01-01", "'1': x": "1", "!!str yes: x": "yes",
 }  # fmt: skip
 
 
@@ -115,6 +113,9 @@ REFUSED = {
     "a key given twice": ("a: 1\nb: 2\na: 3", 3),
     "a key given twice in two spellings": ("1: a\n'1': b", 2),
     "a key that is null": ("a: 1\n~: 2", 2),
+    "a key that is a float": ("a: 1\n1.5: 2", 2),  # sigs.k8s.io/yaml rounds it to 32 bits, 16777217.0 to 1.6777216e+07
+    "a key that is a float of an integer": ("a: 1\n1e6: 2", 2),
+    "a key that is a float, by an alias": ("a: &x 1e6\n*x : 2", 2),
     "a key that is a list": ("[a]: 1", 1),
     "a key that is a mapping": ("? {a: b}\n: c", 1),
     "an infinity": ("a: 1\nb: .inf", 2),
@@ -158,6 +159,13 @@ def test_documents_before_an_error_are_read():
     assert next(documents) == {"a": 1}
     with pytest.raises(InvalidYAMLError):
         next(documents)
+
+
+def test_document_with_an_error_at_its_end_is_not_read():
+    with pytest.raises(InvalidYAMLError):
+        next(read("a: 1\n  b: 2"))
+    with pytest.raises(InvalidYAMLError):
+        next(read("a\nb: c"))
 
 
 def bomb(levels):
