@@ -46,7 +46,7 @@ class Metrics:
         ).labels(CONTROLLER)
         self._outcomes = self._counter(
             "atmpl_outcomes_total",
-            "Reconciles by outcome: a reason of Ready, or another outcome",
+            "Reconciles by outcome: reason of Ready, SourceGone, Detached, Conflict, UpToDate, RequestGone, or Expired",
             "outcome",
         )
         self._verdicts = self._counter(
