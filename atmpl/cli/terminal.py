@@ -6,7 +6,6 @@ closed or full is ignored: it must not change the exit status of a command whose
 
 import errno
 import os
-import re
 import sys
 from itertools import cycle
 from time import monotonic
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from atmpl.cli.errors import CommandError
+from atmpl.template.printable import printable
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,7 +22,6 @@ RED, YELLOW, BOLD = "31;1", "33;1", "1"
 FRAME_SECONDS = 0.1  # between two frames of the spinner
 WINDOWS = sys.platform == "win32"
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # all but line ends
 _CLEAR_LINE = "\r\x1b[K"
 _VIRTUAL_TERMINAL = 0x4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING of a Windows console
 _FRAMES, _ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
@@ -136,8 +135,8 @@ def wrap(text: str, columns: int, *, indent: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return `text` without control characters and marks of direction, which other people may have written."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return `text` without characters that control a terminal, except line ends."""
+    return printable(text, keep="\n")
 
 
 def indented(text: str, *, indent: str) -> str:

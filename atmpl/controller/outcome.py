@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.template import Omitted, RenderWarning
+from atmpl.template.printable import printable
 
 QUIET_RETRIES = 3  # consecutive answers with Retry-After that write no status
 
@@ -73,11 +74,6 @@ def access_not_rechecked(vm: ObjectKey) -> RenderWarning:
         "(Kubernetes 1.36)"
     )
     return RenderWarning(WarningReason.ACCESS_NOT_RECHECKED, message, "")
-
-
-def printable(text: str) -> str:
-    """Return `text` with control and format characters escaped as in JSON: some of them control a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from atmpl.controller.outcome import (
     SourceGone,
     UpToDate,
     WarningReason,
-    printable,
     source_gone,
 )
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.template import Omitted, RenderWarning
+from atmpl.template.printable import printable
 
 MAX_MESSAGE_CHARACTERS = 1024  # of a message or a path; the CRD's limit for warnings
 MAX_WARNINGS = 100  # the CRD's limit

@@ -21,7 +21,7 @@ from typing import Any, Literal, TextIO
 
 import orjson
 
-from atmpl.controller.outcome import printable
+from atmpl.template.printable import printable
 
 log = logging.getLogger("atmpl")
 
@@ -182,7 +182,7 @@ class JsonLines(_Lines):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return printable(orjson.dumps(line, default=str).decode())
 
 
 class TextLines(_Lines):

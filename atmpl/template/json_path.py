@@ -3,6 +3,8 @@
 import re
 from typing import Final, TypeAlias
 
+from atmpl.template.printable import printable
+
 Path: TypeAlias = tuple[str | int, ...]
 
 SPEC: Final[Path] = ("spec", "template", "spec")  # the VirtualMachineInstanceSpec, from the VM's root
@@ -19,8 +21,8 @@ def dotted(path: Path) -> str:
             parts.append(f"[{key}]")
         elif _PLAIN.fullmatch(key):
             parts.append(f".{key}" if parts else key)
-        else:  # always printable: lone surrogates and control characters are escaped
-            parts.append(f"[{key if key.isprintable() else ascii(key)[1:-1]}]")
+        else:
+            parts.append(f"[{printable(key)}]")
     return "".join(parts)
 
 

@@ -104,14 +104,6 @@ def tls_context(ca: bytes) -> ssl.SSLContext:
     return context
 
 
-def for_terminal(text: str) -> str:
-    """Return a text without control and format characters: they could change what a terminal shows."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for character in text
-    )
-
-
 def impersonation_headers(
     user: str,
     groups: Sequence[str] = (),

@@ -20,7 +20,7 @@ from typing import IO, Any, Final, NoReturn
 
 import orjson
 
-from atmpl.kube.auth import CredentialsError, for_terminal
+from atmpl.kube.auth import CredentialsError
 
 TIMEOUT_SECONDS = 60.0  # without a user; a plugin that waits for input does not return
 INTERACTIVE_TIMEOUT_SECONDS: Final = 900.0  # with a user, who opens a browser or types a code
@@ -183,7 +183,7 @@ def _kill(process: asyncio.subprocess.Process, *, is_group: bool) -> None:
 
 def _install_hint(config: Mapping[str, Any]) -> str:
     hint = config.get("installHint")
-    return f"\n{for_terminal(hint)}" if isinstance(hint, str) and hint else f"; {PLUGIN_HINT}"
+    return f"\n{hint}" if isinstance(hint, str) and hint else f"; {PLUGIN_HINT}"
 
 
 def _parse(output: bytes, config: Mapping[str, Any]) -> Credential:

@@ -22,7 +22,7 @@ from kubernetes_asyncio.config import ConfigException
 from kubernetes_asyncio.config.kube_config import ConfigNode, KubeConfigLoader
 from multidict import MultiDict
 
-from atmpl.kube.auth import APIEndpoint, CredentialsError, for_terminal, impersonation_headers, tls_context
+from atmpl.kube.auth import APIEndpoint, CredentialsError, impersonation_headers, tls_context
 from atmpl.kube.auth.cached import CachedCredentials
 from atmpl.kube.auth.exec_plugin import INTERACTIVE_TIMEOUT_SECONDS, Credential, ExecPlugin
 from atmpl.kube.auth.proxy import check_proxy, proxy_for
@@ -135,12 +135,12 @@ class Kubeconfig(CachedCredentials):
                 f"kubeconfig {self._name}: the login did not finish within {self._login_timeout:.0f} s"
             ) from None
         except Exception as error:  # noqa: BLE001 - kubernetes_asyncio raises TypeError, AssertionError, KeyError, ...
-            context = f", context {for_terminal(self._context)}" if self._context else ""
+            context = f", context {self._context}" if self._context else ""
             raise CredentialsError(f"kubeconfig {self._name}{context}: {_safe_message(error)}") from None
 
     @property
     def _name(self) -> str:
-        return for_terminal(os.pathsep.join(map(str, self._files)))
+        return os.pathsep.join(map(str, self._files))
 
     def _load(self) -> "_Loader":
         """Read the files if they have changed. Blocks: a large file takes seconds."""
@@ -291,7 +291,7 @@ class _Loader(KubeConfigLoader):
         try:
             return file.read_bytes()
         except OSError as error:
-            raise CredentialsError(f"{field}: {for_terminal(str(file))} cannot be read ({error.strerror})") from None
+            raise CredentialsError(f"{field}: {file} cannot be read ({error.strerror})") from None
 
     def _folder(self, node: Any) -> Path:
         """Return the folder of the file that a node is from: paths in it are relative to that."""
@@ -337,7 +337,7 @@ def _merge(files: list[Path]) -> ConfigNode:
         if config is None:  # an empty file
             continue
         if not isinstance(config, dict):
-            raise CredentialsError(f"{for_terminal(str(file))} is not a kubeconfig")
+            raise CredentialsError(f"{file} is not a kubeconfig")
         for name in LISTS:
             known = {node.value["name"] for node in merged[name]}
             nodes = [ConfigNode(f"{name}[]", item, str(file)) for item in config.get(name) or []]
@@ -356,12 +356,10 @@ def _parse(file: Path) -> Any:
     with file.open("rb") as stream:
         text = stream.read(MAX_FILE_BYTES + 1)
     if len(text) > MAX_FILE_BYTES:
-        raise CredentialsError(f"{for_terminal(str(file))} is larger than {MAX_FILE_BYTES:,} bytes; name another file")
+        raise CredentialsError(f"{file} is larger than {MAX_FILE_BYTES:,} bytes; name another file")
     aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_YamlLoader))
     if aliases > MAX_ALIASES:
-        raise CredentialsError(
-            f"{for_terminal(str(file))} has more than {MAX_ALIASES} YAML aliases; replace them by what they refer to"
-        )
+        raise CredentialsError(f"{file} has more than {MAX_ALIASES} YAML aliases; replace them by what they refer to")
     return yaml.load(text, Loader=_YamlLoader)  # noqa: S506 - a safe loader
 
 
@@ -371,9 +369,9 @@ def _safe_message(error: Exception) -> str:
         mark = error.problem_mark
         return f"line {mark.line + 1}, column {mark.column + 1} is not valid YAML"
     if isinstance(error, OSError):
-        return for_terminal(str(error))
+        return str(error)
     if isinstance(error, ConfigException) and (context := NO_CONTEXT.match(str(error))):
-        return f"there is no context {for_terminal(context[1])}; `kubectl config get-contexts` lists all"
+        return f"there is no context {context[1]}; `kubectl config get-contexts` lists all"
     own = SAFE_LIBRARY_MESSAGES.match(str(error)) if isinstance(error, ConfigException) else None
     return own[0] if own else f"the file is not complete ({type(error).__name__}); see `kubectl config view`"
 

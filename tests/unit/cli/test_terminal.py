@@ -62,8 +62,8 @@ def test_a_dumb_terminal_gets_none(colourful):
 def test_messages_have_no_control_characters(monkeypatch):
     monkeypatch.setattr(terminal.sys, "stderr", file := io.StringIO())
     terminal.error("quoted: \x1b[2J\r\u202ea\x00b\x9b")
-    assert file.getvalue() == "error: quoted: \ufffd[2J\ufffd\ufffda\ufffdb\ufffd\n"
-    assert terminal.indented("a\x1b]0;b\x07", indent="  ") == "  a\ufffd]0;b\ufffd"
+    assert file.getvalue() == "error: quoted: \\u001b[2J\\u000d\\u202ea\\u0000b\\u009b\n"
+    assert terminal.indented("a\x1b]0;b\x07", indent="  ") == "  a\\u001b]0;b\\u0007"
 
 
 EVIL = json.dumps({"apiVersion": "v1", "kind": "A\x1b[2J", "metadata": {"name": "b\u202e\x9b"}})

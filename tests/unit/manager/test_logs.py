@@ -86,6 +86,15 @@ def test_text_record_has_no_control_characters() -> None:
     assert text_of(stream).endswith("why=\\u001b[31m\\u202e\n")
 
 
+def test_json_record_has_no_control_characters() -> None:
+    stream = io.StringIO()
+    logs.set_up("json", "info", stream)
+    logging.getLogger("atmpl").info("Failed", extra={"why": "\x1b[31m\x9b\u202e"})
+    line = text_of(stream)
+    assert line.removesuffix("\n").isprintable()
+    assert json.loads(line)["why"] == "\x1b[31m\x9b\u202e"
+
+
 class _Reader:
     """The reading end of a pipe that is the log."""
 
