@@ -8,7 +8,7 @@ INTERRUPTED = 130  # the shell's status after Ctrl-C
 def main() -> int:
     """Run the command line of this process and return its exit status."""
     try:
-        from atmpl.cli.main import main  # noqa: PLC0415 - it takes a tenth of a second, in which Ctrl-C may come
+        from atmpl.cli.main import main  # noqa: PLC0415 - it takes a tenth of a second, in which Ctrl-C can come
 
         return main()
     except KeyboardInterrupt:

@@ -142,7 +142,7 @@ def vm_path(namespace: str, name: str) -> str:
 
 
 def template_resources(format: Format) -> list[Resource]:
-    """Return the template API of a format in each version that a cluster may serve, the newest first.
+    """Return the template API of a format in each version that a cluster can serve, the newest first.
 
     KubeVirt 1.8 serves v1alpha1 of the native format only.
     """

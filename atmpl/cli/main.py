@@ -119,7 +119,7 @@ def _module(entry: Entry) -> Command:
 
 
 def _run_command(command: Command, parser: Parser, words: Sequence[str]) -> int:
-    args = parser.parse_intermixed_args(words)  # options may be between files
+    args = parser.parse_intermixed_args(words)  # options can be between files
     try:
         return command.run(args)
     except UsageError as error:

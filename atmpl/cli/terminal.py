@@ -151,7 +151,7 @@ class Spinner:
     """An async context manager that shows a spinner and `text` on standard error, and clears both at its end."""
 
     def __init__(self, text: str = "") -> None:
-        self.text = text  # may change at any time
+        self.text = text  # can change at any time
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

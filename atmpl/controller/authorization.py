@@ -196,7 +196,7 @@ async def authorize(request: Request, spec: RequestSpec, cluster: Cluster, *, po
 async def authorize_vm(
     access: Access, request: Request, spec: RequestSpec, cluster: Cluster, *, uid: str, created: Any
 ) -> Access:
-    """Check the VM that was read: it may not be the one that the policy checked or that was rendered before.
+    """Check the VM that was read: it can be another VM than the policy checked, or than was rendered before.
 
     `created` is the VM's creationTimestamp, of any type; no user can write it. The status, with the uid of the VM that
     was rendered, can deny a read, but it never allows one, because users can write statuses. Raises ClusterError.

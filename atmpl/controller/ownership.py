@@ -29,7 +29,7 @@ class Ownership(Enum):
 
     OWNED = auto()  # its label is this request's uid
     ORPHANED = auto()  # names this request, was created after it, and no request has its uid
-    PREVIOUS_REQUEST = auto()  # names this request, and may be older than it: of a deleted request of the same name
+    PREVIOUS_REQUEST = auto()  # names this request, and can be older than it: of a deleted request of the same name
     UNOWNED = auto()
 
 

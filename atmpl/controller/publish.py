@@ -8,7 +8,7 @@ owner             decision
 this request      patch it to the rendering: any user can write the label, so it does not prove the content
 orphaned          take it over: patch it to the rendering and write this request's provenance
 previous request  if its content equals the rendering, write this request's provenance and nothing else, because
-                  its user may have edited its metadata; otherwise TargetConflict
+                  its user can have edited its metadata; otherwise TargetConflict
 another           TargetConflict
 ================  ===========================================================================================
 

@@ -1,6 +1,6 @@
 """Parse the status of a request: the fields that the next reconcile reads. `status.py` writes them.
 
-Another version or another writer may have written the status. No right is derived from it, and fields that cannot be
+Another version or another writer can have written the status. No right is derived from it, and fields that cannot be
 parsed count as missing.
 """
 

@@ -75,7 +75,7 @@ class ServerClock:
 
 
 class ResponseTooLargeError(UnavailableError):
-    """The response has more than MAX_BODY_BYTES bytes. A smaller page may succeed."""
+    """The response has more than MAX_BODY_BYTES bytes. A smaller page can succeed."""
 
 
 class LineTooLongError(ValueError):

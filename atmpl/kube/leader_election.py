@@ -36,9 +36,9 @@ MIN_SLEEP_SECONDS = 0.001  # shorter sleeps would never reach the deadline with 
 CALL_TIMEOUT_SECONDS = 3.0  # of one renewal or attempt, so that one hanging connection does not use up the deadline
 RELEASED_DURATION_SECONDS = 1  # leaseDurationSeconds of a released lease; 0 is not valid
 RELEASED_ACQUIRE_TIME = "1970-01-01T00:00:00.000000Z"  # marks a released lease: no user writes it by accident
-MAX_EXPIRY_SECONDS = 300.0  # a lease expires after this at the latest, whatever duration it has
+MAX_EXPIRY_SECONDS = 300.0  # a lease expires after this at the latest, also if its duration is longer
 MAX_TRANSITIONS = 2**31 - 1
-MAX_IDENTITY_CHARACTERS = 100  # it is part of a field manager's name, which may have 128
+MAX_IDENTITY_CHARACTERS = 100  # it is part of a field manager's name, which can have 128
 MANAGER = FIELD_MANAGER  # of our writes
 
 

@@ -1,6 +1,6 @@
 """Log lines: JSON for machines, text for people. The subject of a line is in fields of its own.
 
-Readers of the log may lack the right to read VMs. Therefore no line at any level contains a value of a VM. The message
+Readers of the log can lack the right to read VMs. Therefore no line at any level contains a value of a VM. The message
 of an exception can contain one (`KeyError: 'hunter2'`), so only types and stack frames of exceptions are written.
 """
 

@@ -62,7 +62,7 @@ class Probes:
             "/metrics": self._metrics,
         }
         self._scrapes: dict[str, tuple[float, bytes]] = {}  # content type: time and text of the latest scrape
-        self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some may be closed already
+        self._open: dict[web.RequestHandler, None] = {}  # the oldest first; some can be closed already
         self._web: web.Server
         self._server: asyncio.Server
         self.address: tuple[str, int]

@@ -1,4 +1,4 @@
-"""Limit how often one request is reconciled, whatever enqueues it.
+"""Limit the rate of reconciles of one request.
 
 A VM under OnChange can be edited a hundred times a second, a refreshed template can be edited by another controller, a
 failing request can get events before its backoff ends. The queue merges the events of a request that waits; this

@@ -81,7 +81,7 @@ class TemplateBuilder:
         self.required_values: dict[str, str] = {}  # the VM's own values of parameters without a default
         self.omitted: list[Omitted] = []
         self.literal_numbers: list[Path] = []  # from the VM's root
-        self.readable_secrets: dict[Path, tuple[str, ...] | None] = {}  # path below `spec`: keys that may hold more
+        self.readable_secrets: dict[Path, tuple[str, ...] | None] = {}  # path below `spec`: keys that can hold more
         self.remaining_texts: dict[Path, str] = {}  # path of a secret below `spec`: the text that stays readable
         self._extract = extract and options.secrets == "Extract"
         self._fresh = options.identity == "Fresh"

@@ -110,7 +110,7 @@ class CloudConfig:
     def suspicious(self, readable: str) -> tuple[str, ...] | None:
         """Return None if `readable`, the text without its secrets, holds no others as far as this module knows.
 
-        Otherwise the top-level keys that may hold more; empty if another part looks like a secret.
+        Otherwise the top-level keys that can hold more; empty if another part looks like a secret.
         """
         keys = tuple(key for key in self.top_keys if key not in HARMLESS_KEYS)
         if keys or self.imports_keys or _LOOKS_SECRET.search(readable):

@@ -20,7 +20,7 @@ from atmpl.template.references import breaks_console, json_string
 from atmpl.template.rules import COPIED_ANNOTATIONS
 
 _REFERENCE: Final = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
-_NESTED: Final = re.compile(r"\$\{?[a-zA-Z0-9_]*\$\{([a-zA-Z0-9_]+)\}")  # a replacement may complete a reference
+_NESTED: Final = re.compile(r"\$\{?[a-zA-Z0-9_]*\$\{([a-zA-Z0-9_]+)\}")  # a replacement can complete a reference
 
 
 class TextReferenceError(Exception):
@@ -90,7 +90,7 @@ def _is_surely_json(text: str) -> bool:
 
 
 def _may_break(text: str, names: KeysView[str], risky: set[str]) -> bool:
-    """Return True if replacing the references in `text` may insert a default that breaks JSON text.
+    """Return True if replacing the references in `text` can insert a default that breaks JSON text.
 
     `risky` are the parameters whose default breaks it, or begins another reference.
     """

@@ -13,7 +13,7 @@ _DIGITS = "0123456789"
 _MIN_LENGTH, _MAX_LENGTH = 1, 255  # characters of one expression
 _INT64 = 2**63 - 1
 
-# OpenShift. The order of the symbols determines what a range may span, so it is OpenShift's.
+# OpenShift. The order of the symbols determines what a range can span, so it is OpenShift's.
 _SYMBOLS = "~!@#$%^&*()-_+={}[]\\|<,>.?/\"';:`"
 _ASCII = _LETTERS + _DIGITS + _SYMBOLS
 _EXPRESSION = re.compile(r"(\[[a-zA-Z0-9\-\\]+\])\{([0-9]+)\}")
@@ -28,7 +28,7 @@ _CLASSES = {  # of a range only the first and the last character count
 
 
 def openshift(expression: str, random: Random) -> str:
-    """Return a text that OpenShift's generator could generate. Inserted text may become part of an expression.
+    """Return a text that OpenShift's generator could generate. Inserted text can become part of an expression.
 
     Raises ValueError, in the processor's own words.
     """
@@ -68,7 +68,7 @@ _NATIVE_CLASSES = {
 
 
 def native(expression: str, random: Random) -> str:
-    """Return a text that KubeVirt's generator could generate. Inserted text may become part of an expression.
+    """Return a text that KubeVirt's generator could generate. Inserted text can become part of an expression.
 
     Raises ValueError, in the processor's own words.
     """

@@ -14,7 +14,7 @@ from atmpl.template.selection import NAME, Selection
 from atmpl.template.source_vm import objects_in, value_at
 from atmpl.template.validation import MAX_DEPTH, MAX_PATH_CHARACTERS, validation_error
 
-_SCALARS: Final = frozenset((str, bool, int))  # always JSON; a float may be infinite
+_SCALARS: Final = frozenset((str, bool, int))  # always JSON; a float can be infinite
 _MAX_DEPTH: Final = MAX_DEPTH - len(SPEC)
 _MAX_LEAVES: Final = MAX_STORED_BYTES // 65  # bytes of the shortest parameter and its reference
 

@@ -65,12 +65,12 @@ def breaks_console(text: str) -> bool:
 
 
 def holds_reference(text: str) -> bool:
-    """Return True if a processor may substitute something in `text`."""
+    """Return True if a processor can substitute something in `text`."""
     return "${" in text and REFERENCE.search(text) is not None
 
 
 def is_json(text: str) -> bool:
-    """Return True if the processor may take `text` for JSON. True in doubt: a JSON string of it is always correct."""
+    """Return True if the processor can take `text` for JSON. True in doubt: a JSON string of it is always correct."""
     try:
         go_json.decode(text)
     except ProcessError:  # more levels than can be decoded here

@@ -53,7 +53,7 @@ def verify_round_trip(
         # The processor's message quotes the template and so the VM. The cause is for debugging, never for a status.
         raise RenderError("", f"its {format.kind} cannot be processed; this is a bug of atmpl") from error
     expected = expected_vm(source, options) | dict(format.forced_fields)
-    if _same_text(expected, _without_own_label(processed)):  # much the fastest; what differs here may still be equal
+    if _same_text(expected, _without_own_label(processed)):  # much the fastest; what differs here can still be equal
         return
     path = _first_difference(expected, processed, ())
     if path is not None:

@@ -112,7 +112,7 @@ SECRETS: Final[dict[PathPattern, str]] = {
     for key, why in (
         ("userData", "cloud-init's user data sets passwords and keys"),
         ("userDataBase64", "the same, encoded"),
-        ("networkData", "may hold the keys of a wireless network or a tunnel"),
+        ("networkData", "can hold the keys of a wireless network or a tunnel"),
         ("networkDataBase64", "the same, encoded"),
     )
 }

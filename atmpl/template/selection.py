@@ -88,7 +88,7 @@ def unmatched_patterns(options: RenderOptions, spec: dict[str, Any]) -> list[tup
 
 
 def _walk(value: Any, path: Path, states: States, matcher: PatternMatcher) -> Iterator[tuple[Path, bool, States]]:
-    """Yield each value below `value` that a pattern may match: (path, True if it is a scalar, states)."""
+    """Yield each value below `value` that a pattern can match: (path, True if it is a scalar, states)."""
     for key, item in value.items() if type(value) is dict else enumerate(value):
         after = matcher.step(states, key)
         if not after:

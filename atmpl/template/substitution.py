@@ -70,7 +70,7 @@ class Substitution:
     def tree(self, source: dict[str, Any]) -> dict[str, Any]:
         """Return the substituted object. `source` is not changed, and the result shares nothing with it.
 
-        This goes level by level, not recursively: JSON may be nested deeper than Python's calls.
+        This goes level by level, not recursively: JSON can be nested deeper than Python's calls.
         """
         root: dict[str, Any] = {}
         level: list[tuple[Any, Any]] = [(source, root)]

@@ -34,7 +34,7 @@ class ExtractedText:
 
     text: str  # with references
     secrets: tuple[ExtractedSecret, ...]
-    suspicious: tuple[str, ...] | None  # keys that may hold more secrets; None if nothing is suspicious
+    suspicious: tuple[str, ...] | None  # keys that can hold more secrets; None if nothing is suspicious
 
 
 def name_secrets(

@@ -29,14 +29,14 @@ class APIEndpoint:
     """What one call needs to reach the API server as the configured user."""
 
     server: str  # https://host:port, without a trailing slash
-    headers: Mapping[str, str]  # Authorization, if there is a token; may be a multidict
+    headers: Mapping[str, str]  # Authorization, if there is a token; can be a multidict
     tls: ssl.SSLContext | None  # None only for plain HTTP
     tls_name: str | None = None  # the name in the server's certificate, if it differs from the host
     proxy: str | None = None
 
     @property
     def display_url(self) -> str:
-        """The server's URL without the user and password that it may contain."""
+        """The server's URL without the user and password that it can contain."""
         return re.sub(r"(?<=//)[^/]*@", "", self.server)
 
 
@@ -44,7 +44,7 @@ class Credentials(Protocol):
     """A source of APIEndpoint that keeps it up to date."""
 
     async def endpoint(self) -> APIEndpoint:
-        """Return the current endpoint. Cheap: files and plugins are read only if the result may be out of date.
+        """Return the current endpoint. Cheap: files and plugins are read only if the result can be out of date.
 
         Raises:
             CredentialsError: the credentials cannot be loaded.

@@ -348,7 +348,7 @@ def _merge(files: list[Path]) -> ConfigNode:
 
 
 def _parse(file: Path) -> Any:
-    """Parse a file. PyYAML recognises UTF-8 and UTF-16 in bytes, whatever the locale.
+    """Parse a file. PyYAML recognises UTF-8 and UTF-16 in bytes, in any locale.
 
     Raises:
         CredentialsError: it would take all memory. It is the wrong file, or made for that.

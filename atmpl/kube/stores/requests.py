@@ -36,7 +36,7 @@ class RequestStore(Store):
     ) -> None:
         """Create an empty store.
 
-        `enqueue` is called with each request that may need work, `removed` with each that was deleted, and
+        `enqueue` is called with each request that can need work, `removed` with each that was deleted, and
         `add_unless_backing_off`, if given, instead of `enqueue` if only labels or the status of a request changed.
         """
         super().__init__()
@@ -246,7 +246,7 @@ def _index_keys(request: Request | None) -> tuple[ObjectKey | None, tuple[str, O
 
 
 def _needs_reconcile(request: Request, *, is_news: bool) -> bool:
-    """Return True if a reconcile may have work. `is_news`: the event shows more than our own last write."""
+    """Return True if a reconcile can have work. `is_news`: the event shows more than our own last write."""
     if request.is_finished and request.spec:
         return request.spec.ttl_seconds is not None or request.status.generation != request.generation
     return is_news
