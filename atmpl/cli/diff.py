@@ -21,7 +21,7 @@ from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.yaml import write
 from atmpl.template import FORMATS, RenderOptions
 from atmpl.template.parameters import Parameter, parameters
-from atmpl.template.template_metadata import OPTIONS, PROVENANCE
+from atmpl.template.template_metadata import OPTIONS, PROVENANCE, TEMPLATE_LABEL
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -157,12 +157,20 @@ def diff_lines(before: str, after: str, names: tuple[str, str]) -> Iterator[str]
 
 
 def _process(template: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return the virtual machine of a template; a parameter without a value is shown as a reference to it."""
+    """Return the virtual machine of a template; a parameter without a value is shown as a reference to it.
+
+    The label that names the template is left out: only the OpenShift format adds it, and `convert` keeps it.
+    """
     references = {each.name: f"${{{each.name}}}" for each in parameters(template) if _has_no_value(each)}
     vms = [each for each in atmpl.process(template, references) if each.get("kind") == "VirtualMachine"]
     if len(vms) != 1:
         raise CommandError(f"{where}: the template has {len(vms) or 'no'} virtual machines; give a template with one")
-    return vms[0]
+    [vm] = vms
+    metadata = vm.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    if isinstance(labels, dict):
+        labels.pop(TEMPLATE_LABEL, None)
+    return vm
 
 
 def _has_no_value(parameter: Parameter) -> bool:
@@ -177,8 +185,11 @@ def _render_options(template: dict[str, Any], where: str) -> dict[str, Any]:
         chosen = RenderOptions.from_spec(dict(orjson.loads(text)))
     except (ValueError, TypeError) as error:
         raise CommandError(f"{where}: the annotation {OPTIONS} is not valid: {error}; remove or correct it") from None
+    format = next(name for name, format in FORMATS.items() if format.kind == template["kind"])
+    if chosen.console == "Complete":  # a converted template; only that format has this option
+        format = "openshift"
     return {
-        "format": next(name for name, format in FORMATS.items() if format.kind == template["kind"]),
+        "format": format,
         "name": metadata.get("name"),
         **{field.name: getattr(chosen, field.name) for field in fields(chosen)},
     }

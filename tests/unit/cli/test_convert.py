@@ -8,7 +8,7 @@ import yaml
 import atmpl
 from tests.support.cli_runner import typed
 from tests.support.shared_data import needs_shared
-from tests.support.template_vms import real_vms
+from tests.support.template_vms import a_vm, real_vms
 
 TEMPLATE = {
     "apiVersion": "template.openshift.io/v1",
@@ -74,6 +74,15 @@ def test_labels_parameter_gets_the_labels_of_the_template():
     [vm] = atmpl.process(converted)
     assert vm == atmpl.process(json.loads(rendered.out))[0]
     assert vm["metadata"]["labels"]["x"] == "y"
+
+
+@pytest.mark.parametrize("words", [[], ["--console", "Complete"], ["--secrets", "Extract", "--data-volumes", "Unique"]])
+def test_converted_template_does_not_differ_from_its_vm(words, tmp_path):
+    labels, template = {"x": "y"}, tmp_path / "t.yaml"
+    volumes = [{"name": "a", "cloudInitNoCloud": {"userData": "#cloud-config\npassword: x\n"}}]
+    vm = json.dumps(a_vm({"domain": {"cpu": {"cores": 2}}, "volumes": volumes}, labels=labels))
+    template.write_text(typed("convert", "-", stdin=typed("render", "-", *words, stdin=vm).out).out)
+    assert typed("diff", template, "-", stdin=vm) == (0, "", "")
 
 
 def test_labels_with_references_replace_the_parameter():

@@ -18,7 +18,7 @@ LATER = changed(VM, ("domain", "cpu", "cores"), 4)
 SHOWN = """\
 --- t.yaml
 +++ vm.yaml
-@@ -15,7 +15,7 @@
+@@ -14,7 +14,7 @@
      spec:
        domain:
          cpu:
