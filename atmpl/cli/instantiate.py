@@ -13,6 +13,7 @@ from atmpl.cli.output import Output
 from atmpl.cli.process import (
     Template,
     add_value_options,
+    broken_texts,
     check_value_options,
     complete_parameters,
     generate_values,
@@ -116,6 +117,8 @@ async def _run(
             form = args.output if args.output != "name" else None
             print_parameters(template.declared, chosen, form, Output(form or "yaml"))
             return 0
+        if problems := [f"{template.where}: {reason}" for reason in broken_texts(template, chosen)]:
+            return report_errors(problems)
         generated = generate_values(template, chosen, args.vm_name)
         try:
             objects = process(template, chosen | generated, args.vm_name)

@@ -20,7 +20,7 @@ from atmpl.cli.manifests import InvalidDocument, documents
 from atmpl.cli.output import Output, add_output, table
 from atmpl.cli.parser import nearest
 from atmpl.template import FORMATS, generators
-from atmpl.template.cloud_config import HEADER, is_in_limits, load_yaml
+from atmpl.template.cloud_config import HEADER, is_broken_yaml, is_in_limits, load_yaml
 from atmpl.template.parameters import Parameter, parameters
 from atmpl.template.substitution import STRING_REF
 
@@ -31,6 +31,7 @@ KINDS = tuple(format.kind for format in FORMATS.values())
 _NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
 _LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
+_LAST_LINE_BREAK = re.compile(r"\r?\n\Z")
 _TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 
 DESCRIPTION = """\
@@ -72,6 +73,15 @@ class Value(NamedTuple):
 
     text: str
     where: str
+    is_file: bool = False  # the content of a file, which usually ends in a line break
+
+
+class AlteredValue(NamedTuple):
+    """A value that cloud-init does not read as the same string."""
+
+    name: str
+    problem: str  # and its fix
+    breaks: bool  # cloud-init cannot read the whole text
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,8 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
         action="append",
         default=[],
         type=parse_assignment,
-        help="value of a parameter, repeatable; NAME=@FILE takes the content of FILE, NAME=@@x is the text @x",
+        help="value of a parameter, repeatable; NAME=@FILE takes the content of FILE (without its last line break if "
+        "the value is a part of a longer text), NAME=@@x is the text @x",
     )
     param.completer = completer  # type: ignore[attr-defined] # argcomplete's attribute
     parser.add_argument(
@@ -174,7 +185,10 @@ def read_values(args: argparse.Namespace) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for path in args.params_files:
         values |= values_in_file(path)
-    return values | {name: Value(resolve_value(text), "") for name, text in args.param}
+    return values | {
+        name: Value(resolve_value(text), "", text.startswith("@") and not text.startswith("@@"))
+        for name, text in args.param
+    }
 
 
 def match_values(
@@ -182,10 +196,17 @@ def match_values(
 ) -> tuple[dict[str, str], list[str]]:
     """Return the values for the template's parameters, and the problems with the others."""
     names = {parameter.name for parameter in template.declared}
+    has_files = any(value.is_file for value in values.values())
+    inside = _names_inside_texts(_template_objects(template.content)) if has_files else set()
     problems = [
         f"{values[name].where or template.where}: {reason}" for name, reason in unknown(values, template.declared)
     ]
-    return {name: value.text for name, value in values.items() if name in names}, [] if ignore_unknown else problems
+    chosen = {
+        name: _LAST_LINE_BREAK.sub("", value.text) if value.is_file and name in inside else value.text
+        for name, value in values.items()
+        if name in names
+    }
+    return chosen, [] if ignore_unknown else problems
 
 
 def generate_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
@@ -238,7 +259,7 @@ def report_warnings(template: Template, values: Mapping[str, str], objects: Iter
     for reason in (
         *invalid_labels(values, template.content),
         *changed_types(values, template),
-        *altered_values(template, values),
+        *(each.problem for each in altered_values(template, values)),
         *long_inline_data(objects),
     ):
         terminal.warning(f"{template.where}: {reason}")
@@ -345,8 +366,13 @@ def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str
             yield f"the parameter {name} is {after}, its default is {before}: the cluster can reject the result"
 
 
-def altered_values(template: Template, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each value inside a cloud-config that cloud-init does not read as the same string.
+def broken_texts(template: Template, values: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each of `values` with which cloud-init cannot read a cloud-config of the template."""
+    return [each.problem for each in altered_values(template, values) if each.breaks and each.name in values]
+
+
+def altered_values(template: Template, values: Mapping[str, str]) -> Iterator[AlteredValue]:
+    """Yield each value inside a cloud-config that cloud-init does not read as the same string.
 
     `0123` is the number 83 for cloud-init, and `a: b` or a quote changes the structure of the text.
     """
@@ -355,11 +381,24 @@ def altered_values(template: Template, values: Mapping[str, str]) -> Iterator[st
         names = [name for name in dict.fromkeys(STRING_REF.findall(text)) if name in effective]
         checked = [name for name in names if not _LITERAL.fullmatch(name)]
         for name in checked if len(checked) <= MAX_CHECKED_VALUES else ():
-            if not _arrives(text, name, effective):
-                yield (
-                    f"the parameter {name} does not arrive in the cloud-config as the text that was given; choose "
-                    "letters, digits and - as its value, not a number and not a word of YAML"
-                )
+            final = _fill(text, name, effective[name], effective)
+            if not _arrives(text, name, final, effective):
+                breaks = is_broken_yaml(final)
+                yield AlteredValue(name, _explain_altered(name, effective[name], breaks=breaks), breaks)
+
+
+def _explain_altered(name: str, value: str, *, breaks: bool) -> str:
+    problem = (
+        f"the parameter {name} breaks the cloud-config, so cloud-init ignores all of it"
+        if breaks
+        else f"the parameter {name} does not arrive in the cloud-config as the text that was given"
+    )
+    if (lines := len(value.splitlines())) > 1:
+        return f"{problem}; give one line, such as one SSH key, instead of {lines}"
+    return (
+        f"{problem}; give one without quotes, backslashes, `: `, ` #` and a special character of YAML such as * at its "
+        "beginning, that is neither a number nor a word of YAML such as yes"
+    )
 
 
 def long_inline_data(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -472,6 +511,15 @@ def _template_objects(content: Mapping[str, Any]) -> list[Any]:
     return objects if isinstance(objects, list) else [objects]
 
 
+def _names_inside_texts(objects: list[Any]) -> set[str]:
+    """Return the names of all parameters that are a part of a longer text in the objects of a template."""
+    names: set[str] = set()
+    for text in _texts(objects):
+        if not STRING_REF.fullmatch(text):
+            names.update(STRING_REF.findall(text))
+    return names
+
+
 def _cloud_configs(vm: Any) -> Iterator[str]:
     """Yield each cloud-config of a virtual machine of a template."""
     volumes = _field(vm, "spec", "template", "spec", "volumes")
@@ -482,18 +530,21 @@ def _cloud_configs(vm: Any) -> Iterator[str]:
                 yield text
 
 
-def _arrives(text: str, name: str, values: Mapping[str, str]) -> bool:
+def _fill(text: str, name: str, value: str, values: Mapping[str, str]) -> str:
+    """Return `text` with `value` for the parameter `name`.
+
+    Other parameters have a plain word, so that their values change nothing.
+    """
+    others = {other: other if _LITERAL.fullmatch(other) is None else values[other] for other in values}
+    return STRING_REF.sub(lambda part: (others | {name: value}).get(part[1], part[0]), text)
+
+
+def _arrives(text: str, name: str, final: str, values: Mapping[str, str]) -> bool:
     """Return True if the value of a parameter arrives in `text` as the same string, or if that cannot be checked.
 
-    With a plain word instead of the value, the text must have the same structure. Other parameters have a plain word,
-    so that their values change nothing.
+    With a plain word instead of the value, the text must have the same structure as `final`, the text with the value.
     """
-
-    def fill(value: str) -> str:
-        others = {other: other if _LITERAL.fullmatch(other) is None else values[other] for other in values}
-        return STRING_REF.sub(lambda part: (others | {name: value}).get(part[1], part[0]), text)
-
-    marked, final = fill(_MARKER), fill(values[name])
+    marked = _fill(text, name, _MARKER, values)
     if not is_in_limits(marked) or not is_in_limits(final):
         return True
     try:
@@ -545,7 +596,11 @@ def _parse_labels(value: str, *, empty: bool) -> dict[str, str] | None:
 
 def _typed_references(content: Any) -> set[str]:
     """Return the names of all parameters that are used as `${{P}}`."""
-    names = set()
+    return {match[1] for text in _texts(content) if (match := _TYPED_REFERENCE.match(text))}
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """Yield all strings below `content` that are values."""
     pending = [content]
     while pending:
         value = pending.pop()
@@ -553,9 +608,8 @@ def _typed_references(content: Any) -> set[str]:
             pending += value.values()
         elif isinstance(value, list):
             pending += value
-        elif isinstance(value, str) and (match := _TYPED_REFERENCE.match(value)):
-            names.add(match[1])
-    return names
+        elif isinstance(value, str):
+            yield value
 
 
 def _json_type(text: str) -> str:

@@ -161,6 +161,18 @@ def load_yaml(text: str) -> Any:
         raise ValueError("the text is not simple YAML") from error
 
 
+def is_broken_yaml(text: str) -> bool:
+    """Return True if PyYAML, which is cloud-init's parser, cannot read `text`; False also if that is not checked."""
+    try:
+        _check_brackets(text)
+        yaml.safe_load(text)
+    except (WholeTextError, RecursionError):
+        return False
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, AttributeError):
+        return True
+    return False
+
+
 class _Loader(Composer, SafeConstructor, Resolver):
     """Composes and constructs from events that were parsed before, as yaml.SafeLoader does."""
 

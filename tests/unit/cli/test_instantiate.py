@@ -114,6 +114,47 @@ def test_parameters_of_the_template_are_printed(cluster):
     assert [call.method for call in script.calls] == ["GET", "GET"]
 
 
+def with_password(text):
+    volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
+    vm = TEMPLATE["objects"][0] | {"spec": {"template": {"spec": {"volumes": volumes}}}}
+    return TEMPLATE | {"objects": [vm]}
+
+
+BREAKING = {
+    "a colon": ("password: ${PASSWORD}", "a: b"),
+    "a quote": ("password: '${PASSWORD}'", "a'b"),
+    "an alias": ("password: ${PASSWORD}", "*ab"),
+    "an unknown tag": ("password: ${PASSWORD}", "!ab"),
+    "two lines": ("ssh_authorized_keys:\n- ${PASSWORD}", "ssh-rsa A a\nssh-rsa B b"),
+}
+
+
+@pytest.mark.parametrize("phrase", BREAKING)
+def test_value_that_breaks_the_cloud_config_creates_no_vm(phrase, cluster):
+    line, value = BREAKING[phrase]
+    script = cluster(found(with_password(f"#cloud-config\n{line}\n")), ABSENT)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", f"PASSWORD={value}")
+    assert (came.status, came.out) == (1, "")
+    assert came.err.startswith("error: template/web in team-a: the parameter PASSWORD breaks the cloud-config")
+    assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+ALTERED = {
+    "a number": ("password: ${PASSWORD}", "0123"),
+    "a comment": ("password: ${PASSWORD}", "a #b"),
+    "a list, perhaps on purpose": ("runcmd: ${PASSWORD}", "[a, b]"),
+}
+
+
+@pytest.mark.parametrize("phrase", ALTERED)
+def test_value_that_arrives_as_another_one_is_a_warning(phrase, cluster):
+    line, value = ALTERED[phrase]
+    cluster(found(with_password(f"#cloud-config\n{line}\n")), ABSENT, create)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", f"PASSWORD={value}")
+    assert came.status == 0
+    assert "warning: template/web in team-a: the parameter PASSWORD does not arrive" in came.err
+
+
 SERVICE = {"apiVersion": "v1", "kind": "Service"}
 REJECTED = {
     "a required parameter without a value": ([], (found(TEMPLATE), ABSENT), "MEMORY"),

@@ -363,6 +363,50 @@ def test_two_values_that_break_a_cloud_config_are_two_warnings():
     assert [name in came.err for name in ("ONE", "TWO", "THREE")] == [True, True, False]
 
 
+def cloud_config_template(text, *names):
+    volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Template",
+            "objects": [{"kind": "VirtualMachine", "spec": {"template": {"spec": {"volumes": volumes}}}}],
+            "parameters": [{"name": name, "required": True} for name in names],
+        }
+    )
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_file_inside_a_text_loses_one_line_break(end, tmp_path):
+    (tmp_path / "k.pub").write_bytes(b"ssh-ed25519 AAAA me@x" + end.encode())
+    template = cloud_config_template("#cloud-config\npackages: ['${KEY}', b]\n", "KEY")
+    came = typed("process", "-", "-p", f"KEY=@{tmp_path}/k.pub", stdin=template)
+    left = "\n" if end == "\n\n" else ""
+    assert user_data(came) == f"#cloud-config\npackages: ['ssh-ed25519 AAAA me@x{left}', b]\n"
+    assert ("warning" in came.err) == bool(left)
+
+
+def test_file_that_is_the_whole_text_is_taken_as_it_is(tmp_path):
+    (tmp_path / "data").write_bytes(b"#cloud-config\n{}\n")
+    came = typed("process", "-", "-p", f"DATA=@{tmp_path}/data", stdin=cloud_config_template("${DATA}", "DATA"))
+    assert (user_data(came), came.err) == ("#cloud-config\n{}\n", "")
+
+
+def test_line_break_of_the_command_line_stays():
+    template = cloud_config_template("#!/bin/sh\n${CODE}", "CODE")
+    assert user_data(typed("process", "-", "-p", "CODE=a\n", stdin=template)) == "#!/bin/sh\na\n"
+
+
+def user_data(came):
+    return yaml.safe_load(came.out)["spec"]["template"]["spec"]["volumes"][0]["cloudInitNoCloud"]["userData"]
+
+
+def test_two_keys_for_one_parameter_are_a_warning_about_lines():
+    template = cloud_config_template("#cloud-config\nssh_authorized_keys:\n- ${KEY}\n", "KEY")
+    came = typed("process", "-", "-p", "KEY=ssh-rsa A a\nssh-rsa B b", stdin=template)
+    assert came.status == 0
+    assert "one line" in came.err
+
+
 def test_value_that_is_no_text_is_an_error(folder):
     came = typed("process", "t.yaml", "-p", "PASSWORD=\udcff")  # as Python decodes the byte FF of an argument
     assert (came.status, came.out) == (1, "")
