@@ -71,7 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="namespace of the template; a warning names what the virtual machine uses in its own namespace",
     )
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="also list the fields that the template omits, and why"
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also list the fields that the template omits, and why, and the parameters that replace secrets",
     )
     add_output(parser)
 
@@ -155,6 +158,9 @@ class _Rendering:
                 )
         for omitted in rendered.omitted if self._verbose else ():
             terminal.info(f"{each.where}: {omitted.path}: omitted: {omitted.explanation}")
+        for secret in rendered.secrets if self._verbose else ():
+            use = "generated" if secret.generated else "required"
+            terminal.info(f"{each.where}: {secret.path}: secret, replaced by the {use} parameter {secret.name}")
 
     def fail(self, sentence: str) -> None:
         """Report an error."""

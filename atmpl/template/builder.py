@@ -35,7 +35,14 @@ from atmpl.template.rules import (
 )
 from atmpl.template.selection import Selection
 from atmpl.template.source_vm import SourceVM
-from atmpl.template.text_secrets import ITEM_NAME, ExtractedText, extract_text, name_secrets
+from atmpl.template.text_secrets import (
+    ITEM_NAME,
+    ExtractedText,
+    SecretParameter,
+    extract_text,
+    name_secrets,
+    secret_parameter,
+)
 
 NAME_SUFFIX: Final = "[a-z0-9]{5}"  # what the API server appends to a generateName, as an expression
 _MAX_PREFIX: Final = 58  # characters of a generateName that the API server keeps
@@ -82,6 +89,7 @@ class TemplateBuilder:
         self.omitted: list[Omitted] = []
         self.literal_numbers: list[Path] = []  # from the VM's root
         self.readable_secrets: dict[Path, tuple[str, ...] | None] = {}  # path below `spec`: keys that can hold more
+        self.secrets: list[SecretParameter] = []
         self.remaining_texts: dict[Path, str] = {}  # path of a secret below `spec`: the text that stays readable
         self._extract = extract and options.secrets == "Extract"
         self._fresh = options.identity == "Fresh"
@@ -357,6 +365,7 @@ class TemplateBuilder:
         secrets = self.options.secrets
         if secrets == "Require" or (secrets == "Extract" and extracted is None and not self._is_readable(leaf)):
             self._required(leaf, name)
+            self.secrets.append(secret_parameter(name.name, leaf.path))
             self.remaining_texts[leaf.path] = ""
             return True
         if secrets == "Preserve":
@@ -372,7 +381,8 @@ class TemplateBuilder:
         self.remaining_texts[leaf.path] = extracted.text
         for secret in extracted.secrets:
             self.required_values[secret.name.name] = secret.value
-            parameter = self._declaration(secret.name, secret.name.display, secret.place.note)
+            self.secrets.append(secret_parameter(secret.name.name, leaf.path, secret.place))
+            parameter = self._declaration(secret.name, secret.name.display, secret.note)
             if secret.place.generated:
                 parameter |= {"generate": "expression", "from": secret.place.generated}
             else:

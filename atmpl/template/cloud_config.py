@@ -6,7 +6,7 @@ and the header. A text that this module does not handle exactly is required as a
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
@@ -23,6 +23,13 @@ HEADER: Final = "#cloud-config"
 
 GENERATED: Final = "[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}"  # as in the common templates
 HASH: Final = re.compile(r"\$(1|2a|2y|5|6)(\$.+){2}")
+
+# What a secret is to the person who sets it.
+PASSWORD: Final = "password"  # noqa: S105 # a kind
+PASSWORD_HASH: Final = "hash"  # noqa: S105 # a kind
+SSH_KEY: Final = "key"
+OTHER: Final = "other"
+DEFAULT_USER: Final = "the default user"  # cloud-init's, if the text names none
 
 # Lists that hold keys and passwords of users, and scalars that are required. `*` is any key.
 KEY_LISTS: Final = ("ssh_authorized_keys",)
@@ -93,9 +100,14 @@ class TextSecret:
     path: Path
     start: int
     end: int
-    generated: str  # the expression of its generator; empty if the parameter is required
-    user: str = ""
+    kind: str  # PASSWORD, PASSWORD_HASH, SSH_KEY or OTHER
+    user: str = ""  # whose it is; empty if unknown
     note: str = ""
+
+    @property
+    def generated(self) -> str:
+        """Return the expression of its generator; empty if the parameter is required."""
+        return GENERATED if self.kind == PASSWORD else ""
 
 
 @dataclass(slots=True)
@@ -273,9 +285,10 @@ class _Finder:
         chpasswd = top.get("chpasswd")
         self._chpasswd(chpasswd)
         note = "cloud-init ignores it, because chpasswd sets passwords" if self._has_entries(chpasswd) else ""
-        self._scalar(top.get("password"), ("password",), self._default_user(top.get("user")), note, clear=True)
+        default_user = self._default_user(top.get("user"))
+        self._scalar(top.get("password"), ("password",), PASSWORD, default_user, note)
         for key in KEY_LISTS:
-            self._keys(top.get(key), (key,), "")
+            self._keys(top.get(key), (key,), default_user)
         self._users(top.get("users"))
         user = top.get("user")
         if isinstance(user, MappingNode):
@@ -284,7 +297,7 @@ class _Finder:
             raise WholeTextError
         for pattern in REQUIRED:
             for path, node in self._at(root, pattern, ()):
-                self._scalar(node, path, "")
+                self._scalar(node, path, OTHER)
         for pattern in SEVERAL_LINES:
             for _, node in self._at(root, pattern, ()):
                 if not _is_empty(node):
@@ -334,29 +347,33 @@ class _Finder:
     def _user(self, node: MappingNode, path: Path) -> None:
         fields = self._fields(node)
         name = fields.get("name")
-        user = name.value if isinstance(name, ScalarNode) else path[-1] if type(path[-1]) is str else ""
-        user = "" if path == ("user",) and not isinstance(name, ScalarNode) else str(user)
+        if isinstance(name, ScalarNode):
+            user = name.value
+        elif path == ("user",):
+            user = DEFAULT_USER
+        else:
+            user = path[-1] if isinstance(path[-1], str) else ""
         self.config.imports_keys |= "ssh_import_id" in fields
-        self._scalar(fields.get(PLAIN_PASSWORD), (*path, PLAIN_PASSWORD), user, clear=True)
+        self._scalar(fields.get(PLAIN_PASSWORD), (*path, PLAIN_PASSWORD), PASSWORD, user)
         for key in HASHES:
-            self._scalar(fields.get(key), (*path, key), user)
+            self._scalar(fields.get(key), (*path, key), PASSWORD_HASH, user)
         for key in KEY_LISTS:
             self._keys(fields.get(key), (*path, key), user)
 
     def _default_user(self, node: Node | None) -> str:
         if isinstance(node, MappingNode):
             node = self._fields(node).get("name")
-        return node.value if isinstance(node, ScalarNode) else ""
+        return node.value if isinstance(node, ScalarNode) and not _is_empty(node) else DEFAULT_USER
 
     def _keys(self, node: Node | None, path: Path, user: str) -> None:
         if isinstance(node, SequenceNode):
             for index, item in enumerate(node.value):
-                self._scalar(item, (*path, index), user)
+                self._scalar(item, (*path, index), SSH_KEY, user)
         elif isinstance(node, MappingNode):
             for key, item in node.value:
-                self._scalar(item, (*path, key.value), user)
+                self._scalar(item, (*path, key.value), SSH_KEY, user)
         else:
-            self._scalar(node, path, user)
+            self._scalar(node, path, SSH_KEY, user)
 
     def _chpasswd(self, node: Node | None) -> None:
         if node is None or _is_empty(node):
@@ -380,7 +397,7 @@ class _Finder:
         if kind is not None and not isinstance(kind, ScalarNode):
             raise WholeTextError
         is_clear = kind is not None and kind.value == "text"
-        self._scalar(fields.get("password"), (*path, "password"), user, clear=is_clear)
+        self._scalar(fields.get("password"), (*path, "password"), PASSWORD if is_clear else PASSWORD_HASH, user)
 
     def _has_entries(self, node: Node | None) -> bool:
         """Return True if chpasswd sets passwords, so that cloud-init ignores the top-level one."""
@@ -430,14 +447,14 @@ class _Finder:
         if not colon or not user or entry[0] in " \t#" or (quoted and "\\" in entry):
             raise WholeTextError
         if password not in _RANDOM:
-            self._add(start + len(user) + 1, end, path, user, clear=True)
+            self._add(TextSecret(path, start + len(user) + 1, end, PASSWORD, user))
 
-    def _scalar(self, node: Node | None, path: Path, user: str, note: str = "", *, clear: bool = False) -> None:
+    def _scalar(self, node: Node | None, path: Path, kind: str, user: str = "", note: str = "") -> None:
         """Add the scalar `node` unless it holds no secret."""
         if node is None or _is_empty(node):
             return
         start, end = self._span(node)
-        self._add(start, end, path, user, note, clear=clear)
+        self._add(TextSecret(path, start, end, kind, user, note))
 
     def _span(self, node: Node) -> tuple[int, int]:
         """Return the position of a plain or quoted scalar of one line, without its quotes."""
@@ -450,9 +467,10 @@ class _Finder:
         start, end = node.start_mark.index, node.end_mark.index
         return (start + 1, end - 1) if node.style else (start, end)
 
-    def _add(self, start: int, end: int, path: Path, user: str, note: str = "", *, clear: bool) -> None:
-        value = self.config.text[start:end]
+    def _add(self, secret: TextSecret) -> None:
+        value = self.config.text[secret.start : secret.end]
         if _LOCKED.fullmatch(value):
             return
-        generated = GENERATED if clear and not HASH.match(value) else ""
-        self.config.secrets.append(TextSecret(path, start, end, generated, user, note))
+        if secret.kind == PASSWORD and HASH.match(value):
+            secret = replace(secret, kind=PASSWORD_HASH)
+        self.config.secrets.append(secret)

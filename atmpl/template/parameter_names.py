@@ -166,7 +166,7 @@ def outside_name(path: Path) -> Name:
 def name_in_text(leaf: Name, path: Path, display: str) -> Name:
     """Return the name of a value at `path` in the text of a leaf. Nothing of the path is dropped."""
     words = [(_snake(_singular(key) if indexes else key), indexes) for key, indexes in _keys(path)]
-    return named(f"{leaf.name}_{_joined(words)}", display or f"{leaf.display} {_display_name(words)}")
+    return named(f"{leaf.name}_{_joined(words)}", display or _display_name(words))
 
 
 def _base_name(path: Path, stems: dict[_Container, _Stem]) -> Name:

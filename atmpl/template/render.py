@@ -14,6 +14,7 @@ from atmpl.template.render_warnings import RenderWarning, find_warnings, templat
 from atmpl.template.round_trip import verify_round_trip
 from atmpl.template.source_vm import SourceVM, parse_vm
 from atmpl.template.stored_size import is_larger_than
+from atmpl.template.text_secrets import SecretParameter
 from atmpl.template.validation import validate
 
 _NO_METADATA: Final = TemplateMetadata()
@@ -21,11 +22,15 @@ _NO_METADATA: Final = TemplateMetadata()
 
 @dataclass(frozen=True, slots=True)
 class Render:
-    """A template (plain dicts, keys in conventional order), its warnings, and what it leaves out of the VM."""
+    """A template (plain dicts, keys in conventional order), its warnings, and what it leaves out of the VM.
+
+    `secrets` are the parameters that stand for secrets of the VM.
+    """
 
     template: dict[str, Any]
     warnings: tuple[RenderWarning, ...]
     omitted: tuple[Omitted, ...] = ()
+    secrets: tuple[SecretParameter, ...] = ()
 
 
 def render(
@@ -94,11 +99,11 @@ class _Rendering:
             parameters=builder.parameters,
             literals=builder.literals,
             suffix=builder.suffix,
-            message=template_message(warnings),
+            message=template_message(warnings, builder.secrets),
         )
         template = format.assemble(draft)
         escape_for_console(template, format.parameters(template), builder.literals.inside_text)
         if is_larger_than(template, MAX_STORED_BYTES):
             raise TemplateTooLargeError
         verify_round_trip(template, format, source, options, builder.required_values)
-        return Render(template, tuple(warnings), tuple(builder.omitted))
+        return Render(template, tuple(warnings), tuple(builder.omitted), tuple(builder.secrets))

@@ -8,9 +8,10 @@ from atmpl.template.data_volumes import FIELD, data_volume_names
 from atmpl.template.json_path import INSTANCE, Path, dotted
 from atmpl.template.leaves import is_memory_dump
 from atmpl.template.options import RenderOptions
-from atmpl.template.selection import unmatched_patterns
+from atmpl.template.selection import Selection, unmatched_patterns
 from atmpl.template.source_names import namespaced_references
 from atmpl.template.source_vm import SourceVM, objects_in, value_at
+from atmpl.template.text_secrets import SecretParameter
 
 if TYPE_CHECKING:
     from atmpl.template.builder import TemplateBuilder
@@ -26,6 +27,8 @@ PINNED_TO_NODE: Final = "PinnedToNode"
 LITERAL_NUMBER: Final = "LiteralNumber"
 UNMATCHED_PATTERN: Final = "UnmatchedPattern"
 
+MAX_LISTED: Final = 10  # parameters in a template's message
+HOSTNAME_PATH: Final = (*INSTANCE, "hostname")
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
 HARVESTER_CLAIMS: Final = "harvesterhci.io/volumeClaimTemplates"
 
@@ -120,10 +123,15 @@ def find_warnings(
     return warnings
 
 
-def template_message(warnings: list[RenderWarning]) -> str | None:
-    """Return the template's own message: each reason that its users must know, once."""
+def template_message(warnings: list[RenderWarning], secrets: list[SecretParameter]) -> str | None:
+    """Return the template's own message: each reason that its users must know, once, and the parameters of secrets."""
     reasons = {warning.reason for warning in warnings}
-    return " ".join(text for reason, text in SHORT_MESSAGES.items() if reason in reasons) or None
+    texts = [text for reason, text in SHORT_MESSAGES.items() if reason in reasons]
+    for text, is_generated in (("Secrets to set for each new VM", False), ("Secrets generated for each new VM", True)):
+        if names := [secret.name for secret in secrets if secret.generated is is_generated]:
+            more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+            texts.append(f"{text}: {', '.join(names[:MAX_LISTED])}{more}.")
+    return " ".join(texts) or None
 
 
 def _warning(reason: str, path: Path, **details: str) -> RenderWarning:

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from atmpl.template.cloud_config import CloudConfig, TextSecret
-from atmpl.template.json_path import Path, pointer
+from atmpl.template.cloud_config import DEFAULT_USER, PASSWORD, PASSWORD_HASH, SSH_KEY, CloudConfig, TextSecret
+from atmpl.template.json_path import Path, dotted, pointer
 from atmpl.template.literal_parameters import Literals
 from atmpl.template.parameter_names import Name, assign_more_names, name_in_text, named
 from atmpl.template.substitution import STRING_REF, ProcessorRules, Substitution
 
 ITEM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")  # safe in a form, and never a reference
+_SHOWN: Final = {  # kind of a secret: what a form calls it, and what to enter
+    PASSWORD: ("Password", "letters, digits and -"),
+    PASSWORD_HASH: ("Password hash", "as openssl passwd -6 prints it"),
+    SSH_KEY: ("SSH public key", "one line, as in ~/.ssh/id_ed25519.pub"),
+}
 _COMMON_PASSWORD: Final = "CLOUD_USER_PASSWORD"  # noqa: S105 # the name in the common templates
 _LITERAL: Final = re.compile(r"LITERAL[0-9]+")
 _TEXT_RULES: Final = ProcessorRules(
@@ -26,6 +31,22 @@ class ExtractedSecret:
     place: TextSecret
     name: Name
     value: str  # of the source VM
+
+    @property
+    def note(self) -> str:
+        """Return what the description adds: what to enter, and what else a user must know."""
+        _, hint = _SHOWN.get(self.place.kind, ("", ""))
+        again = "or the first key again" if _position(self.place) else ""
+        return "; ".join(filter(None, (hint, again, self.place.note)))
+
+
+@dataclass(frozen=True, slots=True)
+class SecretParameter:
+    """A parameter of a template that stands for a secret of the source VM, and the place of the secret in the VM."""
+
+    name: str
+    path: str  # for a secret inside a text also its path there
+    generated: bool  # otherwise required
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +113,28 @@ def extract_text(config: CloudConfig, secrets: list[ExtractedSecret], literals: 
     return ExtractedText(readable, tuple(secrets), config.suspicious(readable))
 
 
+def secret_parameter(name: str, path: Path, place: TextSecret | None = None) -> SecretParameter:
+    """Return the parameter for the leaf at `path` below the VM's `spec`, or for the secret `place` in its text."""
+    where = dotted(("spec", *path))
+    if place is None:
+        return SecretParameter(name, where, generated=False)
+    return SecretParameter(name, f"{where}: {dotted(place.path)}", generated=bool(place.generated))
+
+
 def _secret_name(leaf: Name, secret: TextSecret) -> Name:
     """Return the name of a secret in the text of `leaf`."""
-    display = ""
-    if ITEM_NAME.fullmatch(secret.user):
-        words = " ".join(str(key) for key in secret.path[-2 if type(secret.path[-1]) is int else -1 :])
-        display = f"User {secret.user}: {words.replace('_', ' ')}"
+    display, _ = _SHOWN.get(secret.kind, ("", ""))
+    if secret.user != DEFAULT_USER and not ITEM_NAME.fullmatch(secret.user):
+        display = ""
+    if display:
+        number = f" {position + 1}" if (position := _position(secret)) else ""
+        display = f"{display}{number} of {secret.user}"
     if secret.path == ("password",):
         return named(_COMMON_PASSWORD, display or "Cloud user password")
     return name_in_text(leaf, secret.path, display)
+
+
+def _position(secret: TextSecret) -> int:
+    """Return the index of an SSH key in the list of its user; 0 for any other secret."""
+    index = secret.path[-1]
+    return index if secret.kind == SSH_KEY and isinstance(index, int) else 0

@@ -47,7 +47,7 @@ def test_password_is_generated_and_the_text_stays(format):
     assert text_of(template) == HEAD + "user: fedora  # c\npassword: '${CLOUD_USER_PASSWORD}'\n"
     parameter = parameters(template)["CLOUD_USER_PASSWORD"]
     assert (parameter["generate"], parameter["from"]) == ("expression", GENERATED)
-    assert parameter["displayName"] == "User fedora: password"
+    assert parameter["displayName"] == "Password of fedora"
     assert "value" not in parameter
     assert "old" not in json.dumps(template)
 
@@ -81,6 +81,56 @@ def test_description_says_if_cloud_init_ignores_the_password(format):
     text = HEAD + "password: a\nchpasswd: {list: ['b:c']}\n"
     found = parameters(rendered(vm_with(text), format).template)["CLOUD_USER_PASSWORD"]
     assert "chpasswd" in found["description"]
+
+
+SHOWN = {  # display names, by the text
+    "password: a\n": ["Password of the default user"],
+    "password: a\nuser: {name: fedora}\n": ["Password of fedora"],
+    "password: $6$a$b\nuser: fedora\n": ["Password hash of fedora"],
+    "ssh_authorized_keys: [a, b]\n": ["SSH public key of the default user", "SSH public key 2 of the default user"],
+    "users: [{name: ops, passwd: h, ssh_authorized_keys: k}]\n": ["Password hash of ops", "SSH public key of ops"],
+    "users: {ops: {plain_text_passwd: x}}\n": ["Password of ops"],
+    "users: [{passwd: h}, {name: 'a b', passwd: h}]\n": ["User 0 passwd", "User 1 passwd"],
+    "chpasswd: {list: ['root:x'], users: [{name: ops, password: h}]}\n": ["Password of root", "Password hash of ops"],
+    "user: {passwd: h}\n": ["Password hash of the default user"],
+    "rh_subscription: {activation_key: x}\n": ["Rh subscription activation key"],
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_display_names_say_what_to_enter(text, format):
+    template = rendered(vm_with(HEAD + text), format).template
+    assert [each["displayName"] for each in parameters(template).values()][:-1] == SHOWN[text]
+
+
+def test_descriptions_and_message_say_what_to_set(format):
+    text = HEAD + "password: a\nusers: [{name: b, passwd: h}]\nssh_authorized_keys: [k, l]\n"
+    result = rendered(vm_with(text), format)
+    template, found = result.template, parameters(result.template)
+    hints = {"CLOUD_USER_PASSWORD": "letters", "VOLUME0_USER_DATA_USER0_PASSWD": "openssl passwd -6"}
+    hints |= {f"VOLUME0_USER_DATA_SSH_AUTHORIZED_KEY{index}": "one line" for index in range(2)}
+    assert {name: hint in found[name]["description"] for name, hint in hints.items()} == dict.fromkeys(hints, True)
+    message = template.get("message") or template["spec"]["message"]
+    assert [name for name in hints if name not in message] == []
+    path = "spec.template.spec.volumes[0].cloudInitNoCloud.userData: "
+    assert [(each.name, each.path, each.generated) for each in result.secrets] == [
+        ("CLOUD_USER_PASSWORD", path + "password", True),
+        ("VOLUME0_USER_DATA_USER0_PASSWD", path + "users[0].passwd", False),
+        ("VOLUME0_USER_DATA_SSH_AUTHORIZED_KEY0", path + "ssh_authorized_keys[0]", False),
+        ("VOLUME0_USER_DATA_SSH_AUTHORIZED_KEY1", path + "ssh_authorized_keys[1]", False),
+    ]
+
+
+def test_secret_that_is_required_as_a_whole_is_listed(format):
+    (secret,) = rendered(vm_with("#!/bin/sh\n"), format).secrets
+    assert (secret.name, secret.generated) == ("VOLUME0_USER_DATA", False)
+    assert secret.path == "spec.template.spec.volumes[0].cloudInitNoCloud.userData"
+
+
+def test_message_lists_at_most_ten_parameters(format):
+    template = rendered(vm_with(HEAD + f"ssh_authorized_keys: [{', '.join('abcdefghijkl')}]\n"), format).template
+    message = template.get("message") or template["spec"]["message"]
+    assert ("KEY9" in message, "KEY10" in message, "2 more" in message) == (True, False, True)
 
 
 def test_own_references_are_carried_by_literals(format):
