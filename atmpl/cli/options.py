@@ -23,6 +23,8 @@ CLI_ADVICE = {  # what a warning advises for a request: what to type here
     "the option secrets: Extract": "--secrets Extract",
     "the option secrets: Require": "--secrets Require",
     "the option dataVolumes: Unique": "--data-volumes Unique",
+    "the option identity: Fresh": "--identity Fresh",
+    "the option parameters.include: [template.metadata.labels.*]": "--include 'template.metadata.labels.*'",
 }
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123
@@ -91,7 +93,7 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=pattern,
         help="also make these values parameters, repeatable: a path below the virtual machine's spec, with * for one "
-        "key and ** for any number, such as instancetype.name",
+        "key and ** for any number, such as instancetype.name or 'template.metadata.labels.*'",
     )
     parser.add_argument(
         "--exclude",

@@ -55,7 +55,7 @@ MESSAGES: Final = {
     ),
     SOURCE_NAME: (
         "This is the name of the source VM, and each VM created from the template gets it too, so Services that select "
-        "the source also select the new VMs. Change it in the VM or in each new VM."
+        "the source also select the new VMs. {fix}"
     ),
     OTHER_NAMESPACE: (
         "This names an object in the namespace of the source VM, which a VM created from the template in another "
@@ -71,6 +71,11 @@ MESSAGES: Final = {
     ),
     UNMATCHED_PATTERN: "The pattern matches no scalar of the VM's spec{console}, so it has no effect. {fix}",
 }
+PARAMETER_FIX: Final = "Set its parameter to another value for each new VM."
+LABEL_FIX: Final = (
+    "Use the option parameters.include: [template.metadata.labels.*], and set the new parameter for each new VM."
+)
+HOSTNAME_FIX: Final = "Use the option identity: Fresh, with which each new VM has its own hostname."
 READABLE_TEXT: Final = (
     "This text stays readable in the template, and {keys} can hold more passwords or keys. If so, remove them from "
     "the text, or use the option secrets: Require, with which each user supplies the whole text."
@@ -109,7 +114,7 @@ def find_warnings(
     if options.identity == "Fresh":
         paths = address_paths(source, builder.remaining_texts)
         warnings += [_warning(SOURCE_ADDRESS, path) for path in paths]
-    warnings += [_warning(SOURCE_NAME, path) for path in _source_names(source, options)]
+    warnings += _name_warnings(source, options)
     if namespace and source.namespace and namespace != source.namespace:
         warnings += [_warning(OTHER_NAMESPACE, path) for path in namespaced_references(source)]
     warnings += [_warning(PINNED_TO_NODE, path) for path in _pinned(source)]
@@ -210,12 +215,19 @@ def _is_harmless(disk: dict[str, Any]) -> bool:
     return disk.get("shareable") is True or any(value_at(disk, kind, "readonly") is True for kind in ("disk", "lun"))
 
 
+def _name_warnings(source: SourceVM, options: RenderOptions) -> Iterable[RenderWarning]:
+    selection = Selection(options)
+    for path in _source_names(source, options):
+        fix = HOSTNAME_FIX if path[1:] == HOSTNAME_PATH else LABEL_FIX
+        yield _warning(SOURCE_NAME, path, fix=PARAMETER_FIX if selection.is_selected(path[1:]) else fix)
+
+
 def _source_names(source: SourceVM, options: RenderOptions) -> Iterable[Path]:
     for key, value in source.template_labels.items():
         if value == source.name:
             yield ("spec", "template", "metadata", "labels", key)
     if options.identity == "Preserve" and source.instance.get("hostname") == source.name:
-        yield ("spec", *INSTANCE, "hostname")
+        yield ("spec", *HOSTNAME_PATH)
 
 
 def _pinned(source: SourceVM) -> Iterable[Path]:

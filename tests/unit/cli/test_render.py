@@ -216,9 +216,9 @@ def test_options_reach_the_template():
 
 def test_advice_of_every_warning_is_an_option(capsys):
     from atmpl.cli.options import CLI_ADVICE
-    from atmpl.template.render_warnings import MESSAGES, READABLE_TEXT
+    from atmpl.template.render_warnings import HOSTNAME_FIX, LABEL_FIX, MESSAGES, READABLE_TEXT
 
-    messages = "".join([*MESSAGES.values(), READABLE_TEXT])
+    messages = "".join([*MESSAGES.values(), READABLE_TEXT, LABEL_FIX, HOSTNAME_FIX])
     assert [advice for advice in CLI_ADVICE if advice not in messages] == []
     assert messages.count("the option ") == len(CLI_ADVICE)
     help = typed("render", "--help").out
@@ -280,6 +280,13 @@ def test_verbose_lists_what_is_omitted():
     assert came.status == 0
     assert "metadata.annotations[argocd.argoproj.io/tracking-id]: omitted: " in came.err
     assert typed("render", stdin=json.dumps(machine)).err == ""
+
+
+def test_verbose_lists_the_parameters_of_secrets():
+    volumes = [{"name": "a", "cloudInitNoCloud": {"userData": "#cloud-config\npassword: abc123\n"}}]
+    came = typed("render", "-v", "--secrets", "Extract", stdin=json.dumps(vm(volumes=volumes)))
+    assert "userData: password: secret, replaced by the generated parameter CLOUD_USER_PASSWORD\n" in came.err
+    assert "abc123" not in came.err
 
 
 def test_metadata_of_the_template_can_be_given():
