@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 FORMS = ("name", "yaml", "json")
 REJECTED, TIMED_OUT = 1, 3  # exit statuses
 REQUESTER = ("username", "uid", "groups", "extra")  # fields of spec.requester and of userInfo
+ADVICE_SECONDS = 5.0  # the template exists: its advice waits no longer for the cluster
+MAX_OPTIONS = 4  # `-p` in a command that is suggested; more values belong into a file
+MAX_LISTED = 10  # parameters of secrets
+NOT_SECRET = ("NAME", "SUFFIX")  # generated parameters
 GROUP = "ssp.kubevirt.io"
 KIND = "VirtualMachineTemplateRequest"
 INSTALL = (
@@ -51,9 +55,11 @@ examples:
   # updated whenever the virtual machine changes
   atmpl create --vm web --name web-live --refresh OnChange
 
+  # a golden template for colleagues: without your passwords, keys and disks
+  atmpl create --vm web --name golden --secrets Extract --data-volumes Unique
+
   # and create a virtual machine from it
-  atmpl create --vm web --name web-1 -o yaml | atmpl process - |
-    kubectl create -f -
+  atmpl instantiate --template golden
 
   # only print the request, to keep it in a file
   atmpl create --vm web --dry-run=client -o yaml
@@ -165,6 +171,7 @@ class _Creation:
         self._format = FORMATS[args.format]
         self._request = f"{KIND.lower()}.{GROUP}/{args.name}"  # as kubectl prints it
         self._created = False
+        self._required = ""  # options of `instantiate` for the template's required parameters
 
     def run(self) -> int:
         """Return the exit status. Raises CommandError; KeyboardInterrupt after a note that the request remains."""
@@ -282,8 +289,35 @@ class _Creation:
             count = status.get("parameterCount")
             self._print({}, named, "created" if count is None else f"created with {count} parameters")
         if self._args.output is None:
+            await self._report_secrets(client)
             self._advise(advice(last.reason))
         return 0
+
+    async def _report_secrets(self, client: "ClusterClient") -> None:
+        """List the parameters that are required or generated: those that stand for secrets of the source."""
+        import asyncio
+
+        from atmpl.controller.cluster import ClusterError
+        from atmpl.template import ProcessError
+        from atmpl.template.parameters import parameters
+
+        try:
+            async with asyncio.timeout(ADVICE_SECONDS):
+                template = await client.read_template(self._format, self._args.name) or {}
+            unset = [each for each in parameters(template) if not each.value and each.name not in NOT_SECRET]
+        except (ClusterError, ProcessError, TimeoutError):
+            return  # for example, the user may create templates, but not read them
+        required = [each for each in unset if each.required and not each.generate]
+        self._required = "".join(f" -p {terminal.plain(each.name)}=" for each in required)
+        if len(required) > MAX_OPTIONS:
+            self._required = " --params-file FILE"
+        for verb, found in (("to set", required), ("generated", [each for each in unset if each.generate])):
+            if found:
+                terminal.info(f"  Secrets {verb} for each new virtual machine:")
+            for each in found[:MAX_LISTED]:
+                terminal.info(f"    {terminal.plain(each.name)}  {terminal.plain(each.display_name)}".rstrip())
+            if len(found) > MAX_LISTED:
+                terminal.info(f"    and {len(found) - MAX_LISTED} more")
 
     async def _read_template(self, client: "ClusterClient") -> dict[str, Any]:
         from atmpl.cli.client import explain_error
@@ -341,6 +375,7 @@ class _Creation:
             vms=f" -n {other_namespace}" if other_namespace else "",
             request=args.name,
             template=args.name,
+            required=self._required,
             kind=self._format.kind.lower(),
             api=self._format.api_version,
             other=next(name for name in FORMATS if name != args.format),

@@ -185,7 +185,8 @@ def check_cluster_options(args: argparse.Namespace) -> None:
 def kubectl_command(args: argparse.Namespace, line: str) -> str:
     """Return `kubectl LINE` for the cluster and the namespace that were typed, ready to be pasted.
 
-    A `kubectl` behind a pipe in `line` gets the same options. A line that begins with `kubectl` is returned as it is.
+    A line that begins with `atmpl` is no command of kubectl, but gets the same options. One that begins with `kubectl`
+    is returned as it is.
     """
     if line.startswith("kubectl "):
         return line
@@ -196,16 +197,14 @@ def kubectl_command(args: argparse.Namespace, line: str) -> str:
         *(word for group in args.groups for word in ("--as-group", group)),
         *([] if args.namespace is None else ["-n", args.namespace]),
     ]
-    start = shlex.join(["kubectl", *typed])
-    return f"{start} {line}".replace("| kubectl ", f"| {start} ")
+    if line.startswith("atmpl "):
+        return shlex.join([*shlex.split(line), *typed])
+    return f"{shlex.join(['kubectl', *typed])} {line}"
 
 
 def fold(command: str, columns: int = 76) -> str:
-    """Return `command`, continued on a second line before a pipe if it is long. The result can be pasted."""
-    if len(command) <= columns:
-        return command
-    before, pipe, after = command.partition(" | ")
-    return f"{before} \\\n        | {after}" if pipe else command
+    """Return `command`, continued on a line for each `-p` if it is long. The result can be pasted."""
+    return command if len(command) <= columns else command.replace(" -p ", " \\\n        -p ")
 
 
 def name(text: str) -> str:

@@ -140,8 +140,9 @@ class Advice(NamedTuple):
     """A reason, explained: a sentence, and its remedies.
 
     In the texts, {vm} is the virtual machine, {there} its namespace if that is another one, {vms} kubectl's option for
-    it; {request} and {template} are names, {kind} the template's kind, {api} its API, {other} the other `--format`.
-    Commands are kubectl's and get the options that were typed, except for those that begin with `kubectl`.
+    it; {request} and {template} are names, {kind} the template's kind, {api} its API, {other} the other `--format`,
+    {required} options of `instantiate` for required parameters. Commands are kubectl's, or begin with `atmpl`, and get
+    the options that were typed; those that begin with `kubectl` do not.
     """
 
     sentence: str
@@ -158,8 +159,8 @@ ADVICE: Final[dict[Reason, Advice]] = {
             Remedy(
                 "Show its parameters, or create a virtual machine from it:",
                 (
-                    "get {kind} {template} -o yaml | atmpl process - --print-params",
-                    "get {kind} {template} -o yaml | atmpl process - | kubectl create -f -",
+                    "atmpl instantiate --template {template} --print-params",
+                    "atmpl instantiate --template {template}{required}",
                 ),
             ),
         ),

@@ -29,8 +29,11 @@ def answered(monkeypatch, *acts):
     return script
 
 
-def followed(monkeypatch, *states):
-    """Let the request go through these states after it was created."""
+UNREADABLE = status(403, "Forbidden")
+
+
+def followed(monkeypatch, *states, template=UNREADABLE):
+    """Let the request go through these states after it was created; `template` is the response for its template."""
 
     async def created(_):
         return web.json_response(CREATED, status=201)
@@ -40,7 +43,7 @@ def followed(monkeypatch, *states):
         for each in states:
             yield each
 
-    answered(monkeypatch, created)
+    answered(monkeypatch, created, template)
     monkeypatch.setattr(wait, "watch_request", follow)
 
 
@@ -107,6 +110,51 @@ def test_temporary_reason_is_reported_once(monkeypatch):
     assert came.status == 0
     assert came.err.count("(TargetConflict)") == 1
     assert came.out.endswith("created with 4 parameters\n")
+
+
+RENDERED = RequestState(CREATED | {"status": {"parameterCount": 4}}, Reason.RENDERED, ready=True)
+GENERATED = {"generate": "expression", "from": "[a-z]{5}"}
+PASSWORD = {"name": "PASSWORD", "displayName": "Password of a", **GENERATED}
+
+
+def template_with(*parameters):
+    async def act(_):
+        return web.json_response({"metadata": CREATED["metadata"], "parameters": parameters})
+
+    return act
+
+
+def test_next_command_has_the_required_parameters(monkeypatch):
+    keys = [{"name": f"KEY{index}", "displayName": "SSH public key of a", "required": True} for index in range(2)]
+    others = [{"name": "NAME", **GENERATED}, {"name": "CORES", "value": "2"}, {"name": "EMPTY"}]
+    followed(monkeypatch, RENDERED, template=template_with(*keys, PASSWORD, *others))
+    came = typed("create", "--vm", "web", "-n", "team-a")
+    assert came.status == 0
+    assert came.err.splitlines()[-8:] == [
+        "  Secrets to set for each new virtual machine:",
+        "    KEY0  SSH public key of a",
+        "    KEY1  SSH public key of a",
+        "  Secrets generated for each new virtual machine:",
+        "    PASSWORD  Password of a",
+        "  Show its parameters, or create a virtual machine from it:",
+        "    atmpl instantiate --template web-template --print-params -n team-a",
+        "    atmpl instantiate --template web-template -p KEY0= -p KEY1= -n team-a",
+    ]
+
+
+def test_next_command_has_a_file_for_many_parameters(monkeypatch):
+    keys = [{"name": f"KEY{index}", "required": True} for index in range(12)]
+    followed(monkeypatch, RENDERED, template=template_with(*keys))
+    came = typed("create", "--vm", "web")
+    assert came.err.endswith("    atmpl instantiate --template web-template --params-file FILE\n")
+    assert "KEY9\n    and 2 more\n" in came.err
+
+
+def test_unreadable_template_is_no_error(monkeypatch):
+    followed(monkeypatch, RENDERED)
+    came = typed("create", "--vm", "web")
+    assert came.status == 0
+    assert came.err.endswith("    atmpl instantiate --template web-template\n")
 
 
 def test_unknown_reason_shows_its_message(monkeypatch):

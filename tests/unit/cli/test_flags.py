@@ -1,7 +1,6 @@
-"""Suggested kubectl commands have the typed options."""
+"""Suggested commands have the typed options."""
 
 import argparse
-import shlex
 
 import pytest
 
@@ -17,27 +16,26 @@ def test_command_without_options_is_short():
     assert kubectl_command(parsed(), "get vm") == "kubectl get vm"
 
 
-def test_typed_options_go_to_every_kubectl():
+def test_typed_options_go_to_kubectl_and_atmpl():
     args = parsed("-n", "team-a", "--context", "my cluster", "--as", "bob", "--as-group", "a", "--as-group", "b")
     options = "--context 'my cluster' --as bob --as-group a --as-group b -n team-a"
-    assert kubectl_command(args, "get vm web -o yaml | atmpl render - | kubectl create -f -") == (
-        f"kubectl {options} get vm web -o yaml | atmpl render - | kubectl {options} create -f -"
-    )
+    assert kubectl_command(args, "get vm") == f"kubectl {options} get vm"
+    assert kubectl_command(args, "atmpl instantiate -p A=") == f"atmpl instantiate -p A= {options}"
+    assert kubectl_command(parsed(), "atmpl instantiate") == "atmpl instantiate"
 
 
 def test_command_with_kubectl_is_unchanged():
     assert kubectl_command(parsed("-n", "team-a"), "kubectl apply -k config/rbac") == "kubectl apply -k config/rbac"
 
 
-LONG = f"kubectl get template {'x' * 60} -o yaml | atmpl process - | kubectl create -f -"
+LONG = f"atmpl instantiate --template {'x' * 60} -p A= -p B= -n team-a"
 
 
-def test_a_long_line_is_continued_before_its_pipe():
+def test_long_line_is_continued_before_each_value():
     assert fold(LONG).replace("\\\n", "").split() == LONG.split()
-    assert "\\\n        | atmpl" in fold(LONG)
+    assert "\\\n        -p B= -n team-a" in fold(LONG)
 
 
-@pytest.mark.parametrize("line", ["kubectl get vm", f"kubectl get vm {'x' * 90}"])
+@pytest.mark.parametrize("line", ["atmpl instantiate -p A=", f"kubectl get vm {'x' * 90}"])
 def test_short_command_is_not_folded(line):
     assert fold(line) == line
-    assert shlex.split(fold(LONG))[-1] == "-"
