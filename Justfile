@@ -85,6 +85,10 @@ alerts:
 packages:
     python -m e2e.gotools packages
 
+# test the health of requests with kstatus and Flux (built once, some minutes)
+health:
+    python -m e2e.gotools health
+
 # check the workflows with actionlint
 workflows:
     python -m e2e.gotools workflows

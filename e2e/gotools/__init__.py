@@ -1,8 +1,8 @@
 """Programs of other projects that check what is not Python, built from Go modules.
 
-actionlint checks the workflows, promtool the alerts, helm the chart, krew the kubectl plugin, and olm, which is
-operator-framework's validators, the bundle. Each has its own go.mod in this folder: their dependencies exclude each
-other.
+actionlint checks the workflows, promtool the alerts, helm the chart, krew the kubectl plugin, olm, which is
+operator-framework's validators, the bundle, and kstatus, which is kstatus and Flux's evaluation of CEL expressions, the
+statuses of requests. Each has its own go.mod in this folder: their dependencies exclude each other.
 """
 
 import shutil
@@ -13,13 +13,14 @@ from typing import Literal
 from e2e.envtest.build import build_of
 from e2e.envtest.programs import cached, caches, machine
 
-Name = Literal["actionlint", "helm", "kind", "krew", "olm", "promtool"]
+Name = Literal["actionlint", "helm", "kind", "krew", "kstatus", "olm", "promtool"]
 
 PACKAGES: dict[Name, str] = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "helm": "helm.sh/helm/v3/cmd/helm",
     "kind": "sigs.k8s.io/kind",
     "krew": "sigs.k8s.io/krew/cmd/krew",
+    "kstatus": "atmpl/e2e/gotools/kstatus",
     "olm": "atmpl/e2e/gotools/olm",
     "promtool": "github.com/prometheus/prometheus/cmd/promtool",
 }

@@ -1,4 +1,4 @@
-"""`python -m e2e.gotools alerts`, `python -m e2e.gotools workflows` and `python -m e2e.gotools packages`."""
+"""`python -m e2e.gotools COMMAND`: alerts, health, packages or workflows."""
 
 import argparse
 import json
@@ -58,6 +58,12 @@ def packages() -> int:
     return _run(sys.executable, "-m", "pytest", *sorted(CHECKOUT.glob("tests/integration/config/test_package_*.py")))
 
 
+def health() -> int:
+    """Run the tests of a request's health with kstatus and Flux. `just test` skips them if the program is missing."""
+    program("kstatus")
+    return _run(sys.executable, "-m", "pytest", *sorted(CHECKOUT.glob("tests/*/config/test_health.py")))
+
+
 def _run(*command: str | Path) -> int:
     return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
 
@@ -65,7 +71,7 @@ def _run(*command: str | Path) -> int:
 def main() -> int:
     """Do as the arguments say; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m e2e.gotools", description="Check what is not Python.")
-    commands = {"alerts": alerts, "packages": packages, "workflows": workflows}
+    commands = {"alerts": alerts, "health": health, "packages": packages, "workflows": workflows}
     parser.add_argument("command", choices=commands)
     try:
         return commands[parser.parse_args().command]()

@@ -1,74 +1,60 @@
 """The health checks of GitOps tools in config/README.md, on the conditions of every reason."""
 
-import re
-from pathlib import Path
 from typing import Any
 
-import lupa.lua51
 import pytest
-import yaml
 
 from atmpl.controller.outcome import Reason
+from tests.support.health import CREATED, HEALTH, by_argo_cd, by_go, by_rules, flux_options
 
-PAGE = (Path(__file__).parents[3] / "config" / "README.md").read_text()
-BLOCKS = [yaml.safe_load(it) for it in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
-HEALTH = {  # reason: Argo CD's health
-    "Rendered": "Healthy",
-    "SourceNotFound": "Progressing",
-    "FormatUnavailable": "Progressing",
-    "Forbidden": "Progressing",
-    "Failed": "Progressing",
-    "TargetConflict": "Degraded",
-    "PolicyMissing": "Degraded",
-    "CrossNamespaceDenied": "Degraded",
-    "AccessRevoked": "Degraded",
-    "InvalidSource": "Degraded",
-    "TooLarge": "Degraded",
-    "Unsupported": "Degraded",
-}
+REASONS = [reason for reason in HEALTH if reason != CREATED]
 
 
 def request(reason: str, *, observed: int = 1) -> dict[str, Any]:
     """A request with the conditions of a reason."""
     ready = {"type": "Ready", "status": "True" if reason == "Rendered" else "False", "reason": reason, "message": "m"}
     stalled = {"type": "Stalled", "status": "True", "reason": reason, "message": "m"}
-    conditions = [ready, *([stalled] if HEALTH[reason] == "Degraded" else [])]
-    return {"metadata": {"generation": 1}, "status": {"observedGeneration": observed, "conditions": conditions}}
+    conditions = [ready, *([stalled] if HEALTH[reason].kstatus == "Failed" else [])]
+    return posted({"observedGeneration": observed, "conditions": conditions})
 
 
-@pytest.fixture(scope="module")
-def script() -> str:
-    [entry] = [block["data"] for block in BLOCKS if "data" in block]
-    [(key, script)] = entry.items()
-    assert key == "resource.customizations.health.ssp.kubevirt.io_VirtualMachineTemplateRequest"
-    text: str = script
-    return text
+def posted(status: Any) -> dict[str, Any]:
+    """A request with a status."""
+    kind = {"apiVersion": "ssp.kubevirt.io/v1alpha1", "kind": "VirtualMachineTemplateRequest"}
+    return kind | {"metadata": {"name": "web", "namespace": "team-a", "generation": 1}, "status": status}
 
 
-def argo_cd(script: str, obj: dict[str, Any]) -> dict[str, str]:
-    """Run a health check as Argo CD does: Lua 5.1, with the object as the global `obj`."""
-    lua = lupa.lua51.LuaRuntime()
-    lua.globals().obj = lua.table_from(obj, recursive=True)
-    return dict(lua.execute(script))
+NEW = {  # requests that the controller has not seen
+    "no status": posted({}),
+    "default status": posted({"observedGeneration": -1}),
+    "older generation": request("Rendered", observed=0),
+}
 
 
 def test_table_has_every_reason() -> None:
-    assert HEALTH.keys() == set(Reason)
+    assert HEALTH.keys() == {*Reason, CREATED}
 
 
-@pytest.mark.parametrize("reason", HEALTH)
-def test_argo_cd_shows_the_health_of_a_reason(reason: str, script: str) -> None:
-    assert argo_cd(script, request(reason)) == {"status": HEALTH[reason], "message": f"{reason}: m"}
+@pytest.mark.parametrize("reason", REASONS)
+def test_argo_cd_shows_the_health_of_a_reason(reason: str) -> None:
+    assert by_argo_cd(request(reason)) == {"status": HEALTH[reason].argo_cd, "message": f"{reason}: m"}
 
 
-@pytest.mark.parametrize(
-    "obj",
-    [
-        {"metadata": {"generation": 1}},
-        {"metadata": {"generation": 1}, "status": {"observedGeneration": -1}},
-        request("Rendered", observed=0),
-    ],
-    ids=["no status", "default status", "older generation"],
-)
-def test_argo_cd_waits_for_the_controller(obj: dict[str, Any], script: str) -> None:
-    assert argo_cd(script, obj)["status"] == "Progressing"
+@pytest.mark.parametrize("case", NEW)
+def test_argo_cd_waits_for_the_controller(case: str) -> None:
+    assert by_argo_cd(NEW[case])["status"] == "Progressing"
+
+
+def test_kstatus_and_its_rules_agree() -> None:
+    objects = [*map(request, REASONS), *NEW.values()]
+    assert [kstatus for kstatus, _ in by_go(objects)] == [by_rules(each) for each in objects]
+
+
+def test_flux_without_expressions_reads_what_kstatus_reads() -> None:
+    found = by_go([*map(request, REASONS), *NEW.values()])
+    assert [flux for _, flux in found] == [kstatus for kstatus, _ in found]
+
+
+def test_flux_evaluates_the_documented_expressions() -> None:
+    found = by_go([*map(request, REASONS), NEW["default status"], NEW["older generation"]], *flux_options())
+    assert [flux for _, flux in found] == [*(HEALTH[reason].flux for reason in REASONS), "InProgress", "InProgress"]

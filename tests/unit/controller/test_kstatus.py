@@ -1,8 +1,4 @@
-"""The health that kstatus computes from a request, as Flux, Argo CD and kpt use it.
-
-The rules are those of sigs.k8s.io/cli-utils, pkg/kstatus/status/generic.go (checkGenericProperties) and core.go
-(the condition Ready of custom resources).
-"""
+"""The health that kstatus computes from a request after each outcome, as Flux and kpt use it."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,22 +22,11 @@ from atmpl.controller.outcome import (
 from atmpl.controller.request import parse_request
 from atmpl.controller.status import next_status
 from tests.support.builders import a_request
+from tests.support.health import by_rules
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
 CREATED = {"observedGeneration": -1}  # the CRD's default
 RENDERED = Rendered(Source("v", 1, "1"), Published("t", "2"), 3, (), digest="", written=True)
-
-
-def kstatus(generation: int, status: Any) -> str:
-    """Return the status of a custom resource."""
-    if "observedGeneration" in status and status["observedGeneration"] != generation:
-        return "InProgress"
-    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
-    if conditions.get("Reconciling") == "True":
-        return "InProgress"
-    if conditions.get("Stalled") == "True":
-        return "Failed"
-    return {"True": "Current", "False": "InProgress", "Unknown": "InProgress", None: "Current"}[conditions.get("Ready")]
 
 
 def health(outcome: Outcome | None, *, generation: int = 1, status: Any = None) -> str:
@@ -49,7 +34,7 @@ def health(outcome: Outcome | None, *, generation: int = 1, status: Any = None) 
     metadata = {"uid": "1", "resourceVersion": "7", "generation": generation}
     posted = a_request(metadata=metadata) | {"status": CREATED if status is None else status}
     written = next_status(parse_request(orjson.dumps(posted)), outcome, NOW) if outcome else None
-    return kstatus(generation, written or posted["status"])
+    return by_rules(posted | {"status": written or posted["status"]})
 
 
 HEALTH: dict[str, tuple[Outcome | None, str]] = {
