@@ -55,6 +55,7 @@ _PLAINER = {  # libyaml's message: what to change
     "found unexpected end of stream": "the quote opened here is never closed",
     "did not find expected ',' or ']'": "the list opened here lacks a `,` or its `]`",
     "did not find expected ',' or '}'": "the mapping opened here lacks a `,` or its `}`",
+    "exceeded maximum nesting depth": f"nested more than {MAX_DEPTH} levels deep",  # libyaml 0.2.6, beyond 1,000 levels
 }
 
 
