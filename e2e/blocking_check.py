@@ -24,7 +24,7 @@ MAY = {
     # kubernetes_asyncio reads a token of a few hundred bytes
     ("kubernetes_asyncio/config/kube_config.py", "_load_user_token"),
     ("kubernetes_asyncio/config/kube_config.py", "_get_base_path"),
-    # /proc is no disk: the kernel writes it from memory
+    # /proc is not a disk: the kernel writes it from memory
     ("prometheus_client/process_collector.py", "collect"),
     # a test that runs a command inside its own loop: argparse looks for its translation
     ("gettext.py", "find"),

@@ -64,7 +64,7 @@ def main() -> None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         parser.error(str(error))
     if not isinstance(template, dict) or template.get("kind") != "Template":
-        parser.error(f"{name} is no OpenShift Template; `atmpl render` makes one of a VirtualMachine")
+        parser.error(f"{name} is not an OpenShift Template; `atmpl render` makes one of a VirtualMachine")
     print(page(template))
 
 

@@ -82,10 +82,10 @@ def memory(template: Object | None) -> str:
 
 async def post_all(client: Client, path: str, bodies: Iterable[Object]) -> None:
     """Post many objects to one collection, some at once. Raises ApiError."""
-    room = asyncio.Semaphore(AT_ONCE)
+    limit = asyncio.Semaphore(AT_ONCE)
 
     async def post(body: Object) -> None:
-        async with room:
+        async with limit:
             await client.post(path, body)
 
     await asyncio.gather(*map(post, bodies))

@@ -98,7 +98,7 @@ async def measure(
     loaded: int,
     log: Callable[[str], None],
 ) -> tuple[dict[str, Measured], float]:
-    """Measure all implementations in turn; return their figures, and the rate that a load of 1.0 stands for."""
+    """Measure all implementations in turn; return their figures, and the rate of a load of 1.0."""
     measured: dict[str, Measured] = defaultdict(Measured)
     baseline = next(one for one in implementations if isinstance(one, BaselineLoop))
     log("warming the server up")

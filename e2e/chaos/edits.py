@@ -37,7 +37,7 @@ async def edits(cluster: ChaosCluster, seconds: float, rate: float, writes_per_s
             report.figures["s until the last edit showed"] = round(time.monotonic() - after, 2)
             await settled(controller)
             found = await client.get(template)
-            report.expect(objects.memory(found) == last, "the template does not say what the last edit said")
+            report.expect(objects.memory(found) == last, "the template does not have the last edit")
         finally:
             await asyncio.to_thread(controller.stop)
     calls = Counter(event["objectRef"]["resource"] for event in cluster.writes()[before:])

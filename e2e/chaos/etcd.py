@@ -10,7 +10,7 @@ import aiohttp
 async def forget(folder: Path) -> int:
     """Let etcd's revision go on, and forget all states before it; return that revision.
 
-    Who wants to go on from an older resourceVersion is told 410 from then on. Raises aiohttp.ClientError.
+    A watch from an older resourceVersion then gets 410. Raises aiohttp.ClientError.
     """
     async with aiohttp.ClientSession("http://etcd", connector=aiohttp.UnixConnector(str(folder / "etcd.sock"))) as etcd:
         for _ in range(2):  # a watch at the revision before the kept one has missed nothing

@@ -74,7 +74,7 @@ async def outage(cluster: ChaosCluster, seconds: float) -> Report:
         report.figures["connections to the dead end"] = dead_end.knocks
         report.expect(
             dead_end.knocks <= FIRST_KNOCKS + KNOCKS * took / 2,
-            f"{dead_end.knocks} connections in {took / 2:.0f} s: that is no backing off",
+            f"{dead_end.knocks} connections in {took / 2:.0f} s: this is not backoff",
         )
         await asyncio.to_thread(cluster.server.start, "kube-apiserver")
         await _goes_on(cluster, team, report)

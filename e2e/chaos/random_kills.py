@@ -48,7 +48,7 @@ MODES = {
 
 
 @dataclass(slots=True)
-class Story:
+class ExpectedState:
     """The objects that were created, and so the expected state."""
 
     posted: set[str] = field(default_factory=set)  # names of requests that the server took
@@ -63,7 +63,7 @@ class Chaos:
     def __init__(self, server: ControlPlane, kubeconfig: Path, mode: Mode, random: Random) -> None:
         self.server = server
         self.random = random
-        self.story = Story()
+        self.expected = ExpectedState()
         self.controllers = [
             Controller(kubeconfig, *mode.options, env={"POD_NAME": f"replica-{number}"})
             for number in range(mode.replicas)
@@ -88,7 +88,7 @@ class Chaos:
     async def _prepare(self, client: Client) -> None:
         await client.create(objects.namespace(NAMESPACE))
         for number in range(VM_COUNT):
-            self.story.memory[f"vm-{number}"] = "128Mi"
+            self.expected.memory[f"vm-{number}"] = "128Mi"
             await client.post(VMS, objects.vm(f"vm-{number}", "128Mi"))
         for number in range(5):
             foreign = {"metadata": {"name": f"foreign-{number}"}, "objects": []}
@@ -101,12 +101,12 @@ class Chaos:
             while time.monotonic() < end:
                 number += 1
                 name, taken = f"request-{number}", number % 50 == 0
-                body = objects.request(name, self.random.choice(sorted(self.story.memory)), keep=number % 10 == 0)
+                body = objects.request(name, self.random.choice(sorted(self.expected.memory)), keep=number % 10 == 0)
                 if taken:
                     body["spec"]["target"] = {"openshiftTemplate": {"name": f"foreign-{self.random.randrange(5)}"}}
-                    self.story.taken.add(name)
+                    self.expected.taken.add(name)
                 await _insist(end + PATIENCE, client.post, REQUESTS, body)
-                self.story.posted.add(name)
+                self.expected.posted.add(name)
                 await asyncio.sleep(self.random.expovariate(RATE))
 
     async def _edit(self, end: float) -> None:
@@ -114,17 +114,17 @@ class Chaos:
         async with self.server.client() as client:
             while time.monotonic() < end:
                 await asyncio.sleep(self.random.uniform(0.5, 2))
-                name = self.random.choice(sorted(self.story.memory))
+                name = self.random.choice(sorted(self.expected.memory))
                 memory = f"{self.random.randrange(128, 4096)}Mi"
                 await _insist(end + PATIENCE, client.patch, f"{VMS}/{name}", memory_of(memory))
-                self.story.memory[name] = memory
+                self.expected.memory[name] = memory
 
     async def _strike(self, end: float) -> None:
         """Kill something every few seconds, and start it again."""
         while time.monotonic() < end:
             await asyncio.sleep(self.random.uniform(1, 4))
             [blow] = self.random.choices(["controller", "kube-apiserver", "etcd", "sleep"], [6, 2, 1, 2])
-            self.story.blows[blow] += 1
+            self.expected.blows[blow] += 1
             print(f"chaos: {blow}", file=sys.stderr, flush=True)
             if blow == "controller":
                 controller = self.random.choice(self.controllers)
@@ -154,29 +154,29 @@ class Chaos:
         try:
             return await self._wrong(client)
         except (ApiError, aiohttp.ClientError, OSError) as error:  # it may just be coming up again
-            return [f"the API server cannot be asked: {error}"]
+            return [f"the API server cannot be called: {error}"]
 
     async def _wrong(self, client: Client) -> list[str]:
         """Return all that is not as it ought to be."""
-        story = self.story
+        expected = self.expected
         requests = {item["metadata"]["name"]: item for item in (await client.get(REQUESTS))["items"]}
         templates = (await client.get(TEMPLATES))["items"]
         ours = Counter(item["metadata"].get("labels", {}).get(UID) for item in templates)
-        wrong = [f"request {name} is lost" for name in story.posted - requests.keys()]
+        wrong = [f"request {name} is lost" for name in expected.posted - requests.keys()]
         for name, request in requests.items():
-            ought = "TargetConflict" if name in story.taken else "Rendered"
+            ought = "TargetConflict" if name in expected.taken else "Rendered"
             if (found := reason(request)) != ought:
                 wrong.append(f"request {name} is {found or 'without a status'}, and ought to be {ought}")
-            elif (times := ours[request["metadata"]["uid"]]) != (0 if name in story.taken else 1):
+            elif (times := ours[request["metadata"]["uid"]]) != (0 if name in expected.taken else 1):
                 wrong.append(f"request {name} has {times} templates")
         for template in templates:
             labels = template["metadata"].get("labels", {})
             name = template["metadata"]["name"]
             if name.startswith("foreign-") and template["metadata"]["generation"] != 1:
-                wrong.append(f"template {name} is somebody else's and was written")
+                wrong.append(f"template {name} belongs to another owner and was written")
             if labels.get("ssp.kubevirt.io/refresh") == "OnChange":
                 source = template["metadata"]["annotations"]["ssp.kubevirt.io/source"].rpartition("/")[2]
-                if objects.memory(template) != story.memory[source]:
+                if objects.memory(template) != expected.memory[source]:
                     wrong.append(f"template {name} is out of step with {source}")
         return wrong
 
@@ -210,8 +210,8 @@ async def chaos(mode: Mode, seconds: float, seed: int, quiet: float = QUIET) -> 
         kubeconfig = await asyncio.to_thread(service_account, server)
         run = Chaos(server, kubeconfig, mode, Random(seed))
         problems = await run.run(seconds, quiet)
-        blows = ", ".join(f"{name} {times}" for name, times in sorted(run.story.blows.items()))
-        print(f"chaos: {len(run.story.posted)} requests, blows: {blows}; {len(problems)} wrong", file=sys.stderr)
+        blows = ", ".join(f"{name} {times}" for name, times in sorted(run.expected.blows.items()))
+        print(f"chaos: {len(run.expected.posted)} requests, blows: {blows}; {len(problems)} wrong", file=sys.stderr)
         return problems
 
 

@@ -9,8 +9,8 @@ from e2e.envtest.crds import install_crds
 
 NAMESPACE = "formats"
 DEFINITION = "templates.template.openshift.io"
-# Seconds: an API that is not served is looked for every 30. A server that takes a definition back and gets it anew at
-# once may hold a watch open that tells of nothing; then it is the request's own look that counts, every minute.
+# Seconds: an API that is not served is looked for every 30. A server whose definition is deleted and created again
+# at once can keep a watch open that sends no event; then the request is found by its check, every minute.
 PATIENCE = 100.0
 WELL = [(200, "ok\n")] * 2
 
@@ -23,8 +23,8 @@ async def template_api(cluster: ChaosCluster, *, fast_timers: bool = False) -> R
     async def outcome(name: str, wanted: str) -> None:
         path = f"{objects.requests(NAMESPACE)}/{name}"
         await client.until(path, lambda it: objects.reason(it) == wanted, timeout=PATIENCE)
-        said = [await asyncio.to_thread(controller.ask, path) for path in ("/healthz", "/readyz")]
-        report.expect(said == WELL, f"when {name} is {wanted}, the probes say {said}")
+        probes = [await asyncio.to_thread(controller.ask, path) for path in ("/healthz", "/readyz")]
+        report.expect(probes == WELL, f"when {name} is {wanted}, the probes say {probes}")
 
     await _remove(cluster.server)
     async with cluster.server.client() as client:

@@ -98,10 +98,10 @@ def _find_go() -> str:
     go = shutil.which("go", path=f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
     if go is None:
         raise BuildError(f"The API server's programs are not here yet, and there is no Go to build them.\n{ways_out}")
-    asked = subprocess.run([go, "env", "GOVERSION"], cwd=GO_MODULE.parent, capture_output=True, text=True, check=False)
-    version = asked.stdout.strip()  # of the toolchain that GOTOOLCHAIN selects
-    if asked.returncode or _numbers(version) < _numbers(wanted[1]):
-        reason = asked.stderr.strip() or f"it is {version}"
+    go_env = subprocess.run([go, "env", "GOVERSION"], cwd=GO_MODULE.parent, capture_output=True, text=True, check=False)
+    version = go_env.stdout.strip()  # of the toolchain that GOTOOLCHAIN selects
+    if go_env.returncode or _numbers(version) < _numbers(wanted[1]):
+        reason = go_env.stderr.strip() or f"it is {version}"
         raise BuildError(f"{go} is too old to build the API server's programs: {reason}\n{ways_out}")
     return go
 

@@ -132,7 +132,7 @@ class Client:
     async def until(self, path: str, true: Callable[[Object | None], Any], *, timeout: float = 30) -> Object | None:
         """Watch one object, None while there is none, until `true` of it; return it.
 
-        Lives through restarts of the server. Raises TimeoutError that shows the object last seen; whatever `true`
+        Lives through restarts of the server. Raises TimeoutError that shows the object last seen, and what `true`
         raises.
         """
         collection, _, name = path.rpartition("/")

@@ -43,8 +43,8 @@ class Server:
         text = input if isinstance(input, str | None) else json.dumps(input)
         done = subprocess.run(command, env=self.env(), input=text, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip()
-            raise KubectlError(f"kubectl {' '.join(map(str, args))}: {said}")
+            output = (done.stderr or done.stdout).strip()
+            raise KubectlError(f"kubectl {' '.join(map(str, args))}: {output}")
         return done.stdout
 
     def env(self) -> dict[str, str]:
@@ -66,7 +66,7 @@ class Server:
         return self._kubeconfig_of(user, {"as": user, **({"as-groups": list(groups)} if groups else {})}, keep=True)
 
     def _kubeconfig_of(self, name: str, user: dict[str, Any], *, keep: bool = False) -> Path:
-        """Write the administrator's kubeconfig with another user in it, or with more said of the same one."""
+        """Write the administrator's kubeconfig with another user in it, or with more fields of the same one."""
         config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output", "json"))
         config["users"] = [{"name": name, "user": config["users"][0]["user"] | user if keep else user}]
         config["contexts"][0]["context"]["user"] = name

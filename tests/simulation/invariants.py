@@ -47,7 +47,7 @@ def _of_status(uid: str, before: Object, after: Object, server: ApiServer) -> st
         shown and shown["metadata"]["uid"] == there["uid"] and _owner(shown) == uid
         for shown in (event.after for event in reversed(server.events))
     ):
-        return "said of a template that it is this request's, which it never was"
+        return "the status names a template that never belonged to this request"
     return None
 
 

@@ -50,7 +50,7 @@ async def silence(world: World) -> None:
 
 
 async def calm(world: World, seconds: float = CALM) -> None:
-    """Wait until everything is done. Where an answer made believe that the VM is no good, touch the VM."""
+    """Wait until everything is done. If a wrong answer made the VM look invalid, touch the VM."""
     await world.settle(seconds)
     for _ in range(MAX_FAULTS):
         if not any(reason(found) in BELIEVED for found in world.all(REQUESTS)):

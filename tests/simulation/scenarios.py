@@ -1,4 +1,4 @@
-"""The steps of users with one request, and the expected end, whatever fails in between."""
+"""The steps of users with one request, and the expected end, with any fault in between."""
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.template.template_metadata import REFRESH, REQUEST_UID
@@ -67,9 +67,9 @@ async def elsewhere(world: World, refresh_policy: str = "Once") -> None:
 
 
 def request_elsewhere(refresh_policy: str) -> Object:
-    asked = a_request(refreshPolicy=refresh_policy)
-    asked["spec"]["source"]["vmNamespace"] = "team-b"
-    return asked
+    request = a_request(refreshPolicy=refresh_policy)
+    request["spec"]["source"]["vmNamespace"] = "team-b"
+    return request
 
 
 async def late_elsewhere(world: World) -> None:

@@ -27,10 +27,10 @@ from tests.support.resources import NATIVE, REQUESTS, TEMPLATES, VMS, Object, Pl
 LATENCY = 0.001  # seconds from a call to its effect, and from there to its answer
 RESTART = 1.0  # seconds from a controller's death to its next life
 PATIENCE = 5.0  # seconds that an event waits at most for later ones
-CALM = 1000.0  # seconds in which whatever can be retried has been
+CALM = 1000.0  # seconds in which everything that can be retried was retried
 TIMEOUT = 30.0  # seconds that a call may take
 
-Plan = Callable[[Call], Fault | None]  # None: what is asked is done
+Plan = Callable[[Call], Fault | None]  # None: the call is served
 
 
 def nothing_happens(_: Call) -> Fault | None:
@@ -75,12 +75,12 @@ class World:
 
     def start(self) -> "Replica":
         """Start a controller: it lists everything, and works."""
-        replica = self.sleeper()
-        replica.wake()
+        replica = self.suspended_replica()
+        replica.resume()
         return replica
 
-    def sleeper(self) -> "Replica":
-        """Return a controller that has listed everything, and fallen asleep over it."""
+    def suspended_replica(self) -> "Replica":
+        """Return a controller that has listed everything and was suspended then."""
         replica = Replica(self, self.started)
         self.started += 1
         self.replicas.append(replica)
@@ -167,7 +167,7 @@ class Replica:
         self.world = world
         self.number = number
         self.clock = SimpleNamespace(skew=lambda: 0.0, now=virtual_clock.utcnow)
-        self.asleep = True  # it hears of nothing, and does nothing
+        self.suspended = True  # it hears of nothing, and does nothing
         self.in_flight: set[asyncio.Task[Any]] = set()  # calls, also of tasks that are not the manager's
         self.is_dead = False
         self.clock = ServerClock()  # of the client that it replaces
@@ -190,9 +190,9 @@ class Replica:
         for feed in self.feeds.values():
             feed.lost = world.lost
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         """Begin to work on what is known; events come with the next change, or with `catch_up`."""
-        self.asleep = False
+        self.suspended = False
         self.manager._start_workers()
 
     def list(self) -> None:
@@ -203,13 +203,13 @@ class Replica:
 
     def catch_up(self, lag: int = 0) -> None:
         """Hear of what has changed, but of the last `lag` changes."""
-        if self in self.world.replicas and not self.asleep:
+        if self in self.world.replicas and not self.suspended:
             for resource, feed in self.feeds.items():
                 if resource not in self.world.unlisted:
                     feed.catch_up(lag)
 
     async def end(self) -> None:
-        """Be ended, whatever is in hand."""
+        """Stop at once, with work in progress."""
         self.world.replicas.remove(self)
         self.manager.queue.close()
         for task in self.manager._tasks:

@@ -86,7 +86,7 @@ async def test_relists_of_finished_requests_enqueue_nothing(all_done: Served) ->
 async def test_relists_during_status_churn_cost_no_call(all_done: Served) -> None:
     """Between two lists (410) everything has another version: a VM's status churns, users label what is theirs."""
     world, replica = started(all_done)
-    replica.asleep = True  # nothing but lists comes through
+    replica.suspended = True  # nothing but lists comes through
     for number in range(10):
         for vm in world.all(VMS):
             world.server.edit(VMS, key_of(vm), {"status": {"ready": number % 2 == 0}}, status=True)

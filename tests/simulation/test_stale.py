@@ -1,4 +1,4 @@
-"""Stale and missed: what a controller believes is what a stream showed, and streams come late, leave out and fall asleep."""
+"""Stale and missing events: a controller's stores show what a stream sent, and streams can be late, incomplete or suspended."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ from tests.support.resources import REQUESTS, TEMPLATES, VMS, Resource
 
 ALL = SCENARIOS | CONFLICTS
 RELIST = 40.0  # seconds between two lists, in a world whose streams leave events out
-NAP = 20.0  # seconds that a controller works on what it knew before it fell asleep
+STALE_SECONDS = 20.0  # seconds that a controller works with what it knew before it was suspended
 
 
 async def smooth(scenario: Scenario) -> World:
@@ -64,32 +64,32 @@ def _relist(world: World) -> None:
 async def test_suspended_controller_does_nothing_wrong(name: str) -> None:
     scenario, failures = SCENARIOS[name], []
     last = (await smooth(scenario)).server.version
-    for asleep in range(last + 1):
-        for awake in range(asleep + 1, last + 1):
+    for first in range(last + 1):
+        for resumed in range(first + 1, last + 1):
             world = World()
-            _sleeps(world, asleep, awake)
+            _suspend_replica(world, first, resumed)
             try:
                 await scenario.run_in(world)
                 assert world.writes["POST template"] == scenario.creates
             except AssertionError as error:
-                failures.append(f"from {asleep} to {awake}: {error}")
+                failures.append(f"from {first} to {resumed}: {error}")
     assert failures == []
 
 
-def _sleeps(world: World, asleep: int, awake: int) -> None:
+def _suspend_replica(world: World, first: int, resumed: int) -> None:
     """Have a second controller that knows the world as it was, and acts on that as the world moves on."""
 
     def on(event: Event) -> None:
         loop = asyncio.get_running_loop()
-        if event.version == asleep:
-            world.sleeper()
-        if event.version == awake:
-            sleeper = world.replicas[-1]
-            if sleeper.asleep:
-                sleeper.wake()
-                sleeper.asleep = True
-                loop.call_later(NAP, setattr, sleeper, "asleep", False)
-                loop.call_later(NAP, sleeper.catch_up)
+        if event.version == first:
+            world.suspended_replica()
+        if event.version == resumed:
+            replica = world.replicas[-1]
+            if replica.suspended:
+                replica.resume()
+                replica.suspended = True
+                loop.call_later(STALE_SECONDS, setattr, replica, "suspended", False)
+                loop.call_later(STALE_SECONDS, replica.catch_up)
 
     world.server.listeners.insert(0, on)
 
@@ -98,13 +98,13 @@ def _sleeps(world: World, asleep: int, awake: int) -> None:
 @virtual_clock.virtual
 async def test_resumed_controller_writes_nothing(name: str) -> None:
     world = World()
-    sleepers = [world.sleeper()]
-    world.server.listeners.append(lambda _: sleepers.append(world.sleeper()))
+    replicas = [world.suspended_replica()]
+    world.server.listeners.append(lambda _: replicas.append(world.suspended_replica()))
     world.start()
     await ALL[name].steps(world)
     version, made = world.server.version, len(world.calls)
-    for sleeper in sleepers:
-        sleeper.wake()
+    for replica in replicas:
+        replica.resume()
     await world.settle()
     assert world.server.version == version, [call.word for call in world.calls[made:] if call.is_write]
     assert len(world.calls) > made

@@ -51,7 +51,7 @@ def used(events: Iterable[dict[str, Any]]) -> set[Right]:
         resource = "/".join(filter(None, [ref.get("resource", event["requestURI"]), ref.get("subresource")]))
         verbs = {event["verb"]}
         if event["verb"] == "patch" and event.get("responseStatus", {}).get("code") == 201:
-            verbs.add("create")  # an apply that made the object: RBAC is asked for both (and the log tells of one)
+            verbs.add("create")  # an apply that made the object: RBAC checks both, and the log has one
         where = ref.get("apiGroup", ""), resource, ref.get("name", ""), ref.get("namespace", "")
         rights |= {Right(verb, *where) for verb in verbs}
     return rights

@@ -27,17 +27,17 @@ class Authority:
 
     def sign(self, name: str) -> tuple[Path, Path]:
         """A certificate for `name`, as a server and as a client, and its key."""
-        certificate, key, asked = (self.folder / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
-        self._openssl("req", "-subj", f"/CN={name}", *self._new(key, asked))
+        certificate, key, signing_request = (self.folder / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
+        self._openssl("req", "-subj", f"/CN={name}", *self._new(key, signing_request))
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth,clientAuth\n")
         by = ("-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial")
-        self._openssl("x509", "-req", "-days", "2", "-in", str(asked), "-out", str(certificate), *by,
+        self._openssl("x509", "-req", "-days", "2", "-in", str(signing_request), "-out", str(certificate), *by,
                       "-extfile", str(extensions))  # fmt: skip
         return certificate, key
 
     def server(self, name: str = "server.test") -> ssl.SSLContext:
-        """What a server of that name needs; it lets nobody in without a certificate of this authority."""
+        """What a server of that name needs; it refuses clients without a certificate of this authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.certificate))
         context.load_cert_chain(*self.sign(name))
         return context

@@ -93,7 +93,7 @@ class ApiServer:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Do what is asked, at once and altogether, and say what came of it."""
+        """Serve the call at once and completely, and return its response."""
         resource, key, sub = parsed(path)
         if resource is SERVED:
             there = [each for each in ALL if each.api_version == "/".join(key) and each not in self.unserved]
@@ -122,8 +122,8 @@ class ApiServer:
         return _only_metadata(answer) if answer.ok and METADATA in accept else answer
 
     def _review(self, sent: Object) -> Response:
-        asked = sent["spec"]["resourceAttributes"]
-        allowed = (sent["spec"]["user"], ObjectKey(asked["namespace"], asked["name"])) not in self.denied
+        attributes = sent["spec"]["resourceAttributes"]
+        allowed = (sent["spec"]["user"], ObjectKey(attributes["namespace"], attributes["name"])) not in self.denied
         return Response(201, orjson.dumps(sent | {"status": {"allowed": allowed}}))
 
     def _read(self, place: Place, version: str | None) -> Response:
@@ -268,13 +268,13 @@ def _merged(old: Any, patch: Any) -> Any:
     return new
 
 
-def _wrong_with(said: Object) -> str:
+def _wrong_with(status: Object) -> str:
     """Return what the request's CRD would say of a status: its bounds."""
-    for condition in said.get("conditions") or []:
+    for condition in status.get("conditions") or []:
         if missing := {"type", "status", "reason", "message", "lastTransitionTime"} - condition.keys():
             return f"status.conditions: {min(missing)}: Required value"
         if len(condition["message"]) > 32_768:
             return "status.conditions: message: Too long"
-    if len(said.get("warnings") or []) > 100:
+    if len(status.get("warnings") or []) > 100:
         return "status.warnings: Too many"
     return ""

@@ -1,4 +1,4 @@
-"""Tasks and sockets that somebody forgot: counted before a test and after it."""
+"""Tasks and sockets that were not closed: counted before a test and after it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ def sockets() -> set[str]:
 
 @pytest.fixture(autouse=True)
 async def nothing_leaks() -> AsyncIterator[None]:
-    """An asynchronous test leaves no task and no socket behind, whatever becomes of it."""
+    """An asynchronous test leaves no task and no socket behind, also if it fails."""
     tasks, opened = asyncio.all_tasks(), sockets()
     yield
     for _ in range(TURNS):

@@ -14,7 +14,7 @@ Fault = Callable[
 ]  # a fault of a call; it gets the server's part of the call
 
 
-def said(code: int, reason: str = "", message: str = "", **more: Any) -> Response:
+def status_response(code: int, reason: str = "", message: str = "", **more: Any) -> Response:
     """A Status; plain text if there is no reason."""
     status = {"kind": "Status", "code": code, "reason": reason, "message": message, **more}
     return Response(code, orjson.dumps(status) if reason else b"404 page not found\n")
@@ -30,7 +30,7 @@ class LeaseApi:
         self.history: list[str] = []  # holder after each write
 
     def write(self, spec: dict[str, Any] | None, manager: str = "person") -> None:
-        """Write it, as whoever may."""
+        """Write it, as a user with the right."""
         old = self.spec or {}
         self._owners = {
             field: self._owners[field] if field in old and old[field] == value else manager
@@ -53,13 +53,13 @@ class LeaseApi:
             old, manager = self.spec or {}, query["fieldManager"]
             for field, value in sent["spec"].items():
                 if field in old and old[field] != value and self._owners[field] != manager:
-                    return said(409, "Conflict", f"conflict with {self._owners[field]}: .spec.{field}")
+                    return status_response(409, "Conflict", f"conflict with {self._owners[field]}: .spec.{field}")
             self.write(old | sent["spec"], manager)
         elif self.spec is None:
-            return said(404, "NotFound", "not found", details={"kind": "leases"})
+            return status_response(404, "NotFound", "not found", details={"kind": "leases"})
         elif method == "PATCH":
             if sent["metadata"]["resourceVersion"] != str(self._version):
-                return said(409, "Conflict", "the object has been modified")
+                return status_response(409, "Conflict", "the object has been modified")
             self.write(self.spec | sent["spec"], query["fieldManager"])
         metadata = {"name": "atmpl-controller", "resourceVersion": str(self._version)}
         return Response(200, orjson.dumps({"metadata": metadata, "spec": self.spec}))
@@ -143,19 +143,19 @@ async def garbled(server: Callable[[], Response]) -> Response:
 
 
 FAULTS: dict[str, Fault] = {
-    "401": refused(said(401, "Unauthorized")),
-    "403": refused(said(403, "Forbidden", "no")),
+    "401": refused(status_response(401, "Unauthorized")),
+    "403": refused(status_response(403, "Forbidden", "no")),
     "403 of a terminating namespace": refused(
-        said(403, "Forbidden", "no", details={"causes": [{"reason": "NamespaceTerminating"}]})
+        status_response(403, "Forbidden", "no", details={"causes": [{"reason": "NamespaceTerminating"}]})
     ),
-    "404": refused(said(404, "NotFound", "no", details={"kind": "leases"})),
-    "404 of the namespace": refused(said(404, "NotFound", "no", details={"kind": "namespaces"})),
-    "plain 404": refused(said(404)),
-    "409": refused(said(409, "Conflict", "moved")),
-    "422": refused(said(422, "Invalid", "no", details={"kind": "Lease"})),
-    "429": refused(said(429, "TooManyRequests", "later", details={"retryAfterSeconds": 3})),
-    "500": refused(said(500, "InternalError", "oh")),
-    "503": refused(said(503, "ServiceUnavailable")),
+    "404": refused(status_response(404, "NotFound", "no", details={"kind": "leases"})),
+    "404 of the namespace": refused(status_response(404, "NotFound", "no", details={"kind": "namespaces"})),
+    "plain 404": refused(status_response(404)),
+    "409": refused(status_response(409, "Conflict", "moved")),
+    "422": refused(status_response(422, "Invalid", "no", details={"kind": "Lease"})),
+    "429": refused(status_response(429, "TooManyRequests", "later", details={"retryAfterSeconds": 3})),
+    "500": refused(status_response(500, "InternalError", "oh")),
+    "503": refused(status_response(503, "ServiceUnavailable")),
     "garbage": refused(Response(200, b"<html>login</html>")),
     "an object of nothing": refused(Response(200, b'{"metadata": {}}')),
     "reset": unsent,

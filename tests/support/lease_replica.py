@@ -69,7 +69,7 @@ async def until(condition: Callable[[], bool], within: float, step: float = 0.05
 
 EDITS: dict[str, Callable[[LeaseApi], None]] = {
     "an annotation": lambda api: api.edit(),
-    "another holder": lambda api: api.edit(holderIdentity="somebody"),
+    "another holder": lambda api: api.edit(holderIdentity="another"),
     "no holder": lambda api: api.edit(holderIdentity=""),
     "no holder at all": lambda api: api.edit(holderIdentity=None),
     "a short duration": lambda api: api.edit(leaseDurationSeconds=1),

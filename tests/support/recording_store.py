@@ -99,11 +99,11 @@ async def until_over(watch: Reflector, script: Script) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def versions(asked: list[dict[str, str]]) -> list[str]:
+def versions(queries: list[dict[str, str]]) -> list[str]:
     """Return where each call began: a version, a streamed list, or a page."""
     return [
         "list" if "sendInitialEvents" in query else query.get("resourceVersion", f"page {query.get('continue', '')}")
-        for query in asked
+        for query in queries
     ]
 
 

@@ -151,8 +151,8 @@ async def _begun(request: web.Request, content_type: str) -> web.StreamResponse:
 
 def status(code: int, reason: str = "", message: str = "", details: Any = None, **headers: str) -> Act:
     """Respond with a Status; with plain text if there is no reason."""
-    said = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
-    return text(code, orjson.dumps(said) if reason else b"no", content_type=JSON if reason else "text/plain", **headers)
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
+    return text(code, orjson.dumps(body) if reason else b"no", content_type=JSON if reason else "text/plain", **headers)
 
 
 def text(code: int, body: bytes, content_type: str = JSON, **headers: str) -> Act:

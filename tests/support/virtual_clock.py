@@ -5,7 +5,7 @@
         await asyncio.sleep(3600)
 
 `virtual` makes a plain test of a coroutine, so its fixtures must be plain ones too. Sockets on the loopback work, and so
-do threads: time stands still while something is on its way there. When everybody waits for nobody, `DeadlockError` says who.
+do threads: time does not advance while they are active. If all tasks wait for each other, `DeadlockError` lists them.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-START = 1000.0  # seconds: where the clock begins, so that nobody takes 0 for "never"
+START = 1000.0  # seconds: where the clock begins, so that 0 can mean "never"
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)  # what `utcnow` says at START
 RESOLUTION = 1e-6  # seconds: years from now, a float still tells such times apart
 SETTLE = 0.001  # real seconds in which bytes cross the loopback
@@ -27,7 +27,7 @@ PATIENCE = 10.0  # real seconds for threads and children to say something before
 
 
 class DeadlockError(Exception):
-    """Nothing is left that could ever wake anybody."""
+    """All tasks wait, and no timer, thread or socket can end a wait."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -58,7 +58,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Run a function in a thread; time stands still meanwhile."""
+        """Run a function in a thread; the time does not advance meanwhile."""
         self._threads += 1
         future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._joined)
@@ -96,8 +96,8 @@ class _Selector(selectors.DefaultSelector):
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end under a virtual clock. Tasks that it leaves behind are an error.
 
-    Also with `-X dev` the loop keeps no traceback of whoever made each callback: that takes four times as long, here
-    where stories are told by the thousand. Blocking calls and tasks left behind are found all the same.
+    Also with `-X dev` the loop keeps no traceback of each callback's creator: that takes four times as long, and there
+    are thousands of scenarios. Blocking calls and remaining tasks are found without it.
     """
     with asyncio.Runner(debug=False, loop_factory=VirtualLoop) as runner:
         return runner.run(_alone(main))
@@ -121,7 +121,7 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 
 
 def now() -> float:
-    """Return the running loop's time: the `now` of whatever is handed a clock."""
+    """Return the running loop's time: the `now` of everything that takes a clock."""
     return asyncio.get_running_loop().time()
 
 

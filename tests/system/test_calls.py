@@ -28,7 +28,7 @@ async def _costs(server: ControlPlane, requests: int) -> bool:
     expected = Counter({call: requests * count for call, count in FRESH.items()})
     async with asyncio.timeout(10):
         # A call is logged a moment after its effect shows.
-        while (calls := _calls(server)).total() < expected.total():  # noqa: ASYNC110 - a file tells nobody that it grew
+        while (calls := _calls(server)).total() < expected.total():  # noqa: ASYNC110 - a file sends no event when it grows
             await asyncio.sleep(0.05)
     assert calls == expected
     return True

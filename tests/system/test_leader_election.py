@@ -25,7 +25,7 @@ def server(own_server: ControlPlane) -> ControlPlane:
 
 @pytest.fixture(autouse=True)
 async def free(client: Client) -> AsyncIterator[None]:
-    """Nobody has ever held the lease."""
+    """No replica has held the lease yet."""
     yield
     with suppress(ApiError):
         await client.delete(LEASE)

@@ -80,8 +80,8 @@ async def test_shutdown_finishes_active_reconciles_only(
             status = await asyncio.to_thread(controller.end)
     assert status == 0
     assert [line["active"] for line in controller.lines if line["message"] == "stopping"] == [1]
-    said = {line["request"]: line["message"] for line in controller.lines if "request" in line}
-    assert said == {f"{namespace}/active": "Rendered"}
+    messages = {line["request"]: line["message"] for line in controller.lines if "request" in line}
+    assert messages == {f"{namespace}/active": "Rendered"}
     assert is_ready(await client.get(request_path(namespace, "active")))
     assert condition(await client.get(request_path(namespace, "left"))) == {}
     await client.delete(request_path(namespace, "left"))  # nor is the next test's controller to find it
@@ -93,7 +93,7 @@ async def test_second_signal_ends_at_once(
 ) -> None:
     with Controller(kubeconfig, "--workers=1") as controller:
         async with _hanging(server):
-            controller.send(signal.SIGSTOP)  # both signals are there when it wakes, the second one after the first
+            controller.send(signal.SIGSTOP)  # both signals arrive when it resumes, the second one after the first
             controller.send(signal.SIGTERM)
             controller.send(signal.SIGINT)
             controller.send(signal.SIGCONT)

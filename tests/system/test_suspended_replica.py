@@ -1,4 +1,4 @@
-"""A replica that is stopped for half a minute and wakes up to another world writes nothing that is no longer true."""
+"""A replica that was suspended for half a minute writes nothing that is out of date."""
 
 import asyncio
 import signal
@@ -10,7 +10,7 @@ from e2e.envtest import Client, ControlPlane
 from e2e.objects import is_ready
 from tests.support.builders import request, request_path, vm, vm_path
 
-ASLEEP = 30.0  # seconds: twice the lease's duration
+SUSPENSION_SECONDS = 30.0  # twice the lease's duration
 NAMES = [f"request-{number}" for number in range(20)]
 
 
@@ -21,32 +21,32 @@ async def test_suspended_replica_overwrites_nothing(
     servers = [await asyncio.to_thread(private_server, controllers=()) for _ in range(2)]
     async with asyncio.TaskGroup() as group:
         for server, options in zip(servers, [("--leader-elect",), ()], strict=True):
-            group.create_task(_sleeper_writes_nothing(server, *options))
+            group.create_task(_suspended_replica_writes_nothing(server, *options))
 
 
-async def _sleeper_writes_nothing(server: ControlPlane, *options: str) -> None:
+async def _suspended_replica_writes_nothing(server: ControlPlane, *options: str) -> None:
     path = await asyncio.to_thread(service_account, server)
-    sleeper = Controller(path, *options, env={"POD_NAME": "sleeper"})
+    suspended = Controller(path, *options, env={"POD_NAME": "suspended"})
     other = Controller(path, *options, env={"POD_NAME": "other"})
     try:
-        await asyncio.to_thread(sleeper.__enter__)
+        await asyncio.to_thread(suspended.__enter__)
         if options:
-            await asyncio.to_thread(sleeper.logged, lambda line: line["message"] == "lease acquired")
+            await asyncio.to_thread(suspended.logged, lambda line: line["message"] == "lease acquired")
         await asyncio.to_thread(other.__enter__)
         async with server.client() as client:
-            await _slept_through(client, sleeper, elected=bool(options))
-        assert [sleeper.ask("/healthz"), other.ask("/healthz")] == [(200, "ok\n")] * 2, sleeper.lines
+            await _suspend_and_resume(client, suspended, elected=bool(options))
+        assert [suspended.ask("/healthz"), other.ask("/healthz")] == [(200, "ok\n")] * 2, suspended.lines
     finally:
-        for controller in (sleeper, other):
+        for controller in (suspended, other):
             if hasattr(controller, "process"):
                 await asyncio.to_thread(controller.stop)
 
 
-async def _slept_through(client: Client, sleeper: Controller, *, elected: bool) -> None:
-    """Let twenty requests be finished, and their VM be deleted, while the replica sleeps; it wakes, and nothing stirs."""
+async def _suspend_and_resume(client: Client, suspended: Controller, *, elected: bool) -> None:
+    """Finish twenty requests and delete their VM while the replica is suspended; resume it, and expect no write."""
     await client.create(vm("default"))
-    sleeper.send(signal.SIGSTOP)
-    wake = asyncio.get_running_loop().time() + ASLEEP
+    suspended.send(signal.SIGSTOP)
+    resumption = asyncio.get_running_loop().time() + SUSPENSION_SECONDS
     try:
         for name in NAMES:
             await client.create(request("default", name))
@@ -54,19 +54,19 @@ async def _slept_through(client: Client, sleeper: Controller, *, elected: bool) 
             await client.until(request_path("default", name), is_ready, timeout=25)
         await client.delete(vm_path("default"))
         done = {name: await client.get(request_path("default", name)) for name in NAMES}
-        await asyncio.sleep(wake - asyncio.get_running_loop().time())  # time itself is what is tried here
+        await asyncio.sleep(resumption - asyncio.get_running_loop().time())  # the passing of time is tested
     finally:
-        sleeper.send(signal.SIGCONT)
+        suspended.send(signal.SIGCONT)
     if elected:
-        await asyncio.to_thread(sleeper.logged, lambda line: line["message"] == "lease lost")
+        await asyncio.to_thread(suspended.logged, lambda line: line["message"] == "lease lost")
     await client.create(vm("default", "second"))
     await client.create(request("default", "fresh", source="second"))
     await client.until(request_path("default", "fresh"), is_ready)
     async with asyncio.timeout(30):
-        while not await _caught_up(sleeper):  # noqa: ASYNC110 - nobody tells
+        while not await _caught_up(suspended):  # noqa: ASYNC110 - there is no event to await
             await asyncio.sleep(0.2)
     if not elected:
-        await settled(sleeper)
+        await settled(suspended)
     for name in NAMES:
         assert await client.get(request_path("default", name)) == done[name]
 

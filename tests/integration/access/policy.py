@@ -36,7 +36,7 @@ async def remove(admin: Client, *paths: str) -> None:
 
 
 async def put_in_force(admin: Client) -> None:
-    """Leave both as they are shipped and never changed, made anew where they are not."""
+    """Leave both as they are shipped and never changed, and create them again if they are not."""
     for path, shipped in SHIPPED.items():
         there = await found(admin, path)
         if there is None or there["metadata"]["generation"] != 1 or there["spec"] != shipped["spec"]:

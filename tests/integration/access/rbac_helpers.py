@@ -1,4 +1,4 @@
-"""Who may do what: the rights that the tests give to users, and when the server has come to judge by them."""
+"""The rights that the tests grant to users, and a wait until the API server applies them."""
 
 import asyncio
 from collections.abc import Sequence

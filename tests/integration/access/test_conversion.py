@@ -40,9 +40,9 @@ def convert(obj: dict[str, Any], version: str) -> dict[str, Any]:
 async def answer(request: web.Request) -> web.Response:
     """Answer a ConversionReview."""
     review = await request.json()
-    asked = review["request"]
-    objects = [convert(obj, asked["desiredAPIVersion"]) for obj in asked["objects"]]
-    response = {"uid": asked["uid"], "result": {"status": "Success"}, "convertedObjects": objects}
+    review_request = review["request"]
+    objects = [convert(obj, review_request["desiredAPIVersion"]) for obj in review_request["objects"]]
+    response = {"uid": review_request["uid"], "result": {"status": "Success"}, "convertedObjects": objects}
     return web.json_response({"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response})
 
 

@@ -1,4 +1,4 @@
-"""Whoever may write one object may nest it as deep as the API server lets them; nobody else is to notice."""
+"""A user who may write one object can nest it as deeply as the API server accepts, and affects no other user."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ MANAGED = {
     "operation": "Update",
     "time": "2024-01-01T00:00:00Z",
     "fieldsType": "FieldsV1",
-    "fieldsV1": {"f:spec": "DEEP"},  # of fields that are not there, which nobody minds
+    "fieldsV1": {"f:spec": "DEEP"},  # of fields that do not exist, which is accepted
 }
 NAMESPACE = "deep"
 

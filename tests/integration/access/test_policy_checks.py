@@ -1,4 +1,4 @@
-"""What the controller judges of the real objects, as the real API server keeps them through real changes."""
+"""The controller checks the policy and its binding as a real API server stores them, through real changes."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -96,7 +96,7 @@ REMOVED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("field", REMOVED)
 async def test_edited_binding_never_counts_at_creation_again(field: str, admin: Client) -> None:
     before = await admin.get(BINDING)
-    await admin.patch(BINDING, {"spec": {field: REMOVED[field]}}, fieldManager="somebody")
+    await admin.patch(BINDING, {"spec": {field: REMOVED[field]}}, fieldManager="another")
     await admin.patch(BINDING, [{"op": "remove", "path": f"/spec/{field}"}], "json")
     after = await admin.get(BINDING)
     # All but the generation is as if nothing had been.

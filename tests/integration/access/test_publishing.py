@@ -163,13 +163,13 @@ async def test_no_user_gets_a_vm_that_they_may_not_read(
     expected = {cell: state.row[cell.right][PLACES.index(cell.place)] for cell in CELLS}
     await state.before(admin)
     await scene.admission(refused=state.row["nothing"][1] == REFUSED)
-    asked = {cell: await scene.ask(cell) for cell in CELLS}
+    admitted = {cell: await scene.ask(cell) for cell in CELLS}
     await state.between(admin)
     async with running(account):
-        found = {cell: await scene.outcome(cell) if asked[cell] else (REFUSED, "") for cell in CELLS}
+        found = {cell: await scene.outcome(cell) if admitted[cell] else (REFUSED, "") for cell in CELLS}
         assert {cell: answer for cell, (answer, _) in found.items()} == expected
         templates = await scene.templates()
-        await attack(scene, [cell for cell in CELLS if asked[cell]])
+        await attack(scene, [cell for cell in CELLS if admitted[cell]])
         assert await scene.templates() == templates  # what users cannot change, the controller has no cause to
 
     assert templates.keys() == {str(cell) for cell in CELLS if expected[cell] == MADE}
@@ -179,7 +179,7 @@ async def test_no_user_gets_a_vm_that_they_may_not_read(
             assert {p for p, marker in markers.items() if marker in templates[str(cell)]} == {cell.place}
     messages = [message for answer, message in found.values() if answer in {DENIED, MISSING}]
     assert all(state.why.explanation in message for message in messages)
-    # Whatever became of them, requests say nothing of what is in a VM.
+    # With every outcome, requests contain nothing of a VM.
     assert "marker of" not in orjson.dumps(await admin.get(scene.requests)).decode()
 
 

@@ -66,4 +66,4 @@ async def test_a_namespaces_own_roles_reach_its_requests(role: str, admin: Clien
 
 
 async def test_nobody_else_does(admin: Client) -> None:
-    assert not any([await may(admin, "anybody", verb, REQUESTS) for verb in READ | WRITE])
+    assert not any([await may(admin, "user-without-roles", verb, REQUESTS) for verb in READ | WRITE])

@@ -1,4 +1,4 @@
-"""Nothing secret is told to anybody by the real controller: all that it emits is searched for what was planted."""
+"""The real controller emits no secret: all its output is searched for the secrets of the VMs."""
 
 import asyncio
 import base64
@@ -154,8 +154,8 @@ async def play(admin: Client, home: str) -> None:
     await admin.until(kept, lambda it: planted("edit") in json.dumps(it))
     await admin.until(request_path(home, "unsuited"), lambda it: reason(it) == "InvalidSource")
     for name, (_, why) in QUOTING.items():
-        said = {"Invalid": "Failed", "Forbidden": "Forbidden"}[why]
-        await admin.until(request_path(home, name), lambda it, said=said: reason(it) == said)
+        expected = {"Invalid": "Failed", "Forbidden": "Forbidden"}[why]
+        await admin.until(request_path(home, name), lambda it, expected=expected: reason(it) == expected)
 
 
 def shown(server: Server, home: str) -> str:
@@ -191,24 +191,24 @@ async def test_nothing_that_was_planted_is_emitted(
     controller.start()
     try:
         await play(admin, home)
-        said = await asyncio.to_thread(shown, guarded, home)
+        output = await asyncio.to_thread(shown, guarded, home)
         port = re.search(r"listening.*?port\D+(\d+)", f"{controller.lines}\n{controller.noise}")
         assert port is not None
         metrics = await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port[1]}/metrics")
-        said += metrics.read().decode()
+        output += metrics.read().decode()
         metrics.close()
     finally:
         assert await asyncio.to_thread(controller.stop) == 0
     logged = json.dumps(controller.lines, ensure_ascii=False) + "\n".join(controller.noise)
     assert {"json": '"level": "debug"', "text": " debug  "}[format] in logged
     assert "InvalidSource" in logged
-    assert found(said) == set()
+    assert found(output) == set()
     assert found(logged) == set()
-    assert {token for token in tokens(account) if token in logged + said} == set()
+    assert {token for token in tokens(account) if token in logged + output} == set()
 
 
 def wrong(account: Path, *, password: str = "") -> str:
-    """The account's kubeconfig with a token that nobody gave out, and a password in the server's address."""
+    """The account's kubeconfig with an invalid token, and a password in the server's address."""
     config = json.loads(account.read_text())
     config["users"][0]["user"]["token"] = planted("token")
     cluster = config["clusters"][0]["cluster"]

@@ -23,22 +23,22 @@ DEFAULT = CONFIG / "default"
 OTHERS = Path(__file__).parents[3] / "e2e" / "envtest" / "crds"  # what a cluster has that has KubeVirt
 
 
-class Said(NamedTuple):
+class Output(NamedTuple):
     """The output of a kubectl command that succeeded."""
 
     out: str
     err: str
 
 
-def kubectl(server: Server, *args: str | Path) -> Said:
+def kubectl(server: Server, *args: str | Path) -> Output:
     command = [server.kubectl_program, *args]
     done = subprocess.run(command, env=server.env(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return Said(done.stdout, "\n".join(warnings(done.stderr)))
+    return Output(done.stdout, "\n".join(warnings(done.stderr)))
 
 
-def install(server: Server, *how: str) -> Said:
-    said = kubectl(server, "apply", *how, "-k", DEFAULT)
+def install(server: Server, *how: str) -> Output:
+    output = kubectl(server, "apply", *how, "-k", DEFAULT)
     kubectl(server, "wait", "--for=condition=Established", "crd/virtualmachinetemplaterequests.ssp.kubevirt.io")
     kubectl(  # the API server's other parts have had their say on it then
         server,
@@ -46,7 +46,7 @@ def install(server: Server, *how: str) -> Said:
         "--for=jsonpath={.status.observedGeneration}=1",
         "validatingadmissionpolicy/atmpl-request-access-v1",
     )
-    return said
+    return output
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +58,13 @@ def fresh() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def first(fresh: Server) -> Said:
-    """What the first installation said."""
+def first(fresh: Server) -> Output:
+    """The output of the first installation."""
     return install(fresh)
 
 
 @pytest.fixture
-def server(fresh: Server, first: Said) -> Server:
+def server(fresh: Server, first: Output) -> Server:
     """The control plane with all of it."""
     assert first
     return fresh
@@ -86,7 +86,7 @@ def versions(server: Server) -> dict[str, str]:
     return {f"{it['kind']}/{it['metadata']['name']}": it["metadata"]["resourceVersion"] for it in kept(server)}
 
 
-def test_it_is_installed_by_one_command_and_without_a_warning(first: Said) -> None:
+def test_it_is_installed_by_one_command_and_without_a_warning(first: Output) -> None:
     assert first.err == ""
     assert all(line.endswith(" created") for line in first.out.splitlines())
     assert f"deployment.apps/{ACCOUNT} created" in first.out
@@ -113,7 +113,7 @@ def test_the_policy_says_nothing_that_the_server_cannot_follow(server: Server) -
 
 
 def pod(deployment: dict[str, Any]) -> dict[str, Any]:
-    """The pod that a Deployment makes, but for its number."""
+    """The pod that a Deployment makes, except its number."""
     template = deployment["spec"]["template"]
     metadata = template["metadata"] | {"name": "one", "namespace": deployment["metadata"]["namespace"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
@@ -127,8 +127,8 @@ async def test_the_namespace_enforces_the_restricted_profile_and_the_pod_keeps_t
     made = pod(await admin.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ACCOUNT}"))
     file = tmp_path / "pod.json"
     file.write_text(json.dumps(made))
-    said = kubectl(server, "apply", "--dry-run=server", "--filename", file)
-    assert said == ("pod/one created (server dry run)\n", "")
+    output = kubectl(server, "apply", "--dry-run=server", "--filename", file)
+    assert output == ("pod/one created (server dry run)\n", "")
     del made["spec"]["containers"][0]["securityContext"]["capabilities"]
     with pytest.raises(ApiError, match='violates PodSecurity "restricted:latest": unrestricted capabilities'):
         await admin.create(made, dryRun="All")

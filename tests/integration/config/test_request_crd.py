@@ -78,7 +78,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "a spec that is a list": ([], ['spec: Invalid value: "array": spec in body must be of type object: "array"']),
     "an empty spec": ({}, [SAY_ALL]),
     "a spec that names no VM": ({"refreshPolicy": "Once"}, [SAY_ALL]),
-    "a spec of fields that nobody knows": ({"vm": "fedora"}, [SAY_ALL]),
+    "a spec of unknown fields": ({"vm": "fedora"}, [SAY_ALL]),
     "both forms": (CANONICAL | FLAT, [USE_ONE_FORM]),
     "source, target and vmName": (CANONICAL | {"vmName": "fedora"}, [USE_ONE_FORM]),
     "source, target and templateName": (CANONICAL | {"templateName": "fedora"}, [USE_ONE_FORM]),
@@ -99,10 +99,10 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "a format without a vmName": ({"format": "template.openshift.io/v1"}, [SAY_VM_NAME]),
     # the target's formats
     "a target without a format": (target(), [ONE_FORMAT]),
-    "a format that nobody knows": (target(helmChart={}), [ONE_FORMAT]),
+    "an unknown format": (target(helmChart={}), [ONE_FORMAT]),
     "a format misspelt": (target(openShiftTemplate={}), [ONE_FORMAT]),
     "two formats": (target(openshiftTemplate={}, virtualMachineTemplate={}), [ONE_FORMAT]),
-    "a format and one that nobody knows": (target(openshiftTemplate={}, helmChart={}), [ONE_FORMAT]),
+    "a format and an unknown one": (target(openshiftTemplate={}, helmChart={}), [ONE_FORMAT]),
     "a format and a stray field": (target(virtualMachineTemplate={}, name="fedora"), [ONE_FORMAT]),
     "null for a format": (target(openshiftTemplate=None), [ONE_FORMAT]),
     "a target that is text": (
@@ -115,7 +115,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
             'spec.target.openshiftTemplate: Invalid value: "string": spec.target.openshiftTemplate in body must be of type object: "string"'
         ],
     ),
-    "a flat format that nobody knows": (
+    "an unknown flat format": (
         FLAT | {"format": "helm.sh/v3"},
         [
             'spec.format: Unsupported value: "helm.sh/v3": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
@@ -134,7 +134,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
         ],
     ),
     # refreshPolicy and TTL
-    "a refreshPolicy that nobody knows": (
+    "an unknown refreshPolicy": (
         FLAT | {"refreshPolicy": "Always"},
         ['spec.refreshPolicy: Unsupported value: "Always": supported values: "Once", "OnChange"'],
     ),
@@ -162,7 +162,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
         ],
     ),
     # options
-    "an identity that nobody knows": (
+    "an unknown identity": (
         FLAT | {"options": {"identity": "fresh"}},
         ['spec.options.identity: Unsupported value: "fresh": supported values: "Fresh", "Preserve"'],
     ),

@@ -73,7 +73,9 @@ def collection(namespace: str) -> str:
     return f"/apis/ssp.kubevirt.io/v1alpha1/namespaces/{namespace}/virtualmachinetemplaterequests"
 
 
-async def asked(client: Client, namespace: str, name: str, spec: dict[str, Any], status: Any = None) -> dict[str, Any]:
+async def create_request(
+    client: Client, namespace: str, name: str, spec: dict[str, Any], status: Any = None
+) -> dict[str, Any]:
     made = await client.post(collection(namespace), request(spec, name=name))
     if status is None:
         return made
@@ -89,16 +91,16 @@ async def test_the_design_example_is_accepted_as_it_stands(server: Server, clien
 
 
 async def test_get_shows_source_template_ready_reason_and_age(server: Server, client: Client, namespace: str) -> None:
-    await asked(client, namespace, "a-flat-one", yaml.safe_load(DESIGN_EXAMPLE)["spec"], STATUS)
+    await create_request(client, namespace, "a-flat-one", yaml.safe_load(DESIGN_EXAMPLE)["spec"], STATUS)
     waiting = STATUS["conditions"][0] | {"status": "False", "reason": "SourceNotFound"}
-    await asked(
+    await create_request(
         client,
         namespace,
         "b-canonical-one",
         CANONICAL,
         {"conditions": [waiting], "source": {"namespace": "team-a", "name": "vm-ephemeral"}},
     )
-    await asked(client, namespace, "c-new-one", {"vmName": "fedora"})
+    await create_request(client, namespace, "c-new-one", {"vmName": "fedora"})
     rows = [line.split() for line in server.kubectl("get", "vmtreq", "--namespace", namespace).splitlines()]
     assert rows[0] == ["NAME", "SOURCE", "TEMPLATE", "READY", "REASON", "AGE"]
     assert [row[:-1] for row in rows[1:]] == [
@@ -109,22 +111,22 @@ async def test_get_shows_source_template_ready_reason_and_age(server: Server, cl
 
 
 async def test_wide_output_shows_namespace_format_and_message(server: Server, client: Client, namespace: str) -> None:
-    await asked(client, namespace, "mine", CANONICAL, STATUS)
+    await create_request(client, namespace, "mine", CANONICAL, STATUS)
     [header, row] = server.kubectl("get", "vmtreq", "--namespace", namespace, "--output", "wide").splitlines()
     for column, value in (("SOURCE NAMESPACE", "team-a"), ("FORMAT", "Template"), ("MESSAGE", "the template is there")):
         assert row[header.index(column) :].startswith(value)
 
 
 async def test_wait_returns_once_ready_is_true(server: Server, client: Client, namespace: str) -> None:
-    await asked(client, namespace, "mine", CANONICAL, STATUS)
+    await create_request(client, namespace, "mine", CANONICAL, STATUS)
     waited = server.kubectl("wait", "--for=condition=Ready", "--timeout=10s", "--namespace", namespace, "vmtreq/mine")
     assert waited == "virtualmachinetemplaterequest.ssp.kubevirt.io/mine condition met\n"
 
 
 async def test_the_status_holds_all_that_the_design_names(client: Client, namespace: str) -> None:
-    stored = await asked(client, namespace, "mine", CANONICAL, STATUS)
+    stored = await create_request(client, namespace, "mine", CANONICAL, STATUS)
     assert stored["status"] == STATUS
-    assert stored["metadata"]["generation"] == 1  # a status is no change of what is asked
+    assert stored["metadata"]["generation"] == 1  # a status is not a change of the spec
 
 
 BAD_STATUS: dict[str, tuple[dict[str, Any], str]] = {
@@ -152,7 +154,7 @@ async def test_a_status_beyond_its_limits_is_refused(
     status: dict[str, Any], expected: str, client: Client, namespace: str
 ) -> None:
     with pytest.raises(ApiError) as refused:
-        await asked(client, namespace, "mine", CANONICAL, status)
+        await create_request(client, namespace, "mine", CANONICAL, status)
     assert complaints(refused.value) == normalized([expected])
 
 

@@ -150,7 +150,7 @@ PATCHES: dict[str, tuple[dict[str, Any], str, Any, list[str]]] = {  # before, ki
         [{"op": "remove", "path": "/spec/target/openshiftTemplate/name"}],
         [TARGET],
     ),
-    "a merge patch that adds a format that nobody knows": (
+    "a merge patch that adds an unknown format": (
         CANONICAL,
         "merge",
         {"spec": {"target": {"helmChart": {}}}},

@@ -135,17 +135,17 @@ async def test_patch_requires_the_resource_version(api: ClusterClient) -> None:
 async def test_selected_stream_shows_matches_and_their_end(api: ClusterClient) -> None:
     labels: list[Object] = [{"kept": "yes"}, {"more": "1"}, {"kept": None}, {"kept": "again"}]
     made = await api.create(a_template(namespace=api.namespace))
-    told: list[RequestStatus] = []
+    expected: list[RequestStatus] = []
     for change in labels:
         edited = await api.edit(TEMPLATES, api.template, {"metadata": {"labels": change}})
-        told.append(("put", version(edited), edited["metadata"]["labels"]))
-    told[2] = ("drop", told[2][1], {"kept": "yes", "more": "1"})  # as it was when it last matched
+        expected.append(("put", version(edited), edited["metadata"]["labels"]))
+    expected[2] = ("drop", expected[2][1], {"kept": "yes", "more": "1"})  # as it was when it last matched
     await api.delete(TEMPLATES, api.template)
     last = await api.create(a_template("other", namespace=api.namespace, labels={"kept": "yes"}))
     [*first_four, deleted, other] = await api.watched(version(made))
-    assert first_four == told
+    assert first_four == expected
     assert deleted[0] == "drop"
-    assert int(told[3][1]) < int(deleted[1]) < int(version(last))
+    assert int(expected[3][1]) < int(deleted[1]) < int(version(last))
     assert deleted[2] == {"kept": "again", "more": "1"}
     assert other == ("put", version(last), {"kept": "yes"})
 

@@ -14,30 +14,30 @@ Body = dict[str, Any]
 Step = tuple[str, str, str, int]  # manager, patch, holder, answer
 
 
-STORIES: dict[str, list[Step]] = {
-    "of two that find no lease one makes it": [("a", "apply", "one", 200), ("b", "apply", "two", 409)],
-    "who makes it again meets nobody": [("a", "apply", "one", 200), ("a", "apply", "one", 200)],
-    "what is not there is not renewed": [("a", "merge", "one", 404)],
-    "a lease that was renewed is nobody's to make": [
+SCENARIOS: dict[str, list[Step]] = {
+    "one of two creates a lease": [("a", "apply", "one", 200), ("b", "apply", "two", 409)],
+    "an owner can create it again": [("a", "apply", "one", 200), ("a", "apply", "one", 200)],
+    "a missing lease is not renewed": [("a", "merge", "one", 404)],
+    "a renewed lease cannot be created": [
         ("a", "apply", "one", 200),
         ("c", "merge", "one", 200),
         ("b", "apply", "two", 409),
         ("a", "apply", "one", 409),
     ],
-    "nor is one that was let go, and then taken": [
+    "a released and acquired lease cannot be created": [
         ("a", "apply", "one", 200),
         ("c", "merge", "", 200),
         ("b", "apply", "two", 409),
         ("c", "merge", "three", 200),
         ("b", "apply", "two", 409),
     ],
-    "in an emptied one nothing is anybody's": [
+    "an emptied lease has no owner": [
         ("a", "apply", "one", 200),
         ("c", "empty", "", 200),
         ("b", "apply", "two", 200),
         ("a", "apply", "one", 409),
     ],
-    "a lease that was deleted can be made": [
+    "a deleted lease can be created": [
         ("a", "apply", "one", 200),
         ("c", "delete", "", 200),
         ("b", "apply", "two", 200),
@@ -46,11 +46,11 @@ STORIES: dict[str, list[Step]] = {
 }
 
 
-@pytest.mark.parametrize("story", STORIES)
-async def test_fake_lease_api_equals_the_api_server(story: str, client: Client, namespace: str) -> None:
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_fake_lease_api_equals_the_api_server(scenario: str, client: Client, namespace: str) -> None:
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
     api = LeaseApi()
-    for number, (manager, patch, holder, code) in enumerate(STORIES[story]):
+    for number, (manager, patch, holder, code) in enumerate(SCENARIOS[scenario]):
         spec = {
             "holderIdentity": holder,
             "leaseDurationSeconds": 15,

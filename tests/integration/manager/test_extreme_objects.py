@@ -23,7 +23,7 @@ DEEP = 5_000  # levels; the API server takes 10,000
 
 
 def _annotated(namespace: str, *, name: str = "vm", **annotations: Any) -> Object:
-    """A VM with annotations where KubeVirt keeps whatever is written: those of its instances."""
+    """A VM with annotations where KubeVirt keeps all of them: those of its instances."""
     posted = vm(namespace, name)
     posted["spec"]["template"]["metadata"] = {"annotations": annotations}
     return posted

@@ -51,7 +51,7 @@ async def test_debug_level_logs_every_call(controller: Controller, client: Clien
     ]
 
 
-async def _switched(controller: Controller, said: str) -> None:
+async def _switched(controller: Controller, message: str) -> None:
     before = len(controller.lines)
     controller.send(signal.SIGUSR1)
-    await asyncio.to_thread(controller.logged, lambda line: line["message"] == said, after=before)
+    await asyncio.to_thread(controller.logged, lambda line: line["message"] == message, after=before)

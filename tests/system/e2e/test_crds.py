@@ -1,4 +1,4 @@
-"""What the cluster serves besides its own, from both sides: the stand-ins here, KubeVirt's definitions where they are."""
+"""The custom resources that the test server serves: the stand-ins here, or KubeVirt's definitions if they exist."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +54,9 @@ async def test_only_a_virtual_machines_spec_moves_its_generation(client: Client,
     assert made["metadata"]["generation"] == 1
     path = await client.path(made)
     assert (await client.patch(path, {"status": {"ready": True}})).get("status", {}) == {}
-    told = await client.patch(f"{path}/status", {"status": {"ready": True}})
-    assert told["status"]["ready"] is True
-    assert told["metadata"]["generation"] == 1
+    patched = await client.patch(f"{path}/status", {"status": {"ready": True}})
+    assert patched["status"]["ready"] is True
+    assert patched["metadata"]["generation"] == 1
     assert (await client.patch(path, {"spec": {"runStrategy": "Always"}}))["metadata"]["generation"] == 2
 
 

@@ -36,14 +36,14 @@ async def test_a_service_account_may_do_what_its_role_says_and_no_more(
 ) -> None:
     await client.until(f"/api/v1/namespaces/{namespace}/serviceaccounts/default", bool)
     config = server.service_account(namespace, "default")
-    asked = ("get", "configmaps", "--kubeconfig", config, "--namespace", namespace, "--output", "name")
+    command = ("get", "configmaps", "--kubeconfig", config, "--namespace", namespace, "--output", "name")
     with pytest.raises(KubectlError, match="Forbidden"):
-        server.kubectl(*asked)
+        server.kubectl(*command)
     server.kubectl(
         "create", "rolebinding", "v", "--clusterrole=view", f"--serviceaccount={namespace}:default", "-n", namespace
     )
     await client.create(config_map(namespace))
-    assert "configmap/one" in server.kubectl(*asked)
+    assert "configmap/one" in server.kubectl(*command)
 
 
 async def test_an_impersonated_user_is_judged_by_the_server(server: Server, namespace: str) -> None:

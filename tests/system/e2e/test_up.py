@@ -19,16 +19,16 @@ def test_up_prints_a_kubeconfig_that_works_and_leaves_nothing_after(number: sign
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None
         assert up.stderr is not None
-        said = ""
-        while "Ctrl-C here stops" not in said:
+        output = ""
+        while "Ctrl-C here stops" not in output:
             line = up.stderr.readline()
-            assert line, said
-            said += line
-        line = re.search(r"^  (\. (\S+)/env)$", said, re.MULTILINE)  # alone on its line, so that it can be copied
+            assert line, output
+            output += line
+        line = re.search(r"^  (\. (\S+)/env)$", output, re.MULTILINE)  # alone on its line, so that it can be copied
         assert len(line[0]) <= 80
         types = f"{line[1]}; kubectl get vm,vmtreq --all-namespaces; kubectl cluster-info; atmpl --version"
         answer = subprocess.check_output(["sh", "-ec", types], text=True, env=os.environ | {"NO_COLOR": "1"})
-        assert re.search(r"https://\S+", said)[0].rstrip(".") in answer  # it is this server, and not another
+        assert re.search(r"https://\S+", output)[0].rstrip(".") in answer  # it is this server, and not another
         assert answer.endswith(f"atmpl {atmpl.__version__}\n")
         up.send_signal(number)
         printed, last = up.communicate(timeout=20)

@@ -73,7 +73,7 @@ REFUSALS = {
         status(403, "Forbidden", DENIED),
         "rejected: you may not get the virtual machine web",
     ),
-    "something that is no API server": (
+    "a server that is not an API server": (
         nonsense,
         AWAY.replace("try later", "the response is not a Kubernetes object; is this a Kubernetes API server?"),
     ),

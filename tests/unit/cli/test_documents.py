@@ -47,7 +47,7 @@ HELD = {
     ),
     "a List in a List": ("kind: List\nitems: [{kind: List, items: [1]}]\n", [("f, items[0], items[0]", 1)]),
     "a kind that only sounds like a List": ("kind: CheckList\n", [("f", {"kind": "CheckList"})]),
-    "what is no object": ("- 1\n", [("f", [1])]),
+    "not an object": ("- 1\n", [("f", [1])]),
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class Tty(io.TextIOWrapper):
 
 @pytest.fixture
 def screen(monkeypatch):
-    """Let standard error be a terminal: called in the test, since pytest sets it anew for each of a test's phases."""
+    """Let standard error be a terminal: called in the test, since pytest sets it again for each phase of a test."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(terminal, "FRAME_SECONDS", 0)
 

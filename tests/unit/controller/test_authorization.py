@@ -300,10 +300,10 @@ async def test_optional_policy_is_required_across_namespaces() -> None:
 
 @pytest.mark.parametrize("namespace", ["team-a", "team-b"])
 async def test_requester_is_reviewed_only_if_the_creation_check_is_old(namespace: str) -> None:
-    asked = request(namespace=namespace, requester=ALICE)
+    pending = request(namespace=namespace, requester=ALICE)
     young, old = ClusterOfOneAnswer(), ClusterOfOneAnswer(now=OLD)
-    assert (await access(asked, young)).denied is None
-    assert (await access(asked, old)).denied is None
+    assert (await access(pending, young)).denied is None
+    assert (await access(pending, old)).denied is None
     alice = Requester("alice", "a-1", ("devs",), (("example.com/key", ("v",)),))
     assert (young.reviewed, old.reviewed) == ([], [(alice, ObjectKey(namespace, "vm"))])
 
@@ -357,8 +357,8 @@ VM_TIMES: dict[str, tuple[Any, str | None]] = {  # creationTimestamp of a VM of 
 @pytest.mark.parametrize("case", VM_TIMES)
 async def test_late_vm_needs_a_requester(case: str, source_uid: str, policy: str) -> None:
     created, expected = VM_TIMES[case]
-    asked = request(namespace="team-b", source_uid=source_uid, refreshPolicy=policy)
-    assert reason(await access(asked, ClusterOfOneAnswer(now=OLD), uid="v1", created=created)) == expected
+    pending = request(namespace="team-b", source_uid=source_uid, refreshPolicy=policy)
+    assert reason(await access(pending, ClusterOfOneAnswer(now=OLD), uid="v1", created=created)) == expected
 
 
 async def test_late_vm_of_the_own_namespace_is_served() -> None:
@@ -367,8 +367,8 @@ async def test_late_vm_of_the_own_namespace_is_served() -> None:
 
 async def test_late_vm_is_served_after_a_review() -> None:
     cluster = ClusterOfOneAnswer(now=OLD)
-    asked = request(namespace="team-b", requester=ALICE)
-    assert reason(await access(asked, cluster, uid="v1", created=LATE)) is None
+    pending = request(namespace="team-b", requester=ALICE)
+    assert reason(await access(pending, cluster, uid="v1", created=LATE)) is None
     assert len(cluster.reviewed) == 1
 
 

@@ -1,4 +1,4 @@
-"""Whatever a VM holds and whatever goes wrong with it, nothing of it shows in status, log, events or metrics.
+"""No value of a VM is in a status, log, event or metric, with any content and any fault.
 
 All is real but the HTTP: what the API server is sent is looked at, and what it answers is written here.
 """
@@ -39,7 +39,7 @@ Answers = Callable[[str, str, bytes], Response]  # (method, path, body) -> what 
 
 
 class ClusterClient:
-    """Stands where the connection does; takes note of what others will read of what it is sent."""
+    """Takes the place of the connection, and records what other users can read of the writes."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -125,7 +125,7 @@ def stored(**spec: Any) -> dict[str, Any]:
 
 
 def serving(found: Any, made: Callable[[bytes], Response] | None = None) -> Answers:
-    """A server that has this VM (bytes: an answer as it stands), and what it makes of a new template."""
+    """A server that has this VM (bytes: a raw response), and what it makes of a new template."""
 
     def answers(method: str, path: str, body: bytes) -> Response:
         if "/virtualmachines/" in path:
@@ -212,8 +212,8 @@ VMS: dict[str, tuple[Any, dict[str, str], str]] = {
         "InvalidSource",
     ),
     "more than can be stored": (stored(**instance(a=SECRET * 100_000)), {}, "TooLarge"),
-    "an answer that is no object": (orjson.dumps(SECRET), {}, "Failed"),
-    "an answer that is no JSON": (f"<html>{SECRET}".encode(), {}, "Failed"),
+    "a response that is not an object": (orjson.dumps(SECRET), {}, "Failed"),
+    "a response that is not JSON": (f"<html>{SECRET}".encode(), {}, "Failed"),
     "an object without metadata": (orjson.dumps({"metadata": SECRET, "spec": SECRET}), {}, "Failed"),
     "metadata of other types": (with_metadata(uid=[SECRET], resourceVersion={SECRET: 1}), {}, "Failed"),
     "a generation that is text": (with_metadata(generation=SECRET), {}, "Failed"),
@@ -230,7 +230,7 @@ async def test_a_vm_shows_nowhere(found: Any, options: dict[str, str], word: str
 SECRETIVE = stored(
     **instance(volumes=[{"name": "a", "cloudInitNoCloud": {"userData": f'#cloud-config\npassword: "{SECRET}"\n'}}])
 )
-SAID: dict[str, Callable[[str], str]] = {  # what a server may say of the body that it was sent, as text
+MESSAGES: dict[str, Callable[[str], str]] = {  # what a server may say of the body that it was sent, as text
     "a field error": lambda body: f'T "r" is invalid: parameters[0].value: Invalid value: {json.dumps(body)}: must not',
     "an object": lambda body: f"T is invalid: objects[0]: Invalid value: {body}: must not",
     "plain text": lambda body: f"this is wrong: {body}",
@@ -243,12 +243,12 @@ SAID: dict[str, Callable[[str], str]] = {  # what a server may say of the body t
 
 
 # The status decides over the outcome, the text over the redaction.
-REFUSALS = [*((422, said) for said in SAID), *((status, "plain text") for status in (400, 403, 409, 413, 500, 503))]
+REFUSALS = [*((422, kind) for kind in MESSAGES), *((status, "plain text") for status in (400, 403, 409, 413, 500, 503))]
 
 
-@pytest.mark.parametrize(("status", "said"), REFUSALS)
-async def test_rejection_that_quotes_the_template_leaks_nothing(status: int, said: str, log: io.StringIO) -> None:
-    text = await emitted(log, serving(SECRETIVE, lambda body: refusal(status, SAID[said](body.decode()))))
+@pytest.mark.parametrize(("status", "kind"), REFUSALS)
+async def test_rejection_that_quotes_the_template_leaks_nothing(status: int, kind: str, log: io.StringIO) -> None:
+    text = await emitted(log, serving(SECRETIVE, lambda body: refusal(status, MESSAGES[kind](body.decode()))))
     assert SECRET not in text
 
 

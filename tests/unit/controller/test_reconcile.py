@@ -248,10 +248,10 @@ class ReconcilingCluster(SmallCluster):
         self.create_template(first)
         self.shown()
         self.template_shown()
-        said = {"digest": vm_digest.digest_of(self.vm), "templateResourceVersion": version(self.template)}
+        rendered = {"digest": vm_digest.digest_of(self.vm), "templateResourceVersion": version(self.template)}
         assert self.template is not None
         of = {"templateRef": {"uid": self.template["metadata"]["uid"]}, "source": {"uid": self.vm["metadata"]["uid"]}}
-        return self.status_from(REFRESHED | of | {"rendered": said})
+        return self.status_from(REFRESHED | of | {"rendered": rendered})
 
     def current(self) -> Request:
         """Return the request as it is stored."""
@@ -560,8 +560,8 @@ async def test_detach_reads_no_vm(
 async def test_unserved_format_blocks(cluster: ReconcilingCluster) -> None:
     cluster.server.unserved.add(TEMPLATES)
     cluster.api.templates["openshift"].mark_synced(served=False)
-    said = "This cluster does not serve template.openshift.io/v1 Template. The template is created when it does"
-    assert await cluster.reconcile(cluster.request()) == Blocked(Reason.FORMAT_UNAVAILABLE, said, requeue_after=60.0)
+    message = "This cluster does not serve template.openshift.io/v1 Template. The template is created when it does"
+    assert await cluster.reconcile(cluster.request()) == Blocked(Reason.FORMAT_UNAVAILABLE, message, requeue_after=60.0)
 
 
 @pytest.mark.parametrize(("reason", "again"), [("TargetConflict", 60.0), ("FormatUnavailable", 60.0)])

@@ -169,7 +169,7 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "failed": (a_request(), Retry(Reason.FAILED, "no answer", 3.0), fresh("Failed", "no answer")),
     "moved": (a_request(), Conflict("template"), None),
     "gone": (a_request(), RequestGone(requeue_after=60.0), None),
-    "unchanged, though nothing was ever said": (a_request(), UpToDate(), None),
+    "unchanged, without a status": (a_request(), UpToDate(), None),
     # one that waits, was refused or failed
     "still no VM": (
         a_request(

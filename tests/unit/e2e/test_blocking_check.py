@@ -1,4 +1,4 @@
-"""What blocks an event loop is refused where atmpl does it, and remembered where somebody takes it for something else."""
+"""Blocking calls in an event loop: refused in atmpl, and recorded if another package catches the error."""
 
 import asyncio
 import sys
@@ -69,8 +69,8 @@ async def test_a_program_that_is_held_to_it_says_at_its_end_what_it_was_refused(
         "c.main = lambda: asyncio.run(m.swallow()) or 0; sys.exit(b.main())"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stderr=asyncio.subprocess.PIPE)
-    _, said = await process.communicate()
-    assert said.decode().startswith("time.sleep blocks:\n")
+    _, output = await process.communicate()
+    assert output.decode().startswith("time.sleep blocks:\n")
     assert process.returncode == 0
 
 

@@ -45,7 +45,7 @@ def test_fields_have_the_order_of_the_virtual_machine() -> None:
         "Disk seed: bus",
         "Firmware UUID",
         "Memory guest",
-        "Volume seed: user data *",  # required: its value is asked for each time
+        "Volume seed: user data *",  # required: each new VM needs its value
         "Literal 0",
         "Suffix",
         "Labels",
@@ -67,7 +67,10 @@ def test_default_is_escaped() -> None:
 
 def test_other_files_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "vm.yaml").write_text("kind: VirtualMachine\n")
-    for name, said in (("vm.yaml", "vm.yaml is no OpenShift Template; "), ("none.yaml", "No such file or directory")):
+    for name, message in (
+        ("vm.yaml", "vm.yaml is not an OpenShift Template; "),
+        ("none.yaml", "No such file or directory"),
+    ):
         ran = subprocess.run(
             [sys.executable, "-m", "e2e.console_form", str(tmp_path / name)],
             capture_output=True,
@@ -75,4 +78,4 @@ def test_other_files_are_an_error(tmp_path: Path) -> None:
             check=False,
         )
         assert (ran.returncode, ran.stdout) == (2, "")
-        assert said in ran.stderr.splitlines()[-1]
+        assert message in ran.stderr.splitlines()[-1]

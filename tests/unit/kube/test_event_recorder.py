@@ -15,13 +15,13 @@ from tests.support import virtual_clock
 from tests.support.scripted_server import Act, Script, connected, cut_off, found, status, text
 from tests.support.virtual_clock import virtual
 from tests.unit.kube.test_requests import raw, request
-from tests.unit.kube.test_requests import status as told
+from tests.unit.kube.test_requests import status as request_status
 
 CREATED = found({}, 201)
 PATH = "/api/v1/namespaces/ns/events"
 
 
-def asked(name: str = "one", version: int = 5, **more: Any) -> Request:
+def parsed_request(name: str = "one", version: int = 5, **more: Any) -> Request:
     return parse_request(raw(request(version, name, **more)))
 
 
@@ -47,7 +47,7 @@ async def settled() -> None:
 @virtual
 async def test_event_has_all_fields_that_kubectl_shows() -> None:
     async with telling() as (events, script):
-        events.record_failure(asked(), "SourceNotFound", "there is no VM ns/vm")
+        events.record_failure(parsed_request(), "SourceNotFound", "there is no VM ns/vm")
         await settled()
     [call] = script.calls
     assert (call.method, call.path) == ("POST", PATH)
@@ -82,7 +82,7 @@ async def test_event_has_all_fields_that_kubectl_shows() -> None:
 async def test_repeated_reason_is_recorded_once() -> None:
     async with telling() as (events, script):
         for number in range(100):
-            events.record_failure(asked(version=5 + number), "Failed", f"try {number}")
+            events.record_failure(parsed_request(version=5 + number), "Failed", f"try {number}")
             await asyncio.sleep(1)
     assert len(script.calls) == 1
 
@@ -90,10 +90,12 @@ async def test_repeated_reason_is_recorded_once() -> None:
 @virtual
 async def test_reason_of_the_status_is_not_recorded_after_restart() -> None:
     async with telling() as (events, script):
-        events.record_failure(asked(said=told("SourceNotFound")), "SourceNotFound", "still")
+        events.record_failure(parsed_request(status=request_status("SourceNotFound")), "SourceNotFound", "still")
         await settled()
         assert script.calls == []
-        events.record_failure(asked(said=told("SourceNotFound")), "InvalidSource", "now it is this")
+        events.record_failure(
+            parsed_request(status=request_status("SourceNotFound")), "InvalidSource", "now it is this"
+        )
         await settled()
     assert [call.json()["reason"] for call in script.calls] == ["InvalidSource"]
 
@@ -102,7 +104,7 @@ async def test_reason_of_the_status_is_not_recorded_after_restart() -> None:
 async def test_returning_reason_increases_the_count() -> None:
     async with telling() as (events, script):
         for reason in ("Failed", "Forbidden", "Failed"):
-            events.record_failure(asked(), reason, f"it is {reason}")
+            events.record_failure(parsed_request(), reason, f"it is {reason}")
             await settled()
     first, second, third = script.calls
     assert [call.method for call in script.calls] == ["POST", "POST", "PATCH"]
@@ -115,12 +117,12 @@ async def test_returning_reason_increases_the_count() -> None:
 @virtual
 async def test_recovery_is_recorded_once_per_failure() -> None:
     async with telling() as (events, script):
-        events.record_success(asked())
+        events.record_success(parsed_request())
         for _ in range(2):
             for _ in range(2):
-                events.record_failure(asked(), "SourceNotFound", "gone")
+                events.record_failure(parsed_request(), "SourceNotFound", "gone")
             for _ in range(2):
-                events.record_success(asked())
+                events.record_success(parsed_request())
             await settled()
     warning, normal, *repeated = script.calls
     assert [call.method for call in script.calls] == ["POST", "POST", "PATCH", "PATCH"]
@@ -135,7 +137,7 @@ async def test_recovery_is_recorded_once_per_failure() -> None:
 @virtual
 async def test_recovery_after_a_restart_is_recorded(reason: str, events_expected: int) -> None:
     async with telling() as (events, script):
-        events.record_success(asked(said=told(reason)) if reason else asked())
+        events.record_success(parsed_request(status=request_status(reason)) if reason else parsed_request())
         await settled()
     assert len(script.calls) == events_expected
 
@@ -144,7 +146,7 @@ async def test_recovery_after_a_restart_is_recorded(reason: str, events_expected
 async def test_expired_event_is_created_again() -> None:
     async with telling(CREATED, CREATED, status(404, "NotFound", "", {"kind": "events"})) as (events, script):
         for reason in ("Failed", "Forbidden", "Failed"):
-            events.record_failure(asked(), reason, "")
+            events.record_failure(parsed_request(), reason, "")
             await settled()
     assert [call.method for call in script.calls] == ["POST", "POST", "PATCH", "POST"]
     names = [call.json()["metadata"]["name"] for call in script.calls if call.method == "POST"]
@@ -155,8 +157,8 @@ async def test_expired_event_is_created_again() -> None:
 @virtual
 async def test_requests_of_one_name_have_separate_events() -> None:
     async with telling() as (events, script):
-        events.record_failure(asked(uid="a"), "Failed", "")
-        events.record_failure(asked(uid="b"), "Failed", "")
+        events.record_failure(parsed_request(uid="a"), "Failed", "")
+        events.record_failure(parsed_request(uid="b"), "Failed", "")
         await settled()
     assert [call.json()["involvedObject"]["uid"] for call in script.calls] == ["a-one", "b-one"]
 
@@ -179,9 +181,9 @@ def test_lost_event_does_not_stop_the_next(lost: Act, caplog: pytest.LogCaptureF
     @virtual
     async def test() -> None:
         async with telling(lost) as (events, script):
-            events.record_failure(asked("lost"), "Failed", "")
+            events.record_failure(parsed_request("lost"), "Failed", "")
             await settled()
-            events.record_failure(asked("next"), "Failed", "")
+            events.record_failure(parsed_request("next"), "Failed", "")
             await settled()
         assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
         assert events.lost == 1
@@ -195,8 +197,8 @@ def test_lost_event_does_not_stop_the_next(lost: Act, caplog: pytest.LogCaptureF
 @virtual
 async def test_bug_with_one_event_loses_only_that_event(caplog: pytest.LogCaptureFixture) -> None:
     async with telling() as (events, script):
-        events.record_failure(asked("lost"), "Failed", "a lone surrogate: \ud800")  # cannot be encoded as JSON
-        events.record_failure(asked("next"), "Failed", "")
+        events.record_failure(parsed_request("lost"), "Failed", "a lone surrogate: \ud800")  # cannot be encoded as JSON
+        events.record_failure(parsed_request("next"), "Failed", "")
         await settled()
     assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["next"]
     assert "event lost" in caplog.messages
@@ -214,11 +216,11 @@ async def test_full_queue_drops_the_oldest_events(
         return web.json_response({})
 
     async with telling(hang) as (events, script):
-        events.record_failure(asked("first"), "Failed", "")
+        events.record_failure(parsed_request("first"), "Failed", "")
         await asyncio.sleep(1)  # now the call hangs
         began = virtual_clock.now()
         for number in range(60):
-            events.record_failure(asked(f"r{number}"), "Failed", "")
+            events.record_failure(parsed_request(f"r{number}"), "Failed", "")
         assert virtual_clock.now() == began
         assert (len(events._queue), events.lost) == (20, 40)
         script.acts = [CREATED] * 20
@@ -233,7 +235,7 @@ async def test_remembered_requests_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "MAX_REMEMBERED_REQUESTS", 10)
     async with telling() as (events, script):
         for number in range(50):
-            events.record_failure(asked(f"r{number}"), "Failed", "")
+            events.record_failure(parsed_request(f"r{number}"), "Failed", "")
         await settled()
         assert (len(events._reasons), len(events._written)) == (10, 10)
     assert len(script.calls) == 50
@@ -243,10 +245,10 @@ async def test_remembered_requests_are_bounded(monkeypatch: pytest.MonkeyPatch) 
 async def test_event_fits_the_limits_of_the_api() -> None:
     async with telling() as (events, script):
         events._instance = "p" * 300
-        events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
+        events.record_failure(parsed_request(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
         await settled()
-        events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Forbidden", "")
-        events.record_failure(asked(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
+        events.record_failure(parsed_request(("a" * 60 + ".") * 4 + "b"), "Forbidden", "")
+        events.record_failure(parsed_request(("a" * 60 + ".") * 4 + "b"), "Failed", "ä" * 3000)
         await settled()
     body = script.calls[0].json()
     assert len(body["metadata"]["name"]) <= 253
@@ -261,8 +263,8 @@ async def test_hanging_server_loses_one_event() -> None:
         return web.json_response({})
 
     async with telling(hang) as (events, script):
-        events.record_failure(asked("lost"), "Failed", "")
-        events.record_failure(asked("next"), "Failed", "")
+        events.record_failure(parsed_request("lost"), "Failed", "")
+        events.record_failure(parsed_request("next"), "Failed", "")
         await settled()
         assert [call.json()["involvedObject"]["name"] for call in script.calls] == ["lost", "next"]
         assert script.calls[1].at - script.calls[0].at == pytest.approx(30, abs=1)

@@ -12,12 +12,12 @@ import pytest
 from atmpl.kube.auth import CredentialsError
 from atmpl.kube.auth.exec_plugin import EXPIRY_MARGIN_SECONDS, Credential, ExecPlugin
 
-TOKEN = "t0k3n-that-nobody-may-see"
+TOKEN = "t0k3n-that-must-not-be-shown"
 KIND = "client.authentication.k8s.io/v1"
 NOON = 1_900_000_000.0  # 2030-03-17T17:46:40Z
 
 
-def said(**status: Any) -> str:
+def print_credential(**status: Any) -> str:
     return f"echo '{json.dumps({'apiVersion': KIND, 'kind': 'ExecCredential', 'status': status})}'"
 
 
@@ -51,7 +51,7 @@ class Program:
 
 
 async def test_token_without_expiry_is_kept_until_refused(tmp_path: Path) -> None:
-    program, wall = Program(tmp_path, said(token=TOKEN)), Wall()
+    program, wall = Program(tmp_path, print_credential(token=TOKEN)), Wall()
     plugin = ExecPlugin(wall)
     assert (await plugin.credential(program.config, tmp_path)) == Credential(TOKEN, "", "", None)
     wall.time += 10 * 365 * 86400
@@ -70,7 +70,7 @@ ENDS = {
 
 @pytest.mark.parametrize("given", ENDS.values(), ids=ENDS)
 async def test_credential_is_renewed_before_it_expires(given: dict[str, str], tmp_path: Path) -> None:
-    program, wall = Program(tmp_path, said(**given, expirationTimestamp="2030-03-17T18:46:40Z")), Wall()
+    program, wall = Program(tmp_path, print_credential(**given, expirationTimestamp="2030-03-17T18:46:40Z")), Wall()
     plugin = ExecPlugin(wall)
     found = await plugin.credential(program.config, tmp_path)
     assert found.expires == NOON + 3600
@@ -79,13 +79,13 @@ async def test_credential_is_renewed_before_it_expires(given: dict[str, str], tm
     await plugin.credential(program.config, tmp_path)
     assert program.starts == 1
     wall.time += 1
-    program.write(said(token="next"))
+    program.write(print_credential(token="next"))
     assert (await plugin.credential(program.config, tmp_path)).token == "next"
     assert program.starts == 2
 
 
 async def test_changed_configuration_runs_the_plugin_again(tmp_path: Path) -> None:
-    program = Program(tmp_path, said(token=TOKEN))
+    program = Program(tmp_path, print_credential(token=TOKEN))
     plugin = ExecPlugin(Wall())
     await plugin.credential(program.config, tmp_path)
     await plugin.credential(program.config | {"args": ["--other"]}, tmp_path)
@@ -97,7 +97,7 @@ async def test_failed_plugin_is_run_again(tmp_path: Path) -> None:
     plugin = ExecPlugin(Wall())
     with pytest.raises(CredentialsError):
         await plugin.credential(program.config, tmp_path)
-    program.write(said(token=TOKEN))
+    program.write(print_credential(token=TOKEN))
     assert (await plugin.credential(program.config, tmp_path)).token == TOKEN
 
 
@@ -106,7 +106,8 @@ async def test_plugin_gets_arguments_and_environment_but_no_input(
 ) -> None:
     monkeypatch.setenv("INHERITED", "i")
     program = Program(
-        tmp_path, f'cat; echo "$* $MORE $INHERITED $KUBERNETES_EXEC_INFO" > {tmp_path}/seen; {said(token="t")}'
+        tmp_path,
+        f'cat; echo "$* $MORE $INHERITED $KUBERNETES_EXEC_INFO" > {tmp_path}/seen; {print_credential(token="t")}',
     )
     program.config |= {"args": ["a b", 5], "env": [{"name": "MORE", "value": "m"}]}
     await ExecPlugin(Wall()).credential(program.config, tmp_path)
@@ -130,15 +131,24 @@ WRONG: dict[str, tuple[str, str]] = {  # what the program does, and the error
         f'echo \'{{"apiVersion": "{TOKEN}", "kind": "ExecCredential", "status": {{"token": "{TOKEN}"}}}}\'',
         "exec: the output has another apiVersion than the kubeconfig",
     ),
-    "gives nothing": (said(), "exec: the output has neither a token nor a certificate with its key"),
-    "gives half a pair": (said(token=TOKEN, clientCertificateData="C"), "exec: the output has neither a token nor"),
-    "gives a number": (said(token=5), "exec: the token or certificate is not a string"),
+    "gives nothing": (print_credential(), "exec: the output has neither a token nor a certificate with its key"),
+    "gives half a pair": (
+        print_credential(token=TOKEN, clientCertificateData="C"),
+        "exec: the output has neither a token nor",
+    ),
+    "gives a number": (print_credential(token=5), "exec: the token or certificate is not a string"),
     "ends at no time": (
-        said(token=TOKEN, expirationTimestamp="soon"),
+        print_credential(token=TOKEN, expirationTimestamp="soon"),
         "exec: expirationTimestamp is not an RFC 3339 time",
     ),
-    "ends at a number": (said(token=TOKEN, expirationTimestamp=5), "exec: expirationTimestamp is not an RFC 3339 time"),
-    "ends nowhere": (said(token=TOKEN, expirationTimestamp="2030-03-17T18:46:40"), "exec: expirationTimestamp"),
+    "ends at a number": (
+        print_credential(token=TOKEN, expirationTimestamp=5),
+        "exec: expirationTimestamp is not an RFC 3339 time",
+    ),
+    "ends nowhere": (
+        print_credential(token=TOKEN, expirationTimestamp="2030-03-17T18:46:40"),
+        "exec: expirationTimestamp",
+    ),
 }
 
 
@@ -172,7 +182,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("config", "what"), CONFIGS.values(), ids=CONFIGS)
 async def test_invalid_configuration_is_named(config: dict[str, Any], what: str, tmp_path: Path) -> None:
-    program = Program(tmp_path, said(token=TOKEN))
+    program = Program(tmp_path, print_credential(token=TOKEN))
     (tmp_path / "log").write_text("")
     with pytest.raises(CredentialsError) as error:
         await ExecPlugin(Wall()).credential(program.config | config, tmp_path)
@@ -229,7 +239,7 @@ def is_zombie(process: int) -> bool:
 
 
 async def test_child_that_keeps_the_output_open_does_not_delay_it(tmp_path: Path) -> None:
-    program = Program(tmp_path, f"setsid sleep 60 & echo $! > {tmp_path}/pid; {said(token=TOKEN)}")
+    program = Program(tmp_path, f"setsid sleep 60 & echo $! > {tmp_path}/pid; {print_credential(token=TOKEN)}")
     async with asyncio.timeout(30):
         assert (await ExecPlugin(Wall()).credential(program.config, tmp_path)).token == TOKEN
     os.kill(await started(tmp_path), 9)
@@ -239,7 +249,7 @@ async def test_child_that_keeps_the_output_open_does_not_delay_it(tmp_path: Path
 async def test_plugin_messages_reach_only_the_user_of_a_command(
     interactive: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    program = Program(tmp_path, f"echo 'enter code ABC' >&2; {said(token=TOKEN)}")
+    program = Program(tmp_path, f"echo 'enter code ABC' >&2; {print_credential(token=TOKEN)}")
     await ExecPlugin(Wall(), interactive=interactive).credential(program.config, tmp_path)
     assert capfd.readouterr() == ("", "enter code ABC\n" if interactive else "")
 
@@ -265,7 +275,7 @@ async def test_plugin_uses_the_terminal_as_its_mode_says(
     mode: str | None, user: bool, terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", Terminal())
-    program = Program(tmp_path, f'echo "$KUBERNETES_EXEC_INFO" > {tmp_path}/info; {said(token=TOKEN)}')
+    program = Program(tmp_path, f'echo "$KUBERNETES_EXEC_INFO" > {tmp_path}/info; {print_credential(token=TOKEN)}')
     config = program.config | ({"interactiveMode": mode} if mode else {})
     await ExecPlugin(Wall(), interactive=user).credential(config, tmp_path)
     assert json.loads((tmp_path / "info").read_text())["spec"] == {"interactive": terminal}
@@ -276,7 +286,7 @@ async def test_plugin_that_needs_a_terminal_is_not_run_without(
     stdin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", stdin)
-    program = Program(tmp_path, said(token=TOKEN))
+    program = Program(tmp_path, print_credential(token=TOKEN))
     for user in (True, False):
         with pytest.raises(CredentialsError, match="needs a terminal"):
             await ExecPlugin(Wall(), interactive=user).credential(
@@ -294,7 +304,7 @@ async def test_install_hint_is_in_the_error(tmp_path: Path) -> None:
 
 async def test_program_is_found_as_the_system_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows, emulated here, `which` adds .cmd."""
-    program = Program(tmp_path, said(token=TOKEN))
+    program = Program(tmp_path, print_credential(token=TOKEN))
     monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / "plugin") if name == "gke-plugin" else None)
     config = program.config | {"command": "gke-plugin"}
     assert (await ExecPlugin(Wall()).credential(config, tmp_path)).token == TOKEN

@@ -123,14 +123,14 @@ WRONG: dict[str, tuple[str, bytes | None, str]] = {  # file, content (None: abse
 }
 
 
-@pytest.mark.parametrize(("name", "content", "said"), WRONG.values(), ids=WRONG)
-def test_invalid_service_account_file_is_named(name: str, content: bytes | None, said: str, mount: Path) -> None:
+@pytest.mark.parametrize(("name", "content", "message"), WRONG.values(), ids=WRONG)
+def test_invalid_service_account_file_is_named(name: str, content: bytes | None, message: str, mount: Path) -> None:
     (mount / name).unlink()
     if content is not None:
         (mount / name).write_bytes(content)
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(InCluster(POD, mount, virtual_clock.now).endpoint())
-    assert str(error.value).startswith(f"{mount / name} {said}")
+    assert str(error.value).startswith(f"{mount / name} {message}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -155,8 +155,8 @@ def test_missing_token_file_is_named(tmp_path: Path) -> None:
 
 def plugin(folder: Path, **status: str) -> dict[str, Any]:
     program = folder / "plugin"
-    said = json.dumps({"apiVersion": PLUGIN_KIND, "kind": "ExecCredential", "status": status})
-    program.write_text(f"#!/bin/sh\necho started >> {folder}/log\ncat <<'EOF_OF_IT'\n{said}\nEOF_OF_IT\n")
+    credential = json.dumps({"apiVersion": PLUGIN_KIND, "kind": "ExecCredential", "status": status})
+    program.write_text(f"#!/bin/sh\necho started >> {folder}/log\ncat <<'EOF_OF_IT'\n{credential}\nEOF_OF_IT\n")
     program.chmod(0o700)
     return {"exec": {"apiVersion": PLUGIN_KIND, "command": "./plugin"}}
 
@@ -194,11 +194,11 @@ async def test_plugin_gets_cluster_info_if_it_wants_it(authority: Authority, tmp
         user = plugin(tmp_path, token="t")
         user["exec"]["provideClusterInfo"] = wants
         (tmp_path / "plugin").write_text(
-            f'#!/bin/sh\nprintf %s "$KUBERNETES_EXEC_INFO" > {tmp_path}/told\n{(tmp_path / "plugin").read_text()}'
+            f'#!/bin/sh\nprintf %s "$KUBERNETES_EXEC_INFO" > {tmp_path}/exec_info\n{(tmp_path / "plugin").read_text()}'
         )
         await Kubeconfig(str(write(tmp_path / "config", cluster=cluster, user=user))).endpoint()
-        told = json.loads((tmp_path / "told").read_text())["spec"].get("cluster")
-        assert told == (
+        exec_info = json.loads((tmp_path / "exec_info").read_text())["spec"].get("cluster")
+        assert exec_info == (
             {
                 "server": "https://one.test",
                 "certificate-authority-data": base64.b64encode(authority.certificate.read_bytes()).decode(),
@@ -269,12 +269,12 @@ FILES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("cluster", "user", "said"), FILES.values(), ids=FILES)
+@pytest.mark.parametrize(("cluster", "user", "message"), FILES.values(), ids=FILES)
 def test_unusable_certificate_is_named(
-    cluster: dict[str, Any], user: dict[str, Any], said: str, tmp_path: Path
+    cluster: dict[str, Any], user: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "config", cluster={"server": "https://one.test"} | cluster, user=user)
-    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: .*{said}"):
+    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: .*{message}"):
         virtual_clock.run(kubeconfig(file).endpoint())
 
 

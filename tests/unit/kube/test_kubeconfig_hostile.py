@@ -14,7 +14,7 @@ import yaml
 from atmpl.kube.auth import APIEndpoint, CredentialsError
 from atmpl.kube.auth.kubeconfig import MAX_ALIASES, MAX_FILE_BYTES, Kubeconfig
 
-TOKEN = "t0k3n-that-nobody-may-see"
+TOKEN = "t0k3n-that-must-not-be-shown"
 
 GOOD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -87,7 +87,7 @@ REFUSED: dict[str, tuple[str, str]] = {  # the file and the error
     "no YAML": (f"users:\n- token: {TOKEN}\n  {TOKEN}: [\n", "line 4, column 1 is not valid YAML"),
     "YAML of tabs": (f"\tusers: {TOKEN}", "line 1, column 1 is not valid YAML"),
     "an alias of nothing": (f"users: *{TOKEN}", "line 1, column 8 is not valid YAML"),
-    "a tag of nobody's": (f"users: !{TOKEN} x", "line 1, column 8 is not valid YAML"),
+    "an unknown tag": (f"users: !{TOKEN} x", "line 1, column 8 is not valid YAML"),
     "bytes": ("\x00\x01", "the file is not complete (ReaderError)"),
     "nothing": ("", "Expected key current-context"),
     "no server": (
@@ -121,13 +121,13 @@ REFUSED: dict[str, tuple[str, str]] = {  # the file and the error
 }
 
 
-@pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
-async def test_kubeconfig_error_hides_its_content(text: str, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+async def test_kubeconfig_error_hides_its_content(text: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(text)
     found = await outcome(file)
     assert isinstance(found, str)
-    assert said in found
+    assert message in found
     assert TOKEN not in found
 
 

@@ -272,7 +272,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "a duration that is true": {"holderIdentity": "other", "leaseDurationSeconds": True},
     "a holder that is a number": {"holderIdentity": 5},
     "no holder": {"leaseDurationSeconds": 15},
-    "a holder that somebody emptied": {"holderIdentity": "", "leaseDurationSeconds": 15},
+    "a holder that was emptied": {"holderIdentity": "", "leaseDurationSeconds": 15},
     "nothing": {},
     "as many transitions as there may be": {"holderIdentity": "other", "leaseTransitions": 2**31 - 1},
     "transitions that are none": {"holderIdentity": "other", "leaseTransitions": "x"},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from atmpl.kube.leader_election import LEASE_DURATION_SECONDS, RELEASED_ACQUIRE_TIME, RETRY_PERIOD_SECONDS
 from tests.support import virtual_clock
-from tests.support.lease_api import FAULTS, Fault, LeaseApi, lost, said, slow, unsent, well
+from tests.support.lease_api import FAULTS, Fault, LeaseApi, lost, slow, status_response, unsent, well
 from tests.support.lease_replica import EDITS, Replica, until, watched
 from tests.support.virtual_clock import virtual
 
@@ -51,7 +51,7 @@ async def test_constant_edits_do_not_stop_renewals() -> None:
 
 
 # A process that has just started takes a lease that is not there for one that never was: who deletes it while its holder's
-# calls hang takes that holder's word away for up to ten seconds. A 404 that is no truth does so too, of an emptied lease.
+# calls hang takes that holder's word away for up to ten seconds. A wrong 404 does so too, of an emptied lease.
 KINDS = st.sampled_from([well, well, *(fault for name, fault in FAULTS.items() if name != "404")])
 LATENCY = st.builds(slow, st.floats(0, 4), st.floats(0, 4))
 WAYS = st.lists(KINDS | LATENCY, max_size=40)
@@ -154,4 +154,4 @@ async def test_two_starting_replicas_have_one_leader() -> None:
 
 
 def test_plain_404_is_not_a_missing_lease() -> None:
-    assert said(404).body == b"404 page not found\n"
+    assert status_response(404).body == b"404 page not found\n"

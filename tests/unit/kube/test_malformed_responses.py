@@ -89,7 +89,7 @@ async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
         await writer.drain()
         writer.close()
 
-    class Somebody:
+    class PlainCredentials:
         async def endpoint(self) -> APIEndpoint:
             return APIEndpoint(url, headers, None)
 
@@ -98,7 +98,7 @@ async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        async with KubeClient(Somebody()) as connection:
+        async with KubeClient(PlainCredentials()) as connection:
             yield connection
     finally:
         server.close()
@@ -120,9 +120,9 @@ NOISE: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("said", NOISE.values(), ids=NOISE)
-async def test_invalid_http_is_unavailable_and_not_quoted(said: bytes) -> None:
-    async with peer(said) as connection:
+@pytest.mark.parametrize("noise", NOISE.values(), ids=NOISE)
+async def test_invalid_http_is_unavailable_and_not_quoted(noise: bytes) -> None:
+    async with peer(noise) as connection:
         with pytest.raises(UnavailableError) as failed:
             await connection.call("GET", "/a")
         assert SECRET not in str(failed.value)

@@ -33,7 +33,7 @@ NAMED: dict[str, tuple[str, dict[str, str], str | None]] = {  # server, environm
     "another CIDR": ("https://172.31.0.1:443", {"HTTPS_PROXY": P, "NO_PROXY": "172.30.0.0/16"}, P),
     "a CIDR of IPv6": ("https://[fd00::1]:443", {"HTTPS_PROXY": P, "NO_PROXY": "fd00::/8"}, None),
     "an address of IPv6": ("https://[fd00::1]:443", {"HTTPS_PROXY": P, "NO_PROXY": "fd00::1"}, None),
-    "what is no CIDR": ("https://10.1.2.3", {"HTTPS_PROXY": P, "NO_PROXY": "10.1.2.3/99,/,a/b"}, P),
+    "an invalid CIDR": ("https://10.1.2.3", {"HTTPS_PROXY": P, "NO_PROXY": "10.1.2.3/99,/,a/b"}, P),
     "its port": ("https://a.test:6443", {"HTTPS_PROXY": P, "NO_PROXY": "a.test:6443"}, None),
     "the usual port": ("https://a.test", {"HTTPS_PROXY": P, "NO_PROXY": "a.test:443"}, None),
     "another port": ("https://a.test:6443", {"HTTPS_PROXY": P, "NO_PROXY": "a.test:443"}, P),

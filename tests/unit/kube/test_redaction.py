@@ -27,10 +27,10 @@ SENTENCES = {  # messages of Kubernetes 1.36: what is passed on
     + "exceeded quota: few, requested: count/templates=1, used: count/templates=5, limited: count/templates=5": (
         "403 Forbidden: exceeded quota few"
     ),
-    TEMPLATE + "ValidatingAdmissionPolicy 'team' with binding 'team-b' denied request: hunter2 is no password": (
+    TEMPLATE + "ValidatingAdmissionPolicy 'team' with binding 'team-b' denied request: hunter2 is not a password": (
         "403 Forbidden: ValidatingAdmissionPolicy 'team' with binding 'team-b' denied the request"
     ),
-    'admission webhook "validate.example.com" denied the request: hunter2 is no password': (
+    'admission webhook "validate.example.com" denied the request: hunter2 is not a password': (
         '403 Forbidden: admission webhook "validate.example.com" denied the request'
     ),
     'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: Post "https://hunter2"': (
@@ -67,7 +67,7 @@ def test_refusal_names_fields_and_their_reasons() -> None:
         ("metadata.labels[a.example.com/b]", ""),
         ("spec.\x1b[31m", "FieldValueInvalid"),
         ("the password hunter2", "FieldValueInvalid"),
-        ("spec.a", "hunter2 is no reason"),
+        ("spec.a", "hunter2 is not a reason"),
         ("hunter", "FieldValueInvalid"),
         ("spec.b", "hunter"),
     ]
@@ -145,7 +145,7 @@ CLIENT: dict[str, tuple[Exception, str]] = {
         ValueError("hunter2"),
         "cannot send the request: the token contains a line break, or the proxy is not valid",
     ),
-    "a token that is no text": (
+    "a token that is not text": (
         UnicodeEncodeError("utf-8", "hunter2\ud800", 7, 8, "no"),
         "cannot send the request: the token is not valid text",
     ),

@@ -1,4 +1,4 @@
-"""A reflector and a scripted server: whatever the server does, the store has the last state of each object."""
+"""A reflector and a scripted server: with any behaviour of the server, the store has the last state of each object."""
 
 import asyncio
 from random import Random
@@ -57,10 +57,10 @@ async def test_streamed_list_is_complete_at_its_bookmark() -> None:
         assert (store.things, store.status, watch.lists) == ({"a": 1}, ["synced"], 1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    asked = script.queries[0]
-    assert (asked["watch"], asked["allowWatchBookmarks"]) == ("true", "true")
-    assert (asked["sendInitialEvents"], asked["resourceVersionMatch"]) == ("true", "NotOlderThan")
-    assert "resourceVersion" not in asked
+    query = script.queries[0]
+    assert (query["watch"], query["allowWatchBookmarks"]) == ("true", "true")
+    assert (query["sendInitialEvents"], query["resourceVersionMatch"]) == ("true", "NotOlderThan")
+    assert "resourceVersion" not in query
 
 
 @virtual
@@ -75,9 +75,9 @@ async def test_watch_requests_metadata_and_selector() -> None:
 @virtual
 async def test_watch_timeout_is_5_to_10_minutes() -> None:
     ran = await follow(LISTED, *[stream(bookmark(6))] * 100)
-    asked = [int(query["timeoutSeconds"]) for query in ran.queries]
-    assert (min(asked) >= 300, max(asked) <= 600) == (True, True)
-    assert max(asked) - min(asked) > 200
+    timeouts = [int(query["timeoutSeconds"]) for query in ran.queries]
+    assert (min(timeouts) >= 300, max(timeouts) <= 600) == (True, True)
+    assert max(timeouts) - min(timeouts) > 200
 
 
 REFUSED: dict[str, Act] = {

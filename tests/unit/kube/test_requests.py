@@ -41,12 +41,12 @@ KEPT = status("Rendered", ready=True, rendered={"digest": "d", "templateResource
 
 
 def request(
-    version: object, name: str = "one", *, said: Any = None, uid: str = "u", generation: int = 1, **more: Any
+    version: object, name: str = "one", *, status: Any = None, uid: str = "u", generation: int = 1, **more: Any
 ) -> dict[str, Any]:
     metadata = {"name": name, "namespace": "ns", "uid": f"{uid}-{name}", "resourceVersion": str(version)}
     metadata |= {"generation": generation, "creationTimestamp": "2030-01-01T00:00:00Z"} | more.pop("metadata", {})
     spec = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {"name": "t"}}, **more}
-    return {"metadata": metadata, "spec": spec} | ({"status": said} if said else {})
+    return {"metadata": metadata, "spec": spec} | ({"status": status} if status else {})
 
 
 def raw(obj: dict[str, Any]) -> msgspec.Raw:
@@ -87,8 +87,8 @@ def test_status_change_does_not_end_a_backoff() -> None:
     requests.mark_synced(served=True)
     requests.upsert(raw(request(1)))
     assert (enqueued.since(), nudged.since()) == (["one"], [])
-    requests.upsert(raw(request(2, said=status("Failed"))))
-    requests.upsert(raw(request(3, said=status("Failed"), metadata={"labels": {"a": "b"}})))
+    requests.upsert(raw(request(2, status=status("Failed"))))
+    requests.upsert(raw(request(3, status=status("Failed"), metadata={"labels": {"a": "b"}})))
     assert (enqueued.since(), nudged.since()) == ([], ["one", "one"])
     requests.upsert(raw(request(4, generation=2)))
     requests.upsert(raw(request(5, uid="new")))
@@ -96,7 +96,7 @@ def test_status_change_does_not_end_a_backoff() -> None:
 
 
 def test_relist_without_changes_enqueues_nothing() -> None:
-    objects = [request(number, f"r{number}", said=said) for number, said in enumerate([None, DONE, KEPT] * 3)]
+    objects = [request(number, f"r{number}", status=status) for number, status in enumerate([None, DONE, KEPT] * 3)]
     requests, enqueued = synced(*objects)
     enqueued.since()
     for _ in range(100):
@@ -107,28 +107,28 @@ def test_relist_without_changes_enqueues_nothing() -> None:
     assert enqueued.since() == []
 
 
-WAKES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+EVENTS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "a new request": (request(1, "two"), request(5), True),
     "a spec that changed": (request(1), request(5, generation=2), True),
-    "a status that somebody else wrote": (request(1), request(5, said=status("Failed")), True),
-    "an unfinished request that somebody touched": (request(1, said=status("Failed")), request(5, said=status("Failed")), True),
+    "a status of another writer": (request(1), request(5, status=status("Failed")), True),
+    "an unfinished request that was touched": (request(1, status=status("Failed")), request(5, status=status("Failed")), True),
     "a request on its way out": (request(1), request(5, metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"}), True),
-    "a request made again under its name": (request(1, said=DONE), request(5, uid="new"), True),
-    "a finished request": (request(1), request(5, said=DONE), False),
-    "a finished request that somebody touched": (request(1, said=DONE), request(5, said=DONE), False),
-    "a finished request of another generation": (request(1, said=DONE), request(5, said=DONE, generation=2), True),
-    "a finished request whose time runs": (request(1), request(5, said=DONE, ttlSecondsAfterFinished=60), True),
-    "a request that is kept in step": (request(1), request(5, said=KEPT, refreshPolicy="OnChange"), True),
-    "a request that asks for what nobody knows": (request(1), request(5, target={"x": {}}), True),
+    "a request made again under its name": (request(1, status=DONE), request(5, uid="new"), True),
+    "a finished request": (request(1), request(5, status=DONE), False),
+    "a finished request that was touched": (request(1, status=DONE), request(5, status=DONE), False),
+    "a finished request of another generation": (request(1, status=DONE), request(5, status=DONE, generation=2), True),
+    "a finished request whose time runs": (request(1), request(5, status=DONE, ttlSecondsAfterFinished=60), True),
+    "a refreshed request": (request(1), request(5, status=KEPT, refreshPolicy="OnChange"), True),
+    "a request for an unknown format": (request(1), request(5, target={"x": {}}), True),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("before", "after", "wakes"), WAKES.values(), ids=WAKES)
-def test_event_enqueues_its_request(before: dict[str, Any], after: dict[str, Any], wakes: bool) -> None:
+@pytest.mark.parametrize(("before", "after", "enqueues"), EVENTS.values(), ids=EVENTS)
+def test_event_enqueues_its_request(before: dict[str, Any], after: dict[str, Any], enqueues: bool) -> None:
     requests, enqueued = synced(before)
     enqueued.since()
     assert requests.upsert(raw(after)) == (ONE, "5")
-    assert enqueued.since() == (["one"] if wakes else [])
+    assert enqueued.since() == (["one"] if enqueues else [])
     assert requests.get(ONE).resource_version == "5"
 
 
@@ -137,7 +137,7 @@ def test_own_write_is_ignored_before_its_response() -> None:
     enqueued.since()
     judged = requests.get(ONE)
     requests.expect_write(judged, status("SourceNotFound"))
-    requests.upsert(raw(request(5, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(5, status=status("SourceNotFound"))))
     requests.record_write(judged, "5")
     assert enqueued.since() == []
     assert not requests.awaits_own_write(ONE)
@@ -149,18 +149,18 @@ def test_own_write_is_ignored_after_its_response() -> None:
     judged = requests.get(ONE)
     requests.expect_write(judged, status("SourceNotFound"))
     requests.record_write(judged, "5")
-    requests.upsert(raw(request(5, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(5, status=status("SourceNotFound"))))
     assert enqueued.since() == []
     assert not requests.awaits_own_write(ONE)
 
 
 NEWS: dict[str, dict[str, Any]] = {
-    "another status": request(5, said=status("Failed")),
-    "our status on another spec": request(5, said=status("SourceNotFound"), generation=2),
+    "another status": request(5, status=status("Failed")),
+    "our status on another spec": request(5, status=status("SourceNotFound"), generation=2),
     "our status on a request on its way out": request(
-        5, said=status("SourceNotFound"), metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"}
+        5, status=status("SourceNotFound"), metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"}
     ),
-    "our status on a request made again": request(5, said=status("SourceNotFound"), uid="new"),
+    "our status on a request made again": request(5, status=status("SourceNotFound"), uid="new"),
 }
 
 
@@ -180,7 +180,7 @@ def test_write_of_unknown_result_is_enqueued() -> None:
     requests.expect_write(judged, status("SourceNotFound"))
     requests.record_write(judged, None)
     assert not requests.awaits_own_write(ONE)
-    requests.upsert(raw(request(5, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(5, status=status("SourceNotFound"))))
     assert enqueued.since() == ["one"]
 
 
@@ -189,10 +189,10 @@ def test_key_is_deferred_until_own_write_is_shown() -> None:
     enqueued.since()
     requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
-    requests.upsert(raw(request(8, said=status("Failed"))))  # from before our write
+    requests.upsert(raw(request(8, status=status("Failed"))))  # from before our write
     assert requests.awaits_own_write(ONE)
     enqueued.since()
-    requests.upsert(raw(request(9, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(9, status=status("SourceNotFound"))))
     assert enqueued.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
 
@@ -201,7 +201,7 @@ def test_own_write_alone_does_not_enqueue() -> None:
     requests, enqueued = synced(request(1))
     enqueued.since()
     requests.record_write(requests.get(ONE), "9")
-    requests.upsert(raw(request(9, said=status("SourceNotFound"))))
+    requests.upsert(raw(request(9, status=status("SourceNotFound"))))
     assert enqueued.since() == []
 
 
@@ -210,7 +210,7 @@ def test_newer_version_fulfils_the_expectation() -> None:
     requests.record_write(requests.get(ONE), "9")
     assert requests.awaits_own_write(ONE)
     enqueued.since()
-    requests.upsert(raw(request(10, said=status("Failed"))))
+    requests.upsert(raw(request(10, status=status("Failed"))))
     assert enqueued.since() == ["one"]
     assert not requests.awaits_own_write(ONE)
 
@@ -274,29 +274,29 @@ def test_deletion_is_reported_once_and_enqueues_nothing() -> None:
 
 def test_request_is_indexed_by_vm_until_finished() -> None:
     requests, _ = synced(
-        request(1), request(2, "two", said=DONE), request(3, "kept", said=KEPT, refreshPolicy="OnChange")
+        request(1), request(2, "two", status=DONE), request(3, "kept", status=KEPT, refreshPolicy="OnChange")
     )
     assert set(requests.by_source(VM)) == {ONE, ObjectKey("ns", "kept")}
     assert set(requests.by_source(ObjectKey("other", "vm"))) == set()
-    requests.upsert(raw(request(4, said=DONE)))
+    requests.upsert(raw(request(4, status=DONE)))
     assert set(requests.by_source(VM)) == {ObjectKey("ns", "kept")}
 
 
 def test_on_change_request_is_indexed_by_template() -> None:
-    requests, _ = synced(request(1), request(2, "kept", said=KEPT, refreshPolicy="OnChange"))
+    requests, _ = synced(request(1), request(2, "kept", status=KEPT, refreshPolicy="OnChange"))
     template = ObjectKey("ns", "t")
     assert set(requests.by_template(OPENSHIFT, template)) == {ObjectKey("ns", "kept")}
     assert set(requests.by_template(NATIVE, template)) == set()
-    requests.upsert(raw(request(3, "kept", said=KEPT)))  # OnChange became Once; not detached yet
+    requests.upsert(raw(request(3, "kept", status=KEPT)))  # OnChange became Once; not detached yet
     assert set(requests.by_template(OPENSHIFT, template)) == set()
 
 
 def test_unfinished_requests_are_found_by_format() -> None:
     requests, _ = synced(
         request(1, "fresh"),
-        request(2, "waiting", said=status("FormatUnavailable")),
-        request(3, "kept", said=KEPT, refreshPolicy="OnChange"),
-        request(4, "done", said=DONE),
+        request(2, "waiting", status=status("FormatUnavailable")),
+        request(3, "kept", status=KEPT, refreshPolicy="OnChange"),
+        request(4, "done", status=DONE),
         request(5, "native", target={"virtualMachineTemplate": {}}),
         request(6, "odd", target={"x": {}}),
     )

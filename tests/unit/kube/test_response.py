@@ -21,8 +21,8 @@ from atmpl.kube.response import Response, error_from, parse_status
 
 
 def status(code: int, reason: str = "", message: str = "", **details: Any) -> Response:
-    said = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details or None}
-    return Response(code, orjson.dumps(said))
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details or None}
+    return Response(code, orjson.dumps(body))
 
 
 PLAIN = b"404 page not found\n"
@@ -53,7 +53,7 @@ MEANINGS: dict[str, tuple[Response, type[ClusterError]]] = {
     "503": (Response(503, b""), UnavailableError),
     "504": (status(504, "Timeout"), UnavailableError),
     "a redirection": (Response(302, b""), UnavailableError),
-    "a status that nobody knows": (Response(599, b""), UnavailableError),
+    "an unknown status": (Response(599, b""), UnavailableError),
 }
 
 

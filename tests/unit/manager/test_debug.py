@@ -97,8 +97,8 @@ async def test_usual_level_debug_stays(written: io.StringIO) -> None:
     logging.getLogger().setLevel("DEBUG")
     for _ in range(2):
         debug.toggle_debug("debug")
-    said = [json.loads(line)["message"] for line in text_of(written).splitlines()]
-    assert said.count("debug is on") == 2
+    messages = [json.loads(line)["message"] for line in text_of(written).splitlines()]
+    assert messages.count("debug is on") == 2
     assert logging.getLogger().level == logging.DEBUG
 
 
@@ -144,12 +144,12 @@ def test_blocked_event_loop_shows_its_stack() -> None:
     try:
         program.logged(lambda line: line["message"] == "stuck")
         program.send(signal.SIGUSR2)
-        with program._news:  # what is no log line has no other way to be awaited
+        with program._news:  # output that is not a log line can only be awaited so
             assert program._news.wait_for(
                 lambda: any("in main" in line or "run_once" in line for line in program.noise), 30
             )
     finally:
         program.kill()
-    said = "\n".join(program.noise)
-    assert "in wedged" in said
-    assert SECRET not in said
+    output = "\n".join(program.noise)
+    assert "in wedged" in output
+    assert SECRET not in output

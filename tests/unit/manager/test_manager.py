@@ -171,8 +171,8 @@ async def test_change_precedes_requests_of_a_new_api() -> None:
 
 
 def a_request(name: str, **spec: Any) -> msgspec.Raw:
-    said = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {}}, **spec}
-    return msgspec.Raw(orjson.dumps({"metadata": _metadata(name), "spec": said}))
+    complete = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {}}, **spec}
+    return msgspec.Raw(orjson.dumps({"metadata": _metadata(name), "spec": complete}))
 
 
 def metadata(name: str) -> msgspec.Raw:

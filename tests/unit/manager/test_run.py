@@ -142,9 +142,9 @@ async def test_signal_ends_the_exec_plugin(number: signal.Signals, tmp_path: Pat
     process.send(number)
     assert await asyncio.to_thread(process.end) == 0
     assert process.noise == []
-    said = [line["message"] for line in process.lines]
-    assert "stopped" in said
-    assert "credentials loaded" not in said
+    messages = [line["message"] for line in process.lines]
+    assert "stopped" in messages
+    assert "credentials loaded" not in messages
     with pytest.raises(ProcessLookupError):
         os.kill(plugin, 0)
 

@@ -71,7 +71,7 @@ def same(one, other):
 
 
 def leaves(value, path=()):
-    """Yield (path, value) of each scalar that is no name: rule 1, implemented again."""
+    """Yield (path, value) of each scalar that is not a name: rule 1, implemented again."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key != "name" or isinstance(item, dict | list):

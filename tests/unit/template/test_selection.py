@@ -52,7 +52,7 @@ COMMON = {
     *("DATA_VOLUME0_STORAGE", "DATA_VOLUME0_STORAGE_CLASS_NAME", "DATA_VOLUME0_SOURCE_PVC_NAME"),
     *("DATA_VOLUME0_SOURCE_PVC_NAMESPACE", "DATA_VOLUME1_SOURCE_REF_NAME", "DATA_VOLUME1_SOURCE_REF_NAMESPACE"),
 }
-SELECTIONS = {  # options: the parameters besides LABELS
+SELECTIONS = {  # options: the parameters except LABELS
     "all": ({}, INSIDE),
     "common": ({"profile": "Common"}, COMMON),
     "none": ({"profile": "None"}, set()),
@@ -71,7 +71,7 @@ SELECTIONS = {  # options: the parameters besides LABELS
             "VOLUME1_NAME",
         },
     ),
-    "a name is no other key": ({"profile": "None", "include": ["instancetype.*"]}, {"INSTANCETYPE_KIND"}),
+    "a name is not another key": ({"profile": "None", "include": ["instancetype.*"]}, {"INSTANCETYPE_KIND"}),
     "exclude wins": (
         {"profile": "None", "include": ["instancetype.kind", "runStrategy"], "exclude": ["instancetype.**"]},
         {"RUN_STRATEGY"},
