@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from atmpl.cli.errors import CommandError, UsageError
+from atmpl.cli.parser import program
 from atmpl.template import FORMATS
 from atmpl.template.options import CHOICES, RenderOptions, TemplateMetadata
 from atmpl.template.path_patterns import pattern_error
@@ -198,7 +199,7 @@ def kubectl_command(args: argparse.Namespace, line: str) -> str:
         *([] if args.namespace is None else ["-n", args.namespace]),
     ]
     if line.startswith("atmpl "):
-        return shlex.join([*shlex.split(line), *typed])
+        return f"{program()} {shlex.join([*shlex.split(line)[1:], *typed])}"
     return f"{shlex.join(['kubectl', *typed])} {line}"
 
 

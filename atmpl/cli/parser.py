@@ -127,7 +127,7 @@ class Parser(argparse.ArgumentParser):
 
 def top_parser(commands: Mapping[str, str]) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole line and, still without options, one for each of `commands` (name: help)."""
-    top = Parser(prog=_program(), description=DESCRIPTION, epilog=EPILOG)
+    top = Parser(prog=program(), description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"atmpl {atmpl.__version__}")
     slot = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     return top, {name: slot.add_parser(name, help=help) for name, help in commands.items()}
@@ -157,7 +157,7 @@ def _option(word: str) -> str:
     return word.partition("=")[0] if word.startswith("--") else ""
 
 
-def _program() -> str:
+def program() -> str:
     """Return the name that the user typed: kubectl finds its plugins by their names."""
     name = sys.argv[0].replace("\\", "/").rpartition("/")[2].removesuffix(".exe")
     return "kubectl atmpl" if name == "kubectl-atmpl" else "atmpl"

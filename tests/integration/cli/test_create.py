@@ -48,8 +48,9 @@ async def test_create_reports_the_template_and_next_steps(server: Server, client
     assert came.out == "template.template.openshift.io/web-template created with 4 parameters\n"
     begun, _, *_ = came.err.splitlines()
     assert begun == f"{NAMED}/web-template created"
-    line = f"kubectl --kubeconfig {server.kubeconfig} -n {namespace} get template web-template -o yaml"
-    assert line in came.err
+    *_, line = came.err.splitlines()
+    assert line == f"    atmpl instantiate --template web-template --kubeconfig {server.kubeconfig} -n {namespace}"
+    assert (await asyncio.to_thread(typed, *line.split()[1:])).status == 0
     assert (await client.get(template_path(namespace, "web-template")))["kind"] == "Template"
 
 

@@ -24,6 +24,11 @@ def test_typed_options_go_to_kubectl_and_atmpl():
     assert kubectl_command(parsed(), "atmpl instantiate") == "atmpl instantiate"
 
 
+def test_kubectl_plugin_suggests_itself(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/bin/kubectl-atmpl"])
+    assert kubectl_command(parsed(), "atmpl instantiate -p A=") == "kubectl atmpl instantiate -p A="
+
+
 def test_command_with_kubectl_is_unchanged():
     assert kubectl_command(parsed("-n", "team-a"), "kubectl apply -k config/rbac") == "kubectl apply -k config/rbac"
 
