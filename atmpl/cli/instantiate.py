@@ -59,6 +59,10 @@ examples:
   # with another name and more memory
   atmpl instantiate --template web-template --vm-name web-2 -p MEMORY_GUEST=4Gi
 
+  # from a golden template, with your own SSH key
+  atmpl instantiate --template golden \\
+    -p VOLUME1_USER_DATA_SSH_AUTHORIZED_KEY0=@~/.ssh/id_ed25519.pub
+
   # let the cluster check the virtual machine, and print it
   atmpl instantiate --template web-template --dry-run
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -284,7 +285,8 @@ def resolve_value(text: str) -> str:
     path = text[1:]
     if not path:
         raise CommandError("-p NAME=@: the name of the file is missing; write @FILE, or @@ for the text @")
-    data = manifests.read_bytes(path)
+    # A shell expands ~ at the beginning of a word only.
+    data = manifests.read_bytes(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises if there is no home
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -332,7 +334,8 @@ def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterato
     for parameter in declared:
         name = parameter.name
         if parameter.required and not parameter.generate and not values.get(name, parameter.value):
-            yield f"the parameter {name} is required and has no value; add -p {name}=VALUE"
+            meaning = f" ({parameter.display_name})" if parameter.display_name else ""
+            yield f"the parameter {name}{meaning} is required and has no value; add -p {name}=VALUE or {name}=@FILE"
 
 
 def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> Iterator[str]:

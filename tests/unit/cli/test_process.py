@@ -103,7 +103,8 @@ def test_all_wrong_parameters_are_reported(folder):
     assert came.err == (
         "error: t.yaml: the template has no parameter MEMORI; did you mean MEMORY?\n"
         "error: t.yaml: the template has no parameter X\n"
-        "error: t.yaml: the parameter PASSWORD is required and has no value; add -p PASSWORD=VALUE\n"
+        "error: t.yaml: the parameter PASSWORD is required and has no value; add -p PASSWORD=VALUE or "
+        "PASSWORD=@FILE\n"
         "See the template's parameters with --print-params.\n"
     )
 

@@ -78,9 +78,16 @@ def test_unknown_parameter_gets_a_suggestion():
 
 
 def test_required_parameter_without_a_value_is_reported():
-    assert list(values.missing({}, DECLARED)) == [
-        "the parameter IMAGE is required and has no value; add -p IMAGE=VALUE"
-    ]
+    (sentence,) = values.missing({}, DECLARED)
+    assert sentence == "the parameter IMAGE is required and has no value; add -p IMAGE=VALUE or IMAGE=@FILE"
+    (sentence,) = values.missing({}, [Parameter("KEY", display_name="SSH public key of a", required=True)])
+    assert "KEY (SSH public key of a) is required" in sentence
+
+
+def test_home_in_the_name_of_a_file_is_expanded(file, monkeypatch):
+    monkeypatch.setenv("HOME", str(file.parent))
+    file.write_text("x\n")
+    assert values.resolve_value("@~/small.env") == "x\n"
 
 
 def test_a_value_that_was_given_is_not_missing():
