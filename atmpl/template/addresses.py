@@ -18,6 +18,7 @@ from atmpl.template.source_vm import SourceVM, objects_in, value_at
 
 _TOKEN: Final = re.compile(r"[0-9A-Fa-f:.-]{3,}")
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?:(?:[:-][0-9a-f]{2}){2})?")
+_MAC_CHARACTERS: Final = 17
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _STATIC: Final = re.compile(
     r"""(?m)^[ \t-]*["']?(?:address|addresses|ipaddr)["']?\s*:?\s*[-\["' \t]*[0-9A-Fa-f]*[.:]"""
@@ -114,10 +115,10 @@ def _addresses(text: str, last_groups: Collection[str] | None = None) -> Iterabl
     """Yield the MAC and IP addresses in `text`, in a normal form; of IPv6, only those that end in `last_groups`."""
     for token in _TOKEN.findall(text):
         lower = token.lower()
-        for mac in _MAC.findall(lower):
-            yield _normal(mac)
+        macs = _MAC.findall(lower)
+        yield from map(_normal, macs)
         yield from _IPV4.findall(lower)
-        if lower.count(":") > 1:
+        if lower.count(":") > 1 and not (macs and len(lower) == _MAC_CHARACTERS):
             address = lower.strip(".-")
             address = address if address.endswith("::") else address.rstrip(":")
             if last_groups is None or _last_group(address) in last_groups or "." in address:

@@ -8,9 +8,9 @@ from atmpl.template import data_volumes
 from atmpl.template.cloud_config import is_readable_network_data, parse_cloud_config
 from atmpl.template.data_volumes import SUFFIX_REFERENCE, copies_sibling, is_reference, unique_data_volumes
 from atmpl.template.errors import RenderError
-from atmpl.template.json_path import INSTANCE, Path
+from atmpl.template.json_path import Path
 from atmpl.template.leaf_names import IGNITION_PATH, LeafNames
-from atmpl.template.leaves import Leaf, LeafWalker
+from atmpl.template.leaves import Leaf, LeafWalker, item_name
 from atmpl.template.literal_parameters import Literals
 from atmpl.template.omissions import Omitted, data_volume_omissions, metadata_omissions, omit
 from atmpl.template.options import RenderOptions
@@ -36,7 +36,6 @@ from atmpl.template.rules import (
 from atmpl.template.selection import Selection
 from atmpl.template.source_vm import SourceVM
 from atmpl.template.text_secrets import (
-    ITEM_NAME,
     ExtractedText,
     SecretParameter,
     extract_text,
@@ -47,7 +46,6 @@ from atmpl.template.text_secrets import (
 NAME_SUFFIX: Final = "[a-z0-9]{5}"  # what the API server appends to a generateName, as an expression
 _MAX_PREFIX: Final = 58  # characters of a generateName that the API server keeps
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")  # no special characters in a generator's expression
-_MANY_LEAVES: Final = 2000
 _PARAMETER_BYTES: Final = 58  # of a parameter without its texts
 _SOURCE_CLAIM: Final = ("spec", "source", "pvc")  # of a data volume template
 
@@ -238,14 +236,12 @@ class TemplateBuilder:
             leaves, self._walker.unselected, self.source.spec, console=self.options.console == "Complete"
         )
         names = names_of_leaves.names
-        if len(names) > _MANY_LEAVES:  # fail early: a too large template would first cost the whole rendering
-            selected = sum(
-                4 * len(name.name) + _PARAMETER_BYTES for name, leaf in zip(names, leaves, strict=True) if leaf.selected
-            )
-            Literals().grow(selected)
+        # Fail early: a too large template would first cost the whole rendering.
+        named_leaves = zip(names, leaves, strict=True)
+        self.literals.grow(sum([3 * len(name.name) + _PARAMETER_BYTES for name, leaf in named_leaves if leaf.selected]))
         texts = self._extracted_texts(leaves, names_of_leaves)
         for leaf, name in zip(leaves, names, strict=True):
-            path, value, container, key, selected = leaf
+            path, value, container, key, selected, _ = leaf
             rule = self._special_rule(leaf) if path[-1] in SPECIAL_KEYS else None
             if rule == "identity":
                 if not selected:
@@ -290,15 +286,11 @@ class TemplateBuilder:
 
     def _parameter(self, leaf: Leaf, name: Name, encoded: EncodedValue, note: str = "") -> None:
         """Add a parameter with a default, and the reference to it."""
-        _, _, container, key, _ = leaf
-        text, _, description, string_reference, typed_reference, _ = name
         typed, value = encoded
-        container[key] = typed_reference if typed else string_reference
-        display = self._display(leaf, name)
-        if note:
-            description = f"{description} ({note})"
-        self.literals.grow(2 * len(text) + len(display) + len(description) + len(value) + _PARAMETER_BYTES)
-        self.parameters.append({"name": text, "displayName": display, "description": description, "value": value})
+        leaf.container[leaf.key] = name.typed_reference if typed else name.string_reference
+        parameter = self._declaration(name, self._display(leaf, name), note)
+        parameter["value"] = value
+        self.parameters.append(parameter)
 
     def _required(self, leaf: Leaf, name: Name, note: str = "") -> None:
         """Add a required parameter without a default. A string uses `${P}`, so any text can be supplied."""
@@ -312,31 +304,18 @@ class TemplateBuilder:
 
     def _declaration(self, name: Name, display: str, note: str) -> dict[str, Any]:
         description = f"{name.description} ({note})" if note else name.description
-        self.literals.grow(3 * len(name.name) + len(display) + len(note) + _PARAMETER_BYTES)
         return {"name": name.name, "displayName": display, "description": description}
 
     def _display(self, leaf: Leaf, name: Name) -> str:
         """Return what a form shows. It names the item of a list if the item has a name."""
-        path = leaf[0]
-        if path[:2] == INSTANCE:
-            item_names = self._walker.item_names
-            for position in range(3, len(path)) if item_names else ():
-                key = path[position]
-                if type(key) is int:
-                    return self._display_item(name, item_names.get(path[2 : position + 1]), key)
-        elif path[0] == data_volumes.FIELD and len(path) > 1 and type(path[1]) is int:
+        item, path = leaf.item, leaf.path
+        if item is None and path[0] == data_volumes.FIELD and len(path) > 1 and type(path[1]) is int:
             template = self.source.spec[data_volumes.FIELD][path[1]]
-            metadata = template.get("metadata") if type(template) is dict else None
-            item = metadata.get("name") if type(metadata) is dict else None
-            return self._display_item(name, item, path[1])
-        return name.display
-
-    @staticmethod
-    def _display_item(name: Name, item: Any, index: int) -> str:
-        if item is None or type(item) is not str or not ITEM_NAME.fullmatch(item):
+            item = path[1], item_name(template.get("metadata") if type(template) is dict else None)
+        if item is None or not item[1]:
             return name.display
-        kind, separator, rest = name[1].partition(f" {index} ")
-        return f"{kind} {item}: {rest}" if separator else name[1]
+        kind, separator, rest = name.display.partition(f" {item[0]} ")
+        return f"{kind} {item[1]}: {rest}" if separator else name.display
 
     def _secure_boot_note(self, leaves: list[Leaf], names: list[Name]) -> str:
         """Return the parameter that must change too: KubeVirt refuses secure boot without SMM."""

@@ -19,7 +19,7 @@ def dotted(path: Path) -> str:
     for key in path:
         if isinstance(key, int):
             parts.append(f"[{key}]")
-        elif _PLAIN.fullmatch(key):
+        elif (key.isascii() and key.isidentifier()) or _PLAIN.fullmatch(key):  # the first test is the fast one
             parts.append(f".{key}" if parts else key)
         else:
             parts.append(f"[{printable(key)}]")

@@ -22,10 +22,10 @@ class LeafNames:
         """Assign the names inside the instance. `unselected` are the paths of its leaves that are not in `leaves`."""
         self._spec = spec
         self._console = console
-        inside = [leaf.path[2:] for leaf in leaves if leaf.is_inside and leaf.path[-1] != NAME]
+        inside = [path[2:] for leaf in leaves if (path := leaf.path)[-1] != NAME and path[:2] == INSTANCE]
         assigned = assign_names(inside, unselected)
         self._inside, self._unselected = inside, unselected
-        self._taken = {name.name for name in assigned}
+        self._taken: set[str] = set()
         self._others: dict[Path, Name] | None = None
         if len(inside) == len(leaves):
             self.names = assigned[: len(inside)]

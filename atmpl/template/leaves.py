@@ -1,8 +1,9 @@
 """The walk over a VM's spec that copies it and finds its leaves. Rules 1, 7 (references) and 10 (memory dumps)."""
 
+import re
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from atmpl.template.data_volumes import SUFFIX_REFERENCE, is_reference
 from atmpl.template.errors import MAX_STORED_BYTES, RenderError, TemplateTooLargeError
@@ -14,9 +15,15 @@ from atmpl.template.selection import NAME, Selection
 from atmpl.template.source_vm import objects_in, value_at
 from atmpl.template.validation import MAX_DEPTH, MAX_PATH_CHARACTERS, validation_error
 
+ITEM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")  # safe in a form, and never a reference
+
 _SCALARS: Final = frozenset((str, bool, int))  # always JSON; a float can be infinite
 _MAX_DEPTH: Final = MAX_DEPTH - len(SPEC)
 _MAX_LEAVES: Final = MAX_STORED_BYTES // 65  # bytes of the shortest parameter and its reference
+
+
+Item: TypeAlias = tuple[int, str]
+"""An item of a list: its index, and the name by which a form shows it; empty if it has none."""
 
 
 class Leaf(NamedTuple):
@@ -27,6 +34,7 @@ class Leaf(NamedTuple):
     container: Any  # in the copy
     key: str | int  # in the container
     selected: bool  # as a parameter; rule 9 can override it
+    item: Item | None = None  # of the outermost list that it is in, if that is in the instance
 
     @property
     def is_inside(self) -> bool:
@@ -46,7 +54,6 @@ class LeafWalker:
     unique: frozenset[str]  # names of the data volumes that get a suffix
     leaves: list[Leaf] = field(default_factory=list)
     unselected: list[Path] = field(default_factory=list)  # the other leaves of the instance, below spec.template.spec
-    item_names: dict[Path, str] = field(default_factory=dict)  # `name` of the items of the outermost lists
     dropped: list[Path] = field(default_factory=list)  # memory dumps and their disks, below the VM's `spec`
     _path_characters: int = MAX_PATH_CHARACTERS  # that are left
     _memory_dumps: frozenset[str] = frozenset()  # names of the memory dumps
@@ -60,9 +67,11 @@ class LeafWalker:
             states = self.selection.start
             for key in INSTANCE:
                 states = self.selection.step(states, key)
-        return self._mapping(instance, (), 0, states)
+        return self._mapping(instance, (), 0, states, None)
 
-    def _mapping(self, source: dict[str, Any], path: Path, size: int, states: States | None) -> dict[str, Any]:
+    def _mapping(
+        self, source: dict[str, Any], path: Path, size: int, states: States | None, item: Item | None
+    ) -> dict[str, Any]:
         """Return a copy of an object of the instance. `states` is None if all leaves are selected."""
         self._check(source, path, size)
         literals, unique, selection, leaves = self.literals, self.unique, self.selection, self.leaves
@@ -72,9 +81,9 @@ class LeafWalker:
             after = None if states is None else selection.step(states, key)
             placeholder = literals.key(key, source) if "${" in key else key
             if kind is dict:
-                copy[placeholder] = self._mapping(value, (*path, key), size + len(key) + 1, after)
+                copy[placeholder] = self._mapping(value, (*path, key), size + len(key) + 1, after, item)
             elif kind is list:
-                copy[placeholder] = self._sequence(value, (*path, key), size + len(key) + 1, after)
+                copy[placeholder] = self._sequence(value, (*path, key), size + len(key) + 1, after, item)
             elif unique and kind is str and value in unique and is_reference(path, key):
                 copy[placeholder] = value + SUFFIX_REFERENCE
             elif key == NAME and kind is str and (after is None or not _selects(selection, after, is_name=True)):
@@ -83,7 +92,7 @@ class LeafWalker:
                 selected = after is None or _selects(selection, after, is_name=key == NAME)
                 if selected or key in SPECIAL_KEYS:
                     copy[placeholder] = None
-                    leaves.append(Leaf((*INSTANCE, *path, key), value, copy, placeholder, selected))
+                    leaves.append(Leaf((*INSTANCE, *path, key), value, copy, placeholder, selected, item))
                 else:
                     copy[placeholder] = literals.copy(value, (*SPEC, *path, key))
                     if key != NAME:
@@ -92,9 +101,11 @@ class LeafWalker:
                 copy[placeholder] = literals.copy(value, (*SPEC, *path, key))
         return copy
 
-    def _sequence(self, source: list[Any], path: Path, size: int, states: States | None) -> list[Any]:
+    def _sequence(
+        self, source: list[Any], path: Path, size: int, states: States | None, outer: Item | None
+    ) -> list[Any]:
         self._check(source, path, size)
-        selection, item_names, leaves = self.selection, self.item_names, self.leaves
+        selection, leaves = self.selection, self.leaves
         droppable = path == _VOLUMES or (path == _DISKS and self._memory_dumps)
         copy: list[Any] = []
         for index, value in enumerate(source):
@@ -104,16 +115,14 @@ class LeafWalker:
                 continue
             after = None if states is None else selection.step(states, index)
             if kind is dict:
-                name = value.get(NAME)
-                if type(name) is str:
-                    item_names[*path, index] = name
-                copy.append(self._mapping(value, (*path, index), size + 1, after))
+                item = outer or (index, item_name(value))
+                copy.append(self._mapping(value, (*path, index), size + 1, after, item))
             elif kind is list:
-                copy.append(self._sequence(value, (*path, index), size + 1, after))
+                copy.append(self._sequence(value, (*path, index), size + 1, after, outer or (index, "")))
             elif kind in _SCALARS or (kind is float and isfinite(value)):
                 if after is None or _selects(selection, after, is_name=False):
                     copy.append(None)
-                    leaves.append(Leaf((*INSTANCE, *path, index), value, copy, len(copy) - 1, True))
+                    leaves.append(Leaf((*INSTANCE, *path, index), value, copy, len(copy) - 1, True, outer))
                 else:
                     copy.append(self.literals.copy(value, (*SPEC, *path, index)))
                     self.unselected.append((*path, index))
@@ -176,6 +185,12 @@ class LeafWalker:
 
 _VOLUMES: Final[Path] = ("volumes",)
 _DISKS: Final[Path] = ("domain", "devices", "disks")
+
+
+def item_name(item: Any) -> str:
+    """Return the name by which a form shows an item of a list; empty if it has none, or one of other characters."""
+    name = item.get(NAME) if type(item) is dict else None
+    return name if type(name) is str and ITEM_NAME.fullmatch(name) else ""
 
 
 def is_memory_dump(volume: dict[str, Any]) -> bool:

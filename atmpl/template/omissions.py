@@ -1,7 +1,6 @@
 """What a template leaves out of its source VM, or blanks in it. Rules 8 and 10, `status.omitted`."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from atmpl.template.json_path import Path, dotted
 from atmpl.template.options import RenderOptions
@@ -33,8 +32,7 @@ EXPLANATIONS: Final = {  # reason of `status.omitted`: a sentence for users
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Omitted:
+class Omitted(NamedTuple):
     """One field of the VM that the template leaves out or blanks."""
 
     reason: str

@@ -174,15 +174,12 @@ _MAX_NAME: Final = 253
 def _shared_disks(source: SourceVM) -> Iterable[Path]:
     """Yield the paths of the volumes, and of the annotation, that keep data which the template does not create."""
     created = data_volume_names(source.spec)
-    disks = {
-        disk["name"]: disk
-        for _, disk in objects_in(value_at(source.instance, "domain", "devices", "disks"))
-        if type(disk.get("name")) is str
-    }
-    for index, volume in source.volumes:
-        name = volume.get("name")
+    shared = [(index, volume.get("name")) for index, volume in source.volumes if _keeps_shared_data(volume, created)]
+    all_disks = objects_in(value_at(source.instance, "domain", "devices", "disks")) if shared else []
+    disks = {name: disk for _, disk in all_disks if type(name := disk.get("name")) is str}
+    for index, name in shared:
         disk = disks.get(name) if type(name) is str else None
-        if _keeps_shared_data(volume, created) and not (disk and _is_harmless(disk)):
+        if not (disk and _is_harmless(disk)):
             yield ("spec", *INSTANCE, "volumes", index)
     if HARVESTER_CLAIMS in source.annotations:
         yield ("metadata", "annotations", HARVESTER_CLAIMS)

@@ -6,6 +6,7 @@ A path pattern is a path in which `int` is any list index.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from atmpl.template.json_path import Path
@@ -196,16 +197,23 @@ _TABLES: Final = tuple(
 )
 
 
+# The VMs of a cluster have the same keys, and an expression takes longer than all other work on a key.
+_cached: Final = lru_cache(maxsize=4096)
+
+
+@_cached
 def keeps_annotation(key: str) -> bool:
     """Return True if a new VM gets the source VM's annotation `key`. Rule 10."""
     return not _ANNOTATIONS.fullmatch(key)
 
 
+@_cached
 def keeps_label(key: str) -> bool:
     """Return True if a new VM gets the source VM's label `key`. Rule 10, except for forklift's labels."""
     return not _LABELS.fullmatch(key)
 
 
+@_cached
 def is_identity_annotation(key: str) -> bool:
     """Return True if an annotation holds addresses of the source VM. Rule 8."""
     return _IDENTITY_ANNOTATIONS.fullmatch(key) is not None
@@ -236,6 +244,7 @@ def drop_reason(key: str) -> str:
     return SOURCE_IDENTITY
 
 
+@_cached
 def copies_label(key: str) -> bool:
     """Return True if the template also has the source VM's label `key`. Rule 12."""
     return _COPIED.fullmatch(key) is not None

@@ -7,11 +7,11 @@ from typing import Final
 
 from atmpl.template.cloud_config import DEFAULT_USER, PASSWORD, PASSWORD_HASH, SSH_KEY, CloudConfig, TextSecret
 from atmpl.template.json_path import Path, dotted, pointer
+from atmpl.template.leaves import ITEM_NAME
 from atmpl.template.literal_parameters import Literals
 from atmpl.template.parameter_names import Name, assign_more_names, name_in_text, named
 from atmpl.template.substitution import STRING_REF, ProcessorRules, Substitution
 
-ITEM_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")  # safe in a form, and never a reference
 _SHOWN: Final = {  # kind of a secret: what a form calls it, and what to enter
     PASSWORD: ("Password", "letters, digits and -"),
     PASSWORD_HASH: ("Password hash", "as openssl passwd -6 prints it"),
