@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from kubernetes_asyncio.client import Configuration
-from kubernetes_asyncio.config import ConfigException
-from kubernetes_asyncio.config.kube_config import ConfigNode, KubeConfigLoader
 from multidict import MultiDict
 
 from atmpl.kube.auth import APIEndpoint, CredentialsError, impersonation_headers, tls_context
 from atmpl.kube.auth.cached import CachedCredentials
 from atmpl.kube.auth.exec_plugin import INTERACTIVE_TIMEOUT_SECONDS, Credential, ExecPlugin
+from atmpl.kube.auth.kubeconfig_library import ConfigException, ConfigNode, Configuration, KubeConfigLoader
 from atmpl.kube.auth.proxy import check_proxy, proxy_for
 
 MAX_FILE_BYTES: Final = 16 * 2**20  # 600 clusters are 1 MiB

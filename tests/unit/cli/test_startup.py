@@ -48,3 +48,22 @@ def test_the_clusters_side_is_not_imported(case):
     assert "atmpl.cli" in imported  # it is the list of modules
     assert not imported & CLUSTER
     assert not {name for name in imported if name.startswith(tuple(OWNED))}
+
+
+LIBRARY = """
+import sys
+from atmpl.kube.auth import kubeconfig
+assert not any(type(finder).__module__.startswith("atmpl") for finder in sys.meta_path)
+print(*sys.modules)
+"""
+
+
+def test_the_librarys_generated_modules_are_not_imported():
+    ran = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True)
+    imported = [name for name in ran.stdout.split() if name.startswith("kubernetes_asyncio.")]
+    assert "kubernetes_asyncio.config.kube_config" in imported
+    assert [
+        name
+        for name in imported
+        if name.startswith(("kubernetes_asyncio.client.models.", "kubernetes_asyncio.client.api."))
+    ] == []
