@@ -186,8 +186,8 @@ def check_cluster_options(args: argparse.Namespace) -> None:
 def kubectl_command(args: argparse.Namespace, line: str) -> str:
     """Return `kubectl LINE` for the cluster and the namespace that were typed, ready to be pasted.
 
-    A line that begins with `atmpl` is no command of kubectl, but gets the same options. One that begins with `kubectl`
-    is returned as it is.
+    A line that begins with `atmpl` gets the same options, though it is not a command of kubectl. One that begins with
+    `kubectl` is returned as it is.
     """
     if line.startswith("kubectl "):
         return line

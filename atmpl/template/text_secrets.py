@@ -42,7 +42,7 @@ class ExtractedSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretParameter:
-    """A parameter of a template that stands for a secret of the source VM, and the place of the secret in the VM."""
+    """A parameter of a template that replaces a secret of the source VM, and the place of the secret in the VM."""
 
     name: str
     path: str  # for a secret inside a text also its path there
