@@ -13,7 +13,7 @@ import blockbuster.blockbuster
 from blockbuster import BlockingError, blockbuster_ctx
 
 # Exceptions: (end of the file's name, function), and the reason.
-MAY = {
+ALLOWED = {
     # handlers of tests; the controller's own handler never blocks
     ("logging/__init__.py", "emit"),
     # only before the process exits, and in tests
@@ -48,7 +48,7 @@ def refused() -> Iterator[list[str]]:
     try:
         with blockbuster_ctx("atmpl") as buster:
             for function in buster.functions.values():
-                for file, name in MAY:
+                for file, name in ALLOWED:
                     function.can_block_in(file, name)
             yield met
     finally:

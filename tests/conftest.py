@@ -54,7 +54,7 @@ def _tier(item: pytest.Item) -> str:
 
 
 def _group(item: pytest.Item) -> str | None:
-    """Return the name of the group: tests of one group run in one worker. None: the test may run in any."""
+    """Return the name of the group: tests of one group run in one worker. None: the test can run in any."""
     parts = item.path.relative_to(TESTS).parts
     if parts[0] in {"unit", "simulation"}:
         return None

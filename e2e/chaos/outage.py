@@ -10,8 +10,8 @@ from e2e.chaos.scenario import ChaosCluster, Report
 from e2e.controller import Controller
 
 NAMESPACE = "away"
-PROCESSOR = 0.02  # of a processor that a controller may take while there is nothing to do but to wait
-KNOCKS = 1.0  # calls a second in which all of the three may try their luck together, once they have found out
+PROCESSOR = 0.02  # of a CPU, at most, for a controller that only waits
+KNOCKS = 1.0  # calls a second at most, of all three together, once they have detected the outage
 FIRST_KNOCKS = 40  # until they have: backoffs begin below a second
 BACK = 60.0  # seconds until a request is served again: a backoff is 30 s at most
 

@@ -153,7 +153,7 @@ class Chaos:
     async def _seen(self, client: Client) -> list[str]:
         try:
             return await self._wrong(client)
-        except (ApiError, aiohttp.ClientError, OSError) as error:  # it may just be coming up again
+        except (ApiError, aiohttp.ClientError, OSError) as error:  # it can be starting
             return [f"the API server cannot be called: {error}"]
 
     async def _wrong(self, client: Client) -> list[str]:
@@ -183,7 +183,7 @@ class Chaos:
     async def _writes(self, client: Client, quiet: float) -> list[str]:
         """Wait for `quiet` seconds without a write; return the objects that are still written after PATIENCE.
 
-        A retry may have some seconds to go when all is right already: that is one write more, and then it is quiet.
+        A retry can still be due when the state is right: it makes one more write, and then there is none.
         """
         deadline = time.monotonic() + PATIENCE
         while True:

@@ -62,7 +62,7 @@ class ExistingCluster(Server):
 
 
 def _whole_context(kubectl: Path) -> bytes:
-    """Return the current context alone, with the certificates that KUBECONFIG may only name by file."""
+    """Return the current context alone, with the certificates that KUBECONFIG can name by file."""
     command = [str(kubectl), "config", "view", "--raw", "--minify", "--flatten"]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:

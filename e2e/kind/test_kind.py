@@ -58,9 +58,7 @@ async def created(client: Client, instance: dict[str, Any], namespace: str) -> d
 
 
 @pytest.mark.parametrize("format", TEMPLATES)
-async def test_a_vm_becomes_a_template_and_that_vms_that_the_cluster_takes(
-    format: str, client: Client, namespace: str
-) -> None:
+async def test_processed_vm_is_accepted(format: str, client: Client, namespace: str) -> None:
     source = await client.create(vm(namespace))
     await client.create(request(namespace, "once", target={format: {}}))
     await client.until(f"{REQUESTS.format(namespace)}/once", is_ready)
@@ -76,7 +74,7 @@ async def test_a_vm_becomes_a_template_and_that_vms_that_the_cluster_takes(
 
 
 @pytest.mark.parametrize("format", TEMPLATES)
-async def test_a_template_that_is_kept_in_step_follows_its_vm(format: str, client: Client, namespace: str) -> None:
+async def test_refreshed_template_follows_its_vm(format: str, client: Client, namespace: str) -> None:
     await client.create(vm(namespace))
     await client.create(request(namespace, "kept", target={format: {}}, refreshPolicy="OnChange"))
     await client.until(f"{REQUESTS.format(namespace)}/kept", is_ready)
@@ -92,7 +90,7 @@ async def test_a_template_that_is_kept_in_step_follows_its_vm(format: str, clien
     await client.until(f"{TEMPLATES[format].format(namespace)}/kept", follows)
 
 
-async def test_what_a_template_makes_has_an_identity_of_its_own(client: Client, namespace: str) -> None:
+async def test_new_vm_has_its_own_identity(client: Client, namespace: str) -> None:
     posted = vm(namespace)
     posted["spec"]["template"]["spec"]["domain"]["firmware"] = {"uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223"}
     await client.create(posted)

@@ -40,7 +40,7 @@ async def test_rolling_update_loses_no_request(node: Node, deployment: Deploymen
     node.kubectl("rollout", "restart", "deployment", "atmpl-controller", "--namespace=atmpl-system")
     await deployment.available()
     rolled_out.set()
-    await creating  # not cancelled: the server may have served a cancelled call
+    await creating  # not cancelled: the server can have served a cancelled call
     assert not old & set(await deployment.pods())
     assert len(sent) > 10
     for name in sent:

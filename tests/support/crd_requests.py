@@ -37,7 +37,7 @@ def target(**fields: Any) -> dict[str, Any]:
 
 
 def complaints(error: ApiError) -> list[str]:
-    """Return the causes of a rejection, one line per field, without the hint that there may be more."""
+    """Return the causes of a rejection, one line per field, without the hint that there can be more."""
     causes = error.body["details"]["causes"]
     return normalized(f"{cause['field']}: {cause['message']}" for cause in causes if cause["field"] != "<nil>")
 

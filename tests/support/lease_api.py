@@ -165,5 +165,5 @@ FAULTS: dict[str, Fault] = {
     "done, but something else answers": garbled,
     "slow to be done": slow(2.5, 0.0),
     "slow to be answered": slow(0.0, 2.5),
-    "slower than may be": slow(8.0, 8.0),
+    "slower than the deadline": slow(8.0, 8.0),
 }

@@ -20,7 +20,7 @@ class Replica:
             "ns",
             name,
             random=Random(1),
-            now=lambda: started_at + virtual_clock.now() * rate,  # its own clock, which may go fast or slow
+            now=lambda: started_at + virtual_clock.now() * rate,  # its own clock, which can be fast or slow
             sleep=self._sleep,
             utc=virtual_clock.utcnow,
         )

@@ -69,7 +69,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits for sockets only as long as bytes may be on their way; then time jumps."""
+    """Waits for sockets only as long as bytes can be on their way; then time jumps."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()

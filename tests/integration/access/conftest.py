@@ -1,4 +1,4 @@
-"""An API server whose admission these tests may change for everybody, so it is theirs alone."""
+"""An API server of their own: these tests change its admission for all users."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

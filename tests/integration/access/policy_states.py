@@ -1,4 +1,4 @@
-"""What the policy may be like when a request is created, and when the controller first sees it; and the answers.
+"""The states of the policy when a request is created and when the controller first sees it, and the expected results.
 
 One table: a row for each state, and in it, for each right of a request's author, the answer for a source in the same
 namespace and in another.

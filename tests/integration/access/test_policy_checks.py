@@ -30,7 +30,7 @@ async def verdict(admin: Client, created: str = LATER) -> PolicyCheck:
 
 
 def just_after(time: str) -> str:
-    """Within the grace: a request so created may not have been checked."""
+    """Within the grace period: a request that was created then is possibly not checked."""
     return (datetime.fromisoformat(time) + timedelta(seconds=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -86,7 +86,7 @@ async def test_each_change_is_detected(path: str, spec: dict[str, Any], expected
     assert await verdict(admin) is expected
 
 
-# Each leaves the object as it is shipped, by a write that managedFields may not show.
+# Each leaves the object as it is shipped, by a write that managedFields do not always show.
 REMOVED: dict[str, dict[str, Any]] = {
     "matchResources": NARROW,
     "paramRef": {"name": "x", "parameterNotFoundAction": "Allow"},

@@ -49,7 +49,7 @@ async def in_force(client: Client, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_namespaces_own_roles_reach_its_requests(role: str, admin: Client) -> None:
+async def test_namespace_roles_include_requests(role: str, admin: Client) -> None:
     aggregated = f"/apis/{RBAC}/v1/clusterroles/{role}"
     await admin.until(aggregated, lambda found: any(asks(rule) for rule in (found or {}).get("rules") or []))
     binding = {
@@ -65,5 +65,5 @@ async def test_a_namespaces_own_roles_reach_its_requests(role: str, admin: Clien
         assert await allowed(admin, f"the-{role}", resource) == verbs
 
 
-async def test_nobody_else_does(admin: Client) -> None:
+async def test_users_without_a_role_have_no_rights(admin: Client) -> None:
     assert not any([await may(admin, "user-without-roles", verb, REQUESTS) for verb in READ | WRITE])

@@ -30,7 +30,7 @@ NETWORK = base64.b64encode(f"wifi: {planted('network-data')}".encode()).decode()
 
 
 def secretive(namespace: str) -> dict[str, Any]:
-    """A VM with a secret wherever one may stand."""
+    """A VM with a secret in each place that can hold one."""
     made = vm(
         namespace,
         labels={"labelled": planted("label")},
@@ -85,7 +85,7 @@ def quoting(namespace: str, name: str, why: str, reason: str) -> list[dict[str, 
     ]
 
 
-# Those of one line: a policy's message may have no other.
+# Those of one line: a policy's message can have no other.
 VALUES = r"object.parameters.filter(p, has(p.value) && !p.value.contains('\n')).map(p, p.value)"
 QUOTING = {  # template: what the server says of it, and by which reason
     "quoted": (f"'found \"' + {VALUES}.join('\", \"') + '\"'", "Invalid"),
@@ -96,7 +96,7 @@ QUOTING = {  # template: what the server says of it, and by which reason
 
 @pytest.fixture
 async def home(admin: Client) -> AsyncIterator[str]:
-    await put_in_force(admin)  # a test of this server may have changed the policy
+    await put_in_force(admin)  # a test of this server can have changed the policy
     made = await admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "secrets-"}})
     name = made["metadata"]["name"]
     policies = [one for which in QUOTING for one in quoting(name, which, *QUOTING[which])]
@@ -183,7 +183,7 @@ def account(guarded: Server) -> Path:
 
 
 @pytest.mark.parametrize("format", ["json", "text"])
-async def test_nothing_that_was_planted_is_emitted(
+async def test_secrets_of_vms_are_not_emitted(
     format: str, home: str, account: Path, guarded: Server, admin: Client
 ) -> None:
     command = [sys.executable, "-X", "dev", "-m", "atmpl", "controller", f"--kubeconfig={account}"]
@@ -217,7 +217,7 @@ def wrong(account: Path, *, password: str = "") -> str:
 
 
 @pytest.mark.parametrize("password", ["", planted("password")], ids=["token", "token and password"])
-async def test_what_the_server_does_not_take_is_not_shown(password: str, account: Path, tmp_path: Path) -> None:
+async def test_rejected_content_is_not_shown(password: str, account: Path, tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(wrong(account, password=password))
     controller = Controller(file, "--log-level=debug", python=("-X", "dev"))

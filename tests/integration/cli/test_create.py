@@ -64,7 +64,7 @@ async def test_create_prints_the_template_with_output_yaml(server: Server, clien
     assert typed("process", "-", stdin=came.out).status == 0
 
 
-async def test_name_alone_is_what_kubectl_takes(server: Server, client: Client, namespace: str) -> None:
+async def test_output_name_is_accepted_by_kubectl(server: Server, client: Client, namespace: str) -> None:
     await client.create(vm(namespace, "web"))
     came = await create(server, namespace, "--vm", "web", "-o", "name")
     assert came.out == "template.template.openshift.io/web-template\n"
@@ -154,7 +154,7 @@ async def test_existing_request_is_not_changed(server: Server, client: Client, n
     assert f"-n {namespace} delete vmtreq,template web-template" in came.err
 
 
-async def test_a_dry_run_creates_nothing(server: Server, client: Client, namespace: str) -> None:
+async def test_dry_run_creates_nothing(server: Server, client: Client, namespace: str) -> None:
     came = await create(server, namespace, "--vm", "web", "--dry-run=server")
     assert (came.status, came.out) == (0, f"{NAMED}/web-template created (server dry run)\n")
     with pytest.raises(ApiError, match="not found"):

@@ -86,7 +86,7 @@ def versions(server: Server) -> dict[str, str]:
     return {f"{it['kind']}/{it['metadata']['name']}": it["metadata"]["resourceVersion"] for it in kept(server)}
 
 
-def test_it_is_installed_by_one_command_and_without_a_warning(first: Output) -> None:
+def test_installation_prints_no_warning(first: Output) -> None:
     assert first.err == ""
     assert all(line.endswith(" created") for line in first.out.splitlines())
     assert f"deployment.apps/{ACCOUNT} created" in first.out
@@ -97,7 +97,7 @@ def test_it_is_installed_by_one_command_and_without_a_warning(first: Output) -> 
 LEFT_ALONE = {"poddisruptionbudget.policy/atmpl-controller": "configured"}
 
 
-def test_a_second_time_changes_nothing(server: Server) -> None:
+def test_second_installation_changes_nothing(server: Server) -> None:
     before = versions(server)
     again = kubectl(server, "apply", "-k", DEFAULT)
     assert again.err == ""
@@ -107,7 +107,7 @@ def test_a_second_time_changes_nothing(server: Server) -> None:
     assert versions(server) == before
 
 
-def test_the_policy_says_nothing_that_the_server_cannot_follow(server: Server) -> None:
+def test_policy_has_no_type_warnings(server: Server) -> None:
     [policy] = [it for it in kept(server) if it["kind"] == "ValidatingAdmissionPolicy"]
     assert policy["status"]["typeChecking"] == {}
 
@@ -119,9 +119,7 @@ def pod(deployment: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-async def test_the_namespace_enforces_the_restricted_profile_and_the_pod_keeps_to_it(
-    server: Server, admin: Client, tmp_path: Path
-) -> None:
+async def test_pod_satisfies_the_restricted_profile(server: Server, admin: Client, tmp_path: Path) -> None:
     namespace = await admin.get(f"/api/v1/namespaces/{NAMESPACE}")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     made = pod(await admin.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ACCOUNT}"))
@@ -134,7 +132,7 @@ async def test_the_namespace_enforces_the_restricted_profile_and_the_pod_keeps_t
         await admin.create(made, dryRun="All")
 
 
-async def test_gone_the_templates_stay_and_back_again_it_serves(server: Server, admin: Client) -> None:
+async def test_removal_keeps_templates(server: Server, admin: Client) -> None:
     await admin.create(vm("default"))
     account = server.service_account(NAMESPACE, ACCOUNT)
     with Controller(account, "--leader-elect"):

@@ -222,7 +222,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
 
 
 @pytest.mark.parametrize("spec", GOOD.values(), ids=GOOD)
-async def test_a_good_request_is_accepted(spec: dict[str, Any], client: Client) -> None:
+async def test_valid_request_is_accepted(spec: dict[str, Any], client: Client) -> None:
     stored = await client.post(COLLECTION, request(spec), dryRun="All", fieldValidation="Strict")
     given = {field: value for field, value in spec.items() if value is not None}
     defaults = {"identity": "Fresh", "dataVolumes": "Preserve", "secrets": "Preserve"}
@@ -231,7 +231,7 @@ async def test_a_good_request_is_accepted(spec: dict[str, Any], client: Client) 
 
 
 @pytest.mark.parametrize(("spec", "expected"), BAD.values(), ids=BAD)
-async def test_a_bad_request_is_refused_with_what_to_write(spec: Any, expected: list[str], client: Client) -> None:
+async def test_invalid_request_is_rejected_with_a_remedy(spec: Any, expected: list[str], client: Client) -> None:
     with pytest.raises(ApiError) as refused:
         await client.post(COLLECTION, request(spec), dryRun="All")
     assert refused.value.status == 422
@@ -247,16 +247,14 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("spec", "path"), UNKNOWN.values(), ids=UNKNOWN)
-async def test_a_field_that_nobody_knows_is_named_by_strict_validation(
-    spec: dict[str, Any], path: str, client: Client
-) -> None:
+async def test_strict_validation_names_an_unknown_field(spec: dict[str, Any], path: str, client: Client) -> None:
     with pytest.raises(ApiError) as refused:
         await client.post(COLLECTION, request(spec), dryRun="All", fieldValidation="Strict")
     assert refused.value.status == 400
     assert refused.value.message.endswith(f'strict decoding error: unknown field "{path}"')
 
 
-async def test_a_status_given_by_a_person_is_dropped(client: Client) -> None:
+async def test_status_of_a_user_is_dropped(client: Client) -> None:
     given = request(FLAT) | {"status": {"conditions": [{"type": "Authorized", "status": "True"}]}}
     stored = await client.post(COLLECTION, given, dryRun="All")
     assert stored["status"] == {"observedGeneration": -1}

@@ -129,7 +129,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize(("spec", "expected"), BAD.values(), ids=BAD)
-async def test_a_bad_name_is_refused_with_what_a_name_is(
+async def test_invalid_name_is_rejected_with_the_rule(
     spec: dict[str, Any], expected: list[str], client: Client
 ) -> None:
     with pytest.raises(ApiError) as refused:

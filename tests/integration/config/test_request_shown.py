@@ -83,7 +83,7 @@ async def create_request(
     return await client.put(path, made | {"status": status}, fieldValidation="Strict")
 
 
-async def test_the_design_example_is_accepted_as_it_stands(server: Server, client: Client, namespace: str) -> None:
+async def test_design_example_is_accepted(server: Server, client: Client, namespace: str) -> None:
     server.kubectl("create", "--namespace", namespace, "--filename", "-", input=DESIGN_EXAMPLE)
     stored = await client.get(f"{collection(namespace)}/virtualmachinetemplaterequest-sample")
     assert stored["spec"].items() >= yaml.safe_load(DESIGN_EXAMPLE)["spec"].items()
@@ -123,7 +123,7 @@ async def test_wait_returns_once_ready_is_true(server: Server, client: Client, n
     assert waited == "virtualmachinetemplaterequest.ssp.kubevirt.io/mine condition met\n"
 
 
-async def test_the_status_holds_all_that_the_design_names(client: Client, namespace: str) -> None:
+async def test_status_has_all_fields_of_the_design(client: Client, namespace: str) -> None:
     stored = await create_request(client, namespace, "mine", CANONICAL, STATUS)
     assert stored["status"] == STATUS
     assert stored["metadata"]["generation"] == 1  # a status is not a change of the spec
@@ -150,7 +150,7 @@ BAD_STATUS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("status", "expected"), BAD_STATUS.values(), ids=BAD_STATUS)
-async def test_a_status_beyond_its_limits_is_refused(
+async def test_status_beyond_its_limits_is_rejected(
     status: dict[str, Any], expected: str, client: Client, namespace: str
 ) -> None:
     with pytest.raises(ApiError) as refused:
@@ -183,7 +183,7 @@ def test_every_text_and_list_has_a_limit() -> None:
     assert [path for path, field in texts.items() if path not in free and not field.keys() & limited] == []
 
 
-def test_nothing_of_one_form_has_a_default() -> None:
+def test_forms_have_no_defaults() -> None:
     assert {path: field["default"] for path, field in FIELDS.items() if "default" in field} == {
         "vmtreq.spec.refreshPolicy": "Once",
         "vmtreq.spec.options": {},

@@ -121,14 +121,14 @@ async def change(client: Client, before: dict[str, Any], after: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(("before", "after"), GOOD.values(), ids=GOOD)
-async def test_what_may_change_is_changed(before: dict[str, Any], after: dict[str, Any], client: Client) -> None:
+async def test_mutable_fields_can_change(before: dict[str, Any], after: dict[str, Any], client: Client) -> None:
     changed = await change(client, before, after)
     assert changed["spec"].get("ttlSecondsAfterFinished") == after.get("ttlSecondsAfterFinished")
     assert changed["spec"]["refreshPolicy"] == after.get("refreshPolicy", "Once")
 
 
 @pytest.mark.parametrize(("before", "after", "expected"), BAD.values(), ids=BAD)
-async def test_what_was_asked_for_stays(
+async def test_immutable_fields_cannot_change(
     before: dict[str, Any], after: dict[str, Any], expected: list[str], client: Client
 ) -> None:
     with pytest.raises(ApiError) as refused:

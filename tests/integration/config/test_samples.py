@@ -21,7 +21,7 @@ WARNINGS: dict[str, set[str]] = {
 }
 
 
-def test_every_sample_is_in_the_kustomization_and_says_what_it_is_for() -> None:
+def test_every_sample_is_listed_and_has_a_purpose() -> None:
     listed = yaml.safe_load((SAMPLES / "kustomization.yaml").read_text())["resources"]
     assert sorted(listed) == sorted(f"{name}.yaml" for name in [*NAMES, "vm"])
     for name in NAMES:

@@ -13,7 +13,7 @@ def config_map(namespace: str, **data: str) -> dict:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one", "namespace": namespace}, "data": data}
 
 
-async def test_an_object_is_created_applied_patched_and_deleted(client: Client, namespace: str) -> None:
+async def test_object_is_created_applied_patched_and_deleted(client: Client, namespace: str) -> None:
     made = await client.create(config_map(namespace, a="1"))
     path = await client.path(made)
     assert path == f"/api/v1/namespaces/{namespace}/configmaps/one"
@@ -36,7 +36,7 @@ async def test_an_apply_without_force_meets_another_owner(client: Client, namesp
         await client.apply(config_map(namespace, a="2"), manager="second", force=False)
 
 
-async def test_a_watch_yields_each_change(client: Client, namespace: str) -> None:
+async def test_watch_yields_each_change(client: Client, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     since = (await client.get(path, fieldSelector="metadata.name=one"))["metadata"]["resourceVersion"]
     await client.create(config_map(namespace, text="x" * 900_000))  # longer than any buffer on the way
@@ -46,7 +46,7 @@ async def test_a_watch_yields_each_change(client: Client, namespace: str) -> Non
     assert seen == [("ADDED", 900_000), ("DELETED", 900_000)]
 
 
-async def test_a_watch_that_is_left_takes_its_connection_with_it_at_once(server: Server) -> None:
+async def test_closed_watch_closes_its_connection(server: Server) -> None:
     before = sockets()
     async with server.client() as watcher:
         async with aclosing(watcher.watch("/api/v1/namespaces")) as events:
@@ -57,7 +57,7 @@ async def test_a_watch_that_is_left_takes_its_connection_with_it_at_once(server:
         assert sockets() <= before
 
 
-async def test_a_version_from_the_past_is_an_error_and_not_an_empty_watch(client: Client) -> None:
+async def test_expired_version_is_an_error(client: Client) -> None:
     async def first() -> dict:
         while True:
             try:
@@ -71,13 +71,13 @@ async def test_a_version_from_the_past_is_an_error_and_not_an_empty_watch(client
     assert refused.value.status == 410
 
 
-async def test_what_never_comes_true_ends_with_what_was_seen(client: Client, namespace: str) -> None:
+async def test_until_times_out_with_the_last_object(client: Client, namespace: str) -> None:
     made = await client.create(config_map(namespace, a="seen"))
     with pytest.raises(TimeoutError, match='"a": "seen"'):
         await client.until(await client.path(made), lambda found: "b" in found["data"], timeout=0.3)
 
 
-async def test_the_end_of_an_object_is_seen(client: Client, namespace: str) -> None:
+async def test_until_sees_a_deletion(client: Client, namespace: str) -> None:
     path = await client.path(await client.create(config_map(namespace)))
     deletion: list[asyncio.Task] = []
 
@@ -90,16 +90,16 @@ async def test_the_end_of_an_object_is_seen(client: Client, namespace: str) -> N
     await deletion[0]
 
 
-async def test_a_mistake_in_the_condition_is_not_waited_out(client: Client) -> None:
+async def test_until_raises_the_error_of_its_condition(client: Client) -> None:
     with pytest.raises(KeyError):
         await client.until("/api/v1/namespaces/default", lambda found: found["no such field"])
 
 
-async def test_a_refusal_is_not_waited_out(client: Client) -> None:
+async def test_until_raises_a_refusal_at_once(client: Client) -> None:
     with pytest.raises(ApiError, match="404 page not found"):
         await client.until("/apis/no.such/v1/things/one", bool)
 
 
-async def test_a_kind_that_is_not_served_is_an_error(client: Client) -> None:
+async def test_unserved_kind_is_an_error(client: Client) -> None:
     with pytest.raises(LookupError, match="v1 Nonsense"):
         await client.create({"apiVersion": "v1", "kind": "Nonsense", "metadata": {}})

@@ -25,13 +25,13 @@ def elsewhere(tmp_path: Path) -> Path:
     return path
 
 
-def test_another_context_is_refused(named, elsewhere: Path) -> None:
+def test_other_context_is_refused(named, elsewhere: Path) -> None:
     named("kind-test", elsewhere)
     with pytest.raises(WrongClusterError, match=r"the current context of KUBECONFIG=.* is production"):
         ExistingCluster()
 
 
-def test_the_first_file_that_names_a_current_context_decides(named, elsewhere: Path, tmp_path: Path) -> None:
+def test_first_current_context_is_used(named, elsewhere: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "other").write_text("current-context: kind-test")
     named("kind-test", tmp_path / "none", tmp_path / "empty", elsewhere, tmp_path / "other")
@@ -39,13 +39,13 @@ def test_the_first_file_that_names_a_current_context_decides(named, elsewhere: P
         ExistingCluster()
 
 
-def test_without_a_kubeconfig_nothing_is_guessed(named) -> None:
+def test_missing_kubeconfig_is_an_error(named) -> None:
     named("kind-test")
     with pytest.raises(WrongClusterError, match="KUBECONFIG is not set"):
         ExistingCluster()
 
 
-async def test_the_named_cluster_serves_an_administrator_and_whom_they_impersonate(server: Server, named) -> None:
+async def test_named_cluster_serves_impersonated_users(server: Server, named) -> None:
     named(server.kubectl("config", "current-context").strip(), server.kubeconfig)
     with ExistingCluster() as cluster:
         async with cluster.client() as client:

@@ -31,7 +31,7 @@ def _annotated(namespace: str, *, name: str = "vm", **annotations: Any) -> Objec
 
 @pytest.fixture
 def create(server: Server, client: Client) -> Create:
-    """Create a VM; a person's cluster may have a webhook that refuses it, and then there is nothing to try."""
+    """Create a VM. A user's own cluster can have a webhook that refuses it; then skip the test."""
 
     async def create(posted: Object) -> Object:
         try:

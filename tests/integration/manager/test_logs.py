@@ -38,7 +38,7 @@ async def test_debug_level_logs_every_call(controller: Controller, client: Clien
         await client.create(vm(namespace))
         await client.create(request(namespace))
         await client.until(request_path(namespace), is_ready)
-        # The server may tell us of the last write before the controller has its answer, and says so.
+        # The watch can show the last write before the controller has its response and logs it.
         last = f"{request_path(namespace)}/status"
         await asyncio.to_thread(controller.logged, lambda line: line.get("path") == last, after=before)
     finally:

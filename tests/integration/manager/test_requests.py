@@ -15,7 +15,7 @@ from tests.support.builders import Object, defaults, request, request_path, temp
 
 pytestmark = pytest.mark.usefixtures("controller")
 
-# Metrics that this test's controller may have had no reason to report; with --policy Optional, it has no policy monitor.
+# Metrics that this test's controller does not always report; with --policy Optional, it has no policy monitor.
 NEVER_YET = {"atmpl_access_verdicts_total", "atmpl_policy_in_force"}
 
 FLAT = {  # the design's own example, verbatim

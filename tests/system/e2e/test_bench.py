@@ -42,7 +42,7 @@ async def test_profile_writes_a_flame_graph(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "atmpl.svg").read_text()
 
 
-def test_a_failed_run_reports_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_run_reports_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     async def failing(*_: object) -> None:
         raise FailedError("request r is not ready")
 

@@ -44,12 +44,12 @@ def template(namespace: str) -> dict:
 
 
 @pytest.mark.parametrize("version", KINDS)
-async def test_the_server_serves(version: str, client: Client) -> None:
+async def test_server_serves_each_kind(version: str, client: Client) -> None:
     collection = await client.collection({"apiVersion": version, "kind": KINDS[version], "metadata": {}})
     assert (await client.get(collection))["kind"] == f"{KINDS[version]}List"
 
 
-async def test_only_a_virtual_machines_spec_moves_its_generation(client: Client, namespace: str) -> None:
+async def test_only_a_spec_change_increases_the_generation(client: Client, namespace: str) -> None:
     made = await client.create(vm(namespace))
     assert made["metadata"]["generation"] == 1
     path = await client.path(made)
@@ -60,7 +60,7 @@ async def test_only_a_virtual_machines_spec_moves_its_generation(client: Client,
     assert (await client.patch(path, {"spec": {"runStrategy": "Always"}}))["metadata"]["generation"] == 2
 
 
-async def test_a_template_is_stored_as_it_was_written(client: Client, namespace: str) -> None:
+async def test_template_is_stored_unchanged(client: Client, namespace: str) -> None:
     wanted = template(namespace)
     made = await client.create(wanted)
     assert {key: made[key] for key in ("objects", "parameters", "labels", "message")} == {
@@ -68,7 +68,7 @@ async def test_a_template_is_stored_as_it_was_written(client: Client, namespace:
     }
 
 
-async def test_what_openshift_does_not_know_in_a_template_is_dropped(client: Client, namespace: str) -> None:
+async def test_unknown_template_fields_are_pruned(client: Client, namespace: str) -> None:
     unknown = template(namespace)
     unknown["parameters"][0]["colour"] = unknown["colour"] = "blue"
     made = await client.create(unknown)
@@ -76,7 +76,7 @@ async def test_what_openshift_does_not_know_in_a_template_is_dropped(client: Cli
     assert "colour" not in made["parameters"][0]
 
 
-def test_a_definition_that_is_there_is_left_alone_and_the_request_is_brought_up_to_date(
+def test_install_crds_updates_only_the_request_crd(
     private_server: Callable[..., ControlPlane],
 ) -> None:
     server = private_server(controllers=())
@@ -94,13 +94,13 @@ def test_a_definition_that_is_there_is_left_alone_and_the_request_is_brought_up_
     assert shown == '["vmtreq"]'
 
 
-async def test_the_stand_ins_serve_where_kubevirts_definitions_are_not(
+async def test_stand_ins_replace_missing_kubevirt_crds(
     private_server: Callable[..., ControlPlane], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(crds, "REAL", tmp_path)
     server = private_server(controllers=())
     async with server.client() as client:
-        await test_only_a_virtual_machines_spec_moves_its_generation(client, "default")
+        await test_only_a_spec_change_increases_the_generation(client, "default")
         with_unknown = vm("default", template={"spec": {"domain": DOMAIN, "of": ["the", "future"]}})
         with_unknown["metadata"]["name"] = "two"
         assert (await client.create(with_unknown))["spec"] == with_unknown["spec"]
@@ -113,9 +113,7 @@ async def test_the_stand_ins_serve_where_kubevirts_definitions_are_not(
         assert (await client.create(native))["spec"] == native["spec"]
 
 
-def test_a_definition_that_the_server_refuses_is_an_error(
-    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_invalid_crd_is_an_error(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / crds.REQUEST.name
     broken.write_text(crds.REQUEST.read_text().replace("storage: true", "storage: false"))
     monkeypatch.setattr(crds, "REQUEST", broken)

@@ -19,9 +19,7 @@ def config_map(namespace: str, name: str = "one") -> dict:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
 
 
-async def test_a_namespace_gets_its_service_account_and_goes_with_all_that_is_in_it(
-    server: Server, client: Client
-) -> None:
+async def test_namespace_has_a_service_account_and_is_deleted(server: Server, client: Client) -> None:
     await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "short-lived"}})
     await client.until("/api/v1/namespaces/short-lived/serviceaccounts/default", bool)
     await client.create(config_map("short-lived"))
@@ -31,9 +29,7 @@ async def test_a_namespace_gets_its_service_account_and_goes_with_all_that_is_in
         await client.get("/api/v1/namespaces/short-lived/configmaps/one")
 
 
-async def test_a_service_account_may_do_what_its_role_says_and_no_more(
-    server: Server, client: Client, namespace: str
-) -> None:
+async def test_service_account_has_the_rights_of_its_role(server: Server, client: Client, namespace: str) -> None:
     await client.until(f"/api/v1/namespaces/{namespace}/serviceaccounts/default", bool)
     config = server.service_account(namespace, "default")
     command = ("get", "configmaps", "--kubeconfig", config, "--namespace", namespace, "--output", "name")
@@ -46,7 +42,7 @@ async def test_a_service_account_may_do_what_its_role_says_and_no_more(
     assert "configmap/one" in server.kubectl(*command)
 
 
-async def test_an_impersonated_user_is_judged_by_the_server(server: Server, namespace: str) -> None:
+async def test_impersonated_user_is_authorized(server: Server, namespace: str) -> None:
     async with server.client("alice", "developers", "testers") as alice:
         with pytest.raises(ApiError, match='User "alice" cannot list') as refused:
             await alice.get(f"/api/v1/namespaces/{namespace}/configmaps")
@@ -57,7 +53,7 @@ async def test_an_impersonated_user_is_judged_by_the_server(server: Server, name
     assert "alice" in server.kubectl("auth", "whoami", "--kubeconfig", server.impersonating("alice"))
 
 
-async def test_the_server_counts_calls(server: Server, client: Client, namespace: str) -> None:
+async def test_server_counts_calls(server: Server, client: Client, namespace: str) -> None:
     async def posts() -> float:
         return await client.metric("apiserver_request_total", resource="configmaps", verb="POST", code="201")
 
@@ -67,7 +63,7 @@ async def test_the_server_counts_calls(server: Server, client: Client, namespace
 
 
 @pytest.mark.parametrize("parts", [("kube-apiserver",), ("etcd",), ("etcd", "kube-apiserver")], ids=" and ".join)
-async def test_what_was_written_outlives_a_kill_of(parts: tuple, own: ControlPlane) -> None:
+async def test_objects_survive_a_kill_of(parts: tuple, own: ControlPlane) -> None:
     name = "-".join(parts)
     async with own.client() as client:
         await client.create(config_map("default", name))
@@ -78,7 +74,7 @@ async def test_what_was_written_outlives_a_kill_of(parts: tuple, own: ControlPla
         assert await client.until(f"/api/v1/namespaces/default/configmaps/{name}", bool)
 
 
-async def test_a_watcher_and_the_controllers_live_through_a_restart(own: ControlPlane) -> None:
+async def test_watch_and_controllers_survive_a_restart(own: ControlPlane) -> None:
     async with own.client() as client:
         waiting = asyncio.create_task(client.until("/api/v1/namespaces/late/serviceaccounts/default", bool))
         await asyncio.to_thread(own.restart, "kube-apiserver")
@@ -86,7 +82,7 @@ async def test_a_watcher_and_the_controllers_live_through_a_restart(own: Control
         assert (await waiting)["metadata"]["name"] == "default"
 
 
-async def test_two_at_once_do_not_meet(own: ControlPlane, server: Server, client: Client) -> None:
+async def test_two_servers_are_separate(own: ControlPlane, server: Server, client: Client) -> None:
     assert own.url != server.url
     async with own.client() as there:
         await there.create(config_map("default", "only-there"))
@@ -105,19 +101,19 @@ async def test_calls_are_audited(own: ControlPlane) -> None:
     assert ("create", "configmaps", 201) in calls
 
 
-async def test_the_api_server_takes_more_flags(own: ControlPlane) -> None:
+async def test_api_server_accepts_flags(own: ControlPlane) -> None:
     async with own.client() as client:
         streaming = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
         with pytest.raises(ApiError, match="sendInitialEvents is forbidden"):
             await anext(client.watch("/api/v1/configmaps", **streaming))
 
 
-def test_a_flag_that_the_api_server_does_not_know_is_an_error_with_its_own_words() -> None:
+def test_unknown_api_server_flag_is_reported() -> None:
     with pytest.raises(ProcessError, match="unknown flag: --no-such-flag"):
         ControlPlane(apiserver_flags=["--no-such-flag"])
 
 
-def test_nothing_is_left_behind(private_server: Callable[..., ControlPlane]) -> None:
+def test_close_removes_the_folder(private_server: Callable[..., ControlPlane]) -> None:
     server = private_server(controllers=(), crds=False)
     assert server.folder.exists()
     server.close()

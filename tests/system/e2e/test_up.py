@@ -14,7 +14,7 @@ import atmpl
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_up_prints_a_kubeconfig_that_works_and_leaves_nothing_after(number: signal.Signals, tmp_path: Path) -> None:
+def test_up_prints_a_kubeconfig_and_removes_all(number: signal.Signals, tmp_path: Path) -> None:
     command = ["sh", "-c", "trap '' INT; exec \"$0\" -m e2e.envtest up", sys.executable]  # as a script's & does
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None

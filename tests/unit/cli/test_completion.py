@@ -25,13 +25,13 @@ def found(value):
     return act
 
 
-ASKED = {
+COMPLETIONS = {
     "the commands": ("", ["render", "process", "create", "instantiate", "convert", "diff", "controller", "completion"]),
     "a command": ("ren", ["render"]),
     "an option": ("render --for", ["--format"]),
     "an option's values": ("render --format ", ["openshift", "native"]),
     "an option that is kubectl's": ("create --names", ["--namespace"]),
-    "what a request may ask for": ("create --vm web --refresh ", ["Once", "OnChange"]),
+    "values of a request's field": ("create --vm web --refresh ", ["Once", "OnChange"]),
     "a format of the template to compare": ("diff --format ", ["openshift", "native"]),
     "the parameters of the template that was named": ("process t.yaml -p ", ["MEMORY=", "CORES=", "PASSWORD="]),
     "a parameter begun": ("process t.yaml -p ME", ["MEMORY="]),
@@ -58,9 +58,9 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-@pytest.mark.parametrize("case", ASKED)
+@pytest.mark.parametrize("case", COMPLETIONS)
 def test_bash_completes(case, folder):
-    line, answers = ASKED[case]
+    line, answers = COMPLETIONS[case]
     ran = subprocess.run(
         ["bash", "-c", BASH, "bash", str(Path(sys.executable).parent), line],
         capture_output=True,
@@ -79,9 +79,9 @@ def candidates_for_kubectl(*words):
     return ran.stdout.splitlines()
 
 
-@pytest.mark.parametrize("case", ASKED)
+@pytest.mark.parametrize("case", COMPLETIONS)
 def test_kubectl_completes(case, folder):
-    line, answers = ASKED[case]
+    line, answers = COMPLETIONS[case]
     *candidates, _directive = candidates_for_kubectl(*line.split(), *([""] if line[-1:] in ("", " ") else []))
     assert [each.split("\t")[0] for each in candidates] == answers
 

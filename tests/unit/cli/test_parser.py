@@ -74,7 +74,7 @@ MEANT = {
         ["-n", "team-a", "create", "--vm", "web"],
         "-n belongs after the command: atmpl create -n ...",
     ),
-    "one file, where a template on the cluster may be meant": (
+    "one file, where a template in the cluster can be meant": (
         ["diff", "web-template"],
         "name two files, the template and the virtual machine, not 1; or a --template in the cluster",
     ),

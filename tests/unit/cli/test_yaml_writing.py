@@ -132,7 +132,7 @@ values = st.recursive(
 
 
 def same(one, other):
-    """Equal in value, type and order of keys; a whole float may have become an integer."""
+    """Equal in value, type and order of keys; a whole float can have become an integer."""
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

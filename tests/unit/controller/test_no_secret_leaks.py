@@ -230,7 +230,7 @@ async def test_a_vm_shows_nowhere(found: Any, options: dict[str, str], word: str
 SECRETIVE = stored(
     **instance(volumes=[{"name": "a", "cloudInitNoCloud": {"userData": f'#cloud-config\npassword: "{SECRET}"\n'}}])
 )
-MESSAGES: dict[str, Callable[[str], str]] = {  # what a server may say of the body that it was sent, as text
+MESSAGES: dict[str, Callable[[str], str]] = {  # messages of a server about the body that it got, as text
     "a field error": lambda body: f'T "r" is invalid: parameters[0].value: Invalid value: {json.dumps(body)}: must not',
     "an object": lambda body: f"T is invalid: objects[0]: Invalid value: {body}: must not",
     "plain text": lambda body: f"this is wrong: {body}",

@@ -21,7 +21,7 @@ async def test_first_ready_event_counts() -> None:
     assert await readiness.one("a") == 2.0
 
 
-async def test_one_waits_for_its_request_only() -> None:
+async def test_wait_is_for_one_request() -> None:
     readiness = Readiness()
     waiting = asyncio.create_task(readiness.one("b"))
     await asyncio.sleep(0)

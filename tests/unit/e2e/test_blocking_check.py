@@ -37,7 +37,7 @@ def module() -> ModuleType:
     return module
 
 
-async def test_a_call_that_blocks_is_refused_and_remembered(module: ModuleType, blocking_calls: list[str]) -> None:
+async def test_blocking_call_is_refused_and_recorded(module: ModuleType, blocking_calls: list[str]) -> None:
     with pytest.raises(Exception, match=r"Blocking call to time.sleep"):
         await module.sleep()
     assert [met.splitlines()[0] for met in blocking_calls] == ["time.sleep blocks:"]
@@ -45,24 +45,24 @@ async def test_a_call_that_blocks_is_refused_and_remembered(module: ModuleType, 
     blocking_calls.clear()
 
 
-async def test_a_refusal_that_is_swallowed_is_remembered(module: ModuleType, blocking_calls: list[str]) -> None:
+async def test_swallowed_refusal_is_recorded(module: ModuleType, blocking_calls: list[str]) -> None:
     await module.swallow()
     assert len(blocking_calls) == 1
     blocking_calls.clear()
 
 
-async def test_in_a_thread_and_outside_of_atmpl_whoever_likes_may_block(module: ModuleType) -> None:
+async def test_threads_and_other_packages_may_block(module: ModuleType) -> None:
     await module.elsewhere()
     time.sleep(0)  # noqa: ASYNC251 - a test may
 
 
-def test_without_a_loop_nothing_is_refused(module: ModuleType) -> None:
+def test_blocking_without_a_loop_is_allowed(module: ModuleType) -> None:
     coroutine = module.sleep()
     with pytest.raises(StopIteration):
         coroutine.send(None)
 
 
-async def test_a_program_that_is_held_to_it_says_at_its_end_what_it_was_refused() -> None:
+async def test_checked_program_reports_refused_calls() -> None:
     script = (
         "import sys, asyncio, e2e.blocking_check as b, atmpl.cli.main as c, types; m = types.ModuleType('m'); "
         f"exec(compile({BLOCKS!r}, c.__file__, 'exec'), vars(m)); "
@@ -74,7 +74,7 @@ async def test_a_program_that_is_held_to_it_says_at_its_end_what_it_was_refused(
     assert process.returncode == 0
 
 
-def test_afterwards_all_is_as_before() -> None:
+def test_check_restores_the_functions() -> None:
     before = time.sleep
     with refused():
         assert time.sleep is not before

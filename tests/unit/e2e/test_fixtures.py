@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ONE = "tests/system/e2e/test_envtest.py::test_the_server_counts_calls"
+ONE = "tests/system/e2e/test_envtest.py::test_server_counts_calls"
 
 
 def pytest_says(*args: str, **env: str) -> tuple[int, str]:
@@ -14,7 +14,7 @@ def pytest_says(*args: str, **env: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_where_nothing_can_run_the_server_a_test_of_it_fails_and_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_server_fails_with_a_remedy(tmp_path: Path) -> None:
     status, output = pytest_says(ONE, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), KUBEBUILDER_ASSETS="")
     assert status == 1
     assert "there is no Go to build them.\n" in output
@@ -23,7 +23,7 @@ def test_where_nothing_can_run_the_server_a_test_of_it_fails_and_says_what_to_do
     assert "skipped" not in output
 
 
-def test_a_cluster_that_was_not_named_is_not_touched(tmp_path: Path) -> None:
+def test_unnamed_cluster_is_not_used(tmp_path: Path) -> None:
     status, output = pytest_says(ONE, ATMPL_E2E_CONTEXT="kind-test", KUBECONFIG=str(tmp_path / "none"))
     assert status == 1
     assert "ATMPL_E2E_CONTEXT=kind-test, but the current context of KUBECONFIG" in output

@@ -29,7 +29,7 @@ def saved(path: Path, *layers: dict[str, bytes]) -> Path:
     return path
 
 
-def test_what_a_later_layer_takes_away_is_not_in_it_but_counts(tmp_path: Path) -> None:
+def test_file_removed_by_a_later_layer_counts(tmp_path: Path) -> None:
     first = {"usr/bin/pip": b"12", "usr/lib/pip/a.py": b"345", "usr/bin/python3": b"6"}
     second = {"usr/bin/.wh.pip": b"", "usr/lib/.wh.pip": b"", "opt/atmpl": b"7"}
     archive = Archive(saved(tmp_path / "image.tar", first, second))

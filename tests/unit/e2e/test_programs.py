@@ -49,7 +49,7 @@ def program(path: Path, text: str = "#!/bin/sh\n") -> None:
     path.chmod(0o755)
 
 
-def test_what_is_nowhere_is_built_once_and_then_cached(go: Path) -> None:
+def test_missing_program_is_built_once_and_cached(go: Path) -> None:
     found = programs.find()
     assert [path.name for path in found.values()] == ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]
     assert all(os.access(path, os.X_OK) for path in found.values())
@@ -58,7 +58,7 @@ def test_what_is_nowhere_is_built_once_and_then_cached(go: Path) -> None:
     assert sorted(path.name for path in programs.cache_folder().iterdir()) == sorted([*found, "lock"])
 
 
-def test_only_what_the_assets_lack_is_built(go: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_only_missing_assets_are_built(go: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     assets = tmp_path / "assets"
     assets.mkdir()
     for name in ("etcd", "kube-apiserver", "kubectl"):
@@ -80,13 +80,13 @@ def test_assets_go_before_the_cache(go: Path, tmp_path: Path, monkeypatch) -> No
     assert programs.find("kubectl") == {"kubectl": tmp_path / "kubectl"}
 
 
-def test_the_cache_is_keyed_by_versions_and_platform(go: Path) -> None:
+def test_cache_key_has_versions_and_platform(go: Path) -> None:
     assert programs.cache_folder().name.startswith(
         f"kubernetes-{build.pinned('k8s.io/kubernetes')}-etcd-{build.pinned('go.etcd.io/etcd/server/v3')}-{sys.platform}-"
     )
 
 
-def test_a_build_that_fails_says_what_go_said_and_leaves_nothing(go: Path, monkeypatch) -> None:
+def test_failed_build_shows_the_error_of_go(go: Path, monkeypatch) -> None:
     monkeypatch.setenv("FAKE_GO_FAILS", "yes")
     with pytest.raises(BuildError, match="no such module"):
         programs.find()
@@ -98,9 +98,7 @@ def test_a_build_that_fails_says_what_go_said_and_leaves_nothing(go: Path, monke
     {"there is none": (None, "there is no Go"), "it is too old": ("go1.25.9", "too old .* go1.25.9")}.values(),
     ids=["there is none", "it is too old"],
 )
-def test_without_a_usable_go_both_ways_out_are_named_because(
-    go: Path, tmp_path: Path, monkeypatch, version, message
-) -> None:
+def test_missing_go_names_both_remedies(go: Path, tmp_path: Path, monkeypatch, version, message) -> None:
     if version is None:
         (tmp_path / "bin" / "go").unlink()
         monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -128,14 +126,14 @@ def test_two_at_once_build_once(go: Path, capsys) -> None:
     assert go.read_text() == ""
 
 
-def test_what_a_killed_build_left_is_cleared_away(go: Path) -> None:
+def test_remains_of_a_killed_build_are_removed(go: Path) -> None:
     left = programs.cache_folder() / "building-x"
     left.mkdir(parents=True)
     programs.find()
     assert not left.exists()
 
 
-def test_a_long_build_shows_that_it_lives(go: Path, monkeypatch, capsys, tmp_path: Path) -> None:
+def test_long_build_shows_progress(go: Path, monkeypatch, capsys, tmp_path: Path) -> None:
     """The fake Go goes on only when a line of progress has been printed."""
     monkeypatch.setattr(build, "_TICK", 0.05)
     gate = tmp_path / "gate"
@@ -154,7 +152,7 @@ def test_a_long_build_shows_that_it_lives(go: Path, monkeypatch, capsys, tmp_pat
     assert re.search(r"still building: \d+ s", output)
 
 
-def test_a_build_that_is_interrupted_takes_its_compiler_with_it(go: Path, monkeypatch, tmp_path: Path) -> None:
+def test_interrupted_build_ends_its_compiler(go: Path, monkeypatch, tmp_path: Path) -> None:
     ended: list[subprocess.Popen] = []
 
     class Interrupted(subprocess.Popen):
@@ -182,6 +180,6 @@ def test_version_folder_pins_that_kubernetes(folder: Path) -> None:
     assert (folder / "go.sum").exists()
 
 
-def test_an_unknown_version_is_rejected() -> None:
+def test_unknown_version_is_rejected() -> None:
     with pytest.raises(BuildError, match=r"use one of .*1\.30.*1\.36"):
         build.pinned("k8s.io/kubernetes", build.FOLDER / "kubernetes-9.9" / "go.mod")

@@ -68,9 +68,9 @@ def vanishes(folder: Path) -> bool:
     return not folder.exists()
 
 
-@pytest.mark.parametrize("child", [SLEEPS, WRITES], ids=["it sleeps", "it makes its folder again"])
+@pytest.mark.parametrize("child", [SLEEPS, WRITES], ids=["it waits", "it makes its folder again"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals, child: str) -> None:
+def test_processes_end_with_their_owner(number: signal.Signals, child: str) -> None:
     program = OWNER.format(command=child)
     owner = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -85,7 +85,7 @@ def test_everything_goes_when_the_owner_is_ended_by(number: signal.Signals, chil
     assert vanishes(Path(folder))
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_owner_alone() -> None:
+def test_ctrl_c_reaches_only_the_owner() -> None:
     command = [sys.executable, "-c", HEARS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as owner:
         assert owner.stdout is not None
@@ -95,7 +95,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_owner_alone() -> None:
         owner.kill()
 
 
-def test_a_killed_supervisor_takes_its_processes_with_it() -> None:
+def test_killed_supervisor_ends_its_processes() -> None:
     with Processes() as processes:
         sleeper = processes.start("sleeper", ["sleep", "600"])
         assert processes.pid("sleeper") == sleeper
@@ -113,7 +113,7 @@ def test_the_supervisor_does_not_hear_ctrl_c() -> None:
         assert processes.status("sleeper") is None
 
 
-def test_a_process_that_ends_by_itself_is_reported_with_the_end_of_its_log() -> None:
+def test_unexpected_exit_is_reported_with_its_log() -> None:
     with Processes() as processes:
         processes.start("complainer", ["sh", "-c", "echo out; echo no such luck >&2; exit 3"])
         assert processes.wait("complainer", 20) == 3
@@ -121,7 +121,7 @@ def test_a_process_that_ends_by_itself_is_reported_with_the_end_of_its_log() -> 
             processes.require("complainer")
 
 
-def test_a_name_is_used_again_only_when_its_process_has_ended() -> None:
+def test_name_of_a_running_process_is_refused() -> None:
     with Processes() as processes:
         processes.start("sleeper", ["sleep", "600"])
         with pytest.raises(ProcessError, match="sleeper is already running"):
@@ -132,7 +132,7 @@ def test_a_name_is_used_again_only_when_its_process_has_ended() -> None:
         assert processes.status("sleeper") is None
 
 
-def test_a_program_that_is_not_there_and_a_name_that_was_never_used_are_errors() -> None:
+def test_missing_program_and_unknown_name_are_errors() -> None:
     with Processes() as processes:
         with pytest.raises(ProcessError, match="No such file"):
             processes.start("ghost", ["/no/such/program"])
@@ -140,7 +140,7 @@ def test_a_program_that_is_not_there_and_a_name_that_was_never_used_are_errors()
             processes.status("ghost")
 
 
-def test_the_folder_is_near_enough_for_a_sockets_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_path_is_short_enough_for_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
@@ -148,7 +148,7 @@ def test_the_folder_is_near_enough_for_a_sockets_path(tmp_path: Path, monkeypatc
         listener.bind(str(processes.folder / "etcd.sock"))
 
 
-def test_a_wait_ends() -> None:
+def test_wait_ends_after_its_timeout() -> None:
     with Processes() as processes:
         processes.start("sleeper", ["sleep", "600"])
         with pytest.raises(TimeoutError, match="sleeper still runs"):

@@ -16,7 +16,7 @@ SAME = {
     "nothing": b"",
     "a scalar": b"17",
     "an object": b'{"a": [1, {"b": null}], "c": "d"}',
-    "as deep as may be": nested(MAX_JSON_DEPTH),
+    "as deep as allowed": nested(MAX_JSON_DEPTH),
     "brackets in texts and in keys": b'{"[[[": "}}}", "\\"{": "\\\\", "x": ["[\\\\\\"]"]}',
     "broken: an object that does not end": b'{"a": {"b": 1',
     "broken: a text that does not end": b'{"a": "b',

@@ -1,6 +1,6 @@
 """The output with default options: compared with digests of the output before the options existed.
 
-Display names, descriptions in parentheses, the message and the version of the generator may differ, and so may the
+Display names, descriptions in parentheses, the message and the version of the generator can differ, and so can the
 fields that a new rule drops or blanks.
 """
 

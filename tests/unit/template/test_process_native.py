@@ -36,7 +36,7 @@ def _agrees(template, result):
 
 
 def _typed_equal(ours, real, field=""):
-    """Whether `real` is what Go's types keep of `ours`: zero values come and go, a quantity may be written otherwise."""
+    """Whether `real` is what Go's types keep of `ours`: zero values come and go, a quantity can be written in another form."""
     if isinstance(ours, dict) and isinstance(real, dict):
         names = (ours.keys() | real.keys()) - {"unheardOf"}
         return all(_typed_equal(ours.get(name), real.get(name), name) for name in names)

@@ -36,7 +36,7 @@ def render(vm, format, **options):
 
 
 def has_no_template(vm, format):
-    """Return whether a VM may be refused: no server has it, or KubeVirt's engine would round its integers."""
+    """Return True if a VM can be rejected: no server has it, or KubeVirt's engine would round its integers."""
     return "${" in str(vm["metadata"]) or (format == "native" and any(map(is_beyond_floats, everything(vm))))
 
 

@@ -127,7 +127,7 @@ def test_render_leaves_no_reference_cycles(format, options):
         annotations={"note": "kept"},
     )
     render(vm, format=FORMATS[format], name="t", options=options)  # what is kept for all VMs is there now
-    while gc.collect():  # what other tests left, whose finalizers may leave more
+    while gc.collect():  # remains of other tests, whose finalizers can leave more
         pass
     gc.disable()
     try:
