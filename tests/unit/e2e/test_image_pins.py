@@ -1,11 +1,14 @@
-"""What the image is made of is what pyproject.toml asks for, pinned by hash."""
+"""What the image is made of is what pyproject.toml asks for, pinned by hash; its bases are pinned by digest."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from e2e.image.pin import FOLDER, wanted
+from e2e.image.pin import FOLDER, ROOT, pin_bases, unpinned_bases, wanted
 
 WANTED = wanted()
 
@@ -35,3 +38,49 @@ def test_every_pin_has_hashes_and_no_address(name: str) -> None:
     assert all(hashes for _, hashes in pins(name).values())
     assert "://" not in (FOLDER / name).read_text()
     assert not re.search(r"^--(index|extra|find)", (FOLDER / name).read_text(), re.MULTILINE)
+
+
+def test_audit_covers_every_pin_and_fails_without_data() -> None:
+    """Without --strict, pip-audit skips a package that its source does not know, and exits 0 (seen)."""
+    recipe = (ROOT / "Justfile").read_text().partition("\naudit:\n")[2].partition("\n\n")[0].splitlines()
+    assert {line.split("--requirement ")[1] for line in recipe} == {f"config/image/{name}" for name in WANTED}
+    assert all(" --strict " in line for line in recipe)
+
+
+DIGEST = f"sha256:{'7' * 64}"
+
+
+@pytest.fixture
+def dockerfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the Dockerfile without digests, and a docker that knows the digest of each tag."""
+    file = tmp_path / "Dockerfile"
+    file.write_text(re.sub("@sha256:[0-9a-f]+", "", (ROOT / "Dockerfile").read_text()))
+    program = tmp_path / "docker"
+    program.write_text(f"""#!/bin/sh
+[ "$*" = "buildx imagetools inspect --format {{{{json .Manifest}}}} python:3.13-slim-trixie" ] || exit 1
+echo '{{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "{DIGEST}"}}'
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return file
+
+
+def test_bases_are_pinned_by_digest(dockerfile: Path) -> None:
+    assert unpinned_bases(dockerfile) == ["BUILD_BASE", "RUN_BASE"]
+    before = dockerfile.read_text()
+    pin_bases(dockerfile)
+    assert unpinned_bases(dockerfile) == []
+    after = dockerfile.read_text()
+    assert f"\nARG RUN_BASE=python:3.13-slim-trixie@{DIGEST}\n" in after
+    assert after.replace(f"@{DIGEST}", "") == before
+    dockerfile.write_text(after.replace("7", "8"))  # an older digest
+    pin_bases(dockerfile)
+    assert dockerfile.read_text().count(DIGEST) == 2
+
+
+def test_dockerfile_is_unchanged_if_the_registry_does_not_answer(dockerfile: Path) -> None:
+    before = dockerfile.read_text().replace("3.13", "3.99")
+    dockerfile.write_text(before)
+    with pytest.raises(subprocess.CalledProcessError):
+        pin_bases(dockerfile)
+    assert dockerfile.read_text() == before
