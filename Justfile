@@ -73,7 +73,7 @@ image *ARGS:
 test-image *ARGS:
     python -m pytest e2e/image {{ARGS}}
 
-# pin the packages of the image by version and hash, after a change of pyproject.toml or for updates
+# pin packages by version and hash, and base images by digest, after a change of pyproject.toml or for updates
 pin:
     python -m e2e.image.pin
 
@@ -81,9 +81,9 @@ pin:
 alerts:
     python -m e2e.gotools alerts
 
-# test chart, OLM bundle and krew plugin (builds helm, krew and the bundle's validators once, some minutes)
-packages:
-    python -m e2e.gotools packages
+# test chart, OLM bundle, one-file program and krew plugin (builds helm, krew and the bundle's validators once, some minutes)
+packages: (one-file "build/programs")
+    ATMPL_PROGRAMS=build/programs python -m e2e.gotools packages
 
 # test the health of requests with kstatus and Flux (built once, some minutes)
 health:
@@ -109,13 +109,13 @@ manifest IMAGE:
 bundle IMAGE FOLDER:
     python -m e2e.release bundle "{{IMAGE}}" "{{FOLDER}}"
 
-# write the archives and the manifest of the krew plugin into a folder; URL is where the archives will be
-krew FOLDER URL:
-    python -m e2e.release krew "{{FOLDER}}" "{{URL}}"
-
-# the command line as one file, which needs no Python, into a folder (`pip install '.[one-file]'`)
+# write the command line as one file, which needs no Python, into a folder: atmpl-SYSTEM-MACHINE of this platform
 one-file FOLDER:
     python -m PyInstaller --noconfirm --log-level WARN --distpath "{{FOLDER}}" --workpath build/one-file e2e/one_file/atmpl.spec
+
+# write the archives and the manifest of the krew plugin into a folder, from the one-file programs of all platforms in PROGRAMS; URL is where the archives will be
+krew PROGRAMS FOLDER URL:
+    python -m e2e.release krew "{{PROGRAMS}}" "{{FOLDER}}" "{{URL}}"
 
 # build wheel and sdist into dist/, and check their metadata (needs a package index)
 dist:
@@ -123,13 +123,15 @@ dist:
     uv build --out-dir dist
     uv tool run twine check --strict dist/*
 
-# write all files of a release into a folder: image, manifests, chart, bundle, plugin, wheel (needs Docker)
-artifacts REPOSITORY TAG FOLDER *ARGS:
-    @python -m e2e.release artifacts "{{REPOSITORY}}" "{{TAG}}" "{{FOLDER}}" {{ARGS}}
+# write all files of a release into a folder: image, manifests, chart, bundle, plugin, wheel (needs Docker, and the one-file programs of all platforms in PROGRAMS)
+artifacts REPOSITORY TAG PROGRAMS FOLDER *ARGS:
+    @python -m e2e.release artifacts "{{REPOSITORY}}" "{{TAG}}" "{{PROGRAMS}}" "{{FOLDER}}" {{ARGS}}
 
-# check the packages of the image for known vulnerabilities (needs a package index)
+# check the pinned packages for known vulnerabilities, and fail if one cannot be checked (needs PyPI itself)
 audit:
-    uv tool run pip-audit@2.10.1 --disable-pip --require-hashes --requirement config/image/requirements.txt
+    uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement config/image/requirements.txt
+    uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement config/image/one-file.txt
+    uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement config/image/build.txt
 
 # test the Deployment on a real node of its own; as root, arguments go to pytest
 node *ARGS:

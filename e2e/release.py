@@ -1,7 +1,7 @@
-"""The artifacts of a release: image, manifests, chart, OLM bundle, kubectl plugin, wheel and sdist.
+"""The artifacts of a release: image, manifests, chart, OLM bundle, programs, kubectl plugin, wheel and sdist.
 
-`just artifacts REPOSITORY TAG FOLDER` writes all of them. The release workflow does so in a job that may not write, and
-publishes and signs them in jobs that install nothing.
+`just artifacts REPOSITORY TAG PROGRAMS FOLDER` writes all of them. The release workflow does so in a job that may not
+write, and publishes and signs them in jobs that install nothing.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 from atmpl.version import __version__
 from e2e import bundle, gotools, krew, manifests
 from e2e.envtest.build import BuildError
+from e2e.image.pin import unpinned_bases
 
 ROOT = Path(__file__).parents[1]
 PLATFORMS = "linux/amd64,linux/arm64"
@@ -27,14 +28,19 @@ class ReleaseError(Exception):
     """The release is not possible; the message has the reason."""
 
 
-def artifacts(repository: str, tag: str, folder: Path, url: str = DOWNLOADS) -> str:
+def artifacts(repository: str, tag: str, programs: Path, folder: Path, url: str = DOWNLOADS) -> str:
     """Write everything that a release has into a folder; return the image by digest.
 
     `image.tar` is the image, `image.txt` its name by digest, `files` the downloads, whose place will be `url`. `tag` is
-    the git tag. Raises BuildError, ReleaseError, subprocess.CalledProcessError.
+    the git tag. `programs` is the folder with the command line as one file for each platform.
+    Raises BuildError, ReleaseError, subprocess.CalledProcessError.
     """
     if tag != f"v{__version__}":
         raise ReleaseError(f"the tag is {tag} and atmpl/version.py has {__version__}; they must be equal")
+    if unpinned := unpinned_bases():
+        raise ReleaseError(f"Dockerfile: {', '.join(unpinned)} without a digest; run `just pin`, and commit the result")
+    if missing := [name for name in map(krew.name, krew.PLATFORMS) if not (programs / name).is_file()]:
+        raise ReleaseError(f"{programs} has no {', '.join(missing)}; `just one-file` makes it on its platform")
     files = folder / "files"
     files.mkdir(parents=True)
     image = build_image(repository, folder / "image.tar")
@@ -49,7 +55,9 @@ def artifacts(repository: str, tag: str, folder: Path, url: str = DOWNLOADS) -> 
             tar.add(scratch, "bundle")
     build = (sys.executable, "-m", "hatchling", "build", "--directory", files)
     subprocess.run(build, cwd=ROOT, stdout=sys.stderr, check=True)
-    krew.write(files, url)
+    for name in map(krew.name, krew.PLATFORMS):
+        shutil.copyfile(programs / name, files / name)
+    krew.write(programs, files, url)
     names = sorted(files.iterdir())
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in names)
     (files / "SHA256SUMS").write_text(sums)
@@ -112,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     everything = commands.add_parser("artifacts", help="write everything that a release has; print the image by digest")
     everything.add_argument("repository", metavar="REPOSITORY", help="where the image will be, without its tag")
     everything.add_argument("tag", metavar="TAG", help="the git tag: v and the version")
+    everything.add_argument("programs", metavar="PROGRAMS", type=Path, help="folder with atmpl-SYSTEM-MACHINE")
     everything.add_argument("folder", metavar="FOLDER", type=Path, help="is created")
     everything.add_argument("--url", default=DOWNLOADS, help="where the files of the release will be")
     one = commands.add_parser("manifest", help="print the manifests for `kubectl apply -f`")
@@ -120,6 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     bundled.add_argument("image", metavar="IMAGE")
     bundled.add_argument("folder", metavar="FOLDER", type=Path)
     plugin = commands.add_parser("krew", help="write the archives and the manifest of the krew plugin")
+    plugin.add_argument("programs", metavar="PROGRAMS", type=Path, help="folder with atmpl-SYSTEM-MACHINE")
     plugin.add_argument("folder", metavar="FOLDER", type=Path)
     plugin.add_argument("url", metavar="URL", help="where the archives will be, without their names")
     commands.add_parser("policy", help="print the admission policy, which no OLM bundle can contain")
@@ -127,20 +137,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match args.command:
             case "artifacts":
-                print(artifacts(args.repository, args.tag, args.folder, args.url))
+                print(artifacts(args.repository, args.tag, args.programs, args.folder, args.url))
             case "manifest":
                 print(manifest(args.image), end="")
             case "bundle":
                 bundle.write(args.image, args.folder)
             case "krew":
-                krew.write(args.folder, args.url)
+                krew.write(args.programs, args.folder, args.url)
             case "policy":
                 print(manifests.text("policy"), end="")
     except (BuildError, ReleaseError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except FileNotFoundError as error:
-        print(f"error: {error.filename} is not installed here", file=sys.stderr)
+        print(f"error: {error.filename} does not exist here", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         return error.returncode

@@ -4,7 +4,6 @@ Only what is missing in one place is looked for in the next. The cache is keyed 
 new version is a new folder and an old checkout keeps working.
 """
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -109,6 +108,8 @@ def _in(folder: Path, names: Iterable[str]) -> dict[str, Path]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, and remove what killed builds left."""
+    import fcntl  # noqa: PLC0415 - only POSIX has it, and Windows imports this module too
+
     with (folder / "lock").open("w") as lock:
         waited = 0
         while True:

@@ -51,7 +51,7 @@ def workflows() -> int:
 
 
 def packages() -> int:
-    """Run the tests of the packages. `just test` skips what needs helm, olm or krew if they are not there."""
+    """Run the tests of the packages. `just test` skips what needs helm, olm, krew or ATMPL_PROGRAMS."""
     program("helm")
     program("olm")
     program("krew")

@@ -1,12 +1,11 @@
-"""The krew plugin: its archive runs from a link, as krew installs it, and its manifest names the archive."""
+"""The command line as one file, and the krew plugin that is made of it: both need no Python."""
 
 import hashlib
 import os
 import subprocess
-import sys
 import tarfile
+import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,109 +14,117 @@ from atmpl.version import __version__
 from e2e import gotools, krew
 from e2e.envtest import programs
 from tests.support.manifests import CONFIG
-from tests.support.packages import link_dependencies
 
 SAMPLE = CONFIG / "samples" / "vm.yaml"
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-LINUX = ("linux", "amd64")
+URL = "https://example.com/v0"
+NAME = krew.name(krew.this_platform())
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive with packages for the Python that runs the tests; those of a release come from an index."""
-    folder = tmp_path_factory.mktemp("krew")
-    packages = folder / "packages"
-    packages.mkdir()
-    link_dependencies(packages)
-    (packages / "atmpl").symlink_to(CONFIG.parent / "atmpl")
-    path = folder / "kubectl-atmpl-linux-amd64.tar.gz"
-    krew.archive(path, {PYTHON: packages})
-    return path
-
-
-@pytest.fixture(scope="module")
-def manifest(archive: Path) -> Any:
-    return yaml.safe_load(krew.manifest({LINUX: archive}, "https://example.com/v0"))
-
-
-@pytest.fixture(scope="module")
-def plugin(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The plugin as krew puts it on PATH: a link to a link to the launcher."""
-    folder = tmp_path_factory.mktemp("store")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder / "v0", filter="data")
-    (folder / "bin").mkdir()
-    (folder / "current").symlink_to("v0")
-    path = folder / "bin" / "kubectl-atmpl"
-    path.symlink_to("../current/kubectl-atmpl")
+@pytest.fixture
+def program() -> Path:
+    """The one-file program of this platform. A build takes half a minute of CPU, so `just packages` makes it."""
+    path = Path(os.environ.get("ATMPL_PROGRAMS", "")).absolute() / NAME
+    if not path.exists():
+        pytest.skip(f"ATMPL_PROGRAMS has no {NAME}: `just packages` builds it")
     return path
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A PATH with this Python, and without the other programs of this environment."""
-    (tmp_path / f"python{PYTHON}").symlink_to(sys.executable)
-    return f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin"
+def written(tmp_path: Path) -> Path:
+    """The files of a plugin whose programs are texts."""
+    (tmp_path / "programs").mkdir()
+    for platform in krew.PLATFORMS:
+        (tmp_path / "programs" / krew.name(platform)).write_text("-".join(platform))
+    krew.write(tmp_path / "programs", tmp_path / "files", URL)
+    return tmp_path / "files"
 
 
 def run(*command: Path | str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=100)
 
 
-def test_plugin_runs_from_a_link(plugin: Path, path: str) -> None:
-    assert run(plugin, "--version", PATH=path).stdout == f"atmpl {__version__}\n"
-    assert run(plugin, "render", SAMPLE, PATH=path).stdout.startswith("apiVersion: template.openshift.io/v1\n")
-
-
-def test_plugin_ignores_pythonpath(plugin: Path, path: str, tmp_path: Path) -> None:
+def test_one_file_program_needs_no_python(program: Path, tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
     (tmp_path / "yaml.py").write_text("raise SystemExit('wrong yaml')")
-    done = run(plugin, "render", SAMPLE, PATH=path, PYTHONPATH=str(tmp_path))
-    assert (done.returncode, "wrong yaml" in done.stderr) == (0, False)
+    assert run(program, "--version", **environment).stdout == f"atmpl {__version__}\n"
+    template = run(program, "render", SAMPLE, **environment)
+    assert template.returncode == 0
+    assert template.stdout.startswith("apiVersion: template.openshift.io/v1\nkind: Template\n")
+    (tmp_path / "t.yaml").write_text(template.stdout)
+    assert run(program, "process", tmp_path / "t.yaml", "--vm-name=copy", **environment).returncode == 0
+    assert run(program, "diff", tmp_path / "t.yaml", SAMPLE, **environment).returncode == 0
 
 
-def test_plugin_without_python_says_what_to_install(plugin: Path, tmp_path: Path) -> None:
-    for program in ("readlink", "dirname"):
-        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
-    done = run("/bin/sh", plugin, "--version", PATH=str(tmp_path))
-    assert done.returncode == 1
-    assert "3.13" in done.stderr
+COMMANDS = ("completion", "controller", "convert", "create", "diff", "instantiate", "process", "render")
 
 
-def test_manifest_names_the_archive(manifest: Any, archive: Path) -> None:
-    [platform] = manifest["spec"]["platforms"]
-    assert manifest["spec"]["version"] == f"v{__version__}"
-    assert platform == {
-        "selector": {"matchLabels": {"os": "linux", "arch": "amd64"}},
-        "uri": "https://example.com/v0/kubectl-atmpl-linux-amd64.tar.gz",
-        "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
-        "bin": "kubectl-atmpl",
+@pytest.mark.parametrize("command", COMMANDS)
+def test_one_file_program_has_each_command(command: str, program: Path) -> None:
+    done = run(program, command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_one_file_program_reads_a_kubeconfig(program: Path, tmp_path: Path) -> None:
+    """The modules of these commands are imported when they run."""
+    cluster = {"server": "https://127.0.0.1:9", "insecure-skip-tls-verify": True}
+    config = {
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
     }
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    for words in (("create", "--vm=web"), ("instantiate", "--template=web")):
+        done = run(program, *words, f"--kubeconfig={tmp_path / 'config'}")
+        assert (done.returncode, "no response from https://127.0.0.1:9" in done.stderr) == (1, True), done.stderr
+    done = run(program, "controller", f"--kubeconfig={tmp_path / 'none'}")
+    assert (done.returncode, "no such file" in done.stderr) == (1, True), done.stderr
 
 
-def test_archive_holds_no_links(archive: Path) -> None:
-    """krew cannot unpack them."""
-    with tarfile.open(archive) as tar:
-        assert [it.name for it in tar if not (it.isfile() or it.isdir())] == []
-        assert {it.name.split("/")[0] for it in tar} == {"kubectl-atmpl", "LICENSE", "lib"}
+@pytest.mark.parametrize("platform", krew.PLATFORMS, ids="-".join)
+def test_archive_holds_the_program_and_the_license(platform: krew.Platform, written: Path) -> None:
+    text, license = "-".join(platform).encode(), (CONFIG.parent / "LICENSE").read_bytes()
+    if platform[0] == "windows":
+        with zipfile.ZipFile(written / f"kubectl-atmpl-{'-'.join(platform)}.zip") as packed:
+            contents = {name: packed.read(name) for name in packed.namelist()}
+        assert contents == {"kubectl-atmpl.exe": text, "LICENSE": license}
+        return
+    with tarfile.open(written / f"kubectl-atmpl-{'-'.join(platform)}.tar.gz") as tar:
+        entries = {entry.name: entry for entry in tar}
+        contents = {name: tar.extractfile(entry).read() for name, entry in entries.items()}  # krew cannot unpack links
+    assert contents == {"kubectl-atmpl": text, "LICENSE": license}
+    assert entries["kubectl-atmpl"].mode == 0o755
 
 
-def test_archive_supports_the_versions_of_the_project() -> None:
-    text = (CONFIG.parent / "pyproject.toml").read_text()
-    assert all(f'"Programming Language :: Python :: {version}"' in text for version in krew.PYTHONS)
-    assert all(f"python{version}" in (krew.TEXTS / "kubectl-atmpl").read_text() for version in krew.PYTHONS)
+def test_manifest_names_every_archive(written: Path) -> None:
+    manifest = yaml.safe_load((written / "atmpl.yaml").read_text())
+    assert manifest["spec"]["version"] == f"v{__version__}"
+    found = {
+        tuple(it["selector"]["matchLabels"][key] for key in ("os", "arch")): it for it in manifest["spec"]["platforms"]
+    }
+    assert set(found) == {(system, arch) for system in ("linux", "darwin", "windows") for arch in ("amd64", "arm64")}
+    for (system, arch), it in found.items():
+        end, suffix = ("zip", ".exe") if system == "windows" else ("tar.gz", "")
+        name = f"kubectl-atmpl-{system}-{arch}.{end}"
+        assert it["uri"] == f"{URL}/{name}"
+        assert it["sha256"] == hashlib.sha256((written / name).read_bytes()).hexdigest()
+        assert it["bin"] == f"kubectl-atmpl{suffix}"
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="the archive is for linux/amd64")
-def test_krew_installs_the_plugin(archive: Path, manifest: Any, path: str, tmp_path: Path) -> None:
-    program = gotools.available("krew")
-    if program is None:
+def test_krew_installs_the_plugin(program: Path, tmp_path: Path) -> None:
+    kept = gotools.available("krew")
+    if kept is None:
         pytest.skip("no krew here: `just packages` builds it")
-    file = tmp_path / "atmpl.yaml"
-    file.write_text(yaml.safe_dump(manifest))
+    platform = krew.this_platform()
+    archive = krew.archive(program, tmp_path, platform)
+    manifest = tmp_path / "atmpl.yaml"
+    manifest.write_text(krew.manifest({platform: archive}, URL))
     root = tmp_path / "krew"
     root.mkdir()
-    done = run(program, "install", f"--manifest={file}", f"--archive={archive}", PATH=path, KREW_ROOT=str(root))
+    path = f"/usr/bin{os.pathsep}/bin"
+    done = run(kept, "install", f"--manifest={manifest}", f"--archive={archive}", PATH=path, KREW_ROOT=str(root))
     assert done.returncode == 0, done.stderr
     kubectl = programs.find("kubectl")["kubectl"]
-    done = run(kubectl, "atmpl", "--version", PATH=f"{root / 'bin'}{os.pathsep}{path}")
-    assert done.stdout == f"atmpl {__version__}\n"
+    environment = {"PATH": f"{root / 'bin'}{os.pathsep}{path}"}
+    assert run(kubectl, "atmpl", "--version", **environment).stdout == f"atmpl {__version__}\n"
+    assert run(kubectl, "atmpl", "--help", **environment).stdout.startswith("usage: kubectl atmpl ")

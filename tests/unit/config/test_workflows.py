@@ -26,10 +26,16 @@ OTHERWISE = (
     'skopeo copy --all --preserve-digests oci-archive:image.tar "docker://${IMAGE%@*}:${GITHUB_REF_NAME#v}"',
     'cosign sign --yes "$IMAGE"',
     'for file in files/*; do cosign sign-blob --yes --bundle "$file.sigstore.json" "$file"; done',
-    "python -m pip install .",
-    "python -m pip install '.[one-file]'",  # on Windows too, where the Justfile does not run
+    (
+        "python3 -m venv .venv && .venv/bin/pip install --require-hashes --only-binary=:all: "
+        "-r config/image/requirements.txt -r config/image/build.txt"
+    ),
+    "python -m pip install --require-hashes --only-binary=:all: -r config/image/one-file.txt",
+    "python -m pip install -e '.[dev]'",  # on Windows, where the Justfile does not run
+    "python -m pytest -n auto --dist loadgroup --no-loadscope-reorder tests/unit tests/simulation",
+    'image=$(python -m e2e.release artifacts "${REPOSITORY,,}" "$GITHUB_REF_NAME" programs artifacts --url "$DOWNLOADS")',
     "python -m PyInstaller --noconfirm --log-level WARN --distpath dist --workpath build e2e/one_file/atmpl.spec",
-    "dist/$ATMPL_PROGRAM render config/samples/vm.yaml | dist/$ATMPL_PROGRAM process -",
+    "dist/atmpl-* render config/samples/vm.yaml | dist/atmpl-* process -",
     'gh release create "$GITHUB_REF_NAME" files/* --repo "$GITHUB_REPOSITORY" --verify-tag --generate-notes',
 )
 WRITES = {  # job of release.yaml: what it may write
@@ -94,3 +100,27 @@ def test_job_that_writes_installs_no_packages(job: str) -> None:
     for step in it["steps"]:
         assert "actions/environment" not in step.get("uses", "")
         assert not re.search(r"\b(pip|uv|just|python3?|npm|go|make)\b", step.get("run", ""))
+
+
+def test_release_installs_by_hash() -> None:
+    """What is published is built from these packages."""
+    for job in ("one-file", "build"):
+        for step in JOBS[f"release/{job}"]["steps"]:
+            if step.get("uses") == "./.github/actions/environment":
+                assert step["with"]["extra"] == "release"
+            for line in step.get("run", "").splitlines():
+                assert "pip install" not in line or "--require-hashes" in line
+
+
+def test_release_has_the_program_of_each_platform() -> None:
+    built = {it["platform"] for it in JOBS["release/one-file"]["strategy"]["matrix"]["include"]}
+    assert built == {f"{system}-{arch}" for system in ("linux", "darwin", "windows") for arch in ("amd64", "arm64")}
+    assert "one-file" in JOBS["release/build"]["needs"]
+
+
+def test_unit_tests_run_on_each_system() -> None:
+    commands = {job: [step.get("run", "") for step in JOBS[f"ci/{job}"]["steps"]] for job in ("macos", "windows")}
+    assert "just test-unit" in commands["macos"]
+    assert any(line.endswith("tests/unit tests/simulation") for line in commands["windows"])
+    assert JOBS["ci/windows"]["runs-on"].startswith("windows-")
+    assert JOBS["ci/macos"]["runs-on"].startswith("macos-")

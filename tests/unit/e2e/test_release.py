@@ -13,6 +13,15 @@ import yaml
 from atmpl.version import __version__
 from e2e import gotools, krew, release
 
+PROGRAMS = {
+    *("atmpl-linux-amd64", "atmpl-linux-arm64", "atmpl-darwin-amd64", "atmpl-darwin-arm64"),
+    *("atmpl-windows-amd64.exe", "atmpl-windows-arm64.exe"),
+}
+ARCHIVES = {
+    *("kubectl-atmpl-linux-amd64.tar.gz", "kubectl-atmpl-linux-arm64.tar.gz"),
+    *("kubectl-atmpl-darwin-amd64.tar.gz", "kubectl-atmpl-darwin-arm64.tar.gz"),
+    *("kubectl-atmpl-windows-amd64.zip", "kubectl-atmpl-windows-arm64.zip"),
+}
 DIGEST = f"sha256:{'7' * 64}"
 IMAGE = f"registry/atmpl@{DIGEST}"
 
@@ -59,25 +68,30 @@ def test_image_has_sbom_and_provenance_for_both_platforms(docker: Path, tmp_path
     assert (tmp_path / "image.tar").exists()
 
 
-def no_index(folder: Path, url: str) -> None:
-    """Write a krew manifest without archives."""
-    (folder / "atmpl.yaml").write_text(krew.manifest({}, url))
-
-
 def chart_without_helm(image: str, folder: Path) -> None:
     (folder / f"atmpl-{__version__}.tgz").write_text(image)
 
 
 @pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """The one-file programs of all platforms, as the workflow's runners leave them."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for platform in krew.PLATFORMS:
+        (folder / krew.name(platform)).write_text("-".join(platform))
+    return folder
+
+
+@pytest.fixture
 def written(
-    docker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    docker: Path, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[[], Path]:
     def write() -> Path:
-        monkeypatch.setattr(krew, "write", no_index)
+        monkeypatch.setattr(release, "unpinned_bases", list)  # as after `just pin`
         if gotools.available("helm") is None:
             monkeypatch.setattr(release, "package_chart", chart_without_helm)
         folder = tmp_path / "artifacts"
-        assert release.main(["artifacts", "registry/atmpl", f"v{__version__}", str(folder)]) == 0
+        assert release.main(["artifacts", "registry/atmpl", f"v{__version__}", str(programs), str(folder)]) == 0
         assert capfd.readouterr().out == f"{IMAGE}\n"
         return folder
 
@@ -93,6 +107,8 @@ def test_artifacts_are_complete_and_name_the_image(written: Callable[[], Path]) 
         *("install.yaml", "install-single-node.yaml", "policy.yaml", "atmpl.yaml", "SHA256SUMS"),
         *(f"atmpl-{__version__}.tgz", f"atmpl-{__version__}.tar.gz", f"atmpl-{__version__}-py3-none-any.whl"),
         f"atmpl-olm-bundle-{__version__}.tar.gz",
+        *PROGRAMS,
+        *ARCHIVES,
     }
     for name in ("install.yaml", "install-single-node.yaml"):
         assert image_of(list(yaml.safe_load_all((files / name).read_text()))) == IMAGE
@@ -117,16 +133,31 @@ def test_packaged_chart_has_the_image_and_no_links(written: Callable[[], Path]) 
         assert "atmpl/files/policy/policy-v1.yaml" in tar.getnames()
 
 
-def test_tag_of_another_version_builds_nothing(docker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert release.main(["artifacts", "registry/atmpl", "v9.9.9", str(tmp_path / "artifacts")]) == 1
-    assert "v9.9.9" in capfd.readouterr().err
+WRONG = {"tag": "v9.9.9", "program": "atmpl-darwin-arm64", "base": "RUN_BASE"}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_incomplete_release_builds_nothing(
+    wrong: str, docker: Path, programs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = programs.parent / "artifacts"
+    monkeypatch.setattr(release, "unpinned_bases", lambda: ["RUN_BASE"] if wrong == "base" else [])
+    if wrong == "program":
+        (programs / "atmpl-darwin-arm64").unlink()
+    tag = "v9.9.9" if wrong == "tag" else f"v{__version__}"
+    assert release.main(["artifacts", "registry/atmpl", tag, str(programs), str(folder)]) == 1
+    assert WRONG[wrong] in capfd.readouterr().err
     assert not docker.exists()
-    assert not (tmp_path / "artifacts").exists()
+    assert not folder.exists()
 
 
 def test_missing_program_is_named(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], programs: Path, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(release, "unpinned_bases", list)
     monkeypatch.setattr(release, "build_image", lambda *_: (_ for _ in ()).throw(FileNotFoundError(2, "", "docker")))
-    assert release.main(["artifacts", "registry/atmpl", f"v{__version__}", str(tmp_path / "artifacts")]) == 1
+    assert (
+        release.main(["artifacts", "registry/atmpl", f"v{__version__}", str(programs), str(tmp_path / "artifacts")])
+        == 1
+    )
     assert "docker" in capfd.readouterr().err
