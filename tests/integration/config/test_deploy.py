@@ -112,6 +112,13 @@ def test_policy_has_no_type_warnings(server: Server) -> None:
     assert policy["status"]["typeChecking"] == {}
 
 
+def test_objects_have_the_recommended_labels(server: Server) -> None:
+    for it in kept(server):
+        labels = it["metadata"]["labels"]
+        assert (labels["app.kubernetes.io/name"], labels["app.kubernetes.io/part-of"]) == ("atmpl", "atmpl")
+        assert labels["app.kubernetes.io/component"]
+
+
 def pod(deployment: dict[str, Any]) -> dict[str, Any]:
     """The pod that a Deployment makes, except its number."""
     template = deployment["spec"]["template"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e.controller import Controller, service_account
 from e2e.envtest import Client, ControlPlane
-from e2e.objects import namespace, reason
+from e2e.objects import condition, namespace, reason
 from tests.integration.access.policy import BINDING, outlast_the_grace
 from tests.support.builders import Object, a_template, request, request_path, vm
 from tests.support.health import CREATED, HEALTH, by_argo_cd, by_go, by_rules, flux_options
@@ -113,6 +113,7 @@ async def test_every_reason_has_its_health(private_server: Callable[..., Control
             found["PolicyMissing"] = await until(admin, "missing", "PolicyMissing")
         finally:
             await asyncio.to_thread(controller.stop)
+    assert "create the request again" in condition(found["Unsupported"])["message"]  # the fields are immutable
     assert {each: by_rules(found[each]) for each in found} == {each: HEALTH[each].kstatus for each in HEALTH}
     assert {each: by_argo_cd(found[each])["status"] for each in found} == {
         each: HEALTH[each].argo_cd for each in HEALTH

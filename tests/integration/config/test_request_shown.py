@@ -183,6 +183,20 @@ def test_every_text_and_list_has_a_limit() -> None:
     assert [path for path, field in texts.items() if path not in free and not field.keys() & limited] == []
 
 
+def test_every_enum_says_that_more_values_can_come() -> None:
+    # True, False and Unknown are Kubernetes' own
+    enums = {path: field for path, field in FIELDS.items() if "enum" in field and path.startswith("vmtreq.spec.")}
+    assert [path for path, field in enums.items() if "Later versions can have more" not in field["description"]] == []
+    reasons = [path for path in FIELDS if path.endswith((".reason", ".conditions.type"))]
+    assert [path for path in reasons if "Later versions can have more" not in FIELDS[path]["description"]] == []
+
+
+def test_every_enum_names_its_default() -> None:
+    """kubectl explain does not show the defaults of the schema."""
+    enums = {path: field for path, field in FIELDS.items() if "enum" in field and path.startswith("vmtreq.spec.")}
+    assert [path for path, field in enums.items() if "default" not in field["description"].lower()] == []
+
+
 def test_forms_have_no_defaults() -> None:
     assert {path: field["default"] for path, field in FIELDS.items() if "default" in field} == {
         "vmtreq.spec.refreshPolicy": "Once",
