@@ -1,6 +1,7 @@
 """The Helm chart: the same objects as the kustomize manifests, and what its values change."""
 
 import asyncio
+import functools
 import json
 from collections.abc import Iterator
 from copy import deepcopy
@@ -13,8 +14,9 @@ from atmpl.version import __version__
 from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.envtest import ControlPlane
 from e2e.envtest.crds import install_crds
-from e2e.objects import is_ready
-from tests.support.builders import request, request_path, vm
+from e2e.objects import is_ready, namespace, reason
+from tests.integration.access.rbac_helpers import ASK, MAKE, await_admission, may
+from tests.support.builders import request, request_path, template_path, vm
 from tests.support.manifests import CONFIG, Object, chart, helm, one, render
 
 HELM_LABELS = {
@@ -195,15 +197,17 @@ def server() -> Iterator[ControlPlane]:
         yield running
 
 
-async def test_chart_installs_upgrades_and_uninstalls(server: ControlPlane) -> None:
-    def run(*arguments: str) -> str:
-        folder = server.folder / "helm"
-        env = server.env() | {f"HELM_{name}_HOME": str(folder) for name in ("CACHE", "CONFIG", "DATA")}
-        done = helm(*arguments, "--namespace=elsewhere", env=env)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+def run_helm(server: ControlPlane, *arguments: str) -> str:
+    """Run helm for a release in the namespace `elsewhere`."""
+    env = server.env() | {f"HELM_{name}_HOME": str(server.folder / "helm") for name in ("CACHE", "CONFIG", "DATA")}
+    done = helm(*arguments, "--namespace=elsewhere", env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
+
+async def test_chart_installs_upgrades_and_uninstalls(server: ControlPlane) -> None:
     source = str(CONFIG / "chart")
+    run = functools.partial(run_helm, server)
     await asyncio.to_thread(run, "install", "atmpl", source, "--create-namespace")
     await asyncio.to_thread(server.kubectl, "wait", "--for=condition=Established", "crd", "--all")
     async with server.client() as admin:
@@ -221,3 +225,49 @@ async def test_chart_installs_upgrades_and_uninstalls(server: ControlPlane) -> N
         server.kubectl, "get", "deployment,networkpolicy,role,lease", "-n", "elsewhere", "-o", "name"
     )
     assert left.split() == ["lease.coordination.k8s.io/atmpl-controller"]
+
+
+async def test_requests_before_the_policy_show_no_vm_of_others(server: ControlPlane) -> None:
+    """Helm creates the policy after the roles of users. Here, it creates it later still."""
+    source = str(CONFIG / "chart")
+    run = functools.partial(run_helm, server)
+    await asyncio.to_thread(run, "install", "atmpl", source, "--create-namespace", "--set=policy.install=false")
+    await asyncio.to_thread(server.kubectl, "wait", "--for=condition=Established", "crd", "--all")
+    account = await asyncio.to_thread(server.service_account, "elsewhere", ACCOUNT)
+    options = ("--leader-elect", "--leader-elect-namespace=elsewhere", "--policy=Required")
+    async with server.client() as admin, server.client("mallory") as mallory:
+        for name in ("home", "away"):
+            await admin.create(namespace(name))
+            await admin.create(vm(name))
+        for item in may("mallory", "ask", [ASK, *MAKE.values()], "home"):
+            await admin.create(item)
+        collection = request_path("home", "").rstrip("/")
+        await await_admission(mallory, collection, request("home", "probe"), refused=False)
+        early = {"own": request("home", "own"), "other": request("home", "other")}
+        early["other"]["spec"]["source"]["vmNamespace"] = "away"
+        for each in early.values():
+            await mallory.create(each)
+        with Controller(account, *options, module="e2e.chaos.fast_timers"):
+            await admin.until(request_path("home", "own"), lambda it: reason(it) == "PolicyMissing")
+            await admin.until(request_path("home", "other"), lambda it: reason(it) == "CrossNamespaceDenied")
+            await asyncio.to_thread(run, "upgrade", "atmpl", source, "--set=policy.install=true")
+            await await_admission(mallory, collection, request("home", "late"), refused=True)
+            await admin.until(request_path("home", "own"), is_ready)  # a documented limit
+            assert reason(await admin.get(request_path("home", "other"))) == "CrossNamespaceDenied"
+        templates = (await admin.get(template_path("home", "").rstrip("/")))["items"]
+        assert [it["metadata"]["name"] for it in templates] == ["own"]
+
+
+async def test_policy_can_be_applied_before_the_chart(server: ControlPlane) -> None:
+    await asyncio.to_thread(server.kubectl, "apply", "-k", str(CONFIG / "policy"))
+    source = str(CONFIG / "chart")
+    for command in ("install", "upgrade"):
+        arguments = (command, "atmpl", source, "--set=policy.install=false")
+        await asyncio.to_thread(run_helm, server, *arguments, *(["--create-namespace"] if command == "install" else []))
+    await asyncio.to_thread(server.kubectl, "wait", "--for=condition=Established", "crd", "--all")
+    async with server.client() as admin, server.client("mallory") as mallory:
+        await admin.create(namespace("home"))
+        for item in may("mallory", "ask", [ASK, *MAKE.values()], "home"):
+            await admin.create(item)
+        collection = request_path("home", "").rstrip("/")
+        await await_admission(mallory, collection, request("home", "probe"), refused=True)
