@@ -4,10 +4,10 @@
         print(server.kubectl("get", "namespaces"))
         async with server.client() as client: ...
 
-programs.py says where etcd, kube-apiserver, kube-controller-manager and kubectl come from (build.py makes what is
-nowhere), supervisor.py and processes.py that nothing outlives its owner, control_plane.py what runs and how, server.py
-what one may do with it, client.py how to be a user of it, env_file.py how a person's shell gets there, and crds/ what
-the cluster serves beyond its own.
+programs.py finds etcd, kube-apiserver, kube-controller-manager and kubectl, and build.py builds those that are missing.
+processes.py starts them, and supervisor.py ends them with their owner. control_plane.py configures them. server.py
+has what both a started and an existing cluster offer, and client.py the client of a user. env_file.py writes the
+environment of a shell, and crds/ has the custom resources.
 """
 
 from e2e.envtest.build import BuildError

@@ -35,7 +35,7 @@ async def test_vm_is_read_as_stored(api: ClusterClient) -> None:
     assert await api.cluster.vm(api.vm) == made
 
 
-async def test_missing_vm_is_none_whatever_the_stream_shows(api: ClusterClient) -> None:
+async def test_missing_vm_is_none_with_any_store(api: ClusterClient) -> None:
     assert await api.cluster.vm(api.vm) is None
     made = await api.create(a_vm(namespace=api.namespace))
     api.vms.upsert(msgspec.Raw(orjson.dumps(made)))
@@ -75,7 +75,7 @@ async def test_a_template_that_is_not_there_is_none(api: ClusterClient) -> None:
     assert await api.cluster.template_meta(FORMAT, api.template) is None
 
 
-async def test_a_format_that_is_not_served_says_so(api: ClusterClient) -> None:
+async def test_unserved_format_raises_api_not_found(api: ClusterClient) -> None:
     unserved = replace(FORMAT, api_version="template.example/v1")
     for call in (
         api.cluster.template(unserved, api.template),

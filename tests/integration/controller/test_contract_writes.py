@@ -37,7 +37,7 @@ def body(api: ClusterClient, **more: Any) -> bytes:
 # New templates
 
 
-async def test_a_new_template_is_stored_as_it_is_posted(api: ClusterClient) -> None:
+async def test_new_template_is_stored_as_posted(api: ClusterClient) -> None:
     objects = [{"kind": "Any", "whole": 2.0, "null": None, "large": 1e21, "yes": True, "deep": [[{}]]}]
     published = await api.cluster.create_template(FORMAT, api.namespace, body(api, objects=objects))
     there = await api.get(TEMPLATES, api.template)
@@ -102,7 +102,7 @@ async def test_patch_of_a_changed_template_is_a_conflict(api: ClusterClient, uid
     assert await api.get(TEMPLATES, api.template) == made
 
 
-async def test_a_patch_of_a_template_that_is_gone_says_moved(api: ClusterClient) -> None:
+async def test_patch_of_a_deleted_template_is_a_conflict(api: ClusterClient) -> None:
     with pytest.raises(ConflictError):
         await api.cluster.patch_template(FORMAT, api.template, guard("1", "1"))
 
@@ -207,7 +207,7 @@ async def test_message_of_1024_characters_is_stored(api: ClusterClient) -> None:
 # Requests
 
 
-async def test_a_request_is_current_until_it_is_deleted(api: ClusterClient) -> None:
+async def test_request_is_current_until_deleted(api: ClusterClient) -> None:
     request = await api.a_request()
     assert await api.cluster.is_current(request)
     await api.delete(REQUESTS, api.request)
@@ -236,7 +236,7 @@ async def test_changed_request_is_not_current(api: ClusterClient) -> None:
     assert not await api.cluster.is_current(request)
 
 
-async def test_the_request_that_was_judged_is_deleted(api: ClusterClient) -> None:
+async def test_unchanged_request_is_deleted(api: ClusterClient) -> None:
     request = await api.a_request()
     await api.cluster.delete_request(request)
     assert await api.get(REQUESTS, api.request) is None

@@ -92,7 +92,7 @@ def test_nesting_without_end_is_refused(text, found):
     assert found(text) == [InvalidDocument("f, line 1", "nested more than 250 levels deep")]
 
 
-def test_no_json_reader_takes_a_nan(found):
+def test_nan_is_text_as_in_yaml(found):
     assert found('{"a": NaN}') == [Document("f", {"a": "NaN"})]  # it is YAML, and text there
 
 

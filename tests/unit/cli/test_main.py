@@ -132,7 +132,7 @@ def test_wrong_usage_is_exit_status_2(case, toy, capsys):
     assert capsys.readouterr().err.startswith(sentence)
 
 
-def test_as_a_plugin_the_help_says_what_one_types(toy, monkeypatch, capsys):
+def test_help_of_the_plugin_shows_its_command(toy, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-atmpl"])
     assert leaves(["toy", "--help"]) == 0
     assert capsys.readouterr().out.startswith("usage: kubectl atmpl toy ")

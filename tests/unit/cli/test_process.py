@@ -64,7 +64,7 @@ def test_a_template_becomes_its_objects(folder):
     assert typed("process", "t.yaml", "-p", "MEMORY=4Gi", "-p", "PASSWORD=123") == (0, OBJECTS, "")
 
 
-def test_as_json_it_is_an_object_a_line(folder):
+def test_json_output_has_one_object_per_line(folder):
     came = typed("process", "-o", "json", "t.yaml", "--param=MEMORY=4Gi", "-pPASSWORD=123")
     assert [json.loads(line) for line in came.out.splitlines()] == list(yaml.safe_load_all(OBJECTS))
 
@@ -386,7 +386,7 @@ def test_file_inside_a_text_loses_one_line_break(end, tmp_path):
     assert ("warning" in came.err) == bool(left)
 
 
-def test_file_that_is_the_whole_text_is_taken_as_it_is(tmp_path):
+def test_file_as_a_complete_value_is_unchanged(tmp_path):
     (tmp_path / "data").write_bytes(b"#cloud-config\n{}\n")
     came = typed("process", "-", "-p", f"DATA=@{tmp_path}/data", stdin=cloud_config_template("${DATA}", "DATA"))
     assert (user_data(came), came.err) == ("#cloud-config\n{}\n", "")

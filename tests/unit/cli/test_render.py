@@ -189,7 +189,7 @@ def test_error_names_the_path_in_the_vm():
     assert came.err.startswith("error: standard input: metadata.labels.app: ")
 
 
-def test_a_warning_says_what_to_type_against_it():
+def test_warning_names_the_option_against_it():
     came = typed("render", stdin=json.dumps(vm(**SECRET)))
     assert came.status == 0
     assert came.err.startswith(

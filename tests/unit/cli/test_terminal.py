@@ -35,7 +35,7 @@ def test_no_color_is_honoured(colourful):
     assert terminal.paint("error:", terminal.RED, Tty()) == "error:"
 
 
-def test_an_empty_no_color_says_nothing(colourful):
+def test_empty_no_color_has_no_effect(colourful):
     colourful.setenv("NO_COLOR", "")
     assert terminal.supports_escapes(Tty())
 

@@ -28,7 +28,7 @@ def test_every_reason_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("error", [ForbiddenError, UnavailableError, InvalidError])
-def test_what_a_failed_call_is_said_to_be_has_its_row(error: type[ClusterError]) -> None:
+def test_message_of_each_failed_call_has_its_row(error: type[ClusterError]) -> None:
     outcome = outcome_of_error(error("what the server says"))
     assert isinstance(outcome, Retry)
     opening = outcome.message.removesuffix(": what the server says")
@@ -43,7 +43,7 @@ def test_every_folder_has_its_row() -> None:
     assert sorted(rows("folder")) == sorted(path.name for path in CONFIG.iterdir() if path.is_dir())
 
 
-def test_what_it_names_is_there() -> None:
+def test_named_files_exist() -> None:
     links = re.findall(r"\]\(([^)#]+)", PAGE)
     assert links
     for path in [*links, *(CONFIG.parent / path for path in re.findall(r"config/[\w/.-]+\w", PAGE))]:
@@ -56,7 +56,7 @@ def test_its_commands_fit_a_terminal() -> None:
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no jq here")
-def test_its_filter_of_the_log_passes_over_what_is_no_json() -> None:
+def test_log_filter_skips_lines_that_are_not_json() -> None:
     [filter_] = re.findall(r"^ +jq (-\w+) '(.+)'$", PAGE, re.MULTILINE)
     lines = [json.dumps({"request": request, "message": "Rendered"}) for request in ("team-a/web", "team-b/db")]
     log = "\n".join([lines[1], "Thread 0x00007f (most recent call first):", '  File "x.py", line 1 in f', "", lines[0]])

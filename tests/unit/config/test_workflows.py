@@ -78,7 +78,7 @@ def test_a_workflow_may_do_nothing_that_a_job_does_not_ask_for(name: str) -> Non
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_ends_in_time_and_writes_only_where_it_must(job: str) -> None:
+def test_jobs_have_a_timeout_and_least_rights(job: str) -> None:
     it = JOBS[job]
     assert "uses" in it or it["timeout-minutes"] <= 60
     writes = {f"{job.partition('/')[2]}/{what}" for what, how in it["permissions"].items() if how != "read"}

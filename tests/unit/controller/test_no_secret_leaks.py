@@ -221,7 +221,7 @@ VMS: dict[str, tuple[Any, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize(("found", "options", "word"), VMS.values(), ids=VMS)
-async def test_a_vm_shows_nowhere(found: Any, options: dict[str, str], word: str, log: io.StringIO) -> None:
+async def test_vm_values_are_not_emitted(found: Any, options: dict[str, str], word: str, log: io.StringIO) -> None:
     text = await emitted(log, serving(found), posted(**options))
     assert word in text
     assert not {form for form in FORMS if form in text}

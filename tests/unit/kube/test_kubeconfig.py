@@ -182,7 +182,7 @@ async def test_plugin_failure_names_the_kubeconfig(tmp_path: Path) -> None:
 
 
 @needs_openssl
-async def test_plugin_gets_cluster_info_if_it_wants_it(authority: Authority, tmp_path: Path) -> None:
+async def test_plugin_gets_cluster_info_if_configured(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(authority.certificate.read_bytes())
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
     cluster = {

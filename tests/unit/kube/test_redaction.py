@@ -169,5 +169,5 @@ CLIENT: dict[str, tuple[Exception, str]] = {
 
 
 @pytest.mark.parametrize(("error", "expected"), CLIENT.values(), ids=CLIENT)
-def test_client_error_hides_what_it_quotes(error: Exception, expected: str) -> None:
+def test_client_error_hides_quoted_values(error: Exception, expected: str) -> None:
     assert describe_client_error(error) == expected

@@ -135,10 +135,10 @@ def test_event_enqueues_its_request(before: dict[str, Any], after: dict[str, Any
 def test_own_write_is_ignored_before_its_response() -> None:
     requests, enqueued = synced(request(1))
     enqueued.since()
-    judged = requests.get(ONE)
-    requests.expect_write(judged, status("SourceNotFound"))
+    reconciled = requests.get(ONE)
+    requests.expect_write(reconciled, status("SourceNotFound"))
     requests.upsert(raw(request(5, status=status("SourceNotFound"))))
-    requests.record_write(judged, "5")
+    requests.record_write(reconciled, "5")
     assert enqueued.since() == []
     assert not requests.awaits_own_write(ONE)
 
@@ -146,9 +146,9 @@ def test_own_write_is_ignored_before_its_response() -> None:
 def test_own_write_is_ignored_after_its_response() -> None:
     requests, enqueued = synced(request(1))
     enqueued.since()
-    judged = requests.get(ONE)
-    requests.expect_write(judged, status("SourceNotFound"))
-    requests.record_write(judged, "5")
+    reconciled = requests.get(ONE)
+    requests.expect_write(reconciled, status("SourceNotFound"))
+    requests.record_write(reconciled, "5")
     requests.upsert(raw(request(5, status=status("SourceNotFound"))))
     assert enqueued.since() == []
     assert not requests.awaits_own_write(ONE)
@@ -176,9 +176,9 @@ def test_change_during_own_write_is_enqueued(news: dict[str, Any]) -> None:
 def test_write_of_unknown_result_is_enqueued() -> None:
     requests, enqueued = synced(request(1))
     enqueued.since()
-    judged = requests.get(ONE)
-    requests.expect_write(judged, status("SourceNotFound"))
-    requests.record_write(judged, None)
+    reconciled = requests.get(ONE)
+    requests.expect_write(reconciled, status("SourceNotFound"))
+    requests.record_write(reconciled, None)
     assert not requests.awaits_own_write(ONE)
     requests.upsert(raw(request(5, status=status("SourceNotFound"))))
     assert enqueued.since() == ["one"]
@@ -243,12 +243,12 @@ def test_complete_list_ends_all_expectations() -> None:
 
 def test_deleted_request_has_no_expectation() -> None:
     requests, _ = synced(request(1))
-    judged = requests.get(ONE)
+    reconciled = requests.get(ONE)
     requests.delete(raw(request(2)))
-    requests.record_write(judged, "9")
+    requests.record_write(reconciled, "9")
     assert not requests.awaits_own_write(ONE)
     requests.upsert(raw(request(3, uid="new")))
-    requests.record_write(judged, "9")
+    requests.record_write(reconciled, "9")
     assert not requests.awaits_own_write(ONE)
 
 

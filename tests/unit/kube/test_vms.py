@@ -176,7 +176,7 @@ def test_list_of_a_restored_etcd_overrules_a_read(store: VMStore, changed: list[
     assert changed == [VM]
 
 
-def test_list_ends_a_vm_that_was_read_while_it_was_listed(store: VMStore, changed: list[ObjectKey]) -> None:
+def test_list_removes_a_vm_read_during_the_list(store: VMStore, changed: list[ObjectKey]) -> None:
     store.begin_list()
     store.record_read(VM, "7", "digest", store.lists)  # deleted before the list's snapshot
     changed.clear()

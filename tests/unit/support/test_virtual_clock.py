@@ -38,7 +38,7 @@ async def test_timers_ring_in_their_order() -> None:
 
 
 @virtual
-async def test_time_stands_still_while_a_thread_works() -> None:
+async def test_time_does_not_advance_during_a_thread() -> None:
     release = threading.Event()
     timer = asyncio.create_task(asyncio.sleep(1))
     work = asyncio.create_task(asyncio.to_thread(release.wait))
@@ -49,7 +49,7 @@ async def test_time_stands_still_while_a_thread_works() -> None:
 
 
 @virtual
-async def test_time_stands_still_while_bytes_cross_the_loopback() -> None:
+async def test_time_does_not_advance_during_loopback_io() -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await reader.readexactly(4))
         await writer.drain()
@@ -67,7 +67,7 @@ async def test_time_stands_still_while_bytes_cross_the_loopback() -> None:
 
 
 @virtual
-async def test_a_stopped_process_wakes_late() -> None:
+async def test_suspended_process_resumes_late() -> None:
     loop = asyncio.get_running_loop()
     timer = asyncio.create_task(asyncio.sleep(1))
     await asyncio.sleep(0)
@@ -76,7 +76,7 @@ async def test_a_stopped_process_wakes_late() -> None:
     assert virtual_clock.now() == virtual_clock.START + 30
 
 
-def test_waiting_for_nobody_is_a_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_without_an_event_is_a_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtual_clock, "PATIENCE", 0.01)
 
     async def wait() -> None:
