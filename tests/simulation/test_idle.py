@@ -11,8 +11,8 @@ from tests.support.builders import a_request, a_vm, key_of
 from tests.support.fake_apiserver import ApiServer
 from tests.support.resources import REQUESTS, TEMPLATES, VMS
 
-MANY, VMS_OF_THEM = 1_000, 50
-LISTS = 100
+MANY, VMS_OF_THEM = 200, 10  # more requests than the 64 workers
+LISTS = 20
 
 
 class Served(NamedTuple):
