@@ -57,8 +57,12 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
+# bash asks the same parser as kubectl: one case of each kind of word
+BASH_CASES = ["a command", "an option's values", "the parameters of the template that was named"]
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-@pytest.mark.parametrize("case", COMPLETIONS)
+@pytest.mark.parametrize("case", BASH_CASES)
 def test_bash_completes(case, folder):
     line, answers = COMPLETIONS[case]
     ran = subprocess.run(
@@ -71,35 +75,44 @@ def test_bash_completes(case, folder):
     assert (ran.stdout.split(), ran.stderr) == (answers, "")
 
 
-def candidates_for_kubectl(*words):
-    program = "import sys; from atmpl.cli.completion import kubectl; sys.exit(kubectl())"
-    ran = subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
-    )
-    return ran.stdout.splitlines()
+@pytest.fixture
+def candidates_for_kubectl(monkeypatch):
+    """Return a function that returns the lines that kubectl gets for words."""
+
+    def lines(*words):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["kubectl_complete-atmpl", *words])
+            patch.setattr(os, "environ", os.environ.copy())
+            patch.setattr(sys, "stdout", stdout := io.TextIOWrapper(io.BytesIO()))
+            patch.setattr(os, "fdopen", None)  # argcomplete would open descriptor 9 for its log
+            completion.kubectl()
+            stdout.flush()
+            return stdout.buffer.getvalue().decode().splitlines()
+
+    return lines
 
 
 @pytest.mark.parametrize("case", COMPLETIONS)
-def test_kubectl_completes(case, folder):
+def test_kubectl_completes(case, folder, candidates_for_kubectl):
     line, answers = COMPLETIONS[case]
     *candidates, _directive = candidates_for_kubectl(*line.split(), *([""] if line[-1:] in ("", " ") else []))
     assert [each.split("\t")[0] for each in candidates] == answers
 
 
-def test_kubectl_gets_candidates_with_their_help(folder):
+def test_kubectl_gets_candidates_with_their_help(candidates_for_kubectl):
     assert candidates_for_kubectl("rend") == ["render\tturn virtual machines into templates; needs no cluster", ":0"]
     assert candidates_for_kubectl("process", "") == [":0"]
 
 
-def test_kubectl_adds_no_space_before_a_value(folder):
+def test_kubectl_adds_no_space_before_a_value(folder, candidates_for_kubectl):
     assert candidates_for_kubectl("process", "t.yaml", "-p", "M") == ["MEMORY=\tMemory", ":2"]
 
 
-def test_value_is_completed_after_its_name(folder):
+def test_value_is_completed_after_its_name(folder, candidates_for_kubectl):
     assert candidates_for_kubectl("process", "t.yaml", "-p", "MEMORY=") == ["MEMORY=1Gi\tMemory", ":0"]
 
 
-def test_a_name_with_spaces_is_one_word_to_kubectl(folder):
+def test_a_name_with_spaces_is_one_word_to_kubectl(folder, candidates_for_kubectl):
     (folder / "t.yaml").rename(folder / "my t.yaml")
     assert candidates_for_kubectl("process", "my t.yaml", "-p", "M")[0] == "MEMORY=\tMemory"
 
@@ -145,7 +158,7 @@ IN_CLUSTER = {
 
 
 @pytest.mark.parametrize("case", IN_CLUSTER)
-def test_names_in_the_cluster_are_completed(case, monkeypatch):
+def test_names_in_the_cluster_are_completed(case, monkeypatch, candidates_for_kubectl):
     words, acts, expected = IN_CLUSTER[case]
 
     @asynccontextmanager
@@ -155,16 +168,12 @@ def test_names_in_the_cluster_are_completed(case, monkeypatch):
             yield client.ClusterClient(connection, "team-a", "https://cluster:6443")
 
     monkeypatch.setattr(client, "open_cluster", open_cluster)
-    monkeypatch.setattr(sys, "argv", ["kubectl_complete-atmpl", *words])
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(sys, "stdout", stdout := io.TextIOWrapper(io.BytesIO()))
-    monkeypatch.setattr(os, "fdopen", None)  # argcomplete would open descriptor 9 for its log
-    completion.kubectl()
-    stdout.flush()
-    *candidates, _ = stdout.buffer.getvalue().decode().splitlines()
+    *candidates, _ = candidates_for_kubectl(*words)
     assert [each.partition("\t")[0] for each in candidates] == expected
 
 
 def test_completion_without_a_cluster_is_silent():
+    program = "import sys; from atmpl.cli.completion import kubectl; sys.exit(kubectl())"
     words = ["create", "--kubeconfig", "/nonexistent", "--vm", ""]
-    assert candidates_for_kubectl(*words) == [":0"]
+    ran = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == (":0\n", "")
