@@ -3,6 +3,9 @@ export PATH := parent_directory(just_executable()) + ":" + env("PATH")
 # Containers often set this. Without bytecode, pytest compiles all tests in each process: 6 s of CPU.
 export PYTHONDONTWRITEBYTECODE := ""
 
+# Arguments keep their quotes: `just test -k "watch and not lost"`.
+set positional-arguments
+
 # how pytest-xdist runs the tests: tests/conftest.py has the groups
 parallel := "-n auto --dist loadgroup --no-loadscope-reorder"
 
@@ -24,23 +27,23 @@ format:
 
 # run all tests in parallel; arguments go to pytest (`just test -k watch`, `just test -n 0 --pdb`)
 test *ARGS: programs
-    python -m pytest {{parallel}} {{ARGS}}
+    python -m pytest {{parallel}} "$@"
 
 # run the tests without an API server: about a minute, no Go
 test-unit *ARGS:
-    python -m pytest {{parallel}} tests/unit tests/simulation {{ARGS}}
+    python -m pytest {{parallel}} tests/unit tests/simulation "$@"
 
 # run the tests on a shared API server; ATMPL_KUBERNETES is its version
 test-integration *ARGS: programs
-    python -m pytest {{parallel}} tests/integration {{ARGS}}
+    python -m pytest {{parallel}} tests/integration "$@"
 
 # run the tests with API servers of their own
 test-system *ARGS: programs
-    python -m pytest {{parallel}} tests/system {{ARGS}}
+    python -m pytest {{parallel}} tests/system "$@"
 
 # print the coverage of the unit tests: lines and branches
 coverage *ARGS:
-    python -m pytest {{parallel}} tests/unit tests/simulation --cov --cov-report=term --quiet {{ARGS}}
+    python -m pytest {{parallel}} tests/unit tests/simulation --cov --cov-report=term --quiet "$@"
 
 # build the API server's programs if they are missing: 5 to 10 minutes
 programs:
@@ -48,32 +51,32 @@ programs:
 
 # make a template from a VM on a real API server, step by step (`--keep` leaves it running)
 demo *ARGS:
-    python -m e2e.demo {{ARGS}}
+    python -m e2e.demo "$@"
 
 # test the template layer with 200,000 VMs and the command line with 20,000 inputs: half an hour of one core (`just fuzz -k console`)
 fuzz *ARGS:
-    python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_combined_options.py tests/unit/template/test_extract.py tests/unit/template/test_crd.py tests/unit/cli/test_fuzz.py --hypothesis-profile=fuzz --timeout=3600 {{ARGS}}
+    python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_combined_options.py tests/unit/template/test_extract.py tests/unit/template/test_crd.py tests/unit/cli/test_fuzz.py --hypothesis-profile=fuzz --timeout=3600 "$@"
 
 # test every pair of faults in every scenario, on the API server in memory: minutes (`just crash -k TTL`)
 crash *ARGS:
-    python -m pytest {{parallel}} tests/simulation/test_crash.py --every --timeout=3600 {{ARGS}}
+    python -m pytest {{parallel}} tests/simulation/test_crash.py --every --timeout=3600 "$@"
 
 # inject faults into real processes: minutes (`just chaos --help`)
 chaos *ARGS:
-    python -m e2e.chaos {{ARGS}}
+    python -m e2e.chaos "$@"
 
 # run benchmarks: throughput, scale, render, profile (`just bench --help`)
 bench *ARGS:
-    python -m e2e.bench {{ARGS}}
+    python -m e2e.bench "$@"
 
 # build the image, with docker, podman or buildah (`--output FILE` writes it as an archive)
 image *ARGS:
     hadolint Dockerfile
-    python -m e2e.image {{ARGS}}
+    python -m e2e.image "$@"
 
 # build the image and test it; arguments go to pytest
 test-image *ARGS:
-    python -m pytest e2e/image {{ARGS}}
+    python -m pytest e2e/image "$@"
 
 # pin packages by version and hash, and base images by digest, after a change of pyproject.toml or for updates
 pin:
@@ -97,11 +100,11 @@ workflows:
 
 # test the controller in a kind cluster with KubeVirt (`--keep` leaves the cluster); needs Docker
 kind *ARGS:
-    python -m e2e.kind {{ARGS}}
+    python -m e2e.kind "$@"
 
 # run the tests of `just kind` in the cluster that ATMPL_E2E_CONTEXT names; it runs KubeVirt and the controller
 test-kind *ARGS:
-    python -m pytest e2e/kind {{ARGS}}
+    python -m pytest e2e/kind "$@"
 
 # print the manifests for an image, as in the install.yaml of a release
 manifest IMAGE:
@@ -137,4 +140,4 @@ audit:
 
 # test the Deployment on a real node of its own; as root, arguments go to pytest
 node *ARGS:
-    python -m e2e.node {{ARGS}}
+    python -m e2e.node "$@"
