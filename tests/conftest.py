@@ -1,6 +1,6 @@
 """What all tests share: the check for calls that block an event loop, and how pytest-xdist distributes the tests."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from e2e.envtest import BuildError, programs
 TESTS = Path(__file__).parent
 # Seconds per test by tier, on a busy machine too; `pytest.mark.timeout` sets another limit. A hung test prints where.
 LIMITS = {"system": 240, "integration": 120, "simulation": 60, "unit": 60}
-TIERS = [*LIMITS]  # for pytest-xdist: the slowest tests first, so that workers end together
+# For pytest-xdist: the longest group first, then the slowest tests, so that workers end together.
+ORDER = ["access", *LIMITS]
+SHARED = {"server", "own_server", "own", "cluster", "wheel"}  # expensive fixtures that the tests of a file share
 
 
 @pytest.fixture(scope="session")
@@ -29,21 +31,33 @@ def nothing_blocks(blocking_calls: list[str]) -> Iterator[None]:
     assert blocking_calls == []
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """Use more workers than cores for tests with API servers: they often wait for a process, a lease or a backoff."""
+    cores = yield
+    tiers = {argument.removeprefix("tests/").partition("/")[0] for argument in config.args}
+    return cores if tiers <= {"unit", "simulation"} else cores + cores // 2
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Limit each test. For pytest-xdist, order tests by tier, and keep tests that share a server in one worker."""
     for item in items:
         if item.get_closest_marker("timeout") is None and item.config.getoption("timeout", None) is None:
             item.add_marker(pytest.mark.timeout(LIMITS[_tier(item)]))
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: TIERS.index(_tier(item)))
+        groups = {item: _group(item) for item in items}
+        items.sort(key=lambda item: ORDER.index("access" if groups[item] == "access" else _tier(item)))
         for item in items:
-            if group := _group(item):
+            if group := groups[item]:
                 item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build missing programs before the tests: the first build takes minutes, more than a test's time limit."""
+    if session.config.getoption("loadgroup", default=False):  # in a worker: a group is the end of a test's id
+        grouped = [each for each in session.items if each.get_closest_marker("xdist_group")]
+        assert all("@" in each.nodeid for each in grouped), "pytest-xdist ignores groups: pip install -e '.[dev]'"
     if any(_tier(item) in {"integration", "system"} for item in session.items):
         with suppress(BuildError):  # the fixtures report it
             programs.find()
@@ -56,10 +70,11 @@ def _tier(item: pytest.Item) -> str:
 def _group(item: pytest.Item) -> str | None:
     """Return the name of the group: tests of one group run in one worker. None: the test can run in any."""
     parts = item.path.relative_to(TESTS).parts
-    if parts[0] in {"unit", "simulation"}:
+    fixtures = {*getattr(item, "fixturenames", ())}
+    if parts[0] != "integration" and not fixtures & SHARED:
         return None
-    if parts[:2] == ("integration", "access"):  # they share two servers
+    if parts[:2] == ("integration", "access") and "guarded" in fixtures:
         return "access"
-    if {"undisturbed", "api"} & {*getattr(item, "fixturenames", ())}:
+    if {"undisturbed", "api"} & fixtures:
         return "undisturbed"
     return "/".join(parts)
