@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from e2e.chaos.tcp_proxy import TCPProxy
 from e2e.controller import Controller
@@ -16,6 +17,8 @@ from e2e.objects import condition, is_ready
 from tests.support.builders import request, request_path, vm
 
 PROMISED = timedelta(seconds=5)  # from the first signal to the end
+DEPLOYMENT = yaml.safe_load((Path(__file__).parents[2] / "config" / "manager" / "deployment.yaml").read_text())
+GRACE_PERIOD_SECONDS = DEPLOYMENT["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
@@ -86,6 +89,25 @@ async def test_shutdown_finishes_active_reconciles_only(
     assert condition(await client.get(request_path(namespace, "left"))) == {}
     await client.delete(request_path(namespace, "left"))  # nor is the next test's controller to find it
     assert _took(controller) < PROMISED
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # 1.4 MB, by this test's own client
+async def test_shutdown_is_in_time_while_large_vms_are_rendered(
+    kubeconfig: Path, client: Client, namespace: str
+) -> None:
+    """Rendering occupies the event loop: 60 such VMs for 10 to 20 s."""
+    large = vm(namespace)
+    selector = {f"key-{number}": "x" * 300 for number in range(4_500)}  # 1.4 MB
+    large["spec"]["template"]["spec"]["nodeSelector"] = selector
+    await client.create(large)
+    for number in range(60):
+        await client.create(request(namespace, f"request-{number}"))
+    with Controller(kubeconfig, "--leader-elect", env={"POD_NAME": "pod"}) as controller:
+        await asyncio.to_thread(controller.logged, lambda line: line["message"] == "TooLarge", timeout=60)
+        controller.send(signal.SIGTERM)
+        # subprocess.TimeoutExpired after this, when the kubelet would kill it
+        assert await asyncio.to_thread(controller.process.wait, GRACE_PERIOD_SECONDS) == 0
+    assert sum(line["message"] == "TooLarge" for line in controller.lines) < 60
 
 
 async def test_second_signal_ends_at_once(
