@@ -65,6 +65,10 @@ crash *ARGS:
 chaos *ARGS:
     python -m e2e.chaos "$@"
 
+# play incidents with a real Prometheus and Alertmanager: 25 minutes (`just incidents --help`)
+incidents *ARGS:
+    python -m e2e.incidents {{ARGS}}
+
 # run benchmarks: throughput, scale, render, profile (`just bench --help`)
 bench *ARGS:
     python -m e2e.bench "$@"

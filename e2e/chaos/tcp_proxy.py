@@ -1,4 +1,4 @@
-"""A TCP proxy for the API server that can close all connections, or suspend new ones."""
+"""A TCP proxy for the API server that can close all connections, suspend new ones, or delay responses."""
 
 import asyncio
 import json
@@ -20,6 +20,7 @@ class TCPProxy:
         self._free = asyncio.Event()  # new connections are carried
         self._free.set()
         self.held = asyncio.Event()  # a connection waits to be carried
+        self.delay = 0.0  # seconds before each piece of a response is carried
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -66,18 +67,19 @@ class TCPProxy:
             there_reader, there_writer = await asyncio.open_connection(self._there.hostname, self._there.port)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_carry(reader, there_writer))
-                    group.create_task(_carry(there_reader, writer))
+                    group.create_task(self._carry(reader, there_writer, slow=False))
+                    group.create_task(self._carry(there_reader, writer, slow=True))
             except* OSError:
                 pass
             finally:
                 there_writer.transport.abort()
         writer.transport.abort()
 
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes one way until their end; that ends the other way too."""
-    while piece := await reader.read(PIECE):
-        writer.write(piece)
-        await writer.drain()
-    raise ConnectionResetError
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slow: bool) -> None:
+        """Carry bytes one way until their end; that ends the other way too."""
+        while piece := await reader.read(PIECE):
+            if slow and self.delay:
+                await asyncio.sleep(self.delay)
+            writer.write(piece)
+            await writer.drain()
+        raise ConnectionResetError
