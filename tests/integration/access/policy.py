@@ -51,6 +51,12 @@ async def outlast_the_grace(admin: Client) -> None:
     await asyncio.sleep(max(0.0, (believed - datetime.now(UTC)).total_seconds()))
 
 
+async def serves_requesters(admin: Client) -> bool:
+    """Return True if the API server has MutatingAdmissionPolicy, so that config/requester can be applied."""
+    found = (await admin.get(GROUP))["resources"]
+    return any(each["name"] == "mutatingadmissionpolicies" for each in found)
+
+
 async def settled(admin: Client) -> dict[str, Any]:
     """Return the policy once kube-controller-manager has looked at its last change."""
 

@@ -15,7 +15,14 @@ import pytest
 from atmpl.controller.admission_policy import V1
 from e2e.controller import Controller
 from e2e.envtest import Client, Server
-from tests.integration.access.policy import BINDING, POLICY, outlast_the_grace, put_in_force, remove
+from tests.integration.access.policy import (
+    BINDING,
+    POLICY,
+    outlast_the_grace,
+    put_in_force,
+    remove,
+    serves_requesters,
+)
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, RBAC, await_admission, is_refused, may
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -114,6 +121,8 @@ async def recorded(scene: Scene, in_force: None) -> AsyncIterator[None]:
     if "mutatingadmissionpolicies" not in {each["name"] for each in served["resources"]}:
         pytest.skip("this Kubernetes has no MutatingAdmissionPolicy v1")
     server = scene.server
+    if not await serves_requesters(scene.admin):
+        pytest.skip("config/requester needs Kubernetes 1.36")
     await asyncio.to_thread(server.kubectl, "apply", "-k", CONFIG / "requester")
     await until_recorded(scene, True)
     yield
