@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from atmpl.template.cloud_config import load_yaml
+from atmpl.template.cloud_config import ParsingBudget, load_yaml
 from atmpl.template.json_path import INSTANCE, Path
 from atmpl.template.leaves import is_memory_dump
 from atmpl.template.rules import is_identity_annotation, kept_annotations
@@ -40,12 +40,15 @@ def address_paths(source: SourceVM, remaining_texts: Mapping[Path, str]) -> list
         for path, text in _produced_texts(source, remaining_texts):
             if not addresses.isdisjoint(_addresses(text, last_groups)):
                 paths[path] = None
+    budget = ParsingBudget()
     for index, volume in source.volumes:
         for kind in _TEXT_SOURCES:
             for key in ("networkData", "networkDataBase64"):
                 path = (*INSTANCE, "volumes", index, kind, key)
                 text = value_at(volume, kind, key)
-                if type(text) is str and path not in remaining_texts and _is_static(_decoded(path, text)):
+                if type(text) is not str or path in remaining_texts:
+                    continue
+                if _is_static(_decoded(path, text), budget):
                     paths["spec", *path] = None
     return list(paths)
 
@@ -136,10 +139,10 @@ def _decoded(path: Path, text: str) -> str:
         return text
 
 
-def _is_static(text: str) -> bool:
+def _is_static(text: str, budget: ParsingBudget) -> bool:
     """Return True if network data sets a static address. Versions 1 and 2 of cloud-init's format, or other text."""
     try:
-        data = load_yaml(text)
+        data = load_yaml(text) if budget.admits(text) else None
     except ValueError:
         data = None
     if type(data) is not dict:

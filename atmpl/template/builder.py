@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from atmpl.template import data_volumes
-from atmpl.template.cloud_config import is_readable_network_data, parse_cloud_config
+from atmpl.template.cloud_config import ParsingBudget, is_readable_network_data, parse_cloud_config
 from atmpl.template.data_volumes import SUFFIX_REFERENCE, copies_sibling, is_reference, unique_data_volumes
 from atmpl.template.errors import RenderError
 from atmpl.template.json_path import Path
@@ -89,6 +89,7 @@ class TemplateBuilder:
         self.readable_secrets: dict[Path, tuple[str, ...] | None] = {}  # path below `spec`: keys that can hold more
         self.secrets: list[SecretParameter] = []
         self.remaining_texts: dict[Path, str] = {}  # path of a secret below `spec`: the text that stays readable
+        self._budget = ParsingBudget()
         self._extract = extract and options.secrets == "Extract"
         self._fresh = options.identity == "Fresh"
         self._selection = Selection(options)
@@ -371,7 +372,7 @@ class TemplateBuilder:
         return True
 
     def _is_readable(self, leaf: Leaf) -> bool:
-        return self._extract and leaf.path[-1] == "networkData" and is_readable_network_data(leaf.value)
+        return self._extract and leaf.path[-1] == "networkData" and is_readable_network_data(leaf.value, self._budget)
 
     def _extracted_texts(self, leaves: list[Leaf], names: LeafNames) -> dict[Path, ExtractedText]:
         """Return the texts that `secrets: Extract` handles, by their path. The others are required as a whole."""
@@ -384,7 +385,7 @@ class TemplateBuilder:
             and leaf.path[-1] == "userData"
             and type(leaf.value) is str
             and path_pattern(leaf.path[2:]) in SECRETS
-            and (config := parse_cloud_config(leaf.value))
+            and (config := parse_cloud_config(leaf.value, self._budget))
         ]
         has_secrets = any(config.secrets for _, _, config in configs)
         named_secrets = name_secrets(configs, names.all() if has_secrets else set())

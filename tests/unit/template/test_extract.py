@@ -185,6 +185,24 @@ def test_text_without_secrets_is_an_ordinary_leaf(format):
     assert text_of(rendered(vm_with(HEAD + "locale: C\n"), format, profile="None").template) == HEAD + "locale: C\n"
 
 
+def test_texts_beyond_the_budget_are_required_as_a_whole(format):
+    text = HEAD + "password: x\n#" + "x" * 4000 + "\n"
+    found = parameters(rendered(vm_with(*[text] * 6), format).template)
+    assert sum(name.startswith("CLOUD_USER_PASSWORD") for name in found) == 4
+    required = [name for name, each in found.items() if each.get("required")]
+    assert required == ["VOLUME4_USER_DATA", "VOLUME5_USER_DATA"]
+
+
+def test_many_texts_are_parsed_within_the_budget(monkeypatch):
+    parsed, parse = [], cloud_config.yaml.parse
+    monkeypatch.setattr(cloud_config.yaml, "parse", lambda text, **more: parsed.append(text) or parse(text, **more))
+    dhcp = "dhcp4: true\n#" + "x" * 4000
+    volumes = [{"name": f"v{index}", "cloudInitNoCloud": {"networkData": dhcp}} for index in range(50)]
+    for secrets in ("Preserve", "Extract"):
+        atmpl.render(a_vm({"volumes": volumes}), secrets=secrets)
+    assert 0 < sum(map(len, parsed)) <= 3 * cloud_config.MAX_TOTAL_BYTES
+
+
 def test_warning_names_the_keys_that_may_hold_more(format):
     (warning,) = rendered(vm_with(HEAD + "password: x\nruncmd: [a]\nwrite_files: []\n"), format).warnings
     assert warning.reason == "InlineSecret"
