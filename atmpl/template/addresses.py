@@ -19,6 +19,7 @@ from atmpl.template.source_vm import SourceVM, objects_in, value_at
 _TOKEN: Final = re.compile(r"[0-9A-Fa-f:.-]{3,}")
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?:(?:[:-][0-9a-f]{2}){2})?")
 _MAC_CHARACTERS: Final = 17
+_MAX_COUNTED: Final = 16  # addresses; a walk looks for any number of them at once
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _STATIC: Final = re.compile(
     r"""(?m)^[ \t-]*["']?(?:address|addresses|ipaddr)["']?\s*:?\s*[-\["' \t]*[0-9A-Fa-f]*[.:]"""
@@ -69,7 +70,9 @@ def _may_occur(source: SourceVM, addresses: set[str], in_spec: list[str]) -> boo
 
     Counting in the VM's JSON takes a tenth of the time of a walk, and no other place has an address of most VMs.
     """
-    if any(address.count(":") > 1 and not _MAC.fullmatch(address) for address in addresses):
+    if len(addresses) > _MAX_COUNTED or any(
+        address.count(":") > 1 and not _MAC.fullmatch(address) for address in addresses
+    ):
         return True  # an IPv6 address has many forms
     annotations = kept_annotations(source.annotations, fresh=True)
     produced = _normal(orjson.dumps((source.labels, annotations, source.spec)).decode())

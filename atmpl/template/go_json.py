@@ -97,10 +97,12 @@ def literal(value: Any, *, exact: bool) -> Any:
 
     `exact` keeps integers of 64 bits, as Kubernetes' decoder does; otherwise each number is a float64.
     """
+    if type(value) is int and -_EXACT <= value <= _EXACT:  # the most common by far
+        return value
     if value is None or value is True or value is False:
         return value
     if isinstance(value, int):
-        if -_EXACT <= value <= _EXACT or (exact and -(2**63) <= value < 2**63):
+        if exact and -(2**63) <= value < 2**63:
             return int(value)
         try:
             return number(float(value))

@@ -107,24 +107,32 @@ class LeafWalker:
         self._check(source, path, size)
         selection, leaves = self.selection, self.leaves
         droppable = path == _VOLUMES or (path == _DISKS and self._memory_dumps)
+        after, decided, selected = states, None, True
+        is_too_deep = len(path) + 1 >= _MAX_DEPTH
         copy: list[Any] = []
         for index, value in enumerate(source):
             kind = type(value)
+            if not value and (kind is list or kind is dict) and not is_too_deep:
+                copy.append(kind())
+                continue
             if droppable and kind is dict and self._is_dropped(value, path):
                 self.dropped.append((*INSTANCE, *path, index))
                 continue
-            after = None if states is None else selection.step(states, index)
+            if states:
+                after = selection.step(states, index)
             if kind is dict:
                 item = outer or (index, item_name(value))
                 copy.append(self._mapping(value, (*path, index), size + 1, after, item))
             elif kind is list:
                 copy.append(self._sequence(value, (*path, index), size + 1, after, outer or (index, "")))
             elif kind in _SCALARS or (kind is float and isfinite(value)):
-                if after is None or _selects(selection, after, is_name=False):
+                if after is not None and after is not decided:  # most often the states of the item before
+                    decided, selected = after, _selects(selection, after, is_name=False)
+                if selected:
                     copy.append(None)
                     leaves.append(Leaf((*INSTANCE, *path, index), value, copy, len(copy) - 1, True, outer))
                 else:
-                    copy.append(self.literals.copy(value, (*SPEC, *path, index)))
+                    copy.append(self.literals.value(value) if kind is str else value)
                     self.unselected.append((*path, index))
             else:
                 copy.append(self.literals.copy(value, (*SPEC, *path, index)))
@@ -138,6 +146,7 @@ class LeafWalker:
         if len(path) + 1 >= MAX_DEPTH:
             raise validation_error(("spec", *path), value)
         step, literals = self.selection.step, self.literals
+        literals.enter(value, 2)
         if kind is list:
             items: list[Any] = [None] * len(value)
             for index, item in enumerate(value):
@@ -174,7 +183,7 @@ class LeafWalker:
             scalars = sum(type(value) in _SCALARS for value in values) if self.selection.is_default else 0
             if scalars + len(self.leaves) > _MAX_LEAVES:
                 raise TemplateTooLargeError
-        self.literals.grow(2 * len(source))
+        self.literals.enter(source, 2)
 
     def _is_dropped(self, item: dict[str, Any], path: Path) -> bool:
         if path == _VOLUMES:

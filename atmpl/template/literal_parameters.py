@@ -1,12 +1,19 @@
 """Text that stays literal (rule 11) although a processor would substitute in it. Rule 4."""
 
 from math import isfinite
-from typing import Any
+from types import NoneType
+from typing import Any, Final
 
-from atmpl.template.errors import MAX_STORED_BYTES, TemplateTooLargeError
+from atmpl.template.errors import MAX_STORED_BYTES, RenderError, TemplateTooLargeError
 from atmpl.template.json_path import Path
 from atmpl.template.references import EncodedValue, breaks_console, holds_reference, typed_reference
-from atmpl.template.validation import MAX_DEPTH, validation_error
+from atmpl.template.validation import MAX_DEPTH, MAX_VALUES, first_error, validation_error
+
+_CONSTANTS: Final = frozenset((NoneType, bool, int))
+
+
+class _InvalidError(Exception):
+    """A value that no template can carry."""
 
 
 class Literals:
@@ -19,6 +26,7 @@ class Literals:
     def __init__(self) -> None:
         self.parameters: list[dict[str, Any]] = []
         self.size = 0
+        self.values = 0  # scalars, objects and lists that were copied
         self.inside_text: set[str] = set()  # names of the parameters that are only part of a text
         self._next = 0
         self._references: dict[str, str] = {}  # a reference inside a text: the reference that carries it
@@ -29,28 +37,46 @@ class Literals:
         if self.size > MAX_STORED_BYTES:
             raise TemplateTooLargeError
 
+    def enter(self, container: dict[str, Any] | list[Any], item_bytes: int) -> None:
+        """Count the values of an object or list, each of at least `item_bytes`. Raises RenderError beyond a limit."""
+        self.grow(item_bytes * len(container))
+        self.values += len(container)
+        if self.values > MAX_VALUES:
+            raise RenderError(
+                "spec", f"has more than {MAX_VALUES:,} values; remove some, or use fewer and longer texts"
+            )
+
     def copy(self, value: Any, path: Path) -> Any:
         """Return a copy of the literal `value`, which is at `path` in the VM. Raises RenderError."""
+        try:
+            return self._copy(value, MAX_DEPTH - len(path))
+        except _InvalidError:
+            raise first_error(value, path) or validation_error(path, value) from None
+
+    def _copy(self, value: Any, levels: int) -> Any:
+        """Copy without a path, which only an error needs: a VM can have 300,000 literal values."""
         kind = type(value)
         if kind is str:
             self.size += len(value)
             return self.value(value)
         if kind is dict:
-            if len(path) >= MAX_DEPTH:
-                raise validation_error(path, value)
-            self.grow(5 * len(value))  # `"":0,` is the shortest entry
+            if levels <= 0:
+                raise _InvalidError
+            self.enter(value, 5)  # `"":0,` is the shortest entry
             return {
-                self.key(key, value) if "${" in key else key: self.copy(item, (*path, key))
+                self.key(key, value) if "${" in key else key: item
+                if type(item) in _CONSTANTS
+                else self._copy(item, levels - 1)
                 for key, item in value.items()
             }
         if kind is list:
-            if len(path) >= MAX_DEPTH:
-                raise validation_error(path, value)
-            self.grow(2 * len(value))
-            return [self.copy(item, (*path, index)) for index, item in enumerate(value)]
-        if value is None or kind is bool or kind is int or (kind is float and isfinite(value)):
+            if levels <= 0:
+                raise _InvalidError
+            self.enter(value, 2)
+            return [item if type(item) in _CONSTANTS else self._copy(item, levels - 1) for item in value]
+        if kind in _CONSTANTS or (kind is float and isfinite(value)):
             return value
-        raise validation_error(path, value)
+        raise _InvalidError
 
     def value(self, text: str) -> str:
         """Return `text`, or the reference that carries it, for a place where the processor decodes `${{P}}`."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
@@ -93,13 +94,14 @@ def assign_names(paths: Sequence[Path], unselected: Sequence[Path] = ()) -> list
     return names
 
 
-def assign_more_names(names: Sequence[Name], pointers: Sequence[str], taken: Collection[str]) -> list[Name]:
+def assign_more_names(names: Sequence[Name], paths: Sequence[Path], taken: Collection[str]) -> list[Name]:
     """Return `names`, those that are not unique or that are in `taken` lengthened.
 
-    `pointers` are the JSON pointers of the leaves, which the longer names are made from.
+    `paths` are those of the leaves, below `spec`, which the longer names are made from.
     """
     result = list(names)
-    for index, text in _disambiguate([name.name for name in names], pointers.__getitem__, taken).items():
+    texts = [name.name for name in names]
+    for index, text in _disambiguate(texts, lambda index: pointer(("spec", *paths[index])), taken).items():
         result[index] = named(text, result[index].display)
     return result
 
@@ -244,6 +246,7 @@ def _without_prefixes(keys: list[_Word]) -> list[_Word]:
     return keys
 
 
+@lru_cache(maxsize=4096)
 def _singular(key: str) -> str:
     for ending, singular in PLURALS:
         if key.endswith(ending):
@@ -251,6 +254,7 @@ def _singular(key: str) -> str:
     return key
 
 
+@lru_cache(maxsize=4096)
 def _snake(key: str) -> str:
     return _OTHER.sub("_", _SPLIT.sub("_", key)).upper()
 

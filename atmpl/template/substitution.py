@@ -14,6 +14,7 @@ in which Go visits a map, which is random. Here the last substituted key wins, w
 
 import re
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, NamedTuple
 
 from atmpl.template import go_json
@@ -22,6 +23,7 @@ NAME = re.compile(r"[a-zA-Z0-9_]+")
 TYPED_REF = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 STRING_REF = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
 
+_CONSTANTS = frozenset((NoneType, bool))
 _MANY_REFERENCES = 8  # in one text; beyond it, all are replaced in one pass
 _NULL = object()  # the result of `${{P}}` if P is `null`: no value in either engine
 
@@ -98,12 +100,12 @@ class Substitution:
                         else:
                             new[key] = value
                     elif kind is dict or kind is list:
-                        child: Any = {} if kind is dict else []
+                        child: Any = kind()
                         new[key] = child
                         if value:
                             below.append((value, child))
                     else:
-                        new[key] = self._literal(value)
+                        new[key] = value if kind in _CONSTANTS else self._literal(value)
                 if renamed:
                     self._renamed(old, new, below)
             level = below
@@ -113,7 +115,7 @@ class Substitution:
         for value in old:
             kind = type(value)
             if kind is dict or kind is list:
-                child: Any = {} if kind is dict else []
+                child: Any = kind()
                 new.append(child)
                 if value:
                     below.append((value, child))
@@ -123,7 +125,7 @@ class Substitution:
                     self._add_error(self._rules.null_in_list, value)
                 new.append(result)
             else:
-                new.append(self._literal(value))
+                new.append(value if kind in _CONSTANTS else self._literal(value))
 
     def _renamed(self, old: dict[str, Any], new: dict[str, Any], below: list[tuple[Any, Any]]) -> None:
         """Add the fields whose keys hold a `$` after all others. Those that change come last, so they win."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from atmpl.template.cloud_config import DEFAULT_USER, PASSWORD, PASSWORD_HASH, SSH_KEY, CloudConfig, TextSecret
-from atmpl.template.json_path import Path, dotted, pointer
+from atmpl.template.json_path import Path, dotted
 from atmpl.template.leaves import ITEM_NAME
 from atmpl.template.literal_parameters import Literals
 from atmpl.template.parameter_names import Name, assign_more_names, name_in_text, named
@@ -69,7 +69,7 @@ def name_secrets(
     names = iter(
         assign_more_names(
             [_secret_name(name, secret) for name, _, secret in found],
-            [pointer(("spec", *path, *secret.path)) for _, path, secret in found],
+            [(*path, *secret.path) for _, path, secret in found],
             taken,
         )
     )

@@ -8,6 +8,7 @@ from atmpl.template.errors import MAX_STORED_BYTES
 from atmpl.template.formats import FORMATS
 from atmpl.template.parameter_names import Name
 from atmpl.template.stored_size import stored_size, stored_size_of
+from atmpl.template.substitution import Substitution
 from tests.support.template_vms import a_vm
 
 SIZES = {
@@ -25,11 +26,13 @@ def test_stored_size_counts_escapes_as_six_bytes(data):
 
 LARGE = {
     "many items": a_vm({"readinessProbe": {"exec": {"command": ["x"] * 280_000}}}),
+    "many long names": a_vm({f"{'k' * 60}{index}": 1 for index in range(8_000)}),
     "many keys": a_vm({f"k{index}": 1 for index in range(50_000)}),
     "a long text": a_vm({"x": "a" * MAX_STORED_BYTES}),
     "many literals": a_vm({}, spec={"x": [0] * 600_000}),
-    "many annotations": a_vm({}, annotations={f"k{index}": "v" * 50 for index in range(20_000)}),
-    "many names": a_vm({"disks": [{"name": "n" * 200} for _ in range(6_000)]}),
+    "long literals": a_vm({}, spec={"x": ["v" * 200] * 6_000}),
+    "many annotations": a_vm({}, annotations={f"k{index}": "v" * 100 for index in range(12_000)}),
+    "many names": a_vm({"disks": [{"name": "n" * 300} for _ in range(4_000)]}),
 }
 
 
@@ -38,6 +41,32 @@ LARGE = {
 def test_template_beyond_the_limit_is_an_error(phrase, format):
     with pytest.raises(TemplateTooLargeError, match="1,048,576"):
         atmpl.render(LARGE[phrase], format=format)
+
+
+MANY_VALUES = {  # each is smaller than the limit of bytes, and has more values than the limit of values
+    "items that are not selected": a_vm({"readinessProbe": {"exec": {"command": ["x"] * 240_000}}}),
+    "small literal objects": a_vm({"x": [{"a": None}] * 90_000}),
+    "empty objects": a_vm({"x": [{}] * 330_000}),
+    "fields outside of the instance": a_vm({}, spec={"x": [0] * 330_000, "y": 1}),
+    "leaves": a_vm({f"k{index}": {"a": 1, "b": None} for index in range(6_000)}),
+}
+
+
+@pytest.mark.parametrize("options", [{"profile": "None"}, {"profile": "Common", "include": ["y", "x.**"]}])
+@pytest.mark.parametrize("phrase", MANY_VALUES)
+def test_many_values_end_rendering_early(monkeypatch, phrase, options):
+    def no_name(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(Name, "__new__", no_name)
+    monkeypatch.setattr(Substitution, "tree", no_name)
+    with pytest.raises(atmpl.RenderError, match="spec: has more than 12,000 values"):
+        atmpl.render(MANY_VALUES[phrase], **options)
+
+
+@pytest.mark.parametrize("profile", ["All", "Common", "None"])
+def test_vm_with_the_most_values_is_rendered(profile):
+    atmpl.render(a_vm({"x": [None] * 11_900, "y": "z"}), profile=profile)
 
 
 def test_rendering_stops_before_names_are_made(monkeypatch):
