@@ -70,6 +70,13 @@ def test_every_action_is_pinned_to_a_commit_of_a_release() -> None:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
+def test_paths_of_a_workflow_exist(name: str) -> None:
+    events = [event for event in WORKFLOWS[name][True].values() if isinstance(event, dict)]  # YAML's `on`
+    paths = [path for event in events for path in event.get("paths", [])]
+    assert [path for path in paths if not [*CHECKOUT.glob(path)]] == []
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_may_do_nothing_that_a_job_does_not_ask_for(name: str) -> None:
     workflow = WORKFLOWS[name]
     assert workflow["permissions"] == {}
