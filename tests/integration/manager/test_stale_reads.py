@@ -1,8 +1,9 @@
 """No template is older than its request: VMs are edited, and each edit is followed at once by a request."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,14 @@ async def write(client: Client, namespace: str, writer: int, edits: int, target:
             await client.create(vm(namespace, name, memory=memory(edit)))
 
 
+async def reconciled(client: Client, namespace: str, names: list[str], done: Callable[[Any], bool]) -> list[Object]:
+    """Wait until all of these requests are done, and return them. `until` alone lists all of them for each."""
+    for name in names:
+        if not done(await client.get(request_path(namespace, name))):
+            await client.until(request_path(namespace, name), done)
+    return [await client.get(request_path(namespace, name)) for name in names]
+
+
 @pytest.mark.parametrize("target", PATHS)
 async def test_template_is_never_older_than_its_request(
     client: Client, namespace: str, target: str, stale_edits: int
@@ -88,11 +97,13 @@ async def test_template_is_never_older_than_its_request(
     async with busy(client, namespace):
         await asyncio.gather(*(write(client, namespace, writer, edits, target) for writer in range(WRITERS)))
     names = [name_of(writer, edit) for writer in range(WRITERS) for edit in range(1, edits + 1)]
-    for name in names:
-        await client.until(request_path(namespace, name), is_ready)
+    await reconciled(client, namespace, names, is_ready)
+    templates = {
+        each["metadata"]["name"]: each for each in (await client.get(PATHS[target].format(namespace)))["items"]
+    }
     stale = {}
     for name in names:
-        template = await client.get(f"{PATHS[target].format(namespace)}/{name}")
+        template = templates[name]
         value = defaults(template.get("spec") or template)["REQUESTS_MEMORY"]
         if int(value.removesuffix("Mi")) < 100 + int(name.rpartition("-")[2]):
             stale[name] = value
@@ -110,6 +121,6 @@ async def test_deleted_vm_is_never_served(client: Client, namespace: str, stale_
 
     async with busy(client, namespace):
         await asyncio.gather(*(delete(number) for number in numbers))
-    for number in numbers:
-        found = await client.until(request_path(namespace, f"vm{number}"), lambda found: reason(found) != "")
+    names = [f"vm{number}" for number in numbers]
+    for found in await reconciled(client, namespace, names, lambda found: reason(found) != ""):
         assert reason(found) == "SourceNotFound"
