@@ -18,7 +18,7 @@ from atmpl.template.options import (
 )
 from atmpl.template.render import Render
 from atmpl.template.render import render as render_as
-from atmpl.template.validation import is_text
+from atmpl.template.validation import is_text, json_type_name
 
 FormatName = Literal["openshift", "native"]
 
@@ -102,19 +102,21 @@ def process(
 
 def _format(template: Any) -> Format:
     if not isinstance(template, dict):
-        raise ProcessError([f"a template is an object, not {type(template).__name__}; {_known()}"])
+        raise ProcessError([f"a template is an object, not {json_type_name(template)}; {_known()}"])
     version, kind = template.get("apiVersion"), template.get("kind")
     for each in FORMATS.values():
         if kind == each.kind and (version == each.api_version or version in each.aliases):
             return each
-    raise ProcessError([f"apiVersion {_quoted(version)}, kind {_quoted(kind)} is not a known template; {_known()}"])
+    raise ProcessError([f"apiVersion is {_quoted(version)}, kind is {_quoted(kind)}; {_known()}"])
 
 
 def _quoted(value: Any) -> str:
-    return f"{value!r:.80}" if isinstance(value, str | None) else f"of type {type(value).__name__}"
+    if value is None:
+        return "missing"
+    return f"{value!r:.80}" if isinstance(value, str) else json_type_name(value)
 
 
 def _known() -> str:
-    return "known are " + ", ".join(
+    return "known templates are " + ", ".join(
         f"{version} {each.kind}" for each in FORMATS.values() for version in (each.api_version, *each.aliases)
     )

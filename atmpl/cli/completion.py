@@ -29,8 +29,8 @@ examples:
   # zsh, as a line of ~/.zshrc, after compinit
   source <(atmpl completion zsh)
 
-  # fish
-  atmpl completion fish > ~/.config/fish/completions/atmpl.fish
+  # fish, as a line of ~/.config/fish/config.fish
+  atmpl completion fish | source
 
   # PowerShell, as a line of $PROFILE
   atmpl completion powershell | Out-String | Invoke-Expression

@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
-    parser.add_argument("--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once (64)")
+    parser.add_argument(
+        "--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once, 1 to 1024; default: 64"
+    )
     parser.add_argument(
         "-n",
         "--namespace",
@@ -48,15 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAMESPACE",
-        help="serve only this namespace; can be repeated (default: all). Sources are limited to them too",
+        help="serve only this namespace, and sources in it; repeatable (default: all)",
     )
     parser.add_argument(
         "--bind",
         type=_address,
         default=("", 8080),  # the kubelet and Prometheus connect from outside the pod
         metavar="HOST:PORT",
-        help="address of /healthz, /readyz and /metrics (:8080, on all IPv4 and IPv6 addresses); port 0 takes a free "
-        "port and logs it",
+        help="address of /healthz, /readyz and /metrics; port 0 takes a free port and logs it; default: :8080, on all "
+        "IPv4 and IPv6 addresses",
     )
     parser.add_argument(
         "--leader-elect", action="store_true", help="reconcile only while holding a Lease, for several replicas"
@@ -64,23 +66,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leader-elect-namespace",
         metavar="NAMESPACE",
-        help="namespace of the Lease atmpl-controller (default: the pod's namespace, else atmpl-system)",
+        help="existing namespace of the Lease atmpl-controller (default: the pod's namespace, else atmpl-system)",
     )
     parser.add_argument(
         "--policy",
         choices=("Required", "Optional"),
         default="Required",
-        help="Optional: without the admission policy, serve requests for VMs of their own namespace too; for "
-        "development (Required)",
+        help="Required: read no VM unless the admission policy is in force; Optional: without it, also serve requests "
+        "for VMs of their own namespace, without a check of their authors' rights, for development; default: Required",
     )
     parser.add_argument(
         "--authenticate-metrics",
         action="store_true",
         help="require for /metrics a bearer token of a user who may get the non-resource URL /metrics",
     )
-    parser.add_argument("--log-format", choices=("json", "text"), default="json", help="format of log lines (json)")
     parser.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="lowest level to log (info)"
+        "--log-format", choices=("json", "text"), default="json", help="format of log lines; default: json"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="lowest level to log; default: info",
     )
 
 

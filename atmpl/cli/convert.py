@@ -18,6 +18,7 @@ from atmpl.cli.errors import CommandError
 from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.output import Output, add_output
 from atmpl.cli.process import Template, open_template
+from atmpl.cli.unknown_fields import unknown_template_fields
 from atmpl.template import FORMATS, generators
 from atmpl.template.formats.native import LABELS
 from atmpl.template.substitution import STRING_REF, TYPED_REF
@@ -52,7 +53,6 @@ exit status:
   2  wrong usage
 """
 
-_FIELDS = ("apiVersion", "kind", "metadata", "message", "labels", "objects", "parameters")
 _METADATA = ("name", "namespace", "labels", "annotations")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _FROM = re.compile(r"\[([a-zA-Z0-9\-\\]+)\](\{(\w+)\})")  # the pattern of `from` in KubeVirt's CRD
@@ -140,9 +140,8 @@ class _Conversion:
 
     def convert(self) -> Converted:
         template = self._template
-        for key in template:
-            if key not in _FIELDS:
-                raise _ConversionError(f"{key}: not a field of a {SOURCE.kind}; remove it")
+        if path := next(unknown_template_fields(template), None):
+            raise _ConversionError(f"{path}: not a known field; check its spelling and its indentation, or remove it")
         for index, parameter in enumerate(self._parameters):
             self._check(f"parameters[{index}]", parameter)
         vm = self._vm()

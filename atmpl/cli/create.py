@@ -58,15 +58,15 @@ examples:
   # a golden template for colleagues: without your passwords, keys and disks
   atmpl create --vm web --name golden --secrets Extract --data-volumes Unique
 
-  # and create a virtual machine from it
-  atmpl instantiate --template golden
+  # its parameters: those that each new virtual machine requires, and the others
+  atmpl instantiate --template golden --print-params
 
   # only print the request, to keep it in a file
   atmpl create --vm web --dry-run=client -o yaml
 
 exit status:
   0  the template exists (with --wait=false or --dry-run: the request)
-  1  rejected, or the cluster cannot be reached; standard error has the cause
+  1  an error, such as a rejected request; standard error has the cause
   2  wrong usage
   3  not ready within --timeout; the request stays
   130  Ctrl-C; a request that was created stays
@@ -101,7 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ttl",
         type=options.duration,
         metavar="TIME",
-        help="delete the request, not its template, this long after success: 90s, 1h, 1d",
+        help="delete the request, not its template, this long after success: 90s, 1h, 1d, or seconds without a unit "
+        "(default: keep the request)",
     )
     parser.add_argument(
         "--wait",
@@ -116,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.duration,
         default=60.0,
         metavar="TIME",
-        help="how long to wait: 90s, 5m, 1h30m; default: 60s",
+        help="how long to wait: 90s, 5m, 1h30m, or seconds without a unit; default: 60s",
     )
     parser.add_argument(
         "--dry-run",

@@ -93,7 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     vm.completer = options.complete_vms  # type: ignore[attr-defined]
     parser.add_argument(
-        "--vm-namespace", type=options.namespace, metavar="NAMESPACE", help="its namespace (default: the template's)"
+        "--vm-namespace",
+        type=options.namespace,
+        metavar="NAMESPACE",
+        help="its namespace (default: that of the source; with --vm, that of the template)",
     )
     parser.add_argument(
         "--format", choices=list(FORMATS), help="format of the template in the cluster (default: any format)"
@@ -104,8 +107,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and print a unified diff."""
     options.check_cluster_options(args)
-    if args.files and (args.template or args.vm):
-        raise UsageError("name two files, or a --template in the cluster")
+    if args.files and (args.template or args.vm or args.vm_namespace or args.format):
+        raise UsageError("name two files, or a --template in the cluster; the other options are about the cluster")
     if not args.files and not args.template:
         raise UsageError("name a --template in the cluster, or two files: the template and the virtual machine")
     if args.files and len(args.files) != 2:
@@ -242,6 +245,8 @@ def _objects(path: str) -> list[Document]:
             raise CommandError(f"{each.where}: {each.reason}")
         if not isinstance(each.value, dict):
             raise CommandError(f"{each.where}: no object found")
+        if not manifests.kind_of(each.value):
+            raise CommandError(f"{each.where}: {manifests.describe_kind(each.value)}; remove it, or correct its kind")
         objects.append(each)
     return objects
 

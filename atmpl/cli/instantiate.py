@@ -57,7 +57,7 @@ examples:
   atmpl instantiate --template web-template
 
   # with another name and more memory
-  atmpl instantiate --template web-template --vm-name web-2 -p MEMORY_GUEST=4Gi
+  atmpl instantiate --template web-template --vm-name web-3 -p MEMORY_GUEST=4Gi
 
   # from a golden template, with your own SSH key
   atmpl instantiate --template golden \\
@@ -67,7 +67,7 @@ examples:
   atmpl instantiate --template web-template --dry-run
 
 exit status:
-  0  the virtual machine was created
+  0  the virtual machine was created (with --dry-run: the cluster accepts it)
   1  it was not; standard error has the cause
   2  wrong usage
 """
@@ -84,12 +84,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=list(FORMATS), help="format of the template, if both formats have one of that name"
     )
     add_value_options(parser, completer=_complete)
-    parser.add_argument("--print-params", action="store_true", help="print the template's parameters instead")
+    parser.add_argument(
+        "--print-params", action="store_true", help="print the template's parameters instead, and create nothing"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="create nothing: let the cluster check the virtual machine, and print it"
     )
     parser.add_argument(
-        "-o", "--output", choices=FORMS, help="print the virtual machine or its name alone; default: one line"
+        "-o",
+        "--output",
+        choices=FORMS,
+        help="print the virtual machine, or its name alone; default: one line, with --dry-run yaml",
     )
     options.add_cluster_options(parser)
 

@@ -16,6 +16,7 @@ from atmpl.cli.errors import CommandError
 from atmpl.cli.yaml import InvalidYAMLError, read
 
 STDIN = "-"
+LIST_FIELDS = frozenset(("apiVersion", "kind", "metadata", "items"))
 
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 _MARKER = re.compile(r"^(?:(?=---(?:\s|\Z))|\.\.\.(?=\s|\Z).*\n?)", re.MULTILINE)  # the input is cut at its end
@@ -193,7 +194,7 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
             start = cut
 
 
-def _objects(value: Any, place: str, *, named: bool) -> Iterator[Document]:
+def _objects(value: Any, place: str, *, named: bool) -> Iterator[Document | InvalidDocument]:
     """Yield `value`, or the objects of the List or the array that it is."""
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         for index, item in enumerate(value):
@@ -201,6 +202,10 @@ def _objects(value: Any, place: str, *, named: bool) -> Iterator[Document]:
         return
     kind = kind_of(value)
     if kind.endswith("List") and isinstance(value.get("items"), list):
+        for field in value.keys() - LIST_FIELDS:
+            yield InvalidDocument(
+                f"{place} ({kind})", f"{field}: not a field of a list; check its indentation, or remove it"
+            )
         identity = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
         for index, item in enumerate(value["items"]):
             typed = {**identity, **item} if isinstance(item, dict) and identity["kind"] else item

@@ -144,6 +144,10 @@ def render_options(args: argparse.Namespace) -> RenderOptions:
 
 def template_metadata(args: argparse.Namespace) -> TemplateMetadata:
     """Return the metadata of the template that was typed. Raises UsageError if it is not valid."""
+    for option, pairs in (("--label", args.labels), ("--annotation", args.annotations)):
+        keys = [key for key, _ in pairs]
+        if repeated := next((key for key in keys if keys.count(key) > 1), None):
+            raise UsageError(f"{option} {repeated} is given {keys.count(repeated)} times; give each key one value")
     metadata = TemplateMetadata(labels=dict(args.labels), annotations=dict(args.annotations))
     if problem := metadata_error(metadata):
         raise UsageError(problem)
@@ -171,9 +175,14 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-n", "--namespace", type=namespace, help="namespace to use (default: that of the context)")
     group.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current context)")
     group.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
-    group.add_argument("--as", metavar="USER", dest="user", help="user to impersonate")
+    group.add_argument("--as", metavar="USER", dest="user", help="user to impersonate: your own user needs the right")
     group.add_argument(
-        "--as-group", metavar="GROUP", dest="groups", action="append", default=[], help="group to impersonate"
+        "--as-group",
+        metavar="GROUP",
+        dest="groups",
+        action="append",
+        default=[],
+        help="group to impersonate, repeatable; requires --as",
     )
 
 

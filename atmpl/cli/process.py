@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import InvalidDocument, documents
 from atmpl.cli.output import Output, add_output, table
 from atmpl.cli.parser import nearest
+from atmpl.cli.unknown_fields import IGNORED, unknown_template_fields
 from atmpl.template import FORMATS, generators
 from atmpl.template.cloud_config import HEADER, is_broken_yaml, is_in_limits, load_yaml
 from atmpl.template.parameters import Parameter, parameters
@@ -129,8 +131,8 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
         dest="params_files",
         action="append",
         default=[],
-        help="file with one NAME=VALUE per line, repeatable, taken literally: no quotes, no export, no @FILE; empty "
-        "lines and lines that begin with # are ignored; - is standard input",
+        help="file with one NAME=VALUE per line, each name once, repeatable, taken literally: no quotes, no export, no "
+        "@FILE; empty lines and lines that begin with # are ignored; - is standard input",
     )
     parser.add_argument(
         "--ignore-unknown-parameters",
@@ -172,7 +174,10 @@ def run(args: argparse.Namespace) -> int:
 
 def check_value_options(args: argparse.Namespace, file: str | None) -> None:
     """Raise UsageError if the options contradict each other; `file` is the template's."""
-    if args.vm_name is not None and any(name == "NAME" for name, _ in args.param):
+    names = [name for name, _ in args.param]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"-p {repeated} is given {names.count(repeated)} times; give each parameter one value")
+    if args.vm_name is not None and "NAME" in names:
         raise UsageError("-p NAME and --vm-name both name the virtual machine; use one of them")
     readers = [file, *args.params_files, *(value[1:] for _, value in args.param if value.startswith("@"))]
     if readers.count(manifests.STDIN) > 1:
@@ -255,9 +260,12 @@ def report_errors(sentences: Iterable[str], advice: str = "") -> int:
     return 1
 
 
-def report_warnings(template: Template, values: Mapping[str, str], objects: Iterable[dict[str, Any]]) -> None:
+def report_warnings(template: Template, values: Mapping[str, str], objects: Sequence[dict[str, Any]]) -> None:
     """Report what is probably not what the user wants, although the template can be processed."""
     for reason in (
+        *(f"{path}: {IGNORED}" for path in unknown_template_fields(template.content)),
+        *repeated_parameters(template.declared),
+        *(() if objects else ("the template has no objects, so nothing is printed",)),
         *invalid_labels(values, template.content),
         *changed_types(values, template),
         *(each.problem for each in altered_values(template, values)),
@@ -299,11 +307,11 @@ def resolve_value(text: str) -> str:
 def values_in_file(path: str) -> dict[str, Value]:
     """Return the values in a file of `NAME=VALUE` lines; empty lines and those that begin with # are ignored.
 
-    A line ends in LF or CRLF and nothing else. A value is taken literally, quotes included; the last line of a name
-    counts. Raises CommandError.
+    A line ends in LF or CRLF and nothing else. A value is taken literally, quotes included. Raises CommandError,
+    also if a name occurs twice.
     """
     source = manifests.display_name(path)
-    values = {}
+    values: dict[str, Value] = {}
     for number, line in enumerate(re.split(r"\r?\n", manifests.text(path)), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -317,6 +325,8 @@ def values_in_file(path: str) -> dict[str, Value]:
                 f"{where}: {name:.60} is not a parameter name (letters, digits and _); write NAME=VALUE without "
                 "quotes or export"
             )
+        if name in values:
+            raise CommandError(f"{where}: {name} has a value already ({values[name].where}); remove one of the lines")
         values[name] = Value(value, where)
     return values
 
@@ -338,6 +348,14 @@ def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterato
             yield f"the parameter {name}{meaning} is required and has no value; add -p {name}=VALUE or {name}=@FILE"
 
 
+def repeated_parameters(declared: Sequence[Parameter]) -> Iterator[str]:
+    """Yield a sentence for each parameter that the template declares more than once."""
+    names = [parameter.name for parameter in declared]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            yield f"the parameter {name} is declared {names.count(name)} times; remove all but one"
+
+
 def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each of `values` that is all of a VM's labels and does not arrive.
 
@@ -351,6 +369,9 @@ def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> It
         if f"${{{{{name}}}}}" not in references:
             continue
         labels = _parse_labels(value, empty=is_openshift)
+        repeated = _repeated_key(value)
+        if repeated is not None:
+            yield f"the parameter {name}: the label {repeated} is given more than once, and the last one counts"
         if labels is None:
             result = "OpenShift ignores it" if is_openshift else "the cluster rejects it"
             yield f'the parameter {name} is not a JSON object of strings, such as {{"team": "db"}}: {result}'
@@ -595,6 +616,16 @@ def _parse_labels(value: str, *, empty: bool) -> dict[str, str] | None:
     if isinstance(labels, dict) and all(isinstance(each, str) for each in labels.values()):
         return labels
     return None
+
+
+def _repeated_key(value: str) -> str | None:
+    """Return a key that the JSON object `value` has more than once, None if there is none."""
+    try:
+        pairs = json.loads(value, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        return None
+    keys = [pair[0] for pair in pairs if isinstance(pair, tuple)] if isinstance(pairs, list) else []
+    return next((key for key in keys if keys.count(key) > 1), None)
 
 
 def _typed_references(content: Any) -> set[str]:

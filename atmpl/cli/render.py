@@ -10,6 +10,7 @@ from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.output import Output, add_output
+from atmpl.cli.unknown_fields import IGNORED, unknown_vm_metadata
 from atmpl.template import FORMATS
 
 TEMPLATE_ADVICE = "this is a template already; `atmpl process` makes virtual machines from it"
@@ -62,13 +63,16 @@ exit status:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl render` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("files", metavar="FILE", nargs="*", help="file to read; - is standard input")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="file to read (default: standard input, which is also -)"
+    )
     options.add_template_options(parser)
     parser.add_argument(
         "-n",
         "--namespace",
         type=options.namespace,
-        help="namespace of the template; a warning names what the virtual machine uses in its own namespace",
+        help="namespace of the template (default: none); a warning names what the virtual machine uses in its own "
+        "namespace",
     )
     parser.add_argument(
         "-v",
@@ -150,6 +154,8 @@ class _Rendering:
         self._output.write(rendered.template)
         for warning in rendered.warnings:
             self._warn(each.where, warning)
+        for path in unknown_vm_metadata(each.value):
+            terminal.warning(f"{each.where}: {path}: {IGNORED}")
         if rendered.template["apiVersion"].startswith("template.kubevirt.io/"):
             for field in each.value["spec"]["template"].keys() - TEMPLATE_SPEC_FIELDS:
                 terminal.warning(

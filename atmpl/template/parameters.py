@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from atmpl.template.errors import ProcessError
+from atmpl.template.json_path import dotted
 
 T = TypeVar("T")
 
@@ -105,15 +106,27 @@ def typed(template: dict[str, Any], shape: type[T]) -> T:
     try:
         return msgspec.convert(template, shape)
     except msgspec.ValidationError as error:
-        raise ProcessError([_type_error(str(error))]) from None
+        raise ProcessError([_type_error(str(error), template)]) from None
 
 
-def _type_error(message: str) -> str:
+def _type_error(message: str, template: dict[str, Any]) -> str:
     """Return msgspec's message about a value of the wrong type in words of JSON."""
     match = _MISMATCH.fullmatch(message)
     if match is None:
         return f"the template cannot be read: {message}"
-    path = (match["path"] or "$").removeprefix("$").lstrip(".") or "the template"
+    path = _with_keys((match["path"] or "$").removeprefix("$").lstrip("."), template) or "the template"
     expected = _JSON_TYPES.get(match["expected"].removesuffix(" | null"), match["expected"])
     advice = "; put quotes around it" if expected == "a string" and match["got"] in ("int", "float", "bool") else ""
     return f"{path} is {_JSON_TYPES.get(match['got'], match['got'])}, not {expected}{advice}"
+
+
+def _with_keys(path: str, template: dict[str, Any]) -> str:
+    """Return msgspec's path with the key instead of `[...]`, which is of the first label or annotation without text."""
+    before, unnamed, _ = path.partition("[...]")
+    if not unnamed:
+        return path
+    texts: Any = template
+    for field in before.split("."):
+        texts = texts[field]
+    key = next(key for key, text in texts.items() if not isinstance(text, str | None))
+    return dotted((*before.split("."), key))
