@@ -8,6 +8,7 @@ import pytest
 
 from e2e.blocking_check import refused
 from e2e.envtest import BuildError, programs
+from tests.support.platforms import WINDOWS
 
 TESTS = Path(__file__).parent
 # Seconds per test by tier, on a busy machine too; `pytest.mark.timeout` sets another limit. A hung test prints where.
@@ -15,6 +16,10 @@ LIMITS = {"system": 240, "integration": 120, "simulation": 60, "unit": 60}
 # For pytest-xdist: the longest group first, then the slowest tests, so that workers end together.
 ORDER = ["access", *LIMITS]
 SHARED = {"server", "own_server", "own", "cluster", "wheel"}  # expensive fixtures that the tests of a file share
+NOT_ON_WINDOWS = {  # folder of unit tests: why
+    "e2e": "the developers' programs run on Linux and macOS",
+    "manager": "the controller runs on Linux and macOS",
+}
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +48,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Limit each test. For pytest-xdist, order tests by tier, and keep tests that share a server in one worker."""
     for item in items:
+        if WINDOWS and (reason := NOT_ON_WINDOWS.get(item.path.parent.name)):
+            item.add_marker(pytest.mark.skip(reason=reason))
         if item.get_closest_marker("timeout") is None and item.config.getoption("timeout", None) is None:
             item.add_marker(pytest.mark.timeout(LIMITS[_tier(item)]))
     if hasattr(config, "workerinput"):

@@ -13,6 +13,7 @@ from packaging.metadata import Metadata
 
 from atmpl.version import __version__
 from tests.support.packages import link_dependencies
+from tests.support.platforms import needs_posix
 
 CHECKOUT = Path(__file__).parents[2]
 SAMPLE = CHECKOUT / "config" / "samples" / "vm.yaml"
@@ -40,6 +41,7 @@ def wheel(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the wheel, and of everything else only what the wheel requires."""
+    needs_posix("links that every user may create")
     path = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", "--without-pip", path)
     pip = (sys.executable, "-m", "pip", "--python", path / "bin" / "python", "install", "--quiet")

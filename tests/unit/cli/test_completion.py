@@ -14,6 +14,7 @@ from aiohttp import web
 
 from atmpl.cli import client, completion
 from tests.support.cli_runner import typed
+from tests.support.platforms import posix
 from tests.support.scripted_server import Script, connected, status
 from tests.unit.cli.test_process import TEMPLATE
 
@@ -61,6 +62,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 BASH_CASES = ["a command", "an option's values", "the parameters of the template that was named"]
 
 
+@posix("a bash with POSIX paths")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize("case", BASH_CASES)
 def test_bash_completes(case, folder):

@@ -15,6 +15,7 @@ import pytest
 from atmpl.cli import controller, create, parser
 from atmpl.cli.main import COMMANDS
 from tests.support.cli_runner import typed
+from tests.support.platforms import posix
 
 NAMES = [entry.name for entry in COMMANDS]
 
@@ -79,6 +80,7 @@ def test_examples_of_controller_parse(line):
     assert argument.parse_args(shlex.split(line)[2:])
 
 
+@posix("a bash with POSIX paths")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize("line", PASTED)
 def test_an_example_works_when_pasted(line, tmp_path):

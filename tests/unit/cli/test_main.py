@@ -13,6 +13,7 @@ from atmpl import __main__ as entry
 from atmpl.cli import main as cli
 from atmpl.cli.errors import CommandError, UsageError
 from tests.support.cli_runner import typed
+from tests.support.platforms import posix
 from tests.unit.cli.test_render import VM
 
 
@@ -162,6 +163,7 @@ UNWRITABLE = {
 }
 
 
+@posix("redirections by sh")
 @pytest.mark.parametrize("case", UNWRITABLE)
 def test_closed_standard_output_is_an_error(case, tmp_path):
     (tmp_path / "vm.yaml").write_text(VM.format(name="web"))

@@ -1,6 +1,7 @@
 """A file becomes text, or an error that says what to do."""
 
 import io
+import re
 import sys
 
 import pytest
@@ -37,7 +38,8 @@ def test_a_missing_file_is_named():
 
 def test_directory_is_an_error_with_a_hint(tmp_path):
     with pytest.raises(
-        CommandError, match=f"^{tmp_path}/: this is a directory; name its files, as {tmp_path}/[*].yaml$"
+        CommandError,
+        match=f"^{re.escape(str(tmp_path))}/: this is a directory; name its files, as {re.escape(str(tmp_path))}/[*].yaml$",
     ):
         manifests.text(f"{tmp_path}/")
 

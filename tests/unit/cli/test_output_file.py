@@ -10,6 +10,7 @@ import yaml
 from atmpl.cli.errors import CommandError
 from atmpl.cli.output import write_file
 from tests.support.cli_runner import typed
+from tests.support.platforms import posix
 from tests.unit.cli.test_render import VM
 
 
@@ -42,6 +43,7 @@ def test_output_file_in_a_missing_folder_is_an_error():
     assert came.err.startswith("error: ")
 
 
+@posix("file modes")
 def test_output_file_keeps_the_mode_of_an_existing_file(folder):
     (folder / "t").write_text("old")
     (folder / "t").chmod(0o640)
@@ -53,6 +55,7 @@ def test_output_file_keeps_the_mode_of_an_existing_file(folder):
     assert stat.S_IMODE((folder / "new").stat().st_mode) == 0o666 & ~umask
 
 
+@posix("links that every user may create")
 def test_output_file_replaces_the_target_of_a_link(folder):
     (folder / "t").write_text("old")
     (folder / "link").symlink_to("t")
@@ -61,6 +64,7 @@ def test_output_file_replaces_the_target_of_a_link(folder):
     assert (folder / "link").is_symlink()
 
 
+@posix("/dev/null")
 def test_output_file_can_be_a_device():
     write_file("/dev/null", b"x")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)

@@ -15,6 +15,7 @@ import pytest
 from atmpl.cli import completion, terminal
 from atmpl.cli.errors import CommandError
 from tests.support.cli_runner import typed
+from tests.support.platforms import needs_posix
 from tests.unit.cli.test_render import SECRET, VM, vm
 
 NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
@@ -29,6 +30,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def shell(line, folder):
+    needs_posix("redirections by sh")
     return subprocess.run(
         ["sh", "-c", line.replace("atmpl", f"{sys.executable} -m atmpl")], cwd=folder, capture_output=True, check=False
     )

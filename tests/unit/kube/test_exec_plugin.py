@@ -11,6 +11,7 @@ import pytest
 
 from atmpl.kube.auth import CredentialsError
 from atmpl.kube.auth.exec_plugin import EXPIRY_MARGIN_SECONDS, Credential, ExecPlugin
+from tests.support.platforms import needs_posix
 
 TOKEN = "t0k3n-that-must-not-be-shown"
 KIND = "client.authentication.k8s.io/v1"
@@ -40,6 +41,7 @@ class Program:
         self.write(script)
 
     def write(self, script: str) -> None:
+        needs_posix("shell scripts")
         program = self.folder / "plugin"
         program.write_text(f"#!/bin/sh\necho started >> {self.folder / 'log'}\n{script}\n")
         program.chmod(0o700)

@@ -13,6 +13,7 @@ from atmpl.kube.auth.cached import REFRESH_INTERVAL_SECONDS
 from atmpl.kube.auth.in_cluster import InCluster, in_pod, own_namespace
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
+from tests.support.platforms import WINDOWS, posix
 from tests.support.virtual_clock import virtual
 
 pytestmark = needs_openssl
@@ -133,7 +134,8 @@ def test_invalid_service_account_file_is_named(name: str, content: bytes | None,
     assert str(error.value).startswith(f"{mount / name} {message}")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@posix("file modes")
+@pytest.mark.skipif(not WINDOWS and os.geteuid() == 0, reason="root reads everything")
 def test_unreadable_token_is_named(mount: Path) -> None:
     (mount / "token").chmod(stat.S_IWUSR)
     with pytest.raises(CredentialsError, match=r"token cannot be read \(Permission denied\)"):

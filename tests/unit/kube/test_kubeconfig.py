@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import os
+import re
 import ssl
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from atmpl.kube.auth.kubeconfig import Kubeconfig, default_files
 from atmpl.kube.client import KubeClient
 from tests.support import virtual_clock
 from tests.support.certificates import Authority, needs_openssl
+from tests.support.platforms import needs_posix, posix
 from tests.support.scripted_server import Script, found, serving, status
 from tests.support.virtual_clock import virtual
 
@@ -89,7 +92,7 @@ async def test_files_are_merged_and_missing_ones_skipped(tmp_path: Path, monkeyp
     config = json.loads(first.read_text())
     second.write_text(json.dumps({"users": [{"name": "me", "user": {"token": "of the second"}}], "clusters": [], "contexts": []}))  # fmt: skip
     first.write_text(json.dumps(config | {"users": []}))
-    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/none:{first}:{second}")
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, (tmp_path / "none", first, second))))
     access = await Kubeconfig(now=virtual_clock.now).endpoint()
     assert (access.server, access.headers) == ("https://one.test:6443", bearer("of the second"))
 
@@ -98,13 +101,15 @@ def test_missing_kubeconfig_advises_option_and_variable(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(tmp_path / "none").endpoint())
     assert str(error.value) == (
-        f"kubeconfig {tmp_path}/none: no such file; name one with --kubeconfig or the variable KUBECONFIG"
+        f"kubeconfig {tmp_path / 'none'}: no such file; name one with --kubeconfig or the variable KUBECONFIG"
     )
 
 
 def test_kubeconfig_must_be_a_regular_file(tmp_path: Path) -> None:
-    for path in (tmp_path, Path("/dev/null")):
-        with pytest.raises(CredentialsError, match=rf"kubeconfig {path}: not a regular file; name one with"):
+    for path in (tmp_path, Path(os.devnull)):
+        with pytest.raises(
+            CredentialsError, match=rf"kubeconfig {re.escape(str(path))}: not a regular file; name one with"
+        ):
             virtual_clock.run(kubeconfig(path).endpoint())
 
 
@@ -112,7 +117,7 @@ def test_unknown_context_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError) as error:
         virtual_clock.run(kubeconfig(write(tmp_path / "config"), "there").endpoint())
     assert str(error.value) == (
-        f"kubeconfig {tmp_path}/config, context there: there is no context there; "
+        f"kubeconfig {tmp_path / 'config'}, context there: there is no context there; "
         "`kubectl config get-contexts` lists all"
     )
 
@@ -149,11 +154,12 @@ async def test_token_file_is_read_again_without_line_end(tmp_path: Path) -> None
 
 
 def test_missing_token_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CredentialsError, match=f"{tmp_path}/token"):
+    with pytest.raises(CredentialsError, match=re.escape(repr(str(tmp_path / "token")))):
         virtual_clock.run(kubeconfig(write(tmp_path / "config", user={"tokenFile": "token"})).endpoint())
 
 
 def plugin(folder: Path, **status: str) -> dict[str, Any]:
+    needs_posix("shell scripts")
     program = folder / "plugin"
     credential = json.dumps({"apiVersion": PLUGIN_KIND, "kind": "ExecCredential", "status": status})
     program.write_text(f"#!/bin/sh\necho started >> {folder}/log\ncat <<'EOF_OF_IT'\n{credential}\nEOF_OF_IT\n")
@@ -177,7 +183,7 @@ async def test_plugin_runs_once_and_again_when_refused(tmp_path: Path) -> None:
 
 async def test_plugin_failure_names_the_kubeconfig(tmp_path: Path) -> None:
     file = write(tmp_path / "config", user=plugin(tmp_path))
-    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: exec: the output has neither"):
+    with pytest.raises(CredentialsError, match=f"kubeconfig {re.escape(str(file))}: exec: the output has neither"):
         await Kubeconfig(str(file)).endpoint()
 
 
@@ -274,7 +280,7 @@ def test_unusable_certificate_is_named(
     cluster: dict[str, Any], user: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "config", cluster={"server": "https://one.test"} | cluster, user=user)
-    with pytest.raises(CredentialsError, match=f"kubeconfig {file}: .*{message}"):
+    with pytest.raises(CredentialsError, match=f"kubeconfig {re.escape(str(file))}: .*{message}"):
         virtual_clock.run(kubeconfig(file).endpoint())
 
 
@@ -443,6 +449,7 @@ async def test_kubeconfig_of_600_clusters_is_read(tmp_path: Path) -> None:
     assert (await kubeconfig(file).endpoint()).headers == bearer("mine")
 
 
+@posix("colons in file names")
 @virtual
 async def test_kubeconfig_option_is_one_file(tmp_path: Path) -> None:
     folder = tmp_path / "a:b"
@@ -454,7 +461,7 @@ async def test_kubeconfig_option_is_one_file(tmp_path: Path) -> None:
 async def test_first_current_context_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = write(tmp_path / "first", user={"token": "first"}), tmp_path / "second"
     second.write_text(json.dumps({"current-context": "none"}))
-    monkeypatch.setenv("KUBECONFIG", f"{first}:{second}")
+    monkeypatch.setenv("KUBECONFIG", f"{first}{os.pathsep}{second}")
     assert (await Kubeconfig(now=virtual_clock.now).endpoint()).headers == bearer("first")
 
 
@@ -476,6 +483,7 @@ assert "HOME" not in os.environ
 """
 
 
+@posix("the module pwd")
 def test_kubeconfig_option_needs_no_home_directory(tmp_path: Path) -> None:
     file = write(tmp_path / "config")
     for arguments, expected in (((str(file),), "https://one.test:6443\n"), ((), "True\n")):
