@@ -295,6 +295,7 @@ async def test_optional_policy_is_required_across_namespaces() -> None:
     cluster = ClusterOfOneAnswer(admission.ABSENT)
     assert reason(await access(request(), cluster, required=False)) is None
     assert cluster.policy_reads == 0
+    assert reason(await access(request(requester=ALICE), cluster, required=False)) is None
     assert reason(await access(request(namespace="team-b"), cluster, required=False)) == "CrossNamespaceDenied"
 
 
