@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from e2e.envtest import Client, Server
+from e2e.envtest import Client, ControlPlane, Server
+from e2e.objects import requests
 
 
 @pytest.fixture
@@ -15,9 +16,17 @@ async def client(server: Server) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def namespace(client: Client) -> AsyncIterator[str]:
-    """Return a new namespace per test. Its deletion is not awaited."""
+async def namespace(server: Server, client: Client) -> AsyncIterator[str]:
+    """Return a new namespace per test."""
     made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
     name: str = made["metadata"]["name"]
     yield name
-    await client.delete(f"/api/v1/namespaces/{name}")
+    await discard(server, client, name)
+
+
+async def discard(server: Server, client: Client, namespace: str) -> None:
+    """Delete a namespace, without awaiting it.
+
+    On a control plane of these tests, only its requests: a deleted namespace costs 80 calls, or 0.1 s of CPU.
+    """
+    await client.delete(requests(namespace) if isinstance(server, ControlPlane) else f"/api/v1/namespaces/{namespace}")

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 import atmpl
-from e2e.envtest import ApiError, Client
+from e2e.envtest import ApiError, Client, Server
+from e2e.fixtures import discard
 from e2e.objects import is_ready, reason
 from tests.support.builders import NATIVE_TEMPLATES_API, Object, request, request_path, template_path
 from tests.support.shared_data import corpus, needs_shared
@@ -50,7 +51,7 @@ def _expected(stored: Object) -> Object:
 
 
 @pytest.mark.parametrize("format", ["openshiftTemplate", "virtualMachineTemplate"])
-async def test_template_of_a_real_vm_restores_it(client: Client, format: str, subtests: Any) -> None:
+async def test_template_of_a_real_vm_restores_it(server: Server, client: Client, format: str, subtests: Any) -> None:
     async def one(path: Path) -> None:
         made = await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "corpus-"}})
         namespace = made["metadata"]["name"]
@@ -70,7 +71,7 @@ async def test_template_of_a_real_vm_restores_it(client: Client, format: str, su
             again = await client.create(instance | {"metadata": instance["metadata"] | {"namespace": namespace}})
             assert instance["spec"] == _expected(stored)
             assert again["spec"] == instance["spec"]
-        await client.delete(f"/api/v1/namespaces/{namespace}")
+        await discard(server, client, namespace)
         served.append(path.name)
 
     refused: dict[str, str] = {}

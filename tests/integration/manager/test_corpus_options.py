@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 import atmpl
-from e2e.envtest import ApiError, Client
+from e2e.envtest import ApiError, Client, Server
+from e2e.fixtures import discard
 from e2e.objects import is_ready, reason
 from tests.integration.manager.test_corpus import read_vm
 from tests.support.builders import NATIVE_TEMPLATES_API, Object, request, request_path, template_path, vm_path
 from tests.support.shared_data import corpus, needs_shared
 
-pytestmark = [needs_shared, pytest.mark.usefixtures("controller")]
+pytestmark = [needs_shared, pytest.mark.usefixtures("controller"), pytest.mark.timeout(300)]  # 490 requests
 
 OPTIONS: dict[str, Object] = {  # together they have each value of each option
     "golden": {"secrets": "Extract", "dataVolumes": "Unique", "parameters": {"profile": "Common"}},
@@ -40,7 +41,7 @@ RUNS = [
 EDIT = {"metadata": {"annotations": {"note": "edited"}}}
 
 
-async def test_template_with_options_gives_an_admitted_vm(client: Client, subtests: Any) -> None:
+async def test_template_with_options_gives_an_admitted_vm(server: Server, client: Client, subtests: Any) -> None:
     some = asyncio.Semaphore(4)
 
     async def serve(path: Path) -> None:
@@ -68,7 +69,7 @@ async def test_template_with_options_gives_an_admitted_vm(client: Client, subtes
                     with subtests.test(f"{path.name} {options} {format} refreshed"):
                         path_of = _template_path(namespace, f"{options}-{format}", format)
                         await client.until(path_of, lambda it: _annotation(it) == "edited")
-            await client.delete(f"/api/v1/namespaces/{namespace}")
+            await discard(server, client, namespace)
 
     await asyncio.gather(*map(serve, corpus()))
 
