@@ -13,7 +13,7 @@ from tests.support.platforms import WINDOWS
 TESTS = Path(__file__).parent
 # Seconds per test by tier, on a busy machine too; `pytest.mark.timeout` sets another limit. A hung test prints where.
 LIMITS = {"system": 240, "integration": 120, "simulation": 60, "unit": 60}
-# For pytest-xdist: the longest group first, then the slowest tests, so that workers end together.
+# For pytest-xdist: the longest group first, then the tests with the longest limits, so that workers end together.
 ORDER = ["access", *LIMITS]
 SHARED = {"server", "own_server", "own", "cluster", "wheel"}  # expensive fixtures that the tests of a file share
 NOT_ON_WINDOWS = {  # folder of unit tests: why
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(LIMITS[_tier(item)]))
     if hasattr(config, "workerinput"):
         groups = {item: _group(item) for item in items}
-        items.sort(key=lambda item: ORDER.index("access" if groups[item] == "access" else _tier(item)))
+        items.sort(key=lambda item: (ORDER.index("access" if groups[item] == "access" else _tier(item)), -_limit(item)))
         for item in items:
             if group := groups[item]:
                 item.add_marker(pytest.mark.xdist_group(group))
@@ -72,6 +72,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0]
+
+
+def _limit(item: pytest.Item) -> float:
+    """Return a test's limit in seconds; 0 if an option sets it for all tests."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
 
 
 def _group(item: pytest.Item) -> str | None:
