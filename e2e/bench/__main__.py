@@ -15,6 +15,7 @@ from e2e.bench.implementations import BaselineLoop
 from e2e.bench.profile import profile
 from e2e.bench.render_cost import render_cost
 from e2e.bench.scale import scale
+from e2e.bench.text_cost import text_cost
 from e2e.bench.throughput import measure, report
 from e2e.envtest.build import pinned, say
 
@@ -74,7 +75,7 @@ async def run(args: argparse.Namespace) -> list[str]:
         case "scale":
             return await scale(args, say)
         case "render":
-            return await asyncio.to_thread(render_cost)
+            return [*await asyncio.to_thread(render_cost), "", *await asyncio.to_thread(text_cost)]
         case _:
             args.output.mkdir(parents=True, exist_ok=True)
             return await profile(args.requests, args.vms, args.workers, args.output)
