@@ -68,7 +68,7 @@ class ClusterClient:
                     raise
                 continue
             identity = {"apiVersion": resource.api_version, "kind": format.kind}
-            return None if template is None else identity | template
+            return None if template is None else identity | template | identity  # of the path, whatever the body has
         return None
 
     async def user_info(self) -> dict[str, Any] | None:

@@ -1,10 +1,12 @@
 """No input of any command ends in a traceback, and each exit status is one of the help's.
 
-`--hypothesis-profile=fuzz` tries 20,000 inputs.
+`--hypothesis-profile=fuzz` tries 24,000 inputs.
 """
 
 import json
 import string
+from contextlib import asynccontextmanager
+from unittest import mock
 
 import pytest
 import yaml
@@ -12,11 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import atmpl
+from atmpl.cli import client
+from atmpl.cli.client import ClusterClient
+from atmpl.kube.response import Response
 from tests.support.cli_runner import typed
 from tests.unit.cli.test_convert import TEMPLATE
 from tests.unit.cli.test_render import SECRET, vm
 
-EXAMPLES = {"default": 25, "fuzz": 4000}  # for each of the five tests below
+EXAMPLES = {"default": 25, "fuzz": 4000}  # for each of the six tests below
 
 VM = vm(**SECRET)
 VM["metadata"] |= {"labels": {"a": "b"}, "annotations": {"x": "y"}, "namespace": "team-a"}
@@ -158,3 +163,57 @@ def test_any_command_line_is_a_result_or_an_error(command, typed_words):
     came = typed(*line, "--kubeconfig", "/nonexistent" if command in ("create", "instantiate") else "x", stdin="")
     assert came.status in (0, 1, 2)
     assert "Traceback" not in came.err
+
+
+class Answers:
+    """A connection whose calls get these responses, one after another, and then 404."""
+
+    def __init__(self, responses):
+        self._responses = iter(responses)
+
+    async def call(self, *_, **__):
+        return Response(*next(self._responses, (404, b"")))
+
+
+STORED = {"name": "web", "namespace": "team-a", "uid": "1", "resourceVersion": "5"}
+STATUS = {
+    "kind": "Status",
+    "reason": "Invalid",
+    "message": "m",
+    "details": {"kind": "x", "causes": [{"field": "spec"}]},
+}
+objects = [each | {"metadata": each["metadata"] | STORED} for each in (*TEMPLATES[:1], *TEMPLATES[2:], VM)]
+bodies = mutated([*objects, {"metadata": STORED}, STATUS]).map(lambda value: json.dumps(value).encode()) | texts(
+    objects
+)
+responses = st.tuples(st.sampled_from([200] * 9 + [201, 401, 403, 404, 409, 422, 500]), bodies)
+FROM_CLUSTER = [
+    ["instantiate", "--template", "web", "--format", "openshift"],
+    ["instantiate", "--template", "web", "--dry-run", "-o", "json"],
+    [
+        "instantiate",
+        "--template",
+        "web",
+        "--format",
+        "openshift",
+        "--vm-name",
+        "a",
+        "-p",
+        "A=b",
+        "--ignore-unknown-parameters",
+    ],
+    ["instantiate", "--template", "web", "--format", "openshift", "--print-params"],
+    ["diff", "--template", "web", "--format", "openshift"],
+    ["create", "--vm", "web", "--wait=false", "-o", "yaml"],
+]
+
+
+@examples
+@given(answers=st.lists(responses, min_size=1, max_size=4), line=st.sampled_from(FROM_CLUSTER))
+def test_any_response_of_a_cluster_is_a_result_or_an_error(answers, line):
+    @asynccontextmanager
+    async def opened(_):
+        yield ClusterClient(Answers(answers), "team-a", "https://cluster:6443")
+
+    with mock.patch.object(client, "open_cluster", opened):
+        check(typed(*line), *((0, 1, 2) if line[0] == "diff" else (0, 1)))

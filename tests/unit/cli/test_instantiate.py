@@ -189,3 +189,10 @@ def test_error_creates_no_vm_and_names_the_problem(case, cluster):
     assert (came.status, came.out) == (1, "")
     assert problem in came.err
     assert script.acts == []
+
+
+@pytest.mark.parametrize("identity", [{"kind": None}, {"kind": []}, {"apiVersion": None}, {"apiVersion": "v1"}])
+def test_path_decides_what_a_template_is(identity, cluster):
+    cluster(found(TEMPLATE | identity), create)
+    came = typed("instantiate", "--template", "web", "--format", "openshift", "-p", "MEMORY=1Gi")
+    assert (came.status, came.out) == (0, "virtualmachine.kubevirt.io/web-q7x2m created\n")
