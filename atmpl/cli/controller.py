@@ -4,7 +4,7 @@ import argparse
 
 from atmpl.cli import terminal
 from atmpl.cli.errors import CommandError
-from atmpl.cli.options import namespace
+from atmpl.cli.options import add_kubeconfig_options, namespace
 
 DESCRIPTION = """\
 Serve the template requests of a cluster until SIGTERM or Ctrl-C: for each one,
@@ -38,8 +38,7 @@ exit status:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl controller` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
-    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
+    add_kubeconfig_options(parser)
     parser.add_argument(
         "--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once, 1 to 1024; default: 64"
     )

@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--ttl",
-        type=options.duration,
+        type=options.whole_seconds,
         metavar="TIME",
         help="delete the request, not its template, this long after success: 90s, 1h, 1d, or seconds without a unit "
         "(default: keep the request)",
@@ -153,7 +153,7 @@ def build_request(args: argparse.Namespace, namespace: str | None) -> dict[str, 
     if args.refresh != "Once":
         spec["refreshPolicy"] = args.refresh
     if args.ttl is not None:
-        spec["ttlSecondsAfterFinished"] = int(args.ttl)
+        spec["ttlSecondsAfterFinished"] = args.ttl
     template = options.template_metadata(args)
     metadata = {"labels": dict(template.labels), "annotations": dict(template.annotations)}
     if chosen := {field: value for field, value in metadata.items() if value}:

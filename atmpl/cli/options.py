@@ -173,16 +173,34 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     """Add kubectl's options that select cluster, namespace and user, with kubectl's meaning."""
     group = parser.add_argument_group("options of kubectl")
     group.add_argument("-n", "--namespace", type=namespace, help="namespace to use (default: that of the context)")
-    group.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current context)")
-    group.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)")
-    group.add_argument("--as", metavar="USER", dest="user", help="user to impersonate: your own user needs the right")
+    add_kubeconfig_options(group)
+    group.add_argument(
+        "--as", type=user, metavar="USER", dest="user", help="user to impersonate: your own user needs the right"
+    )
     group.add_argument(
         "--as-group",
+        type=user,
         metavar="GROUP",
         dest="groups",
         action="append",
         default=[],
         help="group to impersonate, repeatable; requires --as",
+    )
+
+
+def add_kubeconfig_options(group: "argparse._ActionsContainer") -> None:
+    """Add the options that select a kubeconfig and its context."""
+    group.add_argument(
+        "--context",
+        type=not_empty,
+        metavar="NAME",
+        help="context of the kubeconfig (default: its current context)",
+    )
+    group.add_argument(
+        "--kubeconfig",
+        type=not_empty,
+        metavar="FILE",
+        help="kubeconfig to use (default: KUBECONFIG, ~/.kube/config)",
     )
 
 
@@ -221,8 +239,8 @@ def name(text: str) -> str:
     """Return a name that Kubernetes accepts. Raises argparse's error, in the words of the request's definition."""
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a valid name; use lower case letters, digits, '-' and '.', each part beginning and "
-            "ending with a letter or a digit, such as fedora-1"
+            f"{text!r} is not a valid name; use at most 253 lower case letters, digits, '-' and '.', each part "
+            "beginning and ending with a letter or a digit, such as fedora-1"
         )
     return text
 
@@ -243,6 +261,28 @@ def namespace(text: str) -> str:
             f"{text!r} is not a valid namespace; use at most 63 lower case letters, digits and '-', such as team-a"
         )
     return name(text)
+
+
+def not_empty(text: str) -> str:
+    """Return a text. Raises argparse's error if it is empty, as that of a variable of a shell can be."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; write a value, or leave the option out")
+    return text
+
+
+def user(text: str) -> str:
+    """Return the name of a user or a group, which becomes an HTTP header. Raises argparse's error."""
+    if not not_empty(text).isprintable():
+        raise argparse.ArgumentTypeError(f"{text!a} contains a line break or another character that cannot be sent")
+    return text
+
+
+def whole_seconds(text: str) -> int:
+    """Return a duration in seconds, which the request has as a 32-bit integer. Raises argparse's error."""
+    seconds = duration(text)
+    if not seconds.is_integer() or seconds >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds of at most 68 years")
+    return int(seconds)
 
 
 def duration(text: str) -> float:

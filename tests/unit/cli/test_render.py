@@ -131,7 +131,7 @@ def test_invalid_name_is_wrong_usage(name):
     came = typed("render", f"--name={name}", stdin=VM.format(name="web"))
     assert (came.status, came.out) == (2, "")
     assert came.err.startswith(
-        f"error: argument --name: {name!r} is not a valid name; use lower case letters, digits, '-' and '.', "
+        f"error: argument --name: {name!r} is not a valid name; use at most 253 lower case letters, digits, '-' and '.', "
         "each part beginning and ending with a letter or a digit, such as fedora-1\n"
     )
 
