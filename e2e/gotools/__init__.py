@@ -34,7 +34,7 @@ PACKAGES: dict[Name, str] = {
 # Without them, helm assumes a cluster of Kubernetes 1.20 for `helm template`.
 _KUBERNETES = "helm.sh/helm/v3/pkg/chartutil"
 LINKER_FLAGS: dict[Name, str] = {"helm": f"-X {_KUBERNETES}.k8sVersionMajor=1 -X {_KUBERNETES}.k8sVersionMinor=36"}
-TAGS: dict[Name, str] = {"prometheus": "remove_all_sd"}  # all service discovery except static targets and files
+TAGS: dict[Name, str] = {"prometheus": "remove_all_sd"}  # no service discovery: the targets are static
 
 
 def program(name: Name) -> Path:

@@ -18,7 +18,7 @@ import yaml
 
 from e2e.envtest import ControlPlane
 from e2e.envtest.crds import install_crds
-from e2e.incidents.dashboard import BUSY, IDLE, problems_of_panels
+from e2e.incidents.dashboard import PLAYED, problems_of_panels
 from e2e.incidents.incidents import INCIDENTS, Incident, ServerKind
 from e2e.incidents.monitoring import INTERVAL_SECONDS, UNROUTED, Monitoring, Pod, free_port
 from e2e.incidents.series import recorded_test
@@ -133,7 +133,7 @@ async def _run(names: list[str], minutes: float, record: Path | None) -> bool:
                 print(f"| {incident.text} | none | | | {'WRONG' if incident.expected else 'yes'} | |")
         problems = [f"{name}: {problem}" for name, stage in stages.items() for problem in stage.problems]
         problems += sorted(set(_wrongly_routed(monitoring)))
-        if {BUSY, IDLE} <= {*names}:
+        if {*PLAYED} <= {*names}:
             problems += [problem async for problem in problems_of_panels(monitoring, start, end)]
         for problem in problems:
             print(f"WRONG: {problem}")
