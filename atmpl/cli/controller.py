@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     add_kubeconfig_options(parser)
     parser.add_argument(
-        "--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once, 1 to 1024; default: 64"
+        "--workers", type=_workers, default=64, metavar="N", help="requests reconciled at once, 1 to 1024 (default: 64)"
     )
     parser.add_argument(
         "-n",
@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_address,
         default=("", 8080),  # the kubelet and Prometheus connect from outside the pod
         metavar="HOST:PORT",
-        help="address of /healthz, /readyz and /metrics; port 0 takes a free port and logs it; default: :8080, on all "
-        "IPv4 and IPv6 addresses",
+        help="address of /healthz, /readyz and /metrics; port 0 takes a free port and logs it (default: :8080, on all "
+        "IPv4 and IPv6 addresses)",
     )
     parser.add_argument(
         "--leader-elect", action="store_true", help="reconcile only while holding a Lease, for several replicas"
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("Required", "Optional"),
         default="Required",
         help="Required: read no VM unless the admission policy is in force; Optional: without it, also serve requests "
-        "for VMs of their own namespace, without a check of their authors' rights, for development; default: Required",
+        "for VMs of their own namespace, without a check of their authors' rights, for development (default: Required)",
     )
     parser.add_argument(
         "--authenticate-metrics",
@@ -80,13 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="require for /metrics a bearer token of a user who may get the non-resource URL /metrics",
     )
     parser.add_argument(
-        "--log-format", choices=("json", "text"), default="json", help="format of log lines; default: json"
+        "--log-format", choices=("json", "text"), default="json", help="format of log lines (default: json)"
     )
     parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="info",
-        help="lowest level to log; default: info",
+        help="lowest level to log (default: info)",
     )
 
 

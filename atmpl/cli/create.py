@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--refresh",
         choices=("Once", "OnChange"),
         default="Once",
-        help="Once: make the template once; OnChange: update it whenever the virtual machine changes; default: Once",
+        help="Once: make the template once; OnChange: update it whenever the virtual machine changes (default: Once)",
     )
     parser.add_argument(
         "--ttl",
@@ -110,14 +110,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="true",
         default="true",
-        help="wait until the template exists; default: true",
+        help="wait until the template exists (default: true)",
     )
     parser.add_argument(
         "--timeout",
         type=options.duration,
         default=60.0,
         metavar="TIME",
-        help="how long to wait: 90s, 5m, 1h30m, or seconds without a unit; default: 60s",
+        help="how long to wait: 90s, 5m, 1h30m, or seconds without a unit (default: 60s)",
     )
     parser.add_argument(
         "--dry-run",
@@ -128,8 +128,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         choices=FORMS,
-        help="print the template (name: its name, as kubectl takes it), or with --wait=false or --dry-run the request; "
-        "default: one line, and what to type next",
+        help="print the template (name: its name, as kubectl takes it), or with --wait=false or --dry-run the request "
+        "(default: one line, and what to type next)",
     )
     options.add_cluster_options(parser)
 

@@ -94,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         choices=FORMS,
-        help="print the virtual machine, or its name alone; default: one line, with --dry-run yaml",
+        help="print the virtual machine, or its name alone (default: one line, with --dry-run yaml)",
     )
     options.add_cluster_options(parser)
 

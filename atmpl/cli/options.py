@@ -35,29 +35,27 @@ _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 def add_template_options(parser: argparse.ArgumentParser) -> None:
     """Add `--name`, `--format` and the options of a request's `spec.options`."""
-    parser.add_argument(
-        "--name", type=name, help="name of the template; default: VM-template, for example web-template"
-    )
+    parser.add_argument("--name", type=name, help="name of the template (default: VM-template, such as web-template)")
     parser.add_argument(
         "--format",
         choices=list(FORMATS),
         default="openshift",
-        help="openshift: a Template of template.openshift.io; native: KubeVirt's VirtualMachineTemplate; "
-        "default: openshift",
+        help="openshift: a Template of template.openshift.io; native: KubeVirt's VirtualMachineTemplate "
+        "(default: openshift)",
     )
     parser.add_argument(
         "--identity",
         choices=CHOICES["identity"],
         default="Fresh",
         help="MAC addresses, firmware UUID and serial: with Fresh, each new virtual machine gets its own; with "
-        "Preserve, those of the source are the defaults; default: Fresh",
+        "Preserve, those of the source are the defaults (default: Fresh)",
     )
     parser.add_argument(
         "--data-volumes",
         choices=CHOICES["data_volumes"],
         default="Preserve",
         help="names of data volumes: Preserve keeps them, so virtual machines in one namespace share disks; with "
-        "Unique, each new virtual machine gets its own; default: Preserve",
+        "Unique, each new virtual machine gets its own (default: Preserve)",
     )
     parser.add_argument(
         "--secrets",
@@ -65,27 +63,27 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
         default="Preserve",
         help="passwords and keys in cloud-init data: with Preserve, each reader of the template can read them; with "
         "Require, the whole text is a required parameter; with Extract (recommended for a template for colleagues), "
-        "each password and key is a parameter of its own, and the rest stays readable; default: Preserve",
+        "each password and key is a parameter of its own, and the rest stays readable (default: Preserve)",
     )
     parser.add_argument(
         "--naming",
         choices=CHOICES["naming"],
         help="name of a new virtual machine: Generate lets the cluster complete a prefix; Parameter adds the parameter "
-        "NAME, for kubectl apply and GitOps; default: Generate",
+        "NAME, for kubectl apply and GitOps (default: Generate)",
     )
     parser.add_argument(
         "--console",
         choices=CHOICES["console"],
         default="Listed",
         help="Complete makes all functions of the OpenShift console work: name field, Customize, folders, Clone; it "
-        "has the parameter NAME, and CPU and memory are literal; openshift format only; default: Listed",
+        "has the parameter NAME, and CPU and memory are literal; openshift format only (default: Listed)",
     )
     parser.add_argument(
         "--profile",
         choices=CHOICES["profile"],
         default="All",
         help="which values become parameters: All; Common (size, images, networks, cloud-init data and other common "
-        "ones); None; default: All",
+        "ones); None (default: All)",
     )
     parser.add_argument(
         "--include",

@@ -24,7 +24,7 @@ _UNMASKED = 0o666  # mode of a new file before the umask
 
 
 def add_output(
-    parser: argparse.ArgumentParser, *, default: str | None = "yaml", otherwise: str = "default: yaml"
+    parser: argparse.ArgumentParser, *, default: str | None = "yaml", otherwise: str = "(default: yaml)"
 ) -> None:
     """Add `-o` and `--output-file`; `otherwise` is what the help says about the default."""
     parser.add_argument(
@@ -32,7 +32,7 @@ def add_output(
         "--output",
         choices=FORMS,
         default=default,
-        help=f"yaml (documents separated by ---) or json (one document per line); {otherwise}",
+        help=f"yaml, with documents separated by ---, or json, with one document per line {otherwise}",
     )
     parser.add_argument(
         "--output-file",

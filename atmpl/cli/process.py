@@ -109,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print the parameters instead: as a table, or with -o as the template has them",
     )
-    add_output(parser, default=None, otherwise="default: yaml, for parameters a table")
+    add_output(parser, default=None, otherwise="(default: yaml, for parameters a table)")
 
 
 def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> None:

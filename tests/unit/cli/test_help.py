@@ -70,6 +70,13 @@ def test_the_help_fits_80_columns(name, monkeypatch):
     assert max(map(len, came.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_of_an_option_names_its_default(name):
+    importlib.import_module(f"atmpl.cli.{name}").add_arguments(command := argparse.ArgumentParser())
+    options = [each for each in command._actions if each.default not in (None, False, [], argparse.SUPPRESS)]
+    assert [each.dest for each in options if "(default: " not in each.help] == []
+
+
 def test_there_are_examples_to_paste():
     assert len(PASTED) >= 10
 
