@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from atmpl.version import __version__
 from e2e.program import Program
 
 # A controller whose name server does not answer. uvloop resolves names itself, so it is hidden.
@@ -166,6 +167,7 @@ async def test_credentials_error_is_logged_and_exits_1(tmp_path: Path) -> None:
     process = controller(kubeconfig(tmp_path, "exit 3"))
     process.start()
     assert await asyncio.to_thread(process.end) == 1
+    assert process.lines[0]["version"] == __version__
     [line] = [line for line in process.lines if line["level"] == "error"]
     assert line["message"] == "cannot load cluster credentials"
     assert line["why"].startswith(f"kubeconfig {tmp_path}/config: exec: the plugin returned exit status 3; ")
