@@ -267,7 +267,12 @@ def _display_name(words: list[_Word]) -> str:
     """Return the name as a form shows it: `disk 0 bus`, `CPU cores`."""
     shown: list[str] = []
     for word, indexes in words:
-        parts = [part for part in word.lower().split("_") if part]
-        shown += [part.upper() if INITIALISMS.fullmatch(part) else part for part in parts]
+        shown += _shown(word)
         shown += map(str, indexes)
     return " ".join(shown)
+
+
+@lru_cache(maxsize=4096)
+def _shown(word: str) -> list[str]:
+    parts = [part for part in word.lower().split("_") if part]
+    return [part.upper() if INITIALISMS.fullmatch(part) else part for part in parts]

@@ -91,18 +91,18 @@ class PatternMatcher:
 
     patterns: list[tuple[Token, ...]]
     start: States = frozenset()
-    _steps: dict[tuple[States, str | int], States] = field(default_factory=dict)
-    _indexes: frozenset[int] = frozenset()
+    _steps: dict[tuple[States, str | int | None], States] = field(default_factory=dict)
+    _named: frozenset[Token] = frozenset()  # keys and indexes; all others are alike
 
     def __post_init__(self) -> None:
         self.start = self._closure({(index, 0) for index in range(len(self.patterns))})
-        self._indexes = frozenset(token for tokens in self.patterns for token in tokens if type(token) is int)
+        self._named = frozenset(token for tokens in self.patterns for token in tokens)
 
     def step(self, states: States, key: str | int) -> States:
         """Return the states after `key`. Empty states stay empty."""
         if not states:
             return states
-        known = (states, key if type(key) is str or key in self._indexes else -1)
+        known = (states, key if key in self._named else None)
         after = self._steps.get(known)
         if after is None:
             after = self._closure(

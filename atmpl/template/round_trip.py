@@ -24,7 +24,7 @@ from atmpl.template.rules import (
     kept_annotations,
     kept_labels,
 )
-from atmpl.template.selection import expects_parameter
+from atmpl.template.selection import ExpectedParameters
 from atmpl.template.source_vm import SourceVM
 from atmpl.template.template_metadata import TEMPLATE_LABEL
 
@@ -88,10 +88,11 @@ def _expected_spec(source: SourceVM, options: RenderOptions) -> dict[str, Any]:
         spec[FIELD] = [_expected_data_volume(template, unique, source.namespace) for template in spec[FIELD]]
     instance = source.instance
     if options.identity == "Fresh":
+        parameters = ExpectedParameters(options)
         for pattern in IDENTITY:
-            instance = _cleared(instance, pattern, (), options)
+            instance = _cleared(instance, pattern, (), parameters)
         if instance.get("hostname") == source.name:
-            instance = _cleared(instance, HOSTNAME, (), options)
+            instance = _cleared(instance, HOSTNAME, (), parameters)
     if unique:
         instance = _suffixed(instance, unique, ())
     instance = _without_memory_dumps(instance)
@@ -131,21 +132,21 @@ def _replaced(metadata: dict[str, Any], key: str, value: dict[str, Any]) -> dict
     return {name: item for name, item in metadata.items() if name != key}
 
 
-def _cleared(value: Any, pattern: PathPattern, path: Path, options: RenderOptions) -> Any:
+def _cleared(value: Any, pattern: PathPattern, path: Path, parameters: ExpectedParameters) -> Any:
     """Return `value` with the scalar at `pattern` empty if it is a parameter, and without it otherwise. Rule 8."""
     key, rest = pattern[0], pattern[1:]
     if not isinstance(key, str):
         if not isinstance(value, list):
             return value
-        return [_cleared(item, rest, (*path, index), options) for index, item in enumerate(value)]
+        return [_cleared(item, rest, (*path, index), parameters) for index, item in enumerate(value)]
     if not isinstance(value, dict) or key not in value:
         return value
     if rest:
-        cleared = _cleared(value[key], rest, (*path, key), options)
+        cleared = _cleared(value[key], rest, (*path, key), parameters)
         return value if cleared is value[key] else value | {key: cleared}
     if not isinstance(value[key], str | bool | int | float):
         return value
-    if expects_parameter(options, (*path, key)):
+    if (*path, key) in parameters:
         return value | {key: ""}
     return {name: item for name, item in value.items() if name != key}
 

@@ -52,18 +52,26 @@ class Selection:
         return self.selects(states, inside=path[:2] == INSTANCE, is_name=path[-1] == NAME)
 
 
-def expects_parameter(options: RenderOptions, path: Path) -> bool:
-    """Return True if the scalar at `path` is a parameter, by the words of rule 1 and without `Selection`.
+class ExpectedParameters:
+    """The paths of the parameters of the instance, by the words of rule 1 and without `Selection`: for verification."""
 
-    The verification uses it. `path` is below `spec.template.spec` and does not end in `name`.
-    """
-    path = INSTANCE + path
-    if any(matches(parse_pattern(pattern), path) for pattern in options.exclude):
-        return False
-    if options.profile == "All":
-        return True
-    common = COMMON if options.profile == "Common" else ()
-    return any(matches(parse_pattern(pattern), path) for pattern in (*options.include, *common))
+    def __init__(self, options: RenderOptions) -> None:
+        self._all = options.profile == "All"
+        common = COMMON if options.profile == "Common" else ()
+        self._include = [parse_pattern(pattern) for pattern in (*options.include, *common)]
+        self._exclude = [parse_pattern(pattern) for pattern in options.exclude]
+        self._indexes = {token for tokens in (*self._include, *self._exclude) for token in tokens if type(token) is int}
+        self._known: dict[Path, bool] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        """Return True if the scalar at `path`, below `spec.template.spec`, is one. The path does not end in `name`."""
+        # Indexes that no pattern names are alike: a VM can have thousands of interfaces.
+        path = tuple(-1 if type(key) is int and key not in self._indexes else key for key in INSTANCE + path)
+        known = self._known.get(path)
+        if known is None:
+            included = self._all or any(matches(tokens, path) for tokens in self._include)
+            known = self._known[path] = included and not any(matches(tokens, path) for tokens in self._exclude)
+        return known
 
 
 def unmatched_patterns(options: RenderOptions, spec: dict[str, Any]) -> list[tuple[str, bool]]:

@@ -15,7 +15,7 @@ from atmpl.template.json_path import Path, dotted
 MAX_DEPTH: Final = 200  # levels of objects and lists in one VM, the VM itself included
 # Scalars, objects and lists in one VM. The largest of 66 VMs of users has 127. Rendering takes up to 10 us for each,
 # and one VM must not block the event loop of the controller for longer than 150 ms.
-MAX_VALUES: Final = 12_000
+MAX_VALUES: Final = 10_000
 # Characters of the paths of all leaves together, each without its last key. Each name repeats its path, so a VM with
 # one long key and many leaves below it would become gigabytes. A cluster stores 1 MiB.
 MAX_PATH_CHARACTERS: Final = 8 * 2**20
