@@ -48,17 +48,17 @@ def options() -> argparse.ArgumentParser:
     throughput = command(
         "throughput",
         "requests per second, CPU, memory and latency, beside the baseline loop and controller-runtime",
-        requests=2000,
+        requests=1000,
         vms=1000,
         repetitions=5,
         workers=64,
-        alone=200,
-        loaded=600,
+        alone=100,
+        loaded=300,
     )
     throughput.add_argument("--without-peer", action="store_true", help="leave out controller-runtime, which needs Go")
     throughput.add_argument("--kopf", action="store_true", help="also measure kopf (pip install kopf)")
-    numbers = {"vms": 100_000, "few": 1000, "finished": 10_000, "fresh": 1000, "quiet": 180, "events": 5000}
-    command("scale", "atmpl with very many virtual machines", **numbers, repetitions=5, workers=64)
+    numbers = {"vms": 100_000, "few": 1000, "finished": 3000, "fresh": 500, "quiet": 60, "events": 2000}
+    command("scale", "atmpl with very many virtual machines", **numbers, repetitions=3, workers=64)
     command("render", "what a template costs, by its size")
     profiled = command("profile", "CPU of atmpl and the API server (py-spy, Go)", requests=2000, vms=1000, workers=64)
     profiled.add_argument(

@@ -1,6 +1,8 @@
 """Scale: atmpl with very many virtual machines and finished requests, compared with few virtual machines."""
 
 import asyncio
+import re
+import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +18,9 @@ from e2e.bench.throughput import POSTED, SETTLE_SECONDS, drain
 from e2e.controller import Controller
 from e2e.program import Usage
 
+FEW_REQUESTS = 10
+LIST_POLL_SECONDS = 0.5
+_LISTED = re.compile(r'^atmpl_watch_lists_total\{stream="virtualmachines"\} [1-9]', re.MULTILINE)
 PROBE_SECONDS, SCRAPE_SECONDS = 10, 30  # periods of the kubelet's probes and of Prometheus
 
 
@@ -27,18 +32,21 @@ async def scale(args: Namespace, log: Callable[[str], None]) -> list[str]:
         log(f"loading {args.few:,} and {args.vms:,} virtual machines")
         await small.bulk_load_vms(args.few)
         await large.bulk_load_vms(args.vms)
+        on_small, on_large = (implementations.atmpl(cluster.server, args.workers) for cluster in (small, large))
+        log(f"starting with {FEW_REQUESTS} requests")
+        lines += await _few_requests(small, on_small, large, on_large)
         for cluster in (small, large):
             log(f"draining {args.finished:,} requests with {len(cluster.vms):,} virtual machines")
             found = await drain(cluster, implementations.atmpl(cluster.server, args.workers), args.finished)
             vms = f"{len(cluster.vms):,} VMs"
             lines.append(f"draining {args.finished:,} requests with {vms}: peak memory {found.peak:.0f} MiB")
-        on_small, on_large = (implementations.atmpl(cluster.server, args.workers) for cluster in (small, large))
         log("starting with finished and fresh requests")
         lines.append(await _start(large, on_large, args.fresh))
         log(f"measuring {args.quiet} s without events")
         lines.append(await _quiet(large, on_large, args.quiet))
         log(f"changing the status of {args.events:,} virtual machines")
         lines.append(await _status_changes(large, on_large, args.events))
+        lines.append(await _status_changes(large, on_large, args.events, alone=True))
         log("comparing the CPU of a request")
         await asyncio.to_thread(on_small.start)
         await asyncio.to_thread(on_small.wait_for, "ready")
@@ -77,6 +85,43 @@ async def _spending(
     require_calls(calls, await count_calls(cluster.client), requests, own)
 
 
+async def _few_requests(
+    small: BenchCluster, on_small: Implementation, large: BenchCluster, on_large: Implementation
+) -> list[str]:
+    """Start atmpl with FEW_REQUESTS requests, and stop it when it has listed all virtual machines."""
+    used: list[Usage] = []
+    for cluster, atmpl in ((small, on_small), (large, on_large)):
+        await cluster.clear()
+        await cluster.post_requests(FEW_REQUESTS, "few")
+        before = await count_calls(cluster.client)
+        async with watch_readiness(cluster.client) as readiness:
+            began = perf_counter()
+            await asyncio.to_thread(atmpl.start)
+            first = (await readiness.all(FEW_REQUESTS, timeout=120))[0] - began
+        await asyncio.to_thread(_wait_until_vms_are_listed, atmpl)
+        await asyncio.sleep(SETTLE_SECONDS)
+        used.append(atmpl.usage())
+        await asyncio.to_thread(atmpl.stop)
+        require_calls(before, await count_calls(cluster.client), FEW_REQUESTS)
+    more = len(large.vms) - len(small.vms)
+    start = (
+        f"start among {len(large.vms):,} VMs with {FEW_REQUESTS} requests: first template after {first:.2f} s, "
+        f"peak memory {used[1].peak:.0f} MiB (with {len(small.vms):,} VMs: {used[0].peak:.0f} MiB)"
+    )
+    stream = (
+        f"CPU per event of a VM that no request refers to, in a stream (the list of {more:,} more VMs): "
+        f"{(used[1].cpu - used[0].cpu) / more * 1e6:.0f} us"
+    )
+    return [start, stream]
+
+
+def _wait_until_vms_are_listed(atmpl: Implementation) -> None:
+    controller = atmpl.program
+    assert isinstance(controller, Controller)
+    while not _LISTED.search(controller.ask("/metrics")[1]):
+        time.sleep(LIST_POLL_SECONDS)
+
+
 async def _start(cluster: BenchCluster, atmpl: Implementation, count: int) -> str:
     """Start atmpl when `count` fresh requests exist. It is left running."""
     await cluster.post_requests(count, "fresh")
@@ -92,7 +137,7 @@ async def _start(cluster: BenchCluster, atmpl: Implementation, count: int) -> st
     used = atmpl.usage()
     return (
         f"start: ready after {synced:.1f} s, first fresh request after {times[0] - began:.1f} s, all {count:,} after "
-        f"{times[-1] - began:.1f} s; {used.cpu:.1f} s of CPU, peak memory {used.peak:.0f} MiB"
+        f"{times[-1] - began:.1f} s; {used.cpu:.1f} s of CPU, peak memory {used.peak:.0f} MiB; finished ones: 0 calls"
     )
 
 
@@ -110,17 +155,22 @@ async def _quiet(cluster: BenchCluster, atmpl: Implementation, seconds: int) -> 
     return f"no events for {seconds} s: {hour:.1f} s of CPU per hour, memory {spent.after.resident:.0f} MiB"
 
 
-async def _status_changes(cluster: BenchCluster, atmpl: Implementation, count: int) -> str:
-    """Change the status of `count` virtual machines, as fast as the server accepts it."""
+async def _status_changes(cluster: BenchCluster, atmpl: Implementation, count: int, *, alone: bool = False) -> str:
+    """Change the status of `count` virtual machines: as fast as the server accepts it, or one after the other."""
+    status = "Stopped" if alone else "Migrating"
 
     async def change(name: str) -> None:
-        await cluster.client.patch(f"{VMS}/{name}/status", {"status": {"printableStatus": "Migrating"}})
+        await cluster.client.patch(f"{VMS}/{name}/status", {"status": {"printableStatus": status}})
 
     async with _spending(cluster, atmpl, 0, {("PATCH", "virtualmachines/status", "200"): count}) as spent:
-        await concurrently(change, cluster.vms[:count])
+        if alone:
+            for name in cluster.vms[:count]:
+                await change(name)
+        else:
+            await concurrently(change, cluster.vms[:count])
     return (
-        f"{count:,} status changes at {count / spent.seconds:.0f}/s: {spent.cpu / count * 1e6:.0f} us of CPU each, "
-        f"memory grew {spent.growth:.1f} MiB"
+        f"{count:,} status changes {'one after the other' if alone else 'at once'}, {count / spent.seconds:.0f}/s: "
+        f"{spent.cpu / count * 1e6:.0f} us of CPU per event, 0 calls, memory grew {spent.growth:.1f} MiB"
     )
 
 

@@ -9,8 +9,8 @@ from statistics import median
 from time import perf_counter
 
 from e2e.bench.bench_cluster import REQUESTS, TEMPLATES, BenchCluster, FailedError
-from e2e.bench.calls import count_calls, record_calls, require_calls
-from e2e.bench.implementations import BASELINE, BaselineLoop, Implementation
+from e2e.bench.calls import CALLS_PER_REQUEST, count_calls, record_calls, require_calls
+from e2e.bench.implementations import ATMPL, BASELINE, BaselineLoop, Implementation
 from e2e.bench.readiness import Readiness, watch_readiness
 
 SETTLE_SECONDS = 1.0  # until an implementation without work is idle, and has the responses to its last writes
@@ -193,12 +193,13 @@ def report(measured: dict[str, Measured], full_load: float) -> str:
     for name, found in measured.items():
         rates, cpu = found.figures("rate"), found.figures("cpu")
         spread = f"{median(rates):.0f} ({min(rates):.0f}-{max(rates):.0f})"
-        ratios = (_ratio(measured, name, "rate"), _ratio(measured, name, "cpu"))
+        ratios = (_ratio(measured, name, BASELINE, "rate"), _ratio(measured, name, BASELINE, "cpu"))
         line = f"{name:20} {spread:>16} {ratios[0]:6.2f} {median(cpu):7.2f} {ratios[1]:6.2f}"
         line += f" {median(found.figures('server_cpu')):14.2f} {max(found.figures('peak')):9.0f}"
         if found.idle_memory:
             line += f" {median(found.idle_memory):9.0f} {median(found.figures('first')):14.2f}"
         lines.append(line)
+    lines += ["", *_comparisons(measured)]
     lines += ["", f"latency in ms: p50 / p99; a load of 100% is {full_load:.0f} requests/s"]
     for name, found in measured.items():
         series = {"alone": found.alone} | {f"{load:.0%}": latencies for load, latencies in found.loaded.items()}
@@ -207,9 +208,20 @@ def report(measured: dict[str, Measured], full_load: float) -> str:
     return "\n".join(lines)
 
 
-def _ratio(measured: dict[str, Measured], name: str, figure: str) -> float:
-    pairs = zip(measured[name].figures(figure), measured[BASELINE].figures(figure), strict=True)
-    return median(own / baseline for own, baseline in pairs)
+def _comparisons(measured: dict[str, Measured]) -> list[str]:
+    """Return the ratios of atmpl to each other implementation."""
+    others = [name for name in measured if name != ATMPL] if ATMPL in measured else []
+    calls = sum(CALLS_PER_REQUEST.values())
+    return [
+        f"atmpl to {other}: drain rate {_ratio(measured, ATMPL, other, 'rate'):.2f}, "
+        f"CPU per request {_ratio(measured, ATMPL, other, 'cpu'):.2f}"
+        for other in others
+    ] + [f"calls per request: {calls} ({', '.join(' '.join(call[:2]) for call in CALLS_PER_REQUEST)})"]
+
+
+def _ratio(measured: dict[str, Measured], name: str, other: str, figure: str) -> float:
+    pairs = zip(measured[name].figures(figure), measured[other].figures(figure), strict=True)
+    return median(own / compared for own, compared in pairs)
 
 
 def _milliseconds(seconds: Sequence[float]) -> str:
