@@ -63,6 +63,7 @@ class StreamFigures(NamedTuple):
 
     name: str
     objects: int  # in its store
+    synced: bool  # True if the first list is complete, or the cluster does not serve the API
     served: bool  # True if the cluster serves the API
     lists: int  # complete lists since the start
     failures: int  # since the start
@@ -80,6 +81,11 @@ class StreamCollector(Collector):
         objects = GaugeMetricFamily(
             "atmpl_watch_objects",
             "Objects in the store of a stream: all requests, VMs that a request refers to, refreshed templates",
+            labels=["stream"],
+        )
+        synced = GaugeMetricFamily(
+            "atmpl_watch_synced",
+            "1 once the first list of the stream is complete or its API is known to be absent, 0 before",
             labels=["stream"],
         )
         served = GaugeMetricFamily(
@@ -100,11 +106,12 @@ class StreamCollector(Collector):
         )
         for stream in self._streams():
             objects.add_metric([stream.name], stream.objects)
+            synced.add_metric([stream.name], int(stream.synced))
             served.add_metric([stream.name], int(stream.served))
             lists.add_metric([stream.name], stream.lists)
             failures.add_metric([stream.name], stream.failures)
             consecutive_failures.add_metric([stream.name], stream.consecutive_failures)
-        return (objects, served, lists, failures, consecutive_failures)
+        return (objects, synced, served, lists, failures, consecutive_failures)
 
 
 class RequestCollector(Collector):

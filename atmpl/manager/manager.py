@@ -157,6 +157,7 @@ class Manager:
             yield StreamFigures(
                 stream.name,
                 len(store),
+                store.is_served is not None,
                 bool(store.is_served),
                 reflector.lists,
                 reflector.failures_total,

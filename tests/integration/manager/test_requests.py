@@ -250,6 +250,7 @@ async def test_the_probes_answer(controller: Controller) -> None:
     status, text = controller.ask("/metrics")
     assert status == 200
     assert 'atmpl_watch_served{stream="virtualmachines"} 1.0' in text
+    assert 'atmpl_watch_synced{stream="virtualmachines"} 1.0' in text
     assert 'atmpl_watch_lists_total{stream="virtualmachines"} 1.0' in text
     assert 'atmpl_watch_consecutive_failures{stream="virtualmachines"} 0.0' in text
     assert controller.ask("/debug")[0] == 404

@@ -30,7 +30,7 @@ from atmpl.controller.outcome import (
 )
 from atmpl.kube.auth.in_cluster import InCluster
 from atmpl.kube.client import KubeClient
-from atmpl.manager.collectors import RequestCollector
+from atmpl.manager.collectors import RequestCollector, StreamCollector, StreamFigures
 from atmpl.manager.manager import Manager
 from atmpl.manager.metrics import Metrics
 
@@ -179,6 +179,22 @@ async def test_calls_are_counted_by_method_and_code(metrics: Metrics) -> None:
     assert value(metrics, "rest_client_requests_total", code="<error>", method="GET") == 1
     assert value(metrics, "rest_client_request_duration_seconds_bucket", verb="POST", le="0.5") == 0
     assert value(metrics, "rest_client_request_duration_seconds_bucket", verb="POST", le="1.0") == 1
+
+
+STREAMS = {  # is the list complete, is the API served: synced, served
+    "listing": (False, False),
+    "absent": (True, False),
+    "watched": (True, True),
+}
+
+
+async def test_stream_without_a_list_is_neither_synced_nor_served() -> None:
+    streams = [StreamFigures(name, 0, synced, served, 0, 0, 0) for name, (synced, served) in STREAMS.items()]
+    registry = CollectorRegistry()
+    registry.register(StreamCollector(lambda: streams))
+    for name, (synced, served) in STREAMS.items():
+        assert registry.get_sample_value("atmpl_watch_synced", {"stream": name}) == synced
+        assert registry.get_sample_value("atmpl_watch_served", {"stream": name}) == served
 
 
 async def test_requests_are_counted_by_reason() -> None:
