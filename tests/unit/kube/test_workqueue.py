@@ -352,6 +352,21 @@ async def test_deadline_survives_the_removal_of_obsolete_ones() -> None:
 
 
 @virtual
+async def test_removal_of_obsolete_deadlines_keeps_the_order() -> None:
+    keys, expected = queue(), {}
+    for number, deadline in enumerate(Random(1).sample(range(1, 1000), 400)):
+        keys.add_after(str(number), deadline)
+        if number % 4:
+            keys.forget_entirely(str(number))
+        else:
+            expected[deadline] = str(number)
+    assert len(keys._heap) < 400
+    for deadline in sorted(expected):
+        await asyncio.sleep(virtual_clock.START + deadline - virtual_clock.now())
+        assert await ready(keys) == [expected[deadline]]
+
+
+@virtual
 async def test_time_in_the_queue_is_reported() -> None:
     waits: list[float] = []
     keys: WorkQueue[str] = WorkQueue(random=Calm(), waited=waits.append)
@@ -414,7 +429,7 @@ async def test_closed_queue_gives_and_accepts_nothing() -> None:
     keys.add_after("e", 1)
     keys.retry("f")
     keys.retry_conflict("g")
-    assert keys.busy == 4  # workers keep their keys
+    assert (keys.busy, keys.delayed) == (4, 0)  # workers keep their keys
     for taken in (in_hand, "b", "c", "old"):
         keys.done(taken)
     results = await asyncio.gather(*waiting, return_exceptions=True)
