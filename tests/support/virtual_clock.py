@@ -104,7 +104,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def _alone(main: Coroutine[Any, Any, T]) -> T:
+    errors: list[dict[str, Any]] = []  # of callbacks, which asyncio only logs
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     result = await main
+    assert errors == []
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not left, f"tasks left behind: {left}"
     return result

@@ -91,6 +91,7 @@ async def test_backlog_comes_after_new_keys() -> None:
     keys = queue()
     for key in ("old-1", "old-2", "old-3"):
         keys.add(key, backlog=True)
+    assert not keys.is_idle
     assert await keys.get() == "old-1"
     keys.add("new")
     assert await ready(keys) == ["new", "old-2", "old-3"]
