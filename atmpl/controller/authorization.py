@@ -41,8 +41,8 @@ _APPLY = "Have a cluster administrator apply config/policy"
 _REPLACE = "Have a cluster administrator delete the policy and its binding and apply config/policy"
 _NO_REMEDY = ""
 _GRANT = (
-    "Grant the right, and this request continues within 10 minutes; or delete this request and create it again as a "
-    "user who may get the VM"
+    f"Grant the right, and this request continues within {ACCESS_RECHECK_SECONDS / 60:.0f} minutes; or delete this "
+    "request and create it again as a user who may get the VM"
 )
 
 
@@ -52,7 +52,7 @@ class PolicyCheck(Enum):
     IN_FORCE = ("in_force", "the admission policy checked this request when it was created", _NO_REMEDY)
     REQUEST_EARLIER = (
         "request_earlier",
-        "this request was created before the admission policy had been in force for 10 s",
+        f"this request was created before the admission policy had been in force for {GRACE.total_seconds():.0f} s",
         _NO_REMEDY,
     )
     POLICY_CHANGED = ("policy_changed", "the admission policy was changed after its creation", _REPLACE)
@@ -263,7 +263,7 @@ def _policy_missing(spec: RequestSpec, check: PolicyCheck) -> Blocked:
     return Blocked(
         Reason.POLICY_MISSING,
         f"VM {spec.source} not read: {check.explanation}. {check.remedy}, or run the controller with --policy "
-        "Optional. The policy is checked again every minute",
+        f"Optional. The policy is checked again every {POLICY_RECHECK_SECONDS:.0f} s",
         requeue_after=POLICY_RECHECK_SECONDS,
     )
 

@@ -96,7 +96,7 @@ class Published:
 class Requeue(Enum):
     """What the work queue does with the request's key."""
 
-    FORGET = auto()  # reset the backoff; `requeue_after` says when to reconcile again without an event
+    FORGET = auto()  # reset the backoff; reconcile again at the next event, or after `requeue_after` if it is set
     CONFLICT = auto()  # reconcile again at once
     BACKOFF = auto()  # reconcile again with exponential backoff
 
@@ -144,7 +144,7 @@ class Outcome:
 
     @property
     def is_rate_limited(self) -> bool:
-        """Return True if the reconcile made calls that the next event of the request would repeat."""
+        """Return True if a reconcile at the next event would repeat the calls of this one: it then waits."""
         return False
 
     @property
@@ -199,7 +199,7 @@ class Detached(Outcome):
 
     @property
     def is_rate_limited(self) -> bool:
-        """Return True."""
+        """Return True: this reconcile made calls."""
         return True
 
 

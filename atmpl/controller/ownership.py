@@ -1,4 +1,8 @@
-"""The owner of an existing template, and the conflicts that result.
+"""The owner of an existing template, and what blocks a request: TargetConflict and FormatUnavailable.
+
+`classify_ownership` returns the owner. The functions that return Blocked have the messages of the two reasons.
+`is_still_blocked` checks such a request again, every RECHECK_SECONDS, and `is_current` reads the request again before a
+template is patched.
 
 A template belongs to the request whose uid is its label. Any user can write that label, so it does not prove the
 content: `publish.py` makes the content equal to the rendering before it reports the template as its own.
@@ -19,8 +23,8 @@ RECHECK_SECONDS = 60.0
 _RECHECKED = {Reason.TARGET_CONFLICT, Reason.FORMAT_UNAVAILABLE}
 
 _REMEDY = (
-    "Delete it, and this request continues within a minute; or delete this request and create it again with another "
-    "target name"
+    f"Delete it, and this request continues within {RECHECK_SECONDS:.0f} s; or delete this request and create it again "
+    "with another target name"
 )
 
 
@@ -30,7 +34,7 @@ class Ownership(Enum):
     OWNED = auto()  # its label is this request's uid
     ORPHANED = auto()  # names this request, was created after it, and no request has its uid
     PREVIOUS_REQUEST = auto()  # names this request, and can be older than it: of a deleted request of the same name
-    UNOWNED = auto()
+    OTHER = auto()  # of another request, or of none
 
 
 def is_owned(meta: TemplateMeta, request: Request) -> bool:
@@ -41,16 +45,17 @@ def is_owned(meta: TemplateMeta, request: Request) -> bool:
 async def classify_ownership(meta: TemplateMeta, request: Request, cluster: Cluster) -> Ownership:
     """Return the owner of a template, by its labels, provenance and age. Raises ClusterError.
 
-    Timestamps have a resolution of one second, so a template of the request's second counts as older than the request.
-    To a suspended replica, a template of the request's successor looks orphaned, so the request is read again first.
+    Timestamps have a resolution of one second: a template that was created in the same second as the request counts as
+    older. A replica that was suspended can hold a request that was deleted and created again. The template of the new
+    request then looks orphaned, so the old request is read again first.
     """
     if is_owned(meta, request):
         return Ownership.OWNED
     if REQUEST_UID not in meta.labels or meta.annotations.get(REQUEST) != str(request.key):
-        return Ownership.UNOWNED
+        return Ownership.OTHER
     if meta.created <= request.created:
         return Ownership.PREVIOUS_REQUEST
-    return Ownership.ORPHANED if await is_current(request, cluster) else Ownership.UNOWNED
+    return Ownership.ORPHANED if await is_current(request, cluster) else Ownership.OTHER
 
 
 async def is_current(request: Request, cluster: Cluster, *, exact: bool = False) -> bool:
@@ -77,7 +82,7 @@ async def is_still_blocked(request: Request, spec: RequestSpec, cluster: Cluster
         raise
     if meta is None or reason == Reason.FORMAT_UNAVAILABLE:
         return False
-    return await classify_ownership(meta, request, cluster) in {Ownership.PREVIOUS_REQUEST, Ownership.UNOWNED}
+    return await classify_ownership(meta, request, cluster) in {Ownership.PREVIOUS_REQUEST, Ownership.OTHER}
 
 
 def format_unavailable(spec: RequestSpec) -> Blocked:
@@ -89,7 +94,7 @@ def format_unavailable(spec: RequestSpec) -> Blocked:
     )
 
 
-def unowned_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
+def other_owner_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
     """Return the outcome TargetConflict: a template of another owner has the wanted name."""
     namespace, _, name = meta.annotations.get(REQUEST, "").partition("/")
     is_name = NAMESPACE.fullmatch(namespace) and NAME.fullmatch(name)  # any user can edit the annotation

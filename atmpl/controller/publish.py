@@ -29,12 +29,12 @@ from atmpl.controller.ownership import (
     is_current,
     is_owned,
     meta_of,
+    other_owner_conflict,
     previous_request_conflict,
-    unowned_conflict,
 )
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content, provenance_patch
-from atmpl.controller.vm_digest import digest_of, source_version
+from atmpl.controller.vm_digest import digest_of, source_of
 from atmpl.template import Omitted, Render, RenderWarning
 from atmpl.template.template_metadata import REFRESH
 
@@ -43,8 +43,8 @@ from atmpl.template.template_metadata import REFRESH
 class RenderedTemplate:
     """A verified template before its publication.
 
-    It holds bytes, so that the dicts of the rendering are freed before the API call: they would otherwise be out of the
-    CPU cache.
+    It holds bytes, so that the dicts of the rendering are freed before the API call. During the call they would leave
+    the CPU cache, and freeing them would be slow.
     """
 
     body: bytes  # JSON
@@ -72,7 +72,7 @@ class RenderedTemplate:
             parameter_count=len(spec.format.parameters(render.template)),
             warnings=(*warnings, *render.warnings),
             omitted=render.omitted,
-            source=source_version(vm),
+            source=source_of(vm),
             digest=digest_of(vm),
             seconds=seconds,
         )
@@ -90,7 +90,8 @@ async def publish(request: Request, spec: RequestSpec, rendered: RenderedTemplat
 async def detach(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
     """Remove the refresh label after OnChange became Once. Raises ClusterError.
 
-    Return True if the request is finished. It is not if neither its status nor its template shows a success.
+    Return True if the request is finished: its status reports Rendered, or its template is the one of its status.
+    Otherwise it is rendered.
     """
     key = request.template_key(spec)
     meta = await cluster.template_meta(spec.format, key)
@@ -135,8 +136,8 @@ async def _reconcile_existing(
     meta = meta_of(existing)
     wanted = orjson.loads(rendered.body)
     owner = await classify_ownership(meta, request, cluster)
-    if owner is Ownership.UNOWNED:
-        return unowned_conflict(request, spec, meta)
+    if owner is Ownership.OTHER:
+        return other_owner_conflict(request, spec, meta)
     is_same = has_same_content(existing, wanted, spec.format)
     if owner is Ownership.PREVIOUS_REQUEST and not is_same:
         return previous_request_conflict(request, spec, meta)
@@ -158,7 +159,11 @@ async def _reconcile_existing(
 async def _may_patch(
     request: Request, spec: RequestSpec, owner: Ownership, existing: dict[str, Any], cluster: Cluster
 ) -> bool:
-    """Return True if this process knows the current version of the request, as far as the patch depends on it."""
+    """Return True if the request did not change since this process received it. Raises ClusterError.
+
+    With Once its resourceVersion must be the same. With OnChange its spec must be, which needs no read for a template
+    with the refresh label.
+    """
     if not spec.refresh_on_change:
         return await is_current(request, cluster, exact=True)
     if owner is Ownership.OWNED and REFRESH in meta_of(existing).labels:

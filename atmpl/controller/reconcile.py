@@ -207,7 +207,7 @@ class _Reconciler:
         if (
             vm is not None
             and is_refresh
-            and is_older_version(vm_digest.source_version(vm).resource_version, rendered_version)
+            and is_older_version(vm_digest.source_of(vm).resource_version, rendered_version)
         ):
             vm = await self._cluster.vm(spec.source, fresh=True)
         return vm
@@ -218,7 +218,7 @@ class _Reconciler:
         began = perf_counter()
         key = self._request.key
         try:
-            template = render(
+            rendering = render(
                 vm,
                 format=spec.format,
                 name=spec.template_name,
@@ -232,7 +232,7 @@ class _Reconciler:
             reason = Reason.TOO_LARGE if isinstance(error, TemplateTooLargeError) else Reason.INVALID_SOURCE
             problem = f"VM {spec.source} cannot be rendered as a template: {error}"
             return Rejected(reason, problem, refused_digest=vm_digest.digest_of(vm))
-        return RenderedTemplate.from_render(vm, template, spec, perf_counter() - began, warnings)
+        return RenderedTemplate.from_render(vm, rendering, spec, perf_counter() - began, warnings)
 
     def _source_not_found(self, spec: RequestSpec, problem: str) -> Blocked:
         """Return the outcome SourceNotFound. If the stream of VMs is not open, the VM is read again later."""

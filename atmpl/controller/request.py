@@ -82,17 +82,17 @@ class Request:
         return self.status.ready and self.status.reason == Reason.RENDERED
 
     @property
-    def is_user_owned(self) -> bool:
-        """Return True if the template belongs to its user: it is published with Once, or about to be detached.
+    def is_handed_over(self) -> bool:
+        """Return True if the template belongs to its user: it is published, and the policy is Once.
 
-        No later failure changes that.
+        A failure after that is not reported in the status.
         """
         return self.is_rendered and self.spec is not None and not self.spec.refresh_on_change
 
     @property
     def is_finished(self) -> bool:
-        """Return True if only the TTL remains."""
-        return self.is_user_owned and not self.status.digest
+        """Return True if nothing but the deletion after its TTL remains to be done."""
+        return self.is_handed_over and not self.status.digest
 
     @property
     def crosses_namespaces(self) -> bool:

@@ -1,4 +1,4 @@
-"""Parse the status of a request: the fields that the next reconcile reads. `status.py` writes them.
+"""Parse the status of a request: the fields that the next reconcile reads. `status.py` makes them.
 
 Another version or another writer can have written the status. No right is derived from it, and fields that cannot be
 parsed count as missing.

@@ -1,4 +1,6 @@
-"""Compute the next status of a request from an outcome. The only module that writes conditions.
+"""Compute the next status of a request from an outcome. `reconcile.py` writes it with `Cluster.write_status`.
+
+No other module makes conditions.
 
 The conditions follow kstatus: `Ready` always, `Stalled` only if a user or an administrator must act. Conditions of
 other types belong to other writers and are carried over, except `Authorized`: version 0.1 wrote it.
@@ -56,7 +58,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
             if "rendered" in old:
                 new["completionTime"] = _format_time(now)
             ready = _Ready(Reason.RENDERED, _ready_message(request, new))
-        case Blocked() | Rejected() | Retry() if request.is_user_owned:
+        case Blocked() | Rejected() | Retry() if request.is_handed_over:
             return None  # the template belongs to its user; a failed deletion of the request changes nothing
         case Blocked() | Rejected():
             new = _without_source_gone(old)
@@ -97,7 +99,10 @@ def _old_status(request: Request) -> Status:
 
 
 def _bump_generation(request: Request, old: Status) -> Status | None:
-    """Return the old status with the current generation: `kubectl wait` compares the condition's."""
+    """Return the old status with the current generation; None if it has that already, or was never written.
+
+    `kubectl wait` compares a condition's observedGeneration with the request's generation.
+    """
     is_own = request.status.reason != ""  # the schema's default has no conditions
     if request.spec is None or not is_own or request.status.generation == request.generation:
         return None

@@ -38,7 +38,7 @@ def digest_of(vm: dict[str, Any]) -> str:
     )
 
 
-def source_version(vm: dict[str, Any]) -> Source:
+def source_of(vm: dict[str, Any]) -> Source:
     """Return the version of the VM for the status."""
     metadata = vm["metadata"]
     return Source(metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"])

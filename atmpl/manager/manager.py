@@ -18,7 +18,7 @@ from atmpl.manager import logs
 from atmpl.manager.collectors import QueueCollector, RequestCollector, StreamCollector, StreamFigures, ValueCollector
 from atmpl.manager.metrics import Metrics
 from atmpl.manager.policy_monitor import PolicyMonitor
-from atmpl.manager.worker import Worker
+from atmpl.manager.worker import WorkerPool
 
 log = logging.getLogger("atmpl")
 
@@ -51,7 +51,7 @@ class Manager:
         )
         self._workers = workers
         self._events = EventRecorder(client, identity)
-        self._worker = Worker(
+        self._worker_pool = WorkerPool(
             self.queue, self.requests, self.cluster, metrics, self._events, policy_required=policy_required
         )
         self._lease = lease
@@ -110,7 +110,7 @@ class Manager:
     def _start_workers(self) -> None:
         self._metrics.leader_transitions.inc()
         for number in range(self._workers):
-            task = self._start(f"worker {number}", self._worker.run(self._may_work))
+            task = self._start(f"worker {number}", self._worker_pool.run(self._may_work))
             self._worker_tasks.add(task)
             task.add_done_callback(self._worker_tasks.discard)
 

@@ -22,8 +22,8 @@ log = logging.getLogger("atmpl")
 LEASE_WAIT_SECONDS = 1.0  # that a key waits after the lease expired, until the lease is renewed or lost
 
 
-class Worker:
-    """The state that all workers share. Each call of `run` is one worker."""
+class WorkerPool:
+    """The workers of one controller. Each call of `run` is one worker; they share the state."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from atmpl.template import data_volumes
 from atmpl.template.cloud_config import ParsingBudget, is_readable_network_data, parse_cloud_config
-from atmpl.template.data_volumes import SUFFIX_REFERENCE, copies_sibling, is_reference, unique_data_volumes
+from atmpl.template.data_volumes import SUFFIX_REFERENCE, copies_sibling, names_data_volume, unique_data_volumes
 from atmpl.template.errors import RenderError
 from atmpl.template.json_path import Path
 from atmpl.template.leaf_names import IGNITION_PATH, LeafNames
@@ -414,5 +414,5 @@ def prune_data_volume(template: Any) -> Any:
 
 def _names_data_volume(leaf: Leaf) -> bool:
     if leaf.is_inside:
-        return is_reference(leaf.path[:-1], leaf.path[-1])
+        return names_data_volume(leaf.path[:-1], leaf.path[-1])
     return leaf.path[0] == data_volumes.FIELD and leaf.path[2:] in (("metadata", "name"), (*_SOURCE_CLAIM, "name"))

@@ -44,7 +44,7 @@ def unique_data_volumes(source: SourceVM) -> frozenset[str]:
     return data_volume_names(source.spec)
 
 
-def is_reference(path: Path, key: str | int) -> bool:
+def names_data_volume(path: Path, key: str | int) -> bool:
     """Return True if the leaf `key` of the object at `path`, inside the instance, names a data volume."""
     return key == "claimName" or (key == "name" and path[-1:] == ("dataVolume",))
 

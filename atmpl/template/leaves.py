@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from atmpl.template.data_volumes import SUFFIX_REFERENCE, is_reference
+from atmpl.template.data_volumes import SUFFIX_REFERENCE, names_data_volume
 from atmpl.template.errors import MAX_STORED_BYTES, RenderError, TemplateTooLargeError
 from atmpl.template.json_path import INSTANCE, SPEC, Path, dotted
 from atmpl.template.literal_parameters import Literals
@@ -84,7 +84,7 @@ class LeafWalker:
                 copy[placeholder] = self._mapping(value, (*path, key), size + len(key) + 1, after, item)
             elif kind is list:
                 copy[placeholder] = self._sequence(value, (*path, key), size + len(key) + 1, after, item)
-            elif unique and kind is str and value in unique and is_reference(path, key):
+            elif unique and kind is str and value in unique and names_data_volume(path, key):
                 copy[placeholder] = value + SUFFIX_REFERENCE
             elif key == NAME and kind is str and (after is None or not _selects(selection, after, is_name=True)):
                 copy[placeholder] = literals.value(value) if "${" in value else value

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from atmpl.template.data_volumes import FIELD, copies_sibling, data_volume_names, is_reference
+from atmpl.template.data_volumes import FIELD, copies_sibling, data_volume_names, names_data_volume
 from atmpl.template.errors import ProcessError, RenderError
 from atmpl.template.formats.format import Format
 from atmpl.template.json_path import Path, dotted
@@ -182,7 +182,7 @@ def _suffixed(value: Any, unique: frozenset[str], path: Path) -> Any:
         return value
     return {
         key: f"{item}-{GENERATED}"
-        if isinstance(item, str) and item in unique and is_reference(path, key)
+        if isinstance(item, str) and item in unique and names_data_volume(path, key)
         else _suffixed(item, unique, (*path, key))
         for key, item in value.items()
     }

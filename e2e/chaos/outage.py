@@ -11,8 +11,8 @@ from e2e.controller import Controller
 
 NAMESPACE = "away"
 PROCESSOR = 0.02  # of a CPU, at most, for a controller that only waits
-KNOCKS = 1.0  # calls a second at most, of all three together, once they have detected the outage
-FIRST_KNOCKS = 40  # until they have: backoffs begin below a second
+CONNECTIONS_PER_SECOND = 1.0  # at most, of all three together, once they have detected the outage
+FIRST_CONNECTIONS = 40  # at most, before that: backoffs begin below a second
 BACK = 60.0  # seconds until a request is served again: a backoff is 30 s at most
 
 
@@ -22,7 +22,7 @@ class DeadEnd:
     def __init__(self, url: str) -> None:
         self._port = urlsplit(url).port
         self._server: asyncio.Server
-        self.knocks = 0
+        self.connections = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._met, "127.0.0.1", self._port, reuse_port=True)
@@ -33,7 +33,7 @@ class DeadEnd:
         await self._server.wait_closed()
 
     async def _met(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.knocks += 1
+        self.connections += 1
         writer.close()
 
 
@@ -71,10 +71,10 @@ async def outage(cluster: ChaosCluster, seconds: float) -> Report:
             name = controller.name
             report.figures[f"share of a processor, {name}"] = round(share, 4)
             report.expect(share <= PROCESSOR, f"{name} took {share:.1%} of a processor while there was nothing to do")
-        report.figures["connections to the dead end"] = dead_end.knocks
+        report.figures["connections to the dead end"] = dead_end.connections
         report.expect(
-            dead_end.knocks <= FIRST_KNOCKS + KNOCKS * took / 2,
-            f"{dead_end.knocks} connections in {took / 2:.0f} s: this is not backoff",
+            dead_end.connections <= FIRST_CONNECTIONS + CONNECTIONS_PER_SECOND * took / 2,
+            f"{dead_end.connections} connections in {took / 2:.0f} s: this is not backoff",
         )
         await asyncio.to_thread(cluster.server.start, "kube-apiserver")
         await _goes_on(cluster, team, report)

@@ -54,7 +54,7 @@ class ExpectedState:
     posted: set[str] = field(default_factory=set)  # names of requests that the server took
     taken: set[str] = field(default_factory=set)  # those that use an unowned template's name
     memory: dict[str, str] = field(default_factory=dict)  # of each VM, as the last edit that the server took says
-    blows: Counter[str] = field(default_factory=Counter)  # faults by kind
+    faults: Counter[str] = field(default_factory=Counter)  # faults by kind
 
 
 class Chaos:
@@ -77,7 +77,7 @@ class Chaos:
             await asyncio.to_thread(controller.start)
         try:
             end = time.monotonic() + seconds
-            await asyncio.gather(self._pour(end), self._edit(end), self._strike(end))
+            await asyncio.gather(self._pour(end), self._edit(end), self._inject_faults(end))
             async with self.server.client() as client:
                 problems = await self._settled(client)
                 return problems or await self._writes(client, quiet) or self._sick()
@@ -119,24 +119,24 @@ class Chaos:
                 await _insist(end + PATIENCE, client.patch, f"{VMS}/{name}", memory_of(memory))
                 self.expected.memory[name] = memory
 
-    async def _strike(self, end: float) -> None:
+    async def _inject_faults(self, end: float) -> None:
         """Kill something every few seconds, and start it again."""
         while time.monotonic() < end:
             await asyncio.sleep(self.random.uniform(1, 4))
-            [blow] = self.random.choices(["controller", "kube-apiserver", "etcd", "sleep"], [6, 2, 1, 2])
-            self.expected.blows[blow] += 1
-            print(f"chaos: {blow}", file=sys.stderr, flush=True)
-            if blow == "controller":
+            [fault] = self.random.choices(["controller", "kube-apiserver", "etcd", "sleep"], [6, 2, 1, 2])
+            self.expected.faults[fault] += 1
+            print(f"chaos: {fault}", file=sys.stderr, flush=True)
+            if fault == "controller":
                 controller = self.random.choice(self.controllers)
                 await asyncio.to_thread(controller.kill)
                 await asyncio.sleep(self.random.uniform(0, 1))
                 await asyncio.to_thread(controller.start)
-            elif blow == "sleep":
+            elif fault == "sleep":
                 controller = self.random.choice(self.controllers)
                 controller.send(signal.SIGSTOP)
                 await asyncio.sleep(self.random.uniform(1, 5))
                 controller.send(signal.SIGCONT)
-            elif blow == "kube-apiserver":
+            elif fault == "kube-apiserver":
                 await asyncio.to_thread(self.server.restart, "kube-apiserver")
             else:
                 await asyncio.to_thread(self.server.restart, "etcd")
@@ -210,8 +210,8 @@ async def chaos(mode: Mode, seconds: float, seed: int, quiet: float = QUIET) -> 
         kubeconfig = await asyncio.to_thread(service_account, server)
         run = Chaos(server, kubeconfig, mode, Random(seed))
         problems = await run.run(seconds, quiet)
-        blows = ", ".join(f"{name} {times}" for name, times in sorted(run.expected.blows.items()))
-        print(f"chaos: {len(run.expected.posted)} requests, blows: {blows}; {len(problems)} wrong", file=sys.stderr)
+        faults = ", ".join(f"{name} {times}" for name, times in sorted(run.expected.faults.items()))
+        print(f"chaos: {len(run.expected.posted)} requests, faults: {faults}; {len(problems)} wrong", file=sys.stderr)
         return problems
 
 

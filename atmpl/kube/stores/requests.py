@@ -24,8 +24,8 @@ class Enqueue(Protocol):
 class RequestStore(Store):
     """All requests, with indexes by source VM and by template.
 
-    It also keeps the expectations of client-go's controllers: after a status write, a request is not reconciled again
-    before the stream shows that write.
+    It also keeps expectations, as kube-controller-manager's controllers do: after a status write, a request is not
+    reconciled again before the stream shows that write.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class RequestStore(Store):
 
 
 class NamespaceRequests(Store):
-    """The requests of one namespace, which a stream of their own brings into the store of all requests."""
+    """The requests of one namespace. The stream of that namespace writes them into the store of all requests."""
 
     def __init__(self, requests: RequestStore, namespace: str) -> None:
         super().__init__()

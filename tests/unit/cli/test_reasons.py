@@ -1,11 +1,33 @@
 """Every reason of a request has its advice."""
 
+import re
+from pathlib import Path
+
+import pytest
+
 from atmpl.cli.wait import ADVICE, NO_STATUS, advice
+from atmpl.controller import authorization, ownership
 from atmpl.controller.outcome import Reason
+
+CONFIG_README = Path(__file__).parents[3] / "config" / "README.md"
+RECHECKS = {
+    Reason.TARGET_CONFLICT: ownership.RECHECK_SECONDS,
+    Reason.POLICY_MISSING: authorization.POLICY_RECHECK_SECONDS,
+    Reason.ACCESS_REVOKED: authorization.ACCESS_RECHECK_SECONDS,
+}
 
 
 def test_every_reason_has_its_advice():
     assert set(ADVICE) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", RECHECKS)
+def test_advice_and_documentation_have_the_interval_of_checks(reason: Reason):
+    advised = " ".join(remedy.text for remedy in ADVICE[reason].remedies)
+    [documented] = re.findall(rf"^\| `{reason}` \|.*", CONFIG_README.read_text(), re.MULTILINE)
+    for text in (advised, documented):
+        [minutes] = re.findall(r"the request\s+continues within (a|\d+) minutes?", text)
+        assert 60.0 * (1 if minutes == "a" else int(minutes)) == RECHECKS[reason]
 
 
 def test_each_remedy_deletes_at_most_one_object():

@@ -28,7 +28,7 @@ from atmpl.kube.stores.vms import VMStore
 from atmpl.kube.workqueue import WorkQueue
 from atmpl.manager import logs
 from atmpl.manager.metrics import Metrics
-from atmpl.manager.worker import Worker
+from atmpl.manager.worker import WorkerPool
 from atmpl.template import FORMATS, ProcessError
 from tests.support.builders import vm
 
@@ -98,7 +98,7 @@ async def emitted(log: io.StringIO, answers: Answers, request: bytes = b"", *, f
         requests._requests[key] = dataclasses.replace(found, spec=found.spec._replace(format=format))
     templates = {(name, ""): TemplateStore(changed=lambda _: None) for name in FORMATS}
     metrics, events = Metrics(), EventRecorder(api, "me")
-    worker = Worker(
+    worker = WorkerPool(
         queue,
         requests,
         KubeCluster(api, requests, {"": vms}, templates, now=lambda: datetime.now(UTC)),

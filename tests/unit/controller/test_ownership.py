@@ -12,7 +12,7 @@ from atmpl.controller.ownership import (
     is_owned,
     is_still_blocked,
     meta_of,
-    unowned_conflict,
+    other_owner_conflict,
 )
 from atmpl.controller.request import Request, parse_request
 from tests.support.builders import a_request, a_template
@@ -55,14 +55,14 @@ CASES: dict[str, tuple[dict[str, Any], bool, Ownership, int]] = {  # template, r
     "own uid": (template({UID: OWN}), False, Ownership.OWNED, 0),
     "own uid, provenance of another": (template({UID: OWN}, {NAME: "team-b/x"}), False, Ownership.OWNED, 0),
     "own uid, older than the request": (template({UID: OWN}, created=BEFORE), False, Ownership.OWNED, 0),
-    "no label": (template(), True, Ownership.UNOWNED, 0),
-    "own name without a uid": (template(annotations=NAMED), True, Ownership.UNOWNED, 0),
-    "uid and name of another": (template({UID: OTHER}, {NAME: "team-a/other"}), True, Ownership.UNOWNED, 0),
-    "uid of another without a name": (template({UID: OTHER}), True, Ownership.UNOWNED, 0),
+    "no label": (template(), True, Ownership.OTHER, 0),
+    "own name without a uid": (template(annotations=NAMED), True, Ownership.OTHER, 0),
+    "uid and name of another": (template({UID: OTHER}, {NAME: "team-a/other"}), True, Ownership.OTHER, 0),
+    "uid of another without a name": (template({UID: OTHER}), True, Ownership.OTHER, 0),
     "own name, of the same second": (template({UID: OTHER}, NAMED), True, Ownership.PREVIOUS_REQUEST, 0),
     "own name, older": (template({UID: OTHER}, NAMED, BEFORE), True, Ownership.PREVIOUS_REQUEST, 0),
     "own name, younger": (template({UID: OTHER}, NAMED, AFTER), True, Ownership.ORPHANED, 1),
-    "own name, younger, request gone": (template({UID: OTHER}, NAMED, AFTER), False, Ownership.UNOWNED, 1),
+    "own name, younger, request gone": (template({UID: OTHER}, NAMED, AFTER), False, Ownership.OTHER, 1),
 }
 
 
@@ -100,7 +100,7 @@ ANNOTATIONS = {  # the annotation with the request's name: if the message quotes
 @pytest.mark.parametrize("text", ANNOTATIONS, ids=repr)
 def test_conflict_quotes_only_a_valid_name(text: str) -> None:
     request = the_request()
-    message = unowned_conflict(request, spec_of(request), meta_of(template(annotations={NAME: text}))).text
+    message = other_owner_conflict(request, spec_of(request), meta_of(template(annotations={NAME: text}))).text
     assert ("was made for the request" in message) is ANNOTATIONS[text]
     assert message.isprintable()
 

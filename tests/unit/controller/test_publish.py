@@ -36,7 +36,7 @@ def ticking() -> Callable[[], datetime]:
 async def test_new_template_costs_one_call(cluster: SmallCluster) -> None:
     outcome = await cluster.publish(cluster.request())
     assert outcome == Rendered(
-        source=vm_digest.source_version(cluster.vm),
+        source=vm_digest.source_of(cluster.vm),
         published=published(cluster.template),
         api_version="template.openshift.io/v1",
         parameter_count=2,
@@ -84,7 +84,7 @@ async def test_own_template_is_patched_to_the_rendering(cluster: SmallCluster, p
     outcome = await cluster.publish(request)
     assert isinstance(outcome, Rendered)
     assert (outcome.written, outcome.published) == (True, published(cluster.template))
-    assert outcome.source == vm_digest.source_version(cluster.vm)
+    assert outcome.source == vm_digest.source_of(cluster.vm)
     assert memory(cluster) == "256Mi"
     calls = [call for call in READ_AND_PATCHED if policy == "Once" or call != "GET request"]
     assert cluster.connection.calls == calls

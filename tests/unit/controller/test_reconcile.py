@@ -318,7 +318,7 @@ async def test_unsupported_request_stays_finished(
 async def test_fresh_request_costs_two_calls(cluster: ReconcilingCluster) -> None:
     found = await cluster.reconcile(cluster.request())
     assert isinstance(found, Rendered)
-    assert (found.source, found.published) == (vm_digest.source_version(cluster.vm), published(cluster.template))
+    assert (found.source, found.published) == (vm_digest.source_of(cluster.vm), published(cluster.template))
     assert found.seconds > 0
     assert cluster.connection.calls == ["GET vm", "POST template"]
 
@@ -460,7 +460,7 @@ async def test_first_rendering_does_not_use_the_watch_cache(cluster: Reconciling
     cluster.server.cached_at = int(version(old))
     outcome = await cluster.reconcile(cluster.request())
     assert isinstance(outcome, Rendered)
-    assert outcome.source == vm_digest.source_version(cluster.vm)
+    assert outcome.source == vm_digest.source_of(cluster.vm)
     assert cluster.connection.calls == ["GET vm", "POST template"]
 
 

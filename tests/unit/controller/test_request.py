@@ -310,7 +310,7 @@ def test_unsupported_spec_is_parsed_with_its_reason() -> None:
     found = a_request(spec={"vmName": "VM"})
     assert found.spec is None
     assert found.unsupported.startswith("spec.vmName is 'VM'")
-    assert not found.is_user_owned
+    assert not found.is_handed_over
     assert not found.crosses_namespaces
 
 
@@ -319,7 +319,8 @@ READY = {"type": "Ready", "status": "True", "reason": "Rendered", "message": "",
 
 DONE = {"conditions": [READY]}
 KEPT = {"conditions": [READY], "rendered": {"digest": "ab", "templateResourceVersion": "44"}}
-STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {  # spec, status: is_rendered, is_user_owned, is_finished
+# spec, status: is_rendered, is_handed_over, is_finished
+STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {
     "Once, fresh": (FLAT, {}, (False, False, False)),
     "Once, rendered": (FLAT, DONE, (True, True, True)),
     "OnChange, rendered": (FLAT | {"refreshPolicy": "OnChange"}, KEPT, (True, False, False)),
@@ -333,7 +334,7 @@ STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {  # spec, status:
 def test_progress_of_a_request(case: str) -> None:
     spec, status, expected = STATES[case]
     found = a_request(spec=spec, status=status)
-    assert (found.is_rendered, found.is_user_owned, found.is_finished) == expected
+    assert (found.is_rendered, found.is_handed_over, found.is_finished) == expected
 
 
 @pytest.mark.parametrize(

@@ -59,5 +59,5 @@ def test_digest_of_metadata_equals_that_of_the_vm() -> None:
 
 
 def test_source_has_uid_generation_and_version() -> None:
-    assert vm_digest.source_version(VM) == Source("1", 3, "77")
-    assert vm_digest.source_version({"metadata": {"uid": "1", "resourceVersion": "77"}}) == Source("1", 0, "77")
+    assert vm_digest.source_of(VM) == Source("1", 3, "77")
+    assert vm_digest.source_of({"metadata": {"uid": "1", "resourceVersion": "77"}}) == Source("1", 0, "77")

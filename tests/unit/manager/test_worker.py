@@ -57,7 +57,7 @@ class WorkerBench:
         self.during: Callable[[], None] = lambda: None  # called during each reconcile
         self._outcomes = list(outcomes)
         self._began = virtual_clock.now()
-        self.worker = worker.Worker(
+        self.worker = worker.WorkerPool(
             self.queue,
             self.requests,
             None,  # type: ignore[arg-type]
