@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from atmpl.cli import terminal
 from atmpl.cli.errors import CommandError
+from atmpl.cli.parser import repeated
 from atmpl.cli.yaml import InvalidYAMLError, read
 
 STDIN = "-"
@@ -145,13 +146,12 @@ def _values(text: str) -> Iterator[Any | InvalidYAMLError]:
 def _json_values(text: str) -> list[Any | InvalidYAMLError] | None:
     """Return the values of JSON text, None if it is not JSON."""
     values: list[Any | InvalidYAMLError] = []
-    repeated: list[str] = []
+    repeated_keys: list[str] = []
 
     def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
-            keys = [key for key, _ in pairs]
-            repeated.extend(key for key in value if keys.count(key) > 1)
+            repeated_keys.extend(repeated(key for key, _ in pairs))
         return value
 
     decode = json.JSONDecoder(parse_constant=_reject, parse_float=_finite, object_pairs_hook=fields).raw_decode
@@ -163,8 +163,10 @@ def _json_values(text: str) -> list[Any | InvalidYAMLError] | None:
                 line += text[at] == "\n"
                 at += 1
             value, end = decode(text, at)
-            values.append(InvalidYAMLError(line, f"the key {repeated[0]} occurs twice") if repeated else value)
-            repeated.clear()
+            values.append(
+                InvalidYAMLError(line, f"the key {repeated_keys[0]} occurs twice") if repeated_keys else value
+            )
+            repeated_keys.clear()
             line += text.count("\n", at, end)
             at = end
     except (ValueError, RecursionError):

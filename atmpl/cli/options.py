@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.parser import program
+from atmpl.cli.parser import program, repeated
 from atmpl.template import FORMATS
 from atmpl.template.options import CHOICES, RenderOptions, TemplateMetadata
 from atmpl.template.path_patterns import pattern_error
@@ -143,9 +143,8 @@ def render_options(args: argparse.Namespace) -> RenderOptions:
 def template_metadata(args: argparse.Namespace) -> TemplateMetadata:
     """Return the metadata of the template that was typed. Raises UsageError if it is not valid."""
     for option, pairs in (("--label", args.labels), ("--annotation", args.annotations)):
-        keys = [key for key, _ in pairs]
-        if repeated := next((key for key in keys if keys.count(key) > 1), None):
-            raise UsageError(f"{option} {repeated} is given {keys.count(repeated)} times; give each key one value")
+        for key, number in repeated(key for key, _ in pairs).items():
+            raise UsageError(f"{option} {key} is given {number} times; give each key one value")
     metadata = TemplateMetadata(labels=dict(args.labels), annotations=dict(args.annotations))
     if problem := metadata_error(metadata):
         raise UsageError(problem)

@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -131,6 +132,11 @@ def top_parser(commands: Mapping[str, str]) -> tuple[Parser, dict[str, Parser]]:
     top.add_argument("--version", action="version", version=f"atmpl {atmpl.__version__}")
     slot = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     return top, {name: slot.add_parser(name, help=help) for name, help in commands.items()}
+
+
+def repeated(words: Iterable[str]) -> dict[str, int]:
+    """Return the words that occur more than once, in the order of their first place, with their numbers."""
+    return {word: number for word, number in Counter(words).items() if number > 1}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

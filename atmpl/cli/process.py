@@ -20,7 +20,7 @@ from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import InvalidDocument, documents
 from atmpl.cli.output import Output, add_output, table
-from atmpl.cli.parser import nearest
+from atmpl.cli.parser import nearest, repeated
 from atmpl.cli.unknown_fields import IGNORED, unknown_template_fields
 from atmpl.template import FORMATS, generators
 from atmpl.template.cloud_config import HEADER, is_broken_yaml, is_in_limits, load_yaml
@@ -175,8 +175,8 @@ def run(args: argparse.Namespace) -> int:
 def check_value_options(args: argparse.Namespace, file: str | None) -> None:
     """Raise UsageError if the options contradict each other; `file` is the template's."""
     names = [name for name, _ in args.param]
-    if repeated := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"-p {repeated} is given {names.count(repeated)} times; give each parameter one value")
+    for name, number in repeated(names).items():
+        raise UsageError(f"-p {name} is given {number} times; give each parameter one value")
     if args.vm_name is not None and "NAME" in names:
         raise UsageError("-p NAME and --vm-name both name the virtual machine; use one of them")
     readers = [file, *args.params_files, *(value[1:] for _, value in args.param if value.startswith("@"))]
@@ -350,10 +350,8 @@ def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterato
 
 def repeated_parameters(declared: Sequence[Parameter]) -> Iterator[str]:
     """Yield a sentence for each parameter that the template declares more than once."""
-    names = [parameter.name for parameter in declared]
-    for name in dict.fromkeys(names):
-        if names.count(name) > 1:
-            yield f"the parameter {name} is declared {names.count(name)} times; remove all but one"
+    for name, number in repeated(parameter.name for parameter in declared).items():
+        yield f"the parameter {name} is declared {number} times; remove all but one"
 
 
 def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> Iterator[str]:
@@ -369,9 +367,9 @@ def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> It
         if f"${{{{{name}}}}}" not in references:
             continue
         labels = _parse_labels(value, empty=is_openshift)
-        repeated = _repeated_key(value)
-        if repeated is not None:
-            yield f"the parameter {name}: the label {repeated} is given more than once, and the last one counts"
+        repeated_label = _repeated_key(value)
+        if repeated_label is not None:
+            yield f"the parameter {name}: the label {repeated_label} is given more than once, and the last one counts"
         if labels is None:
             result = "OpenShift ignores it" if is_openshift else "the cluster rejects it"
             yield f'the parameter {name} is not a JSON object of strings, such as {{"team": "db"}}: {result}'
@@ -559,8 +557,8 @@ def _fill(text: str, name: str, value: str, values: Mapping[str, str]) -> str:
 
     Other parameters have a plain word, so that their values change nothing.
     """
-    others = {other: other if _LITERAL.fullmatch(other) is None else values[other] for other in values}
-    return STRING_REF.sub(lambda part: (others | {name: value}).get(part[1], part[0]), text)
+    filled = {other: values[other] if _LITERAL.fullmatch(other) else other for other in values} | {name: value}
+    return STRING_REF.sub(lambda part: filled.get(part[1], part[0]), text)
 
 
 def _arrives(text: str, name: str, final: str, values: Mapping[str, str]) -> bool:
@@ -625,7 +623,7 @@ def _repeated_key(value: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     keys = [pair[0] for pair in pairs if isinstance(pair, tuple)] if isinstance(pairs, list) else []
-    return next((key for key in keys if keys.count(key) > 1), None)
+    return next(iter(repeated(keys)), None)
 
 
 def _typed_references(content: Any) -> set[str]:
