@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from atmpl.template.json_path import Path, dotted
+from atmpl.template.source_vm import objects_in, value_at
 
 IGNORED = "not a known field, so it is ignored; check its spelling and its indentation, or remove it"
 
@@ -45,24 +46,17 @@ def unknown_template_fields(template: dict[str, Any]) -> Iterator[str]:
     path: Path = () if is_openshift else ("spec",)
     if not is_openshift:
         yield from _unknown(spec, _NATIVE_SPEC, path)
-    for index, parameter in enumerate(_list(spec, "parameters")):
+    for index, parameter in objects_in(value_at(spec, "parameters")):
         yield from _unknown(parameter, _PARAMETER, (*path, "parameters", index))
 
 
 def unknown_vm_metadata(vm: dict[str, Any]) -> Iterator[str]:
     """Yield the path of each unknown field in the metadata of a VM and of its dataVolumeTemplates."""
     yield from _unknown(vm.get("metadata"), _METADATA, ("metadata",))
-    for index, volume in enumerate(_list(vm.get("spec"), "dataVolumeTemplates")):
-        if isinstance(volume, dict):
-            path: Path = ("spec", "dataVolumeTemplates", index, "metadata")
-            yield from _unknown(volume.get("metadata"), _METADATA, path)
+    for index, volume in objects_in(value_at(vm, "spec", "dataVolumeTemplates")):
+        yield from _unknown(volume.get("metadata"), _METADATA, ("spec", "dataVolumeTemplates", index, "metadata"))
 
 
 def _unknown(value: Any, known: frozenset[str], path: Path) -> Iterator[str]:
     if isinstance(value, dict):
         yield from (dotted((*path, key)) for key in value if key not in known)
-
-
-def _list(value: Any, field: str) -> list[Any]:
-    items = value.get(field) if isinstance(value, dict) else None
-    return items if isinstance(items, list) else []
