@@ -123,16 +123,18 @@ async def token(stage: Stage, end: float) -> None:
     await stage.requests_until(end, 20)
 
 
-async def cut(stage: Stage, end: float) -> None:
-    """Cut all connections every 20 s."""
+async def cut(stage: Stage, end: float, seconds: float = 20, *, compact: bool = False) -> None:
+    """Cut all connections every `seconds`. With `compact`, etcd is compacted before, so each watch lists again."""
     kubeconfig = await stage.account()
     async with stage.proxy() as wire:
         await stage.start(stage.controller("a", wire.through(kubeconfig)))
         await _healthy()
         stage.fault()
         while time.time() < end:
+            if compact:
+                await forget(stage.server.folder)
             wire.cut()
-            await asyncio.sleep(20)
+            await asyncio.sleep(seconds)
 
 
 async def slow(stage: Stage, end: float) -> None:
@@ -260,15 +262,7 @@ async def late_right(stage: Stage, end: float) -> None:
 
 async def relists(stage: Stage, end: float) -> None:
     """Compact etcd and cut the connections every minute: each watch lists again."""
-    kubeconfig = await stage.account()
-    async with stage.proxy() as wire:
-        await stage.start(stage.controller("a", wire.through(kubeconfig)))
-        await _healthy()
-        stage.fault()
-        while time.time() < end:
-            await forget(stage.server.folder)
-            wire.cut()
-            await asyncio.sleep(60)
+    await cut(stage, end, 60, compact=True)
 
 
 async def skew(stage: Stage, end: float) -> None:
