@@ -120,6 +120,11 @@ def with_password(text):
     return TEMPLATE | {"objects": [vm]}
 
 
+def instantiate_with_password(cluster, line, value, *answers):
+    script = cluster(found(with_password(f"#cloud-config\n{line}\n")), ABSENT, *answers)
+    return script, typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", f"PASSWORD={value}")
+
+
 BREAKING = {
     "a colon": ("password: ${PASSWORD}", "a: b"),
     "a quote": ("password: '${PASSWORD}'", "a'b"),
@@ -131,9 +136,7 @@ BREAKING = {
 
 @pytest.mark.parametrize("phrase", BREAKING)
 def test_value_that_breaks_the_cloud_config_creates_no_vm(phrase, cluster):
-    line, value = BREAKING[phrase]
-    script = cluster(found(with_password(f"#cloud-config\n{line}\n")), ABSENT)
-    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", f"PASSWORD={value}")
+    script, came = instantiate_with_password(cluster, *BREAKING[phrase])
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: template/web in team-a: the parameter PASSWORD breaks the cloud-config")
     assert [call.method for call in script.calls] == ["GET", "GET"]
@@ -148,9 +151,7 @@ ALTERED = {
 
 @pytest.mark.parametrize("phrase", ALTERED)
 def test_value_that_arrives_as_another_one_is_a_warning(phrase, cluster):
-    line, value = ALTERED[phrase]
-    cluster(found(with_password(f"#cloud-config\n{line}\n")), ABSENT, create)
-    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", f"PASSWORD={value}")
+    _, came = instantiate_with_password(cluster, *ALTERED[phrase], create)
     assert came.status == 0
     assert "warning: template/web in team-a: the parameter PASSWORD does not arrive" in came.err
 
