@@ -220,7 +220,7 @@ async def test_other_namespace_is_denied_without_policy(client: Client, namespac
 
 async def test_too_large_template_does_not_delay_others(client: Client, namespace: str) -> None:
     large = vm(namespace, "large")
-    large["spec"]["template"]["spec"]["nodeSelector"] = {f"key{number}": "x" * 75 for number in range(10_000)}
+    large["spec"]["template"]["spec"]["nodeSelector"] = {f"key{number}": "x" * 75 for number in range(8_000)}
     await client.create(large)
     await client.create(vm(namespace))
     await client.create(request(namespace, "large", source="large"))
