@@ -40,14 +40,14 @@ class MetricsAuthorizer:
         """Return the response to a client that may not read the metrics; None if it may."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES:
+        if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
             return _refuse(401)
         status = await self._status(token)
         return None if status == 200 else _refuse(status)
 
     async def _status(self, token: str) -> int:
         """Return 200, 401, 403, or 503 if the API server does not answer or too many clients wait."""
-        digest = sha256(token.encode(errors="surrogateescape")).digest()
+        digest = sha256(token.encode()).digest()
         if (status := self._cached_status(digest)) is not None:
             return status
         if self._waiting >= MAX_WAITING:
@@ -64,7 +64,8 @@ class MetricsAuthorizer:
                 seconds = ALLOWED_SECONDS if status == 200 else REFUSED_SECONDS
                 self._cached[digest] = (self._now() + seconds, status)
                 if len(self._cached) > MAX_CACHED:
-                    self._cached.popitem(last=False)
+                    refused = (key for key, (_, each) in self._cached.items() if each != 200)
+                    del self._cached[next(refused, next(iter(self._cached)))]
                 return status
         finally:
             self._waiting -= 1

@@ -80,7 +80,10 @@ async def test_scrape_is_refused(acts: list[Act], expected: int) -> None:
         assert await code(authorizer) == expected
 
 
-@pytest.mark.parametrize("header", ["", "Basic dXNlcjpwYXNz", "Bearer", "Bearer ", f"Bearer {'x' * 9000}"])
+NO_TOKEN = ["", "Basic dXNlcjpwYXNz", "Bearer", "Bearer ", f"Bearer {'x' * 9000}", "Bearer \udcff", "Bearer ü"]
+
+
+@pytest.mark.parametrize("header", NO_TOKEN)
 async def test_scrape_without_a_token_makes_no_call(header: str) -> None:
     async with authorizing() as (authorizer, script, _):
         assert await code(authorizer, header) == 401
@@ -95,6 +98,15 @@ async def test_reviews_are_cached_for_a_minute() -> None:
         assert await code(authorizer) == 200
         clock.now = 61.0
         assert await code(authorizer) == 403
+
+
+async def test_unknown_tokens_do_not_replace_an_allowed_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_authorizer, "MAX_CACHED", 3)
+    async with authorizing(AUTHENTICATED, ALLOWED, *[reviewed(authenticated=False)] * 9) as (authorizer, script, _):
+        assert await code(authorizer) == 200
+        assert [await code(authorizer, f"Bearer {number}") for number in range(9)] == [401] * 9
+        assert await code(authorizer) == 200
+    assert len(script.calls) == 11
 
 
 async def test_many_unknown_tokens_wait_for_few_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
