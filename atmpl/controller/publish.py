@@ -147,7 +147,7 @@ async def _reconcile_existing(
     if owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier):
         patch = provenance_patch(existing, wanted)
     else:
-        patch = build_patch(existing, wanted, spec.format, take_over=owner is not Ownership.OWNED)
+        patch = build_patch(existing, wanted, spec.format, take_over=is_first or owner is not Ownership.OWNED)
     if not patch:
         return _rendered(spec, rendered, Published(meta.uid, meta.resource_version), written=False)
     if not await _may_patch(request, spec, owner, existing, cluster):

@@ -21,7 +21,8 @@ Patch = list[dict[str, Any]]
 def build_patch(existing: dict[str, Any], wanted: dict[str, Any], format: Format, *, take_over: bool = False) -> Patch:
     """Return the patch from `existing` to `wanted`; empty if only provenance differs.
 
-    Labels and annotations of users remain. `take_over` also patches a difference in provenance alone.
+    Labels and annotations of users remain. `take_over` also patches a difference in provenance alone, and removes
+    ownerReferences: with them, the author of a forged template could have it deleted later.
     """
     metadata = existing["metadata"]
     steps = [
@@ -31,8 +32,10 @@ def build_patch(existing: dict[str, Any], wanted: dict[str, Any], format: Format
     ]
     if REFRESH in (metadata.get("labels") or {}) and REFRESH not in wanted["metadata"]["labels"]:
         steps.append(_remove("labels", REFRESH))
+    if take_over and metadata.get("ownerReferences"):
+        steps.append({"op": "remove", "path": "/metadata/ownerReferences"})
     provenance = _pointer("annotations", PROVENANCE)
-    if not (take_over or any(not step["path"].startswith(provenance) for step in steps)):
+    if not steps or not (take_over or any(not step["path"].startswith(provenance) for step in steps)):
         return []
     return [*_preconditions(metadata["uid"], metadata["resourceVersion"]), *steps]
 

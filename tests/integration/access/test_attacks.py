@@ -307,7 +307,13 @@ async def test_forged_label_does_not_make_a_request_ready(scene: Scene, in_force
             await scene.until("mine", "SourceNotFound")
             labels = {UID: posted["metadata"]["uid"]}
             collection = scene.template.rpartition("/")[0]
-            assert not await is_refused(mallory, collection, forged_template(labels))
+            owner = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil", "namespace": scene.home}}
+            uid = (await scene.admin.create(owner))["metadata"]["uid"]
+            template = forged_template(labels)  # is deleted with its owner, if it remains so
+            template["metadata"]["ownerReferences"] = [
+                {"apiVersion": "v1", "kind": "ConfigMap", "name": "evil", "uid": uid}
+            ]
+            assert not await is_refused(mallory, collection, template)
             await scene.admin.patch(f"{scene.requests}/mine", {"metadata": {"labels": {"touched": "yes"}}})
             await scene.admin.create(vm(scene.away, "the VM"))
             await scene.until("mine", "Rendered")

@@ -94,7 +94,8 @@ async def test_own_template_is_patched_to_the_rendering(cluster: SmallCluster, p
 async def test_forged_label_does_not_keep_its_content(cluster: SmallCluster, policy: str) -> None:
     request = cluster.request(refreshPolicy=policy)
     forged = {"objects": [{"kind": "VirtualMachine", "spec": {"image": "evil"}}], "message": "evil"}
-    cluster.server.create(a_template(labels={UID: request.uid}) | forged)
+    owner = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "evil", "uid": "9"}]  # deleted with it
+    cluster.server.create(a_template(labels={UID: request.uid}, ownerReferences=owner) | forged)
     outcome = await cluster.publish(request)
     assert isinstance(outcome, Rendered)
     assert outcome.published == published(cluster.template)
