@@ -32,7 +32,8 @@ def openshift(expression: str, random: Random) -> str:
 
     Raises ValueError, in the processor's own words.
     """
-    while match := _EXPRESSION.search(expression):
+    position = 0
+    while match := _EXPRESSION.search(expression, position):
         ranges, length = match[1], min(_number(match[2]), _INT64)
         if not _WELL_FORMED.search(ranges):
             raise ValueError(f"malformed expresion syntax: {ranges}")
@@ -41,7 +42,7 @@ def openshift(expression: str, random: Random) -> str:
         alphabet = sorted({letter for span in _RANGE.findall(ranges) for letter in _openshift_span(span[0], span[-1])})
         if not alphabet:
             raise ValueError("OpenShift's processor panics here: invalid argument to Intn")
-        expression = _replace(expression, match, "".join(random.choices(alphabet, k=length)))
+        expression, position = _replace(expression, match, "".join(random.choices(alphabet, k=length)))
     return expression
 
 
@@ -72,13 +73,14 @@ def native(expression: str, random: Random) -> str:
 
     Raises ValueError, in the processor's own words.
     """
-    while match := _NATIVE_EXPRESSION.search(expression):
+    position = 0
+    while match := _NATIVE_EXPRESSION.search(expression, position):
         spans = _NATIVE_RANGE.findall(match[1])
         if not spans:
             raise ValueError(f"malformed ranges syntax: {match[1]}")
         length = _native_length(match[2])
         alphabet = sorted({letter for span in spans for letter in _native_span(span)})
-        expression = _replace(expression, match, "".join(random.choices(alphabet, k=length)))
+        expression, position = _replace(expression, match, "".join(random.choices(alphabet, k=length)))
     return expression
 
 
@@ -115,5 +117,11 @@ def _number(digits: str) -> int:
     return int(digits.lstrip("0")[:20] or "0")
 
 
-def _replace(expression: str, match: re.Match[str], text: str) -> str:
-    return expression[: match.start()] + text + expression[match.end() :]
+def _replace(expression: str, match: re.Match[str], text: str) -> tuple[str, int]:
+    """Return the expression with `text` in place of the match, and the first position of another match.
+
+    A match that contains inserted text can only begin at the last bracket before it.
+    """
+    start = match.start()
+    bracket = expression.rfind("[", 0, start)
+    return expression[:start] + text + expression[match.end() :], start if bracket < 0 else bracket

@@ -113,3 +113,29 @@ def test_length_may_start_with_zeros(engine):
 def test_text_without_an_expression_is_kept():
     assert generators.openshift("[a-z]-{3}", Random(1)) == "[a-z]-{3}"
     assert generators.native("", Random(1)) == ""
+
+
+PIECES = ["[", "]", "{", "}", "\\A", "a-z", "1-9", "2", "[\\A]{40}", "[1-3]{1}", "[\\A]{1}[\\A]{1}", "-", "[[1-2]{1}-9]{2}"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_search_continues_where_a_match_can_begin(engine, monkeypatch):
+    """As if it began again each time: inserted text can become part of an expression."""
+
+    def answer(expression, seed):
+        try:
+            return ENGINES[engine](expression, Random(seed))
+        except ValueError as error:
+            return f"error: {error}"
+
+    expressions = ["".join(Random(seed).choices(PIECES, k=12)) for seed in range(2000)]
+    found = [answer(expression, seed) for seed, expression in enumerate(expressions)]
+    replace = generators._replace
+    monkeypatch.setattr(generators, "_replace", lambda *args: (replace(*args)[0], 0))
+    assert found == [answer(expression, seed) for seed, expression in enumerate(expressions)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_many_expressions_take_no_minutes(engine):
+    """Another user's template can have as many as an API server stores."""
+    assert len(ENGINES[engine]("[a-c]{255}" * 2000, Random(1))) == 2000 * 255
