@@ -115,7 +115,21 @@ def test_text_without_an_expression_is_kept():
     assert generators.native("", Random(1)) == ""
 
 
-PIECES = ["[", "]", "{", "}", "\\A", "a-z", "1-9", "2", "[\\A]{40}", "[1-3]{1}", "[\\A]{1}[\\A]{1}", "-", "[[1-2]{1}-9]{2}"]
+PIECES = [
+    "[",
+    "]",
+    "{",
+    "}",
+    "\\A",
+    "a-z",
+    "1-9",
+    "2",
+    "[\\A]{40}",
+    "[1-3]{1}",
+    "[\\A]{1}[\\A]{1}",
+    "-",
+    "[[1-2]{1}-9]{2}",
+]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
