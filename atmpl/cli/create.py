@@ -84,12 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the virtual machine; it can be created later",
     )
     vm.completer = options.complete_vms  # type: ignore[attr-defined] # argcomplete's attribute
-    parser.add_argument(
+    vm_namespace = parser.add_argument(
         "--vm-namespace",
         type=options.namespace,
         metavar="NAMESPACE",
         help="namespace of the virtual machine (default: that of the template)",
     )
+    vm_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
     options.add_template_options(parser)
     parser.add_argument(
         "--refresh",
@@ -173,6 +174,7 @@ class _Creation:
         self._request = f"{KIND.lower()}.{GROUP}/{args.name}"  # as kubectl prints it
         self._created = False
         self._required = ""  # options of `instantiate` for the template's required parameters
+        self._elsewhere = ""  # option of `instantiate` for a template in another namespace than the VM's
 
     def run(self) -> int:
         """Return the exit status. Raises CommandError; KeyboardInterrupt after a note that the request remains."""
@@ -290,6 +292,8 @@ class _Creation:
             count = status.get("parameterCount")
             self._print({}, named, "created" if count is None else f"created with {count} parameters")
         if self._args.output is None:
+            if self._args.vm_namespace not in (None, client.namespace):
+                self._elsewhere = f" --template-namespace {client.namespace}"
             await self._report_secrets(client)
             self._advise(advice(last.reason))
         return 0
@@ -365,7 +369,10 @@ class _Creation:
         terminal.info(f"The request stays. Watch it: {self._kubectl('get vmtreq {request} --watch')}")
 
     def _kubectl(self, command: str) -> str:
-        return options.kubectl_command(self._args, self._format_text(command))
+        args, line = self._args, self._format_text(command)
+        if self._elsewhere:  # then -n is the namespace of the new virtual machine
+            args = argparse.Namespace(**vars(args) | {"namespace": args.vm_namespace})
+        return options.kubectl_command(args, line)
 
     def _format_text(self, text: str) -> str:
         args = self._args
@@ -377,6 +384,7 @@ class _Creation:
             request=args.name,
             template=args.name,
             required=self._required,
+            elsewhere=self._elsewhere,
             kind=self._format.kind.lower(),
             api=self._format.api_version,
             other=next(name for name in FORMATS if name != args.format),

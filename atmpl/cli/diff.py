@@ -92,12 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the virtual machine in the cluster (default: the one that the template was made from)",
     )
     vm.completer = options.complete_vms  # type: ignore[attr-defined]
-    parser.add_argument(
+    vm_namespace = parser.add_argument(
         "--vm-namespace",
         type=options.namespace,
         metavar="NAMESPACE",
         help="its namespace (default: that of the source; with --vm, that of the template)",
     )
+    vm_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
     parser.add_argument(
         "--format", choices=list(FORMATS), help="format of the template in the cluster (default: any format)"
     )
@@ -263,7 +264,9 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
             vm = await client.read(vm_path(namespace, name))
         except ClusterError as error:
             action = f"get the virtual machine {name} in namespace {namespace}"
-            raise explain_error(error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace) from None
+            raise explain_error(
+                error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace, role="view"
+            ) from None
         if vm is None:
             raise CommandError(f"the virtual machine {name} does not exist in namespace {namespace}; set --vm")
         kind = template["kind"].lower()
@@ -271,10 +274,12 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
         return Pair(template, vm, names)
 
 
-async def read_template(client: "ClusterClient", name: str, format_name: str | None) -> dict[str, Any]:
+async def read_template(
+    client: "ClusterClient", name: str, format_name: str | None, option: str = "-n"
+) -> dict[str, Any]:
     """Return the template of that name, of the format `format_name` or of any. Raises CommandError.
 
-    It is an error if both formats have a template of that name.
+    It is an error if both formats have a template of that name. `option` sets the namespace of the template.
     """
     from atmpl.cli.client import explain_error
     from atmpl.controller.cluster import APINotFoundError, ClusterError
@@ -288,7 +293,9 @@ async def read_template(client: "ClusterClient", name: str, format_name: str | N
             continue
         except ClusterError as error:
             action = f"get the {format.kind} {name}"
-            raise explain_error(error, action, not_served="", client=client, namespace=client.namespace) from None
+            raise explain_error(
+                error, action, not_served="", client=client, namespace=client.namespace, role="view"
+            ) from None
         served = True
         if template is not None:
             found.append(template)
@@ -296,7 +303,9 @@ async def read_template(client: "ClusterClient", name: str, format_name: str | N
     if not served:
         raise CommandError(f"the cluster does not serve {kinds}; use files instead")
     if not found:
-        raise CommandError(f"the {kinds} {name} does not exist in namespace {client.namespace}")
+        raise CommandError(
+            f"the {kinds} {name} does not exist in namespace {client.namespace}; choose another namespace with {option}"
+        )
     if len(found) > 1:
         raise CommandError(f"there are two templates {name} in namespace {client.namespace}; choose one with --format")
     return found[0]

@@ -46,6 +46,9 @@ machine and prints its name. The value of a parameter is the one of -p, else of
 the last --params-file that has it, else the template's default, else a
 generated one. Generated values, such as passwords, are printed on standard
 error.
+
+Requires the rights to get the template in its namespace, and to create virtual
+machines in the namespace of -n.
 """
 
 EPILOG = """\
@@ -59,8 +62,8 @@ examples:
   # with another name and more memory
   atmpl instantiate --template web-template --vm-name web-3 -p MEMORY_GUEST=4Gi
 
-  # from a golden template, with your own SSH key
-  atmpl instantiate --template golden \\
+  # from a golden template in another namespace, with your own SSH key
+  atmpl instantiate -n team-a --template golden --template-namespace shared \\
     -p VOLUME1_USER_DATA_SSH_AUTHORIZED_KEY0=@~/.ssh/id_ed25519.pub
 
   # let the cluster check the virtual machine, and print it
@@ -80,6 +83,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--template", type=options.name, required=True, metavar="NAME", help="the template in the cluster"
     )
     template.completer = options.complete_templates  # type: ignore[attr-defined] # argcomplete's attribute
+    template_namespace = parser.add_argument(
+        "--template-namespace",
+        type=options.namespace,
+        metavar="NAMESPACE",
+        help="namespace of the template (default: that of the virtual machine, -n)",
+    )
+    template_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
     parser.add_argument(
         "--format", choices=list(FORMATS), help="format of the template, if both formats have one of that name"
     )
@@ -115,8 +125,9 @@ async def _run(
     cluster: "AbstractAsyncContextManager[ClusterClient]", args: argparse.Namespace, values: dict[str, Any]
 ) -> int:
     async with cluster as client:
-        content = await read_template(client, args.template, args.format)
-        template = open_template(f"{content['kind'].lower()}/{args.template} in {client.namespace}", content)
+        source = options.in_template_namespace(client, args)
+        content = await read_template(source, args.template, args.format, "--template-namespace")
+        template = open_template(f"{content['kind'].lower()}/{args.template} in {source.namespace}", content)
         chosen, problems = match_values(values, template, ignore_unknown=args.ignore_unknown_parameters)
         if not args.print_params:
             problems += [f"{template.where}: {reason}" for reason in missing(chosen, template.declared)]
@@ -201,7 +212,8 @@ def _complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> dict[st
 
     async def declared(cluster: "AbstractAsyncContextManager[ClusterClient]") -> Sequence[Parameter]:
         async with asyncio.timeout(options.COMPLETION_SECONDS), cluster as client:
-            content = await read_template(client, parsed_args.template, parsed_args.format)
+            source = options.in_template_namespace(client, parsed_args)
+            content = await read_template(source, parsed_args.template, parsed_args.format)
             return open_template("", content).declared
 
     if not parsed_args.template:

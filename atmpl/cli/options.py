@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from atmpl.cli.errors import CommandError, UsageError
@@ -169,7 +170,10 @@ def key_value(text: str) -> tuple[str, str]:
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     """Add kubectl's options that select cluster, namespace and user, with kubectl's meaning."""
     group = parser.add_argument_group("options of kubectl")
-    group.add_argument("-n", "--namespace", type=namespace, help="namespace to use (default: that of the context)")
+    chosen = group.add_argument(
+        "-n", "--namespace", type=namespace, help="namespace to use (default: that of the context)"
+    )
+    chosen.completer = complete_namespaces  # type: ignore[attr-defined] # argcomplete's attribute
     add_kubeconfig_options(group)
     group.add_argument(
         "--as", type=user, metavar="USER", dest="user", help="user to impersonate: your own user needs the right"
@@ -291,6 +295,17 @@ def duration(text: str) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
+def in_template_namespace(client: "ClusterClient", args: argparse.Namespace) -> "ClusterClient":
+    """Return the same cluster with the namespace of `--template-namespace`, if a command has it and it was typed."""
+    namespace = getattr(args, "template_namespace", None)
+    return replace(client, namespace=namespace) if namespace else client
+
+
+def complete_namespaces(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Return the names of the cluster's namespaces, for shell completion; none if the user may not list them."""
+    return _complete(prefix, parsed_args, lambda _: ["/api/v1/namespaces"])
+
+
 def complete_vms(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Return the names of the virtual machines in the cluster, for shell completion."""
     from atmpl.cli.client import vms_path
@@ -307,7 +322,11 @@ def complete_templates(prefix: str, parsed_args: argparse.Namespace, **_: Any) -
     return _complete(
         prefix,
         parsed_args,
-        lambda client: [each.within(client.namespace) for format in formats for each in template_resources(format)],
+        lambda client: [
+            each.within(in_template_namespace(client, parsed_args).namespace)
+            for format in formats
+            for each in template_resources(format)
+        ],
     )
 
 

@@ -140,9 +140,10 @@ class Advice(NamedTuple):
     """A reason, explained: a sentence, and its remedies.
 
     In the texts, {vm} is the virtual machine, {there} its namespace if that is another one, {vms} kubectl's option for
-    it; {request} and {template} are names, {kind} the template's kind, {api} its API, {other} the other `--format`,
-    {required} options of `instantiate` for required parameters. Commands are kubectl's, or begin with `atmpl`, and get
-    the options that were typed; those that begin with `kubectl` do not.
+    it; {request} and {template} are names, {kind} the template's kind, {api} its API, {other} the other `--format`.
+    Options of `instantiate` are {required} for required parameters, and {elsewhere} for a template in another namespace
+    than the virtual machine. Commands are kubectl's, or begin with `atmpl`, and get the options that were typed; those
+    that begin with `kubectl` do not.
     """
 
     sentence: str
@@ -159,8 +160,8 @@ ADVICE: Final[dict[Reason, Advice]] = {
             Remedy(
                 "Show its parameters, or create a virtual machine from it:",
                 (
-                    "atmpl instantiate --template {template} --print-params",
-                    "atmpl instantiate --template {template}{required}",
+                    "atmpl instantiate --template {template}{elsewhere} --print-params",
+                    "atmpl instantiate --template {template}{elsewhere}{required}",
                 ),
             ),
         ),

@@ -155,6 +155,20 @@ IN_CLUSTER = {
         [found(TEMPLATE_IN_CLUSTER), status(404, "NotFound")],
         ["MEMORY="],
     ),
+    "templates of another namespace": (
+        ["instantiate", "--template-namespace", "golden", "--format", "openshift", "--template", "d"],
+        [found(LIST)],
+        ["db"],
+    ),
+    "parameters of a template of another namespace": (
+        ["instantiate", "--template", "web", "--template-namespace", "golden", "-p", "M"],
+        [found(TEMPLATE_IN_CLUSTER), status(404, "NotFound")],
+        ["MEMORY="],
+    ),
+    **{
+        f"namespaces for {' '.join(words)}": ([*words, "w"], [found(LIST)], ["web", "web-2"])
+        for words in (["instantiate", "--template-namespace"], ["diff", "--vm-namespace"], ["create", "-n"])
+    },
     "a cluster that refuses": (["create", "--vm", "w"], [status(403, "Forbidden")], []),
 }
 
@@ -162,16 +176,19 @@ IN_CLUSTER = {
 @pytest.mark.parametrize("case", IN_CLUSTER)
 def test_names_in_the_cluster_are_completed(case, monkeypatch, candidates_for_kubectl):
     words, acts, expected = IN_CLUSTER[case]
+    script = Script(*acts)
 
     @asynccontextmanager
     async def open_cluster(_, *, interactive):
         assert not interactive  # a plugin must not ask for a password at Tab
-        async with connected(Script(*acts)) as connection:
+        async with connected(script) as connection:
             yield client.ClusterClient(connection, "team-a", "https://cluster:6443")
 
     monkeypatch.setattr(client, "open_cluster", open_cluster)
     *candidates, _ = candidates_for_kubectl(*words)
     assert [each.partition("\t")[0] for each in candidates] == expected
+    if "--template-namespace" in words and "golden" in words:
+        assert {call.path.split("/")[5] for call in script.calls} == {"golden"}
 
 
 def test_completion_without_a_cluster_is_silent():

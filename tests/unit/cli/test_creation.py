@@ -142,6 +142,22 @@ def test_next_command_has_the_required_parameters(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("typed_namespace", [[], ["-n", "team-a"]])
+def test_next_command_names_both_namespaces_if_they_differ(typed_namespace, monkeypatch):
+    followed(monkeypatch, RENDERED)
+    came = typed("create", "--vm", "web", "--vm-namespace", "team-b", *typed_namespace)
+    assert came.err.splitlines()[-2:] == [
+        "    atmpl instantiate --template web-template --template-namespace team-a --print-params -n team-b",
+        "    atmpl instantiate --template web-template --template-namespace team-a -n team-b",
+    ]
+
+
+def test_next_command_has_one_namespace_if_they_are_equal(monkeypatch):
+    followed(monkeypatch, RENDERED)
+    came = typed("create", "--vm", "web", "--vm-namespace", "team-a", "-n", "team-a")
+    assert came.err.endswith("    atmpl instantiate --template web-template -n team-a\n")
+
+
 def test_next_command_has_a_file_for_many_parameters(monkeypatch):
     keys = [{"name": f"KEY{index}", "required": True} for index in range(12)]
     followed(monkeypatch, RENDERED, template=template_with(*keys))

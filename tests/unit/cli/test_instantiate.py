@@ -114,6 +114,31 @@ def test_parameters_of_the_template_are_printed(cluster):
     assert [call.method for call in script.calls] == ["GET", "GET"]
 
 
+@pytest.mark.parametrize("acts", [(found(TEMPLATE), ABSENT), (NOT_SERVED, found(NATIVE))], ids=["openshift", "native"])
+def test_template_of_another_namespace_makes_a_vm_in_this_one(acts, cluster):
+    script = cluster(*acts, create)
+    came = typed(
+        "instantiate", "--template", "web", "--template-namespace", "golden",
+        "-p", "MEMORY=1", "--ignore-unknown-parameters",
+    )  # fmt: skip
+    assert came.status == 0
+    *reads, write = [call.path.split("/namespaces/")[1].split("/")[0] for call in script.calls]
+    assert (set(reads), write) == ({"golden"}, "team-a")
+
+
+def test_missing_template_names_the_option_for_its_namespace(cluster):
+    cluster(ABSENT, ABSENT)
+    came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
+    assert "does not exist in namespace golden; " in came.err
+    assert came.err.endswith(" --template-namespace\n")
+
+
+def test_unreadable_template_needs_the_role_view_only(cluster):
+    cluster(status(403, "Forbidden", "no"))
+    came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
+    assert came.err.endswith("; request a role such as view in golden\n")
+
+
 def with_password(text):
     volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
     vm = TEMPLATE["objects"][0] | {"spec": {"template": {"spec": {"volumes": volumes}}}}
