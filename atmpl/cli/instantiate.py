@@ -60,7 +60,7 @@ examples:
   atmpl instantiate --template web-template
 
   # with another name and more memory
-  atmpl instantiate --template web-template --vm-name web-3 -p MEMORY_GUEST=4Gi
+  atmpl instantiate --template web-template --vm-name web-3 -p MEMORY_GUEST=8Gi
 
   # from a golden template in another namespace, with your own SSH key
   atmpl instantiate -n team-a --template golden --template-namespace shared \\

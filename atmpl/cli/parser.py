@@ -35,7 +35,7 @@ examples:
   kubectl get virtualmachine web -o yaml | atmpl render - > web-template.yaml
 
   # a virtual machine from that template, with more memory
-  atmpl process web-template.yaml -p MEMORY_GUEST=4Gi | kubectl create -f -
+  atmpl process web-template.yaml -p MEMORY_GUEST=8Gi | kubectl create -f -
 
   # a virtual machine from a template in the cluster
   atmpl instantiate --template web-template

@@ -52,11 +52,11 @@ examples:
   atmpl process web-template.yaml --print-params
 
   # a new virtual machine, with more memory
-  atmpl process web-template.yaml -p MEMORY_GUEST=4Gi | kubectl create -f -
+  atmpl process web-template.yaml -p MEMORY_GUEST=8Gi | kubectl create -f -
 
   # the same, from a template in a cluster
   kubectl get template web-template -o yaml |
-    atmpl process - -p MEMORY_GUEST=4Gi | kubectl create -f -
+    atmpl process - -p MEMORY_GUEST=8Gi | kubectl create -f -
 
   # with a fixed name, so that the result can be applied again (GitOps)
   atmpl process web-template.yaml --vm-name web-2 | kubectl apply -f -
