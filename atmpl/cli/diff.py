@@ -268,7 +268,10 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
                 error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace, role="view"
             ) from None
         if vm is None:
-            raise CommandError(f"the virtual machine {name} does not exist in namespace {namespace}; set --vm")
+            raise CommandError(
+                f"the virtual machine {name} does not exist in namespace {namespace}; set --vm and --vm-namespace to "
+                "the one to compare"
+            )
         kind = template["kind"].lower()
         names = f"{kind}/{args.template} in {client.namespace}", f"virtualmachine/{name} in {namespace}"
         return Pair(template, vm, names)
@@ -322,5 +325,5 @@ def _source(template: dict[str, Any], args: argparse.Namespace, namespace: str) 
     except argparse.ArgumentTypeError:
         raise CommandError(
             f"the template {args.template} has no valid annotation {PROVENANCE}source; name the virtual machine with "
-            "--vm"
+            "--vm, and its namespace with --vm-namespace"
         ) from None

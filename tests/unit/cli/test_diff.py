@@ -1,16 +1,15 @@
 """`atmpl diff`: files, exit status, colours."""
 
 import os
-from contextlib import asynccontextmanager
 
 import pytest
 import yaml
+from aiohttp import web
 
 import atmpl
-from atmpl.cli import client, terminal
-from atmpl.cli.client import ClusterClient
+from atmpl.cli import terminal
 from tests.support.cli_runner import typed
-from tests.support.scripted_server import Script, connected, status
+from tests.support.scripted_server import status
 from tests.unit.cli.test_drift import VM, changed
 
 LATER = changed(VM, ("domain", "cpu", "cores"), 4)
@@ -110,13 +109,34 @@ def test_wrong_usage_is_status_2(words):
     assert came.err.endswith("See atmpl diff --help.\n")
 
 
-def test_cluster_without_template_apis_is_an_error(monkeypatch):
-    @asynccontextmanager
-    async def opened(_):
-        async with connected(Script(*[status(404)] * 3)) as connection:
-            yield ClusterClient(connection, "team-a", "https://cluster:6443")
+def in_cluster(value):
+    async def answer(_):
+        return web.json_response(value | {"metadata": {"namespace": "team-a", "name": "web", "uid": "1"}})
 
-    monkeypatch.setattr(client, "open_cluster", opened)
+    return answer
+
+
+NO_TEMPLATE, NO_VM = status(404, "NotFound"), status(404, "NotFound")
+ABSENT = {
+    "the VM, which can be in another namespace": (
+        [in_cluster(atmpl.render(VM).template), NO_TEMPLATE, NO_VM],
+        "--vm-namespace",
+    ),
+    "the template, which can be in another namespace": ([NO_TEMPLATE, NO_TEMPLATE], "-n"),
+}
+
+
+@pytest.mark.parametrize("case", ABSENT)
+def test_absent_object_names_the_option_of_its_namespace(case, cluster):
+    acts, option = ABSENT[case]
+    cluster(*acts)
+    came = typed("diff", "--template", "web", "--vm", "web")
+    assert (came.status, came.out) == (2, "")
+    assert f" {option} " in came.err
+
+
+def test_cluster_without_template_apis_is_an_error(cluster):
+    cluster(*[status(404)] * 3)
     assert typed("diff", "--template", "web") == (
         2,
         "",

@@ -1,15 +1,12 @@
 """`atmpl instantiate`, against a server that follows a script."""
 
 import json
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
-from atmpl.cli import client
-from atmpl.cli.client import ClusterClient
 from tests.support.cli_runner import typed
-from tests.support.scripted_server import Script, connected, status
+from tests.support.scripted_server import status
 
 TEMPLATE = {
     "apiVersion": "template.openshift.io/v1",
@@ -52,24 +49,6 @@ async def create(request):
     vm = await request.json()
     vm["metadata"] = {"name": vm["metadata"].get("name", "web-q7x2m"), "namespace": "team-a", "uid": "2"}
     return web.json_response(vm, status=201)
-
-
-@pytest.fixture
-def cluster(monkeypatch):
-    """Let a scripted server be the cluster; return the script."""
-
-    def begin(*acts):
-        script = Script(*acts)
-
-        @asynccontextmanager
-        async def open_cluster(_):
-            async with connected(script) as connection:
-                yield ClusterClient(connection, "team-a", "https://cluster:6443")
-
-        monkeypatch.setattr(client, "open_cluster", open_cluster)
-        return script
-
-    return begin
 
 
 def test_vm_is_created_and_its_name_is_printed(cluster):
