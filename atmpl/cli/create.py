@@ -55,17 +55,22 @@ examples:
   # updated whenever the virtual machine changes
   atmpl create --vm web --name web-live --refresh OnChange
 
-  # a golden template for colleagues: without your passwords, keys and disks
-  atmpl create --vm web --name golden --secrets Extract --data-volumes Unique
+  # a golden template for colleagues, in their namespace: without your
+  # passwords, keys and disks, and with few parameters
+  atmpl create --vm web --vm-namespace team-a -n shared --name golden \\
+    --secrets Extract --data-volumes Unique --profile Common
 
   # its parameters: those that each new virtual machine requires, and the others
-  atmpl instantiate --template golden --print-params
+  atmpl instantiate -n shared --template golden --print-params
 
   # only print the request, to keep it in a file
   atmpl create --vm web --dry-run=client -o yaml
 
 exit status:
-  0  the template exists (with --wait=false or --dry-run: the request)
+  0  the template exists
+     --wait=false: the request was created
+     --dry-run=server: the cluster accepts the request
+     --dry-run=client: the options are valid
   1  an error, such as a rejected request; standard error has the cause
   2  wrong usage
   3  not ready within --timeout; the request stays
@@ -129,8 +134,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         choices=FORMS,
-        help="print the template (name: its name, as kubectl takes it), or with --wait=false or --dry-run the request "
-        "(default: one line, and what to type next)",
+        help="form of the result: yaml and json print the whole object, name prints KIND/NAME for kubectl. The result "
+        "is the template; with --wait=false or --dry-run it is the request (default: one line, and the next commands)",
     )
     options.add_cluster_options(parser)
 

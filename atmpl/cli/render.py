@@ -14,6 +14,7 @@ from atmpl.cli.unknown_fields import IGNORED, unknown_vm_metadata
 from atmpl.template import FORMATS
 
 TEMPLATE_ADVICE = "this is a template already; `atmpl process` makes virtual machines from it"
+OTHER_ADVICE = "a template contains only the virtual machine; if new ones need this object, apply it in their namespace"
 
 DESCRIPTION = """\
 Turn KubeVirt virtual machines into templates. Needs no cluster.
@@ -24,9 +25,10 @@ parameters. The template is verified before it is printed: processed with its
 defaults, it gives the virtual machine that it was made from.
 
 A file holds one or many documents, in YAML or JSON, an array, or a List as
-kubectl prints it. Many virtual machines give many templates; other objects are
-skipped. Warnings and errors go to standard error, with the path of the field;
-an error in one virtual machine does not stop the others.
+kubectl prints it. Many virtual machines give many templates; other objects,
+such as Services, are skipped: apply those that new virtual machines need.
+Warnings and errors go to standard error, with the path of the field; an error
+in one virtual machine does not stop the others.
 """
 
 EPILOG = """\
@@ -44,8 +46,8 @@ examples:
   atmpl render vm.yaml --data-volumes Unique | atmpl process - |
     kubectl create -f -
 
-  # a golden template for colleagues: new passwords, new disks
-  atmpl render vm.yaml --secrets Extract --data-volumes Unique
+  # a golden template for colleagues: new passwords, new disks, few parameters
+  atmpl render vm.yaml --secrets Extract --data-volumes Unique --profile Common
 
   # for the OpenShift console, with the most common parameters only
   atmpl render vm.yaml --secrets Extract --console Complete --profile Common
@@ -123,7 +125,7 @@ class _Rendering:
         self._output = Output(args.output, args.output_file)
         self._file = args.output_file
         self._sources: dict[str, str] = {}  # name of a template: the document that it was made from
-        self._explained: set[str] = set()  # reasons of warnings that were explained
+        self._explained: set[str] = set()  # reasons of warnings, and advice, that were explained
 
     def add(self, each: Document | InvalidDocument) -> None:
         """Render one document, or report why not."""
@@ -132,8 +134,7 @@ class _Rendering:
             return
         kind = manifests.kind_of(each.value)
         if kind and kind != "VirtualMachine":
-            advice = TEMPLATE_ADVICE if kind in {format.kind for format in FORMATS.values()} else "not a VirtualMachine"
-            terminal.info(f"{each.where}: {kind} skipped: {advice}")
+            self._skip(each.where, kind)
             return
         name = self._name or f"{manifests.name_of(each.value)}-template"
         try:
@@ -167,6 +168,13 @@ class _Rendering:
         for secret in rendered.secrets if self._verbose else ():
             use = "generated" if secret.generated else "required"
             terminal.info(f"{each.where}: {secret.path}: secret, replaced by the {use} parameter {secret.name}")
+
+    def _skip(self, where: str, kind: str) -> None:
+        """Report an object of another kind, with the advice the first time that it applies."""
+        advice = TEMPLATE_ADVICE if kind in {format.kind for format in FORMATS.values()} else OTHER_ADVICE
+        explanation = "" if advice in self._explained else f": {advice}"
+        self._explained.add(advice)
+        terminal.info(f"{where}: {kind} skipped{explanation}")
 
     def fail(self, sentence: str) -> None:
         """Report an error."""

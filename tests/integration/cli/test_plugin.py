@@ -58,7 +58,7 @@ async def test_examples_of_create_and_diff_work(bash, client: Client, namespace:
     await client.create(vm(namespace, "web"))
     await bash("kubectl get vm web -o yaml > vm.yaml")
     for line in examples(create.EPILOG):
-        ran = await bash(line.replace("team-a", namespace))
+        ran = await bash(line.replace("team-a", namespace).replace("shared", namespace))
         assert ran.returncode == 0, (line, ran.stderr)
     await bash("kubectl get template web-template -o yaml > web-template.yaml")
     for line in examples(diff.EPILOG):

@@ -47,7 +47,7 @@ def examples(epilog):
     """The commands below `examples:` that can be pasted, those of several lines as one."""
     shown = epilog.partition("examples:\n")[2].partition("\nexit status")[0]
     lines = [line.strip() for line in shown.splitlines() if line.strip() and not line.strip().startswith("#")]
-    return re.sub(r"\|\n", "| ", "\n".join(lines)).splitlines()
+    return re.sub(r"(\|)\n|\\\n", r"\1 ", "\n".join(lines)).splitlines()
 
 
 PASTED = [
@@ -75,6 +75,23 @@ def test_the_help_of_an_option_names_its_default(name):
     importlib.import_module(f"atmpl.cli.{name}").add_arguments(command := argparse.ArgumentParser())
     options = [each for each in command._actions if each.default not in (None, False, [], argparse.SUPPRESS)]
     assert [each.dest for each in options if "(default: " not in each.help] == []
+
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
+GOLDEN = re.search(r"golden template for colleagues \| `(.*?)`", README)[1]
+OWN_MEMORY = re.search(r"name: MEMORY_GUEST\n  value: (\w+)", README)[1]
+
+
+@pytest.mark.parametrize("name", ["create", "render"])
+def test_golden_template_is_made_as_readme_advises(name):
+    assert any(GOLDEN in line for line in examples(importlib.import_module(f"atmpl.cli.{name}").EPILOG))
+
+
+def test_examples_change_the_memory_of_the_vm():
+    epilogs = [parser.EPILOG, *(importlib.import_module(f"atmpl.cli.{name}").EPILOG for name in NAMES)]
+    values = [value for each in epilogs for value in re.findall(r"MEMORY_GUEST=(\w+)", each)]
+    assert values
+    assert OWN_MEMORY not in values
 
 
 def test_there_are_examples_to_paste():

@@ -166,11 +166,20 @@ def test_invalid_documents_do_not_stop_the_others(folder):
         "d-template",
     ]
     assert came.err == (
-        "a.yaml, document 2 (Pod p): Pod skipped: not a VirtualMachine\n"
+        "a.yaml, document 2 (Pod p): Pod skipped: a template contains only the virtual machine; if new ones need this "
+        "object, apply it in their namespace\n"
         "error: a.yaml, document 3, line 23: a value is missing here, or the end of a { or [ above\n"
         "error: missing.yaml: no such file\n"
         "3 rendered, 2 failed\n"
     )
+
+
+def test_advice_on_skipped_objects_is_given_once():
+    beside = "".join(f"---\nkind: {kind}\nmetadata: {{name: web}}\n" for kind in ("Service", "Secret"))
+    came = typed("render", stdin=VM.format(name="web") + beside)
+    assert came.status == 0
+    assert "Service skipped: " in came.err
+    assert came.err.endswith("Secret skipped\n")
 
 
 @pytest.mark.parametrize("format", ["openshift", "native"])
