@@ -34,8 +34,9 @@ made.
 
 Compares two results: the template processed with its defaults, and the current
 virtual machine rendered and processed again. Unique values such as MAC
-addresses are ignored, unless the template preserves them. So are passwords and
-keys that the template extracted. `-`: template; `+`: current virtual machine.
+addresses are ignored, unless the template preserves them. So are the name, and
+passwords and keys that the template extracted. `-`: template; `+`: current
+virtual machine.
 
 Reads both from a cluster, or from two files without one.
 """
@@ -62,6 +63,7 @@ exit status:
 
 DIFFERENT = 1
 STYLES = {"--- ": terminal.BOLD, "+++ ": terminal.BOLD, "@@": "36", "-": "31", "+": "32", "": ""}  # as in git
+NAMES = ("name", "generateName")
 KINDS = {each.kind for each in FORMATS.values()}
 NO_KUBEVIRT = "the cluster has no virtual machines; ask its administrator to install KubeVirt"
 
@@ -163,7 +165,8 @@ def diff_lines(before: str, after: str, names: tuple[str, str]) -> Iterator[str]
 def _process(template: dict[str, Any], where: str) -> dict[str, Any]:
     """Return the virtual machine of a template; a parameter without a value is shown as a reference to it.
 
-    The label that names the template is left out: only the OpenShift format adds it, and `convert` keeps it.
+    Left out are its name, which is never that of the source, and the label that names the template: only the OpenShift
+    format adds it, and `convert` keeps it.
     """
     references = {each.name: f"${{{each.name}}}" for each in parameters(template) if _has_no_value(each)}
     vms = [each for each in atmpl.process(template, references) if each.get("kind") == "VirtualMachine"]
@@ -171,9 +174,10 @@ def _process(template: dict[str, Any], where: str) -> dict[str, Any]:
         raise CommandError(f"{where}: the template has {len(vms) or 'no'} virtual machines; give a template with one")
     [vm] = vms
     metadata = vm.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, dict) else None
-    if isinstance(labels, dict):
-        labels.pop(TEMPLATE_LABEL, None)
+    if isinstance(metadata, dict):
+        vm["metadata"] = metadata = {key: value for key, value in metadata.items() if key not in NAMES}
+        if isinstance(labels := metadata.get("labels"), dict):
+            labels.pop(TEMPLATE_LABEL, None)
     return vm
 
 

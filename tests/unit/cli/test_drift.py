@@ -113,6 +113,15 @@ def test_change_of_the_vm_is_shown(case, format):
     assert [f"{line[0]} {line[1:].lstrip()}" for line in found] == expected
 
 
+@pytest.mark.parametrize("name", [{"name": "${NAME}"}, {"generateName": "small-"}], ids=str)
+def test_name_of_the_new_vm_is_no_difference(name):
+    template = atmpl.render(VM).template
+    [vm] = template["objects"]
+    vm["metadata"] = {"labels": vm["metadata"]["labels"], **name}
+    template["parameters"].append({"name": "NAME", "generate": "expression", "from": "small-[a-z0-9]{5}"})
+    assert difference(VM, template) == []
+
+
 def test_changed_preserved_identity_is_shown():
     template = atmpl.render(VM, identity="Preserve").template
     found = difference(changed(VM, ("domain", "firmware", "uuid"), "another"), template)
