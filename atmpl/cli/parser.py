@@ -48,7 +48,18 @@ exit status, unless the help of the command says otherwise:
 `atmpl COMMAND --help` explains a command.
 """
 
+OTHER_COMMANDS = {  # options of another command: that command
+    "--print-params": "process FILE --print-params",
+    "-p": "process FILE -p NAME=VALUE",
+    "--param": "process FILE -p NAME=VALUE",
+    "--params-file": "process FILE --params-file FILE",
+    "--vm": "create --vm NAME",
+    "--refresh": "create --vm NAME --refresh OnChange",
+}
+IN_CLUSTER = ("process FILE", "instantiate --template NAME")  # the same, of a template in the cluster
+
 _SIMILAR = 0.55  # of difflib's ratio; MEMORY and REQUESTS_MEMORY are similar
+_SAME = 0.85  # a choice with a typo; tcsh and zsh are different
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -116,6 +127,9 @@ class Parser(argparse.ArgumentParser):
             return f"; did you mean -p {word}?"
         if name in OTHER_NAMES and (not OTHER_NAMES[name] or OTHER_NAMES[name] in self._option_string_actions):
             return f"; did you mean {OTHER_NAMES[name]}?" if OTHER_NAMES[name] else f"; leave {name} out"
+        if command := OTHER_COMMANDS.get(OTHER_NAMES.get(name, name)):
+            uses_cluster = "--context" in self._option_string_actions
+            return f"; use {program()} {command.replace(*IN_CLUSTER) if uses_cluster else command}"
         return nearest(name, self._option_string_actions)
 
     def _choices(self, name: str) -> str:
@@ -139,12 +153,15 @@ def repeated(words: Iterable[str]) -> dict[str, int]:
     return {word: number for word, number in Counter(words).items() if number > 1}
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the one of `known` most similar to `word` in any case, otherwise nothing."""
+def nearest(word: str, known: Iterable[str], similar: float = _SIMILAR) -> str:
+    """Return `; did you mean X?` for the one of `known` most similar to `word` in any case, otherwise nothing.
+
+    `similar` is the lowest ratio of difflib that counts.
+    """
     import difflib
 
     words = {_normalize(each): each for each in known}
-    near = difflib.get_close_matches(_normalize(word), words, n=1, cutoff=_SIMILAR)
+    near = difflib.get_close_matches(_normalize(word), words, n=1, cutoff=similar)
     return f"; did you mean {words[near[0]]}?" if near else ""
 
 
@@ -153,9 +170,9 @@ def _normalize(word: str) -> str:
 
 
 def _choice_error(match: re.Match[str]) -> str:
-    """Return argparse's message about a wrong choice in other words, with the similar choice if there is one."""
+    """Return argparse's message about a wrong choice in other words, with the choice that has a typo, if any."""
     choices = match[2].replace("'", "").replace('"', "").split(", ")
-    return f"{match[1]} is not one of {', '.join(choices)}{nearest(match[1].strip(chr(39)), choices)}"
+    return f"{match[1]} is not one of {', '.join(choices)}{nearest(match[1].strip(chr(39)), choices, _SAME)}"
 
 
 def _option(word: str) -> str:

@@ -66,6 +66,30 @@ MEANT = {
         ["render", "--identity", "fresh"],
         "argument --identity: 'fresh' is not one of Fresh, Preserve; did you mean Fresh?",
     ),
+    "parameters of a template that is not made yet": (
+        ["render", "vm.yaml", "--print-params"],
+        "unrecognized arguments: --print-params; use atmpl process FILE --print-params",
+    ),
+    "the same, as oc process has it": (
+        ["render", "vm.yaml", "--parameters"],
+        "unrecognized arguments: --parameters; use atmpl process FILE --print-params",
+    ),
+    "a value for a template in the cluster": (
+        ["create", "--vm", "web", "-p", "CPU_CORES=2"],
+        "unrecognized arguments: -p CPU_CORES=2; use atmpl instantiate --template NAME -p NAME=VALUE",
+    ),
+    "a VM in the cluster, where files are read": (
+        ["render", "--vm", "web"],
+        "unrecognized arguments: --vm; use atmpl create --vm NAME",
+    ),
+    "a shell that is not supported": (
+        ["completion", "tcsh"],
+        "argument SHELL: 'tcsh' is not one of bash, zsh, fish, powershell",
+    ),
+    "a value with a typo": (
+        ["render", "--secrets", "Extrac"],
+        "argument --secrets: 'Extrac' is not one of Preserve, Require, Extract; did you mean Extract?",
+    ),
     "a command without its template": (
         ["instantiate", "web"],
         "the following arguments are required: --template; did you mean --template web?",
