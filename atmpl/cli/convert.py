@@ -29,10 +29,12 @@ DESCRIPTION = """\
 Convert OpenShift Templates to KubeVirt VirtualMachineTemplates. Needs no
 cluster.
 
-Labels, parameters, message and metadata are carried over; the template's labels
-become labels of the virtual machine. A reference that no parameter defines,
-such as ${HOME} in a script, becomes a parameter LITERAL<n>, because KubeVirt
-rejects it. Each conversion is verified by processing both templates.
+Labels, parameters, message and metadata are carried over. The template's labels,
+such as vm.kubevirt.io/template, become labels of the virtual machine. A value
+of a parameter LABELS then replaces all labels; OpenShift adds it to them. A
+reference that no parameter defines, such as ${HOME} in a script, becomes a
+parameter LITERAL<n>, because KubeVirt rejects it. Each conversion is verified
+by processing both templates.
 
 A VirtualMachineTemplate holds one virtual machine and no other object; a
 template with others is an error.
@@ -271,7 +273,7 @@ def _is_skipped(each: Document, name: str | None) -> bool:
     if kind == TARGET.kind:
         terminal.info(f"{each.where}: skipped: this is a {TARGET.kind} already")
     elif kind:
-        terminal.info(f"{each.where}: {kind} skipped: not a {SOURCE.kind}")
+        terminal.info(f"{each.where}: {kind} skipped: not a {SOURCE.kind}; it needs no conversion")
     return bool(kind)
 
 

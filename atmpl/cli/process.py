@@ -487,7 +487,7 @@ def _read_template(path: str, name: str | None) -> Template:
         for other in candidates:
             if other is not each:
                 kind = manifests.kind_of(other.value) or "object without a kind"
-                terminal.info(f"{other.where}: {kind} skipped: not a template")
+                terminal.info(f"{other.where}: {kind} skipped: not part of the template; apply it with kubectl")
     return open_template(*each)
 
 
