@@ -23,7 +23,10 @@ BEFORE_THE_CONTROLLER = (
         "A user creates a VM, and a request for a template of it.",
         "kubectl apply -f e2e/demo/vm.yaml -f e2e/demo/request.yaml",
     ),
-    Step("This is the whole request:", "cat e2e/demo/request.yaml"),
+    Step(
+        "The whole request, in the short form. README.md shows the long form, with the same meaning.",
+        "cat e2e/demo/request.yaml",
+    ),
 )
 
 WITH_THE_CONTROLLER = (
