@@ -13,6 +13,10 @@ from atmpl.controller.outcome import Published
 from atmpl.controller.request import Request, Requester
 from atmpl.template import Format
 
+# With these, a template is deleted with another object, cannot be deleted, or is being deleted. The controller sets
+# none of them.
+LIFETIME_FIELDS: Final = ("ownerReferences", "finalizers", "deletionTimestamp")
+
 
 class TemplateMeta(NamedTuple):
     """The metadata of a template that decide its ownership."""
@@ -22,6 +26,7 @@ class TemplateMeta(NamedTuple):
     created: str  # creationTimestamp, RFC 3339
     labels: dict[str, str]
     annotations: dict[str, str]
+    lifetime_fields: tuple[str, ...] = ()  # of LIFETIME_FIELDS those that it has
 
 
 class PolicyObjects(NamedTuple):

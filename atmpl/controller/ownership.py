@@ -5,13 +5,15 @@
 template is patched.
 
 A template belongs to the request whose uid is its label. Any user can write that label, so it does not prove the
-content: `publish.py` makes the content equal to the rendering before it reports the template as its own.
+content: `publish.py` makes the content equal to the rendering before it reports the template as its own. A template
+with ownerReferences or finalizers is not adopted: its author could have it deleted later, or keep it from being
+deleted. The controller does not remove ownerReferences: in OpenShift, only users who may delete a template may do so.
 """
 
 from enum import Enum, auto
 from typing import Any
 
-from atmpl.controller.cluster import APINotFoundError, Cluster, TemplateMeta, UnavailableError
+from atmpl.controller.cluster import LIFETIME_FIELDS, APINotFoundError, Cluster, TemplateMeta, UnavailableError
 from atmpl.controller.outcome import Blocked, Reason
 from atmpl.controller.request import NAME, NAMESPACE, Request, RequestSpec
 from atmpl.template.template_metadata import REQUEST, REQUEST_UID
@@ -34,12 +36,21 @@ class Ownership(Enum):
     OWNED = auto()  # its label is this request's uid
     ORPHANED = auto()  # names this request, was created after it, and no request has its uid
     PREVIOUS_REQUEST = auto()  # names this request, and can be older than it: of a deleted request of the same name
+    HELD = auto()  # would be adopted, but another writer decides when it is deleted (LIFETIME_FIELDS)
     OTHER = auto()  # of another request, or of none
+
+
+_BLOCKING = {Ownership.PREVIOUS_REQUEST, Ownership.HELD, Ownership.OTHER}
 
 
 def is_owned(meta: TemplateMeta, request: Request) -> bool:
     """Return True if the template's label is the request's uid."""
     return meta.labels.get(REQUEST_UID) == request.uid
+
+
+def is_adopted(meta: TemplateMeta, request: Request) -> bool:
+    """Return True if the template is owned, and is the one of the request's status."""
+    return is_owned(meta, request) and meta.uid == request.status.template_uid
 
 
 async def classify_ownership(meta: TemplateMeta, request: Request, cluster: Cluster) -> Ownership:
@@ -49,10 +60,13 @@ async def classify_ownership(meta: TemplateMeta, request: Request, cluster: Clus
     older. A replica that was suspended can hold a request that was deleted and created again. The template of the new
     request then looks orphaned, so the old request is read again first.
     """
-    if is_owned(meta, request):
-        return Ownership.OWNED
-    if REQUEST_UID not in meta.labels or meta.annotations.get(REQUEST) != str(request.key):
+    is_own = is_owned(meta, request)
+    if not is_own and (REQUEST_UID not in meta.labels or meta.annotations.get(REQUEST) != str(request.key)):
         return Ownership.OTHER
+    if meta.lifetime_fields and not is_adopted(meta, request):
+        return Ownership.HELD
+    if is_own:
+        return Ownership.OWNED
     if meta.created <= request.created:
         return Ownership.PREVIOUS_REQUEST
     return Ownership.ORPHANED if await is_current(request, cluster) else Ownership.OTHER
@@ -82,7 +96,7 @@ async def is_still_blocked(request: Request, spec: RequestSpec, cluster: Cluster
         raise
     if meta is None or reason == Reason.FORMAT_UNAVAILABLE:
         return False
-    return await classify_ownership(meta, request, cluster) in {Ownership.PREVIOUS_REQUEST, Ownership.OTHER}
+    return await classify_ownership(meta, request, cluster) in _BLOCKING
 
 
 def format_unavailable(spec: RequestSpec) -> Blocked:
@@ -114,8 +128,18 @@ def previous_request_conflict(request: Request, spec: RequestSpec, meta: Templat
     )
 
 
+def held_conflict(request: Request, spec: RequestSpec, meta: TemplateMeta) -> Blocked:
+    """Return the outcome TargetConflict: a template that names this request has a field of LIFETIME_FIELDS."""
+    fields = " and ".join(f"metadata.{field}" for field in meta.lifetime_fields)
+    return _blocked(
+        Reason.TARGET_CONFLICT,
+        f"{spec.format.kind} {request.template_key(spec)} exists and has {fields}, which the controller did not write; "
+        f"it is not changed. {_REMEDY}",
+    )
+
+
 def meta_of(template: dict[str, Any]) -> TemplateMeta:
-    """Return the metadata of a complete template that decide its ownership."""
+    """Return the metadata of a template that decide its ownership."""
     metadata = template["metadata"]
     return TemplateMeta(
         uid=metadata["uid"],
@@ -123,6 +147,7 @@ def meta_of(template: dict[str, Any]) -> TemplateMeta:
         created=metadata["creationTimestamp"],
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
+        lifetime_fields=tuple(field for field in LIFETIME_FIELDS if metadata.get(field)),
     )
 
 

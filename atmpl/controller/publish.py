@@ -7,6 +7,7 @@ owner             decision
 ================  ===========================================================================================
 this request      patch it to the rendering: any user can write the label, so it does not prove the content
 orphaned          take it over: patch it to the rendering and write this request's provenance
+held              TargetConflict
 previous request  if its content equals the rendering, write this request's provenance and nothing else, because
                   its user can have edited its metadata; otherwise TargetConflict
 another           TargetConflict
@@ -26,6 +27,8 @@ from atmpl.controller.outcome import Conflict, Outcome, Published, Reason, Rejec
 from atmpl.controller.ownership import (
     Ownership,
     classify_ownership,
+    held_conflict,
+    is_adopted,
     is_current,
     is_owned,
     meta_of,
@@ -98,7 +101,7 @@ async def detach(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
     owns = meta is not None and is_owned(meta, request)
     if meta is not None and owns and REFRESH in meta.labels:
         await cluster.patch_template(spec.format, key, detach_patch(meta))
-    return request.is_rendered or (meta is not None and owns and meta.uid == request.status.template_uid)
+    return request.is_rendered or (meta is not None and is_adopted(meta, request))
 
 
 async def source_deleted(request: Request, spec: RequestSpec, cluster: Cluster) -> SourceGone | None:
@@ -109,7 +112,7 @@ async def source_deleted(request: Request, spec: RequestSpec, cluster: Cluster) 
     if not (spec.refresh_on_change and request.status.digest):
         return None
     meta = await cluster.template_meta(spec.format, request.template_key(spec))
-    exists = meta is not None and is_owned(meta, request) and meta.uid == request.status.template_uid
+    exists = meta is not None and is_adopted(meta, request)
     return SourceGone(spec.source) if exists else None
 
 
@@ -138,6 +141,8 @@ async def _reconcile_existing(
     owner = await classify_ownership(meta, request, cluster)
     if owner is Ownership.OTHER:
         return other_owner_conflict(request, spec, meta)
+    if owner is Ownership.HELD:
+        return held_conflict(request, spec, meta)
     is_same = has_same_content(existing, wanted, spec.format)
     if owner is Ownership.PREVIOUS_REQUEST and not is_same:
         return previous_request_conflict(request, spec, meta)
@@ -147,7 +152,7 @@ async def _reconcile_existing(
     if owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier):
         patch = provenance_patch(existing, wanted)
     else:
-        patch = build_patch(existing, wanted, spec.format, take_over=is_first or owner is not Ownership.OWNED)
+        patch = build_patch(existing, wanted, spec.format, take_over=not is_adopted(meta, request))
     if not patch:
         return _rendered(spec, rendered, Published(meta.uid, meta.resource_version), written=False)
     if not await _may_patch(request, spec, owner, existing, cluster):

@@ -21,8 +21,7 @@ Patch = list[dict[str, Any]]
 def build_patch(existing: dict[str, Any], wanted: dict[str, Any], format: Format, *, take_over: bool = False) -> Patch:
     """Return the patch from `existing` to `wanted`; empty if only provenance differs.
 
-    Labels and annotations of users remain. `take_over` also patches a difference in provenance alone, and removes
-    ownerReferences: with them, the author of a forged template could have it deleted later.
+    Labels and annotations of users remain. `take_over` also patches a difference in provenance alone.
     """
     metadata = existing["metadata"]
     steps = [
@@ -32,8 +31,6 @@ def build_patch(existing: dict[str, Any], wanted: dict[str, Any], format: Format
     ]
     if REFRESH in (metadata.get("labels") or {}) and REFRESH not in wanted["metadata"]["labels"]:
         steps.append(_remove("labels", REFRESH))
-    if take_over and metadata.get("ownerReferences"):
-        steps.append({"op": "remove", "path": "/metadata/ownerReferences"})
     provenance = _pointer("annotations", PROVENANCE)
     if not steps or not (take_over or any(not step["path"].startswith(provenance) for step in steps)):
         return []

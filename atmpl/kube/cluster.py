@@ -21,6 +21,7 @@ from atmpl.controller.cluster import (
 )
 from atmpl.controller.objects import ObjectKey
 from atmpl.controller.outcome import Published
+from atmpl.controller.ownership import meta_of
 from atmpl.controller.request import Request, Requester
 from atmpl.kube.client import FIELD_MANAGER, METADATA, KubeClient
 from atmpl.kube.resources import REQUESTS, VMS, Resource, templates
@@ -168,16 +169,7 @@ class KubeCluster:
         template = _object(
             await self._client.call("GET", self._resource(format, key.namespace).of(key), headers=READ_METADATA)
         )
-        if template is None:
-            return None
-        meta = template["metadata"]
-        return TemplateMeta(
-            uid=meta["uid"],
-            resource_version=meta["resourceVersion"],
-            created=meta["creationTimestamp"],
-            labels=meta.get("labels") or {},
-            annotations=meta.get("annotations") or {},
-        )
+        return None if template is None else meta_of(template)
 
     async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
         """Read a template."""

@@ -14,8 +14,11 @@ CONFIG = Path(__file__).parents[3] / "config"
 
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Server]:
-    """A control plane with config/crd, config/rbac and config/policy as they stand."""
-    with ControlPlane() as server:
+    """A control plane with config/crd, config/rbac and config/policy as they stand.
+
+    The plugin is on in OpenShift: only a user who may delete an object may change its ownerReferences.
+    """
+    with ControlPlane(apiserver_flags=["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"]) as server:
         server.kubectl("create", "namespace", "atmpl-system")
         install_crds(server)
         for part in ("rbac", "policy"):

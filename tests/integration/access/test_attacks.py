@@ -307,16 +307,42 @@ async def test_forged_label_does_not_make_a_request_ready(scene: Scene, in_force
             await scene.until("mine", "SourceNotFound")
             labels = {UID: posted["metadata"]["uid"]}
             collection = scene.template.rpartition("/")[0]
-            owner = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil", "namespace": scene.home}}
-            uid = (await scene.admin.create(owner))["metadata"]["uid"]
-            template = forged_template(labels)  # is deleted with its owner, if it remains so
-            template["metadata"]["ownerReferences"] = [
-                {"apiVersion": "v1", "kind": "ConfigMap", "name": "evil", "uid": uid}
-            ]
-            assert not await is_refused(mallory, collection, template)
+            assert not await is_refused(mallory, collection, forged_template(labels))
             await scene.admin.patch(f"{scene.requests}/mine", {"metadata": {"labels": {"touched": "yes"}}})
             await scene.admin.create(vm(scene.away, "the VM"))
             await scene.until("mine", "Rendered")
+    text = await scene.text()
+    assert ("evil" in text, "the VM" in text) == (False, True)
+
+
+@pytest.mark.parametrize("field", ["ownerReferences", "finalizers", "deletionTimestamp"])
+async def test_forged_template_is_not_deleted_after_its_adoption(scene: Scene, in_force: None, field: str) -> None:
+    """Its author, who may not delete templates, binds it to an object of their own, or deleted it before."""
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil", "namespace": scene.home}}
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "evil"}
+    await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
+    await scene.admin.create(vm(scene.away, "the VM"))
+    async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory:
+        posted = await alice.post(scene.requests, request("mine", scene.away))
+        template = forged_template({UID: posted["metadata"]["uid"]})
+        if field == "ownerReferences":
+            uid = (await scene.admin.create(config_map))["metadata"]["uid"]
+            template["metadata"]["ownerReferences"] = [owner | {"uid": uid}]
+        else:
+            template["metadata"]["finalizers"] = ["example.com/mine"]
+        assert not await is_refused(mallory, scene.template.rpartition("/")[0], template)
+        if field == "deletionTimestamp":
+            await scene.admin.delete(scene.template)
+        async with running(scene):
+            found = await scene.until("mine", "TargetConflict")
+            assert f"metadata.{field}" in condition(found)["message"]
+            assert "the VM" not in await scene.text()
+            if field == "ownerReferences":
+                await scene.admin.delete(f"/api/v1/namespaces/{scene.home}/configmaps/evil")
+            else:
+                await scene.admin.patch(scene.template, {"metadata": {"finalizers": None}})
+            await scene.until("mine", "Rendered")
+            await scene.admin.until(scene.template, lambda it: it is not None and "the VM" in orjson.dumps(it).decode())
     text = await scene.text()
     assert ("evil" in text, "the VM" in text) == (False, True)
 

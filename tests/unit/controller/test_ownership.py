@@ -29,8 +29,8 @@ def the_request() -> Request:
     return parse_request(orjson.dumps(a_request(metadata=metadata)))
 
 
-def template(labels: Any = None, annotations: Any = None, created: str = CREATED) -> dict[str, Any]:
-    server = {"uid": "t", "resourceVersion": "9", "creationTimestamp": created}
+def template(labels: Any = None, annotations: Any = None, created: str = CREATED, **metadata: Any) -> dict[str, Any]:
+    server = {"uid": "t", "resourceVersion": "9", "creationTimestamp": created, **metadata}
     return a_template(labels=labels, annotations=annotations, **server)
 
 
@@ -62,6 +62,9 @@ CASES: dict[str, tuple[dict[str, Any], bool, Ownership, int]] = {  # template, r
     "own name, of the same second": (template({UID: OTHER}, NAMED), True, Ownership.PREVIOUS_REQUEST, 0),
     "own name, older": (template({UID: OTHER}, NAMED, BEFORE), True, Ownership.PREVIOUS_REQUEST, 0),
     "own name, younger": (template({UID: OTHER}, NAMED, AFTER), True, Ownership.ORPHANED, 1),
+    "own uid, held": (template({UID: OWN}, finalizers=["a"]), True, Ownership.HELD, 0),
+    "own name, held": (template({UID: OTHER}, NAMED, AFTER, finalizers=["a"]), True, Ownership.HELD, 0),
+    "no label, held": (template(finalizers=["a"]), True, Ownership.OTHER, 0),
     "own name, younger, request gone": (template({UID: OTHER}, NAMED, AFTER), False, Ownership.OTHER, 1),
 }
 
@@ -143,6 +146,12 @@ async def test_own_template_blocks_no_longer(cluster: SmallCluster) -> None:
     request = cluster.request(status("TargetConflict"))
     cluster.create_template(request)
     assert not await is_still_blocked(request, spec_of(request), cluster.cluster)
+
+
+async def test_held_template_still_blocks(cluster: SmallCluster) -> None:
+    request = cluster.request(status("TargetConflict"))
+    cluster.create_template(request, finalizers=["example.com/a"])
+    assert await is_still_blocked(request, spec_of(request), cluster.cluster)
 
 
 async def test_unserved_format_during_the_check_of_a_conflict(cluster: SmallCluster) -> None:

@@ -94,8 +94,7 @@ async def test_own_template_is_patched_to_the_rendering(cluster: SmallCluster, p
 async def test_forged_label_does_not_keep_its_content(cluster: SmallCluster, policy: str) -> None:
     request = cluster.request(refreshPolicy=policy)
     forged = {"objects": [{"kind": "VirtualMachine", "spec": {"image": "evil"}}], "message": "evil"}
-    owner = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "evil", "uid": "9"}]  # deleted with it
-    cluster.server.create(a_template(labels={UID: request.uid}, ownerReferences=owner) | forged)
+    cluster.server.create(a_template(labels={UID: request.uid}) | forged)
     outcome = await cluster.publish(request)
     assert isinstance(outcome, Rendered)
     assert outcome.published == published(cluster.template)
@@ -191,6 +190,56 @@ async def test_unowned_template_is_never_changed(cluster: SmallCluster, owner: s
     assert isinstance(outcome, Blocked)
     assert (outcome.reason, outcome.requeue_after) == (Reason.TARGET_CONFLICT, 60.0)
     assert cluster.template == before
+
+
+LIFETIMES: dict[str, Object] = {  # metadata: another writer decides when the template is deleted
+    "owned by an object": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "9"}]},
+    "with a finalizer": {"finalizers": ["example.com/a"]},
+    "being deleted": {"finalizers": ["example.com/a"]},
+}
+
+
+@pytest.mark.parametrize("policy", ["Once", "OnChange"])
+@pytest.mark.parametrize("lifetime", LIFETIMES)
+@pytest.mark.parametrize("owner", ["this request", "a previous request"])
+async def test_held_template_is_not_adopted(cluster: SmallCluster, owner: str, lifetime: str, policy: str) -> None:
+    """It could be forged, and deleted after the request reports it."""
+    request = cluster.request(refreshPolicy=policy)
+    labels = {UID: request.uid if owner == "this request" else "gone"}
+    cluster.create_template(request, labels=labels, **LIFETIMES[lifetime])
+    if lifetime == "being deleted":
+        cluster.server.delete(TEMPLATES, cluster.api.template)
+    before = cluster.template
+    outcome = await cluster.publish(request)
+    assert isinstance(outcome, Blocked)
+    assert (outcome.reason, outcome.requeue_after) == (Reason.TARGET_CONFLICT, 60.0)
+    assert f"metadata.{next(iter(LIFETIMES[lifetime]))}" in outcome.message
+    assert cluster.template == before
+
+
+async def test_adopted_template_keeps_its_lifetime(cluster: SmallCluster) -> None:
+    first = cluster.request(refreshPolicy="OnChange")
+    template = cluster.create_template(first, **LIFETIMES["owned by an object"])
+    request = named(cluster, template)
+    cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
+    assert isinstance(await cluster.publish(request), Rendered)
+    assert memory(cluster) == "256Mi"
+    assert cluster.template is not None
+    assert cluster.template["metadata"]["ownerReferences"] == LIFETIMES["owned by an object"]["ownerReferences"]
+
+
+async def test_exchanged_template_gets_its_provenance(cluster: SmallCluster) -> None:
+    """Another user deleted the template of a refreshed request and created one with its label."""
+    first = cluster.request(refreshPolicy="OnChange")
+    template = cluster.create_template(first)
+    request = named(cluster, template)
+    cluster.server.delete(TEMPLATES, cluster.api.template)
+    labels, annotations = template["metadata"]["labels"], template["metadata"]["annotations"]
+    source = {"ssp.kubevirt.io/source": "team-b/other"}
+    cluster.create_template(first, labels=labels, annotations=annotations | source)
+    assert isinstance(await cluster.publish(request), Rendered)
+    assert cluster.template is not None
+    assert cluster.template["metadata"]["annotations"] == annotations
 
 
 @pytest.mark.parametrize("clock", ["same second", "later"])

@@ -223,15 +223,6 @@ def test_take_over_patches_provenance_alone(format: Format) -> None:
 
 
 @BOTH
-def test_only_a_take_over_removes_owner_references(format: Format) -> None:
-    there, wanted = stored(a_template(format)), a_template(format, memory="1Gi")
-    owner = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "9"}]
-    there["metadata"]["ownerReferences"] = owner
-    assert applied(build_patch(there, wanted, format), there)["metadata"]["ownerReferences"] == owner
-    assert applied(build_patch(there, wanted, format, take_over=True), there) == stored(wanted)
-
-
-@BOTH
 def test_take_over_of_an_equal_template_is_no_patch(format: Format) -> None:
     there = stored(a_template(format))
     assert build_patch(there, a_template(format), format, take_over=True) == []
