@@ -4,12 +4,16 @@ Another version or another writer can have written the status. No right is deriv
 parsed count as missing.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
 import msgspec
 
 from atmpl.controller.outcome import WarningReason
+from atmpl.version import __version__
+
+_NUMBERS = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 
 class RequestStatus(NamedTuple):
@@ -22,7 +26,7 @@ class RequestStatus(NamedTuple):
     source_uid: str = ""  # of the VM that was rendered
     source_version: str = ""  # resourceVersion of the VM that was rendered
     digest: str = ""  # of the VM that was rendered; only with OnChange, until the template is detached
-    refused_digest: str = ""  # of a VM that could not be rendered
+    refused_digest: str = ""  # of a VM that this version, or a later one, could not render
     template_version: str = ""  # resourceVersion of the template after the last write
     template_uid: str = ""
     source_gone: bool = False  # the warning SourceGone is present
@@ -87,8 +91,28 @@ def parse_status(status: bytes) -> RequestStatus:
         source_uid=parsed.source.uid,
         source_version=parsed.source.resourceVersion,
         digest=parsed.rendered.digest,
-        refused_digest=parsed.refused.digest,
+        refused_digest=_refused_digest(parsed.refused.digest),
         template_version=parsed.rendered.templateResourceVersion,
         template_uid=parsed.templateRef.uid,
         source_gone=any(warning.reason == WarningReason.SOURCE_GONE for warning in parsed.warnings),
     )
+
+
+def refused_by(digest: str) -> str:
+    """Return the digest of a VM that this version could not render, with this version."""
+    return f"{__version__} {digest}"
+
+
+def _refused_digest(text: str) -> str:
+    """Return the digest in a text of `refused_by`; an empty string if an older version made it.
+
+    After an upgrade, the VM is rendered again. A later version's refusal counts: otherwise two active replicas of
+    different versions would write the status in turn, without end.
+    """
+    version, _, digest = text.rpartition(" ")
+    return digest if _numbers(version) >= _numbers(__version__) else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = _NUMBERS.match(version)
+    return tuple(map(int, found.groups())) if found else ()

@@ -28,6 +28,7 @@ from atmpl.controller.outcome import (
     source_gone,
 )
 from atmpl.controller.request import Request, RequestSpec
+from atmpl.controller.request_status import refused_by
 from atmpl.template import Omitted, RenderWarning
 from atmpl.template.printable import printable
 
@@ -64,7 +65,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
             new = _without_source_gone(old)
             new.pop("refused", None)
             if isinstance(outcome, Rejected) and outcome.refused_digest:
-                new["refused"] = {"digest": outcome.refused_digest}
+                new["refused"] = {"digest": refused_by(outcome.refused_digest)}
             ready = _Ready(outcome.reason, outcome.message)
         case Retry():
             new = dict(old)

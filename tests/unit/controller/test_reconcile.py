@@ -453,6 +453,15 @@ async def test_refused_vm_is_not_rendered_again(cluster: ReconcilingCluster, *, 
     assert isinstance(await cluster.reconcile(cluster.current()), Rendered)
 
 
+@pytest.mark.parametrize("version", ["", "0.0.9 "])  # the first versions wrote none
+async def test_refused_vm_is_rendered_again_after_an_upgrade(cluster: ReconcilingCluster, version: str) -> None:
+    cluster.shown()
+    refused = {"digest": f"{version}{vm_digest.digest_of(cluster.vm)}"}
+    ready = READY | {"status": "False", "reason": "InvalidSource"}
+    request = cluster.request({"conditions": [ready], "refused": refused})
+    assert isinstance(await cluster.reconcile(request), Rendered)
+
+
 async def test_first_rendering_does_not_use_the_watch_cache(cluster: ReconcilingCluster) -> None:
     old = cluster.vm
     cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from atmpl.controller.request_status import RequestStatus, parse_status
+from atmpl.version import __version__
 
 SINCE = "2024-01-02T03:04:05Z"
 READY = {"type": "Ready", "status": "True", "reason": "Rendered", "message": "", "lastTransitionTime": SINCE}
@@ -56,9 +57,12 @@ STATUSES: dict[str, tuple[Any, RequestStatus]] = {
         RequestStatus(reason="Failed"),
     ),
     "a refused VM": (
-        {"conditions": [READY | {"status": "False", "reason": "TooLarge"}], "refused": {"digest": "ab"}},
+        {"conditions": [READY | {"status": "False", "reason": "TooLarge"}], "refused": {"digest": f"{__version__} ab"}},
         RequestStatus(reason="TooLarge", refused_digest="ab"),
     ),
+    "a VM that a later version refused": ({"refused": {"digest": "100.2.3 ab"}}, RequestStatus(refused_digest="ab")),
+    "a VM that an older version refused": ({"refused": {"digest": "0.0.9 ab"}}, RequestStatus()),
+    "a VM that a version without a number refused": ({"refused": {"digest": "ab"}}, RequestStatus()),
     "a completionTime, later than the condition": (
         {"conditions": [READY], "completionTime": "2024-02-03T04:05:06Z"},
         RequestStatus(ready=True, reason="Rendered", finished_at=datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)),

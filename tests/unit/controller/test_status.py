@@ -29,6 +29,7 @@ from atmpl.controller.outcome import (
 from atmpl.controller.request import Request, parse_request
 from atmpl.controller.status import next_status
 from atmpl.template import RenderWarning
+from atmpl.version import __version__
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC)
 EARLIER = "2024-01-02T03:04:05Z"
@@ -381,10 +382,10 @@ def test_conditions_stay_within_the_limit_of_the_crd() -> None:
 def test_refused_digest_is_kept_until_the_request_is_rendered() -> None:
     refused = next_status(a_request(), Rejected(Reason.INVALID_SOURCE, "no", refused_digest="d9"), NOW)
     assert refused is not None
-    assert refused["refused"] == {"digest": "d9"}
+    assert refused["refused"] == {"digest": f"{__version__} d9"}
     failed = next_status(a_request(refused), Retry(Reason.FAILED, "no answer"), NOW)
     assert failed is not None
-    assert failed["refused"] == {"digest": "d9"}
+    assert failed["refused"] == {"digest": f"{__version__} d9"}
     for outcome in (RENDERED, NOT_FOUND):
         later = next_status(a_request(refused), outcome, NOW)
         assert later is not None
