@@ -1,5 +1,6 @@
 """What all tests share: the check for calls that block an event loop, and how pytest-xdist distributes the tests."""
 
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,11 @@ NOT_ON_WINDOWS = {  # folder of unit tests: why
     "e2e": "the developers' programs run on Linux and macOS",
     "manager": "the controller runs on Linux and macOS",
 }
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt their programs: a shell lets a process that it starts with `&` ignore SIGINT, and its children too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 import atmpl
+from tests.support.child_process import started
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_up_prints_a_kubeconfig_and_removes_all(number: signal.Signals, tmp_path: Path) -> None:
     command = ["sh", "-c", "trap '' INT; exec \"$0\" -m e2e.envtest up", sys.executable]  # as a script's & does
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:
         assert up.stdout is not None
         assert up.stderr is not None
         output = ""

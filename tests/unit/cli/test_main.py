@@ -12,6 +12,7 @@ import atmpl
 from atmpl import __main__ as entry
 from atmpl.cli import main as cli
 from atmpl.cli.errors import CommandError, UsageError
+from tests.support.child_process import started
 from tests.support.cli_runner import typed
 from tests.support.platforms import posix
 from tests.unit.cli.test_render import VM
@@ -145,7 +146,7 @@ def test_closed_pipe_is_no_error():
         "toy.add_arguments = lambda parser: None; toy.run = lambda args: print('line\\n' * 100_000) or 0;"
         "cli.COMMANDS = (cli.Entry('toy', 'play', 'toy'),); sys.exit(cli.main(['toy']))"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+    with started([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
         writer.stdout.readline()
         writer.stdout.close()
         assert writer.stderr.read() == b""

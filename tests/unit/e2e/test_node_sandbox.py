@@ -11,6 +11,7 @@ import pytest
 from e2e.node import sandbox
 from e2e.node.requirements import unmet_requirement
 from e2e.node.sandbox import PREFIX, Sandbox
+from tests.support.child_process import started
 from tests.support.platforms import WINDOWS
 
 if WINDOWS:  # its signals have other names
@@ -75,7 +76,7 @@ def test_sandbox_of_a_killed_owner_is_removed_by_the_next(cgroups: list[Path], t
 )
 def test_processes_of_the_sandbox_end_with_it(tmp_path: Path, number: signal.Signals, status: int, left: bool) -> None:
     """The output ends when the last process that holds it has ended."""
-    owner = subprocess.Popen(
+    with started(
         [sys.executable, "-c", OWNER],
         env=os.environ | {"TMPDIR": str(tmp_path)},
         cwd=Path(__file__).parents[3],
@@ -83,8 +84,7 @@ def test_processes_of_the_sandbox_end_with_it(tmp_path: Path, number: signal.Sig
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-    )
-    with owner:
+    ) as owner:
         assert owner.stdout.readline() == "up\n"
         if number == signal.SIGINT:
             os.killpg(owner.pid, number)  # as a terminal does

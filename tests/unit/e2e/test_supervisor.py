@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from e2e.envtest.processes import ProcessError, Processes
+from tests.support.child_process import started
 from tests.support.platforms import WINDOWS
 
 if WINDOWS:  # its signals have other names
@@ -76,10 +77,8 @@ def vanishes(folder: Path) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_processes_end_with_their_owner(number: signal.Signals, child: str) -> None:
     program = OWNER.format(command=child)
-    owner = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    with owner:
+    command = [sys.executable, "-c", program]
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as owner:
         assert owner.stdout is not None
         sleeper, supervisor, folder = owner.stdout.readline().split()
         assert not gone(int(sleeper))
@@ -91,7 +90,7 @@ def test_processes_end_with_their_owner(number: signal.Signals, child: str) -> N
 
 def test_ctrl_c_reaches_only_the_owner() -> None:
     command = [sys.executable, "-c", HEARS]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as owner:
+    with started(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "ready\n"
         os.killpg(owner.pid, signal.SIGINT)
