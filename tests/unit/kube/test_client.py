@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from atmpl.controller.cluster import UnavailableError
-from atmpl.kube.auth import APIEndpoint, CredentialsError
+from atmpl.kube.auth import APIEndpoint, CredentialsError, tls_context
 from atmpl.kube.client import CONNECT_TIMEOUT_SECONDS, KubeClient
 from atmpl.kube.response import error_from
 from atmpl.version import __version__
@@ -266,7 +266,7 @@ async def test_client_verifies_ca_and_server_name(authority: Authority, tmp_path
     certificate, key = authority.sign("me")
 
     def trusting(authority: Authority) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(authority.certificate))
+        context = tls_context(authority.certificate.read_bytes())  # as the credentials make it
         context.load_cert_chain(certificate, key)
         return context
 
