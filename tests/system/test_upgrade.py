@@ -192,6 +192,37 @@ async def test_upgrade_keeps_templates_and_requests(private_server: Callable[...
             await asyncio.to_thread(controller.stop)
 
 
+async def test_older_crd_erases_unknown_fields_for_good(private_server: Callable[..., ControlPlane]) -> None:
+    """Therefore the CRD is never rolled back, as config/README.md says."""
+    server = await asyncio.to_thread(private_server)
+    metadata = {"templateMetadata": {"labels": {"team": "db"}}}
+    note = {"metadata": {"annotations": {"note": "n"}}}
+    async with server.client() as admin:
+        await admin.create(namespace("home"))
+        for name in ("written", "read"):
+            await admin.create(request("home", name, **metadata))
+        older = yaml.safe_load((RECORDED / "crd.yaml").read_text())
+        current = await admin.get(DEFINITION)
+        await admin.put(DEFINITION, current | {"spec": older["spec"]})
+        await until_pruned(admin, pruned=True, **metadata)
+        await admin.patch(request_path("home", "written"), note)
+        definition = await admin.get(DEFINITION)
+        await admin.put(DEFINITION, definition | {"spec": current["spec"]})
+        await until_pruned(admin, pruned=False, **metadata)
+        kept = {name: (await admin.get(request_path("home", name)))["spec"] for name in ("written", "read")}
+    assert {name: "templateMetadata" in spec for name, spec in kept.items()} == {"written": False, "read": True}
+
+
+async def until_pruned(admin: Client, *, pruned: bool, **spec: Any) -> None:
+    """Wait until the API server drops, or keeps, fields of a request: a change of the CRD takes about a second."""
+    async with asyncio.timeout(30):
+        while True:
+            probe = await admin.create(request("home", "probe", **spec), dryRun="All")
+            if (spec.keys() <= probe["spec"].keys()) is not pruned:
+                return
+            await asyncio.sleep(0.05)
+
+
 async def continues(admin: Client) -> None:
     """Let VMs appear and change: requests of the older version are served and refreshed."""
     await admin.create(vm("home", "late"))

@@ -60,8 +60,8 @@ def in_force(cell: Cell) -> str:
     return REVOKED if cell.place == "other" and not cell.event.startswith("edited") else SERVED
 
 
-def edited(cell: Cell) -> str:
-    """Return the outcome if the policy was edited after the creation."""
+def not_in_force(cell: Cell) -> str:
+    """Return the outcome if the policy was edited or deleted after the creation."""
     if cell.requester == "forged":
         return REFUSED
     return MISSING if cell.place == "same" else DENIED
@@ -109,7 +109,8 @@ class State(NamedTuple):
 
 STATES = {
     "in force": State(long_in_force, unchanged, in_force),
-    "edited": State(long_in_force, edit, edited),
+    "edited": State(long_in_force, edit, not_in_force),
+    "deleted": State(long_in_force, absent, not_in_force),
     "deleted and applied again": State(long_in_force, apply_again, applied_again),
     "absent, applied later": State(absent, put_in_force, applied_later),
 }

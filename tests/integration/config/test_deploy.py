@@ -92,6 +92,15 @@ def test_installation_prints_no_warning(first: Output) -> None:
     assert f"deployment.apps/{ACCOUNT} created" in first.out
 
 
+def test_policy_exists_before_users_can_create_requests(first: Output) -> None:
+    """Otherwise users could create requests that nothing checked, while the rest is installed."""
+    order = [line.partition(".")[0] for line in first.out.splitlines()]
+    guard = ["validatingadmissionpolicy", "validatingadmissionpolicybinding", "customresourcedefinition", "deployment"]
+    places = [order.index(kind) for kind in guard]
+    assert places == sorted(places)
+    assert places[2] < order.index("clusterrole")
+
+
 # The word for an object that a second apply leaves alone. kubectl always sends a budget's selector, whole
 # (patchStrategy: replace), and says `configured` of all that it sends; the budget's version shows what came of it.
 LEFT_ALONE = {"poddisruptionbudget.policy/atmpl-controller": "configured"}
