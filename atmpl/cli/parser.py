@@ -166,7 +166,8 @@ def nearest(word: str, known: Iterable[str], similar: float = _SIMILAR) -> str:
 
 
 def _normalize(word: str) -> str:
-    return word.upper().replace("-", "_")
+    """Return `word` without case, and without the dashes before an option: all options have them."""
+    return word.lstrip("-").upper().replace("-", "_")
 
 
 def _choice_error(match: re.Match[str]) -> str:

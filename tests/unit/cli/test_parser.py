@@ -62,6 +62,10 @@ MEANT = {
         ["render", "--vm-name", "a"],
         "unrecognized arguments: --vm-name; did you mean --name?",
     ),
+    "an option that only begins as others do": (
+        ["create", "--vm", "web", "--template", "a"],
+        "unrecognized arguments: --template a",
+    ),
     "a value in another case": (
         ["render", "--identity", "fresh"],
         "argument --identity: 'fresh' is not one of Fresh, Preserve; did you mean Fresh?",
