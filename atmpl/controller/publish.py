@@ -43,10 +43,10 @@ from atmpl.template.template_metadata import REFRESH
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedTemplate:
+class EncodedTemplate:
     """A verified template before its publication.
 
-    It holds bytes, so that the dicts of the rendering are freed before the API call. During the call they would leave
+    It is encoded, so that the dicts of the rendering are freed before the API call. During the call they would leave
     the CPU cache, and freeing them would be slow.
     """
 
@@ -81,13 +81,13 @@ class RenderedTemplate:
         )
 
 
-async def publish(request: Request, spec: RequestSpec, rendered: RenderedTemplate, cluster: Cluster) -> Outcome:
+async def publish(request: Request, spec: RequestSpec, encoded: EncodedTemplate, cluster: Cluster) -> Outcome:
     """Create the template or reconcile the existing one. Raises ClusterError."""
     try:
-        return await _publish(request, spec, rendered, cluster)
+        return await _publish(request, spec, encoded, cluster)
     except TooLargeError as error:
         problem = f"The API server cannot store the template: {error}"
-        return Rejected(Reason.TOO_LARGE, problem, refused_digest=rendered.digest)
+        return Rejected(Reason.TOO_LARGE, problem, refused_digest=encoded.digest)
 
 
 async def detach(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
@@ -116,28 +116,28 @@ async def source_deleted(request: Request, spec: RequestSpec, cluster: Cluster) 
     return SourceGone(spec.source) if exists else None
 
 
-async def _publish(request: Request, spec: RequestSpec, rendered: RenderedTemplate, cluster: Cluster) -> Outcome:
+async def _publish(request: Request, spec: RequestSpec, encoded: EncodedTemplate, cluster: Cluster) -> Outcome:
     key = request.template_key(spec)
     # A refresh expects the template to exist. A first rendering does not, and saves the read.
     existing = await cluster.template(spec.format, key) if request.status.template_uid else None
     if existing is None:
         try:
-            published = await cluster.create_template(spec.format, key.namespace, rendered.body)
+            published = await cluster.create_template(spec.format, key.namespace, encoded.body)
         except AlreadyExistsError:
             existing = await cluster.template(spec.format, key)
             if existing is None:
                 return Conflict("template")
         else:
-            return _rendered(spec, rendered, published, written=True)
-    return await _reconcile_existing(request, spec, rendered, existing, cluster)
+            return _outcome(spec, encoded, published, written=True)
+    return await _reconcile_existing(request, spec, encoded, existing, cluster)
 
 
 async def _reconcile_existing(
-    request: Request, spec: RequestSpec, rendered: RenderedTemplate, existing: dict[str, Any], cluster: Cluster
+    request: Request, spec: RequestSpec, encoded: EncodedTemplate, existing: dict[str, Any], cluster: Cluster
 ) -> Outcome:
     """Apply the decision table to the existing template of the wanted name."""
     meta = meta_of(existing)
-    wanted = orjson.loads(rendered.body)
+    wanted = orjson.loads(encoded.body)
     owner = await classify_ownership(meta, request, cluster)
     if owner is Ownership.OTHER:
         return other_owner_conflict(request, spec, meta)
@@ -154,11 +154,11 @@ async def _reconcile_existing(
     else:
         patch = build_patch(existing, wanted, spec.format, take_over=not is_adopted(meta, request))
     if not patch:
-        return _rendered(spec, rendered, Published(meta.uid, meta.resource_version), written=False)
+        return _outcome(spec, encoded, Published(meta.uid, meta.resource_version), written=False)
     if not await _may_patch(request, spec, owner, existing, cluster):
         return Conflict("request")
     published = await cluster.patch_template(spec.format, request.template_key(spec), patch)
-    return _rendered(spec, rendered, published, written=True)
+    return _outcome(spec, encoded, published, written=True)
 
 
 async def _may_patch(
@@ -176,15 +176,15 @@ async def _may_patch(
     return await is_current(request, cluster)
 
 
-def _rendered(spec: RequestSpec, rendered: RenderedTemplate, published: Published, *, written: bool) -> Rendered:
+def _outcome(spec: RequestSpec, encoded: EncodedTemplate, published: Published, *, written: bool) -> Rendered:
     return Rendered(
-        source=rendered.source,
+        source=encoded.source,
         published=published,
-        api_version=rendered.api_version,
-        parameter_count=rendered.parameter_count,
-        warnings=rendered.warnings,
-        omitted=rendered.omitted,
-        digest=rendered.digest if spec.refresh_on_change else "",
+        api_version=encoded.api_version,
+        parameter_count=encoded.parameter_count,
+        warnings=encoded.warnings,
+        omitted=encoded.omitted,
+        digest=encoded.digest if spec.refresh_on_change else "",
         written=written,
-        seconds=rendered.seconds,
+        seconds=encoded.seconds,
     )

@@ -38,7 +38,7 @@ from atmpl.controller.outcome import (
     access_not_rechecked,
 )
 from atmpl.controller.ownership import format_unavailable, is_still_blocked
-from atmpl.controller.publish import RenderedTemplate, detach, publish, source_deleted
+from atmpl.controller.publish import EncodedTemplate, detach, publish, source_deleted
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.status import next_status
 from atmpl.template import RenderError, RenderWarning, TemplateOwner, TemplateTooLargeError, render
@@ -191,9 +191,9 @@ class _Reconciler:
         if self._is_refused(vm_digest.digest_of(vm)):
             return UpToDate()
         is_unchecked = spec.refresh_on_change and request.crosses_namespaces and access.requester is None
-        rendered = self._render(vm, spec, (access_not_rechecked(spec.source),) if is_unchecked else ())
+        encoded = self._render(vm, spec, (access_not_rechecked(spec.source),) if is_unchecked else ())
         del vm  # free it before the API call: its dicts would otherwise be out of the CPU cache
-        return rendered if isinstance(rendered, Rejected) else await publish(request, spec, rendered, cluster)
+        return encoded if isinstance(encoded, Rejected) else await publish(request, spec, encoded, cluster)
 
     async def _read_vm(self, spec: RequestSpec) -> dict[str, Any] | None:
         """Read the VM.
@@ -214,7 +214,7 @@ class _Reconciler:
 
     def _render(
         self, vm: dict[str, Any], spec: RequestSpec, warnings: tuple[RenderWarning, ...]
-    ) -> RenderedTemplate | Rejected:
+    ) -> EncodedTemplate | Rejected:
         began = perf_counter()
         key = self._request.key
         try:
@@ -232,7 +232,7 @@ class _Reconciler:
             reason = Reason.TOO_LARGE if isinstance(error, TemplateTooLargeError) else Reason.INVALID_SOURCE
             problem = f"VM {spec.source} cannot be rendered as a template: {error}"
             return Rejected(reason, problem, refused_digest=vm_digest.digest_of(vm))
-        return RenderedTemplate.from_render(vm, rendering, spec, perf_counter() - began, warnings)
+        return EncodedTemplate.from_render(vm, rendering, spec, perf_counter() - began, warnings)
 
     def _source_not_found(self, spec: RequestSpec, problem: str) -> Blocked:
         """Return the outcome SourceNotFound. If the stream of VMs is not open, the VM is read again later."""

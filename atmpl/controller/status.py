@@ -48,7 +48,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
     old = _old_status(request)
     match outcome:
         case Rendered():
-            new = _rendered(request, outcome, old, now)
+            new = _rendered_status(request, outcome, old, now)
             ready = _Ready(Reason.RENDERED, _ready_message(request, new))
         case SourceGone():
             warnings = [*_other_warnings(old)[: MAX_WARNINGS - 1], *_warnings((source_gone(outcome.vm),))]
@@ -117,15 +117,15 @@ def _bump_generation(request: Request, old: Status) -> Status | None:
 
 def _named_source(spec: RequestSpec, status: Status) -> Status:
     """Return the source with its namespace and name. The rest describes the VM that was rendered last."""
-    rendered = status.get("source")
+    source = status.get("source")
     return {"namespace": spec.source.namespace, "name": spec.source.name} | {
         field: value
-        for field, value in (rendered if isinstance(rendered, dict) else {}).items()
+        for field, value in (source if isinstance(source, dict) else {}).items()
         if field in {"uid", "generation", "resourceVersion"}
     }
 
 
-def _rendered(request: Request, outcome: Rendered, old: Status, now: datetime) -> Status:
+def _rendered_status(request: Request, outcome: Rendered, old: Status, now: datetime) -> Status:
     spec = _spec(request)
     new = old | {
         "source": {

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from atmpl.controller.outcome import Outcome, Published
-from atmpl.controller.publish import RenderedTemplate, publish
+from atmpl.controller.publish import EncodedTemplate, publish
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.template import FORMATS, TemplateOwner, render
 from tests.support.api_under_test import ClusterClient, InMemory, seen, version
@@ -48,16 +48,16 @@ class SmallCluster:
             there = self.server.edit(REQUESTS, self.api.request, {"status": status}, status=True)
         return seen(there)
 
-    def rendered(self, request: Request, **size: Any) -> RenderedTemplate:
+    def encoded(self, request: Request, **size: Any) -> EncodedTemplate:
         """Return the rendering of the current VM."""
         spec = spec_of(request)
         owner = TemplateOwner(NAMESPACE, request.key.name, request.uid, spec.refresh_on_change)
         found = render(self.vm | size, format=FORMAT, name="golden", namespace=NAMESPACE, owner=owner)
-        return RenderedTemplate.from_render(self.vm, found, spec, 0.25)
+        return EncodedTemplate.from_render(self.vm, found, spec, 0.25)
 
     def create_template(self, owner: Request, **metadata: Any) -> Object:
         """Create the template of a request with other `metadata`, and return it."""
-        made = orjson.loads(self.rendered(owner).body)
+        made = orjson.loads(self.encoded(owner).body)
         kept = made["metadata"] | metadata
         return self.server.create(made | {"metadata": kept})
 
@@ -65,9 +65,9 @@ class SmallCluster:
     def template(self) -> Object | None:
         return self.server.get(TEMPLATES, self.api.template)
 
-    async def publish(self, request: Request, rendered: RenderedTemplate | None = None) -> Outcome:
+    async def publish(self, request: Request, encoded: EncodedTemplate | None = None) -> Outcome:
         self.connection.calls.clear()
-        return await publish(request, spec_of(request), rendered or self.rendered(request), self.cluster)
+        return await publish(request, spec_of(request), encoded or self.encoded(request), self.cluster)
 
 
 def spec_of(request: Request) -> RequestSpec:

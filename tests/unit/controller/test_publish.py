@@ -67,7 +67,7 @@ async def test_template_too_large_for_the_server(cluster: SmallCluster, method: 
         cluster.create_template(request)
         cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
     full = ClusterClient(Full(cluster.server), NAMESPACE).cluster
-    outcome = await publish(request, spec_of(request), cluster.rendered(request), full)
+    outcome = await publish(request, spec_of(request), cluster.encoded(request), full)
     assert isinstance(outcome, Rejected)
     assert outcome.reason is Reason.TOO_LARGE
     assert outcome.refused_digest == vm_digest.digest_of(cluster.vm)
@@ -294,7 +294,7 @@ async def test_template_deleted_after_the_conflict(cluster: SmallCluster) -> Non
     cluster.server.create(a_template())
     fleeting = ClusterClient(Fleeting(cluster.server), NAMESPACE).cluster
     request = cluster.request()
-    assert await publish(request, spec_of(request), cluster.rendered(request), fleeting) == Conflict("template")
+    assert await publish(request, spec_of(request), cluster.encoded(request), fleeting) == Conflict("template")
 
 
 # The VM was deleted
