@@ -161,7 +161,7 @@ def explain_error(
     message = error.server_message or str(error)
     match error:
         case ForbiddenError() if POLICY_MESSAGE in message:
-            return CommandError(f"rejected: {message.partition(POLICY_MESSAGE)[2]}")
+            return CommandError(f"denied: {message.partition(POLICY_MESSAGE)[2]}")
         case ForbiddenError():
             return CommandError(f"you may not {action}: {message}; request a role such as {role} in {namespace}")
         case APINotFoundError():

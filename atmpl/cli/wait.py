@@ -58,7 +58,8 @@ async def watch_request(
 ) -> AsyncGenerator[RequestState, None]:
     """Yield the states of the request `created` until it is deleted; otherwise without end.
 
-    A server that does not respond is retried for as long as the caller waits. Raises ClusterError if it refuses.
+    A server that does not respond is retried for as long as the caller waits. Raises ClusterError if the server denies
+    the watch.
     """
     store = _RequestStore(created)
     metadata = created["metadata"]

@@ -1,9 +1,9 @@
 """Which parts of other programs' messages may enter a status, an event or a log.
 
-API servers, webhooks and admission policies quote what they refuse, and what they refuse is a template, so it is a VM's
-data: `spec.a: Invalid value: "hunter2"`. A policy's own message is free text and can contain any value. So a message is
-not filtered: it is composed again of the status code, the reason, the fields' paths, and the names in the API server's
-own sentences, which are recognised from their beginning. Linear in the message's length.
+API servers, webhooks and admission policies quote the object that they reject or deny: a template, and so values of a
+VM, such as `spec.a: Invalid value: "hunter2"`. A policy's own message is free text and can contain any value. So a
+message is not filtered: it is composed again of the status code, the reason, the fields' paths, and the names in the
+API server's own sentences, which are recognised from their beginning. Linear in the message's length.
 """
 
 import re
@@ -140,7 +140,7 @@ _CLIENT_ERRORS: Final[dict[type[Exception], Callable[[Any], str]]] = {
     aiohttp.ConnectionTimeoutError: lambda _: "connect timeout",
     aiohttp.ServerDisconnectedError: lambda _: "the connection was closed before the response",
     aiohttp.ClientPayloadError: lambda _: "the response is incomplete",
-    aiohttp.ClientHttpProxyError: lambda error: f"the proxy refused the connection: status {error.status}",
+    aiohttp.ClientHttpProxyError: lambda error: f"the proxy did not connect: status {error.status}",
     aiohttp.ClientResponseError: lambda _: "the response is not valid HTTP",
     aiohttp.InvalidURL: lambda _: "the server's address is not a valid URL",
     aiohttp.NonHttpUrlClientError: lambda _: "the server's address is not an http or https URL",

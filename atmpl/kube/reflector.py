@@ -36,7 +36,7 @@ from atmpl.kube.watch_events import (
     WatchDecoder,
     WatchTarget,
     read_page,
-    state_after_refusal,
+    state_after_error,
 )
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ MIN_WATCH_SECONDS: Final = 1.0  # a watch that ends sooner counts as a failure
 FAILURE_RESET_SECONDS: Final = 120.0  # a watch that was open for so long resets the failures before it
 NOT_SERVED_RECHECK_SECONDS = 30.0
 INITIAL: Final = NeedsList()
-MAX_ERROR_BYTES: Final = 65_536  # of a refusal that are read
+MAX_ERROR_BYTES: Final = 65_536  # of an error response that are read
 
 
 class Reflector:
@@ -176,7 +176,7 @@ class Reflector:
                 if reply.status != 200:
                     body = await reply.content.read(MAX_ERROR_BYTES)
                     response = Response(reply.status, body, reply.headers.get("Retry-After"), self._target.path)
-                    return self._refused(state, response)
+                    return self._state_after(state, response)
                 if not reply.content_type.startswith("application/json"):
                     raise StreamError(f"a response of type {reply.content_type}, not JSON", state)
                 self._opened()
@@ -202,14 +202,14 @@ class Reflector:
             self._logged_not_served = False
         self._failure_log.recovered({"stream": self._target.path})
 
-    def _refused(self, state: State, response: Response) -> State:
-        status = _parse_refusal(response)
+    def _state_after(self, state: State, response: Response) -> State:
+        status = _parse_error(response)
         if response.status in {400, 422}:
             if isinstance(state, NeedsList):
                 log.info("lists are not streamed; reading pages", extra={"stream": self._target.path})
                 return NeedsList(paged=True)
             raise StreamError(status.description, NeedsList())  # the server cannot parse our version
-        after = state_after_refusal(state, response.status, status.causes)
+        after = state_after_error(state, response.status, status.causes)
         raise StreamError(status.description, after, status.retry_after, response.status)
 
     async def _list_pages(self) -> State:
@@ -229,7 +229,7 @@ class Reflector:
             except UnavailableError as error:
                 raise StreamError(str(error), state) from None
             if not response.ok:
-                status = _parse_refusal(response)
+                status = _parse_error(response)
                 raise StreamError(status.description, state, status.retry_after, response.status)
             try:
                 page_version, more = read_page(response.body, self._store, keys)
@@ -248,8 +248,8 @@ class Reflector:
         self._store.mark_synced(served=True)
 
 
-def _parse_refusal(response: Response) -> Status:
-    """Return the Status of a refusal.
+def _parse_error(response: Response) -> Status:
+    """Return the Status of an error response.
 
     Raises:
         NotServed: the cluster has no such API.

@@ -61,7 +61,7 @@ class StreamError(Exception):
         super().__init__(why)
         self.state = state
         self.retry_after = retry_after  # seconds, from the server
-        self.status = status  # HTTP status of a refusal, otherwise 0
+        self.status = status  # HTTP status of an error response, otherwise 0
 
 
 class NotServed(StreamError):  # noqa: N818 - a state of the cluster, not a failure
@@ -234,10 +234,10 @@ def _error(data: msgspec.Raw, state: State) -> StreamError:
         code = 0
     status = parse_status(Response(code, bytes(data)))
     return StreamError(
-        f"ERROR event: {status.description}", state_after_refusal(state, code, status.causes), status.retry_after
+        f"ERROR event: {status.description}", state_after_error(state, code, status.causes), status.retry_after
     )
 
 
-def state_after_refusal(state: State, code: int, causes: tuple[str, ...]) -> State:
-    """Return where to continue after a refusal: at `state`, or with a new list if its version is of no use."""
+def state_after_error(state: State, code: int, causes: tuple[str, ...]) -> State:
+    """Return where to continue after an error: at `state`, or with a new list if its version is of no use."""
     return NeedsList() if code == 410 or "ResourceVersionTooLarge" in causes else state

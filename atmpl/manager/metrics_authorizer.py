@@ -18,7 +18,7 @@ from atmpl.kube.client import KubeClient
 from atmpl.kube.response import error_from
 
 ALLOWED_SECONDS: Final = 60.0  # for which a positive result is cached
-REFUSED_SECONDS: Final = 10.0
+DENIED_SECONDS: Final = 10.0
 MAX_CACHED: Final = 256
 MAX_WAITING: Final = 16  # clients that wait for a review
 MAX_TOKEN_BYTES: Final = 8_000
@@ -36,14 +36,14 @@ class MetricsAuthorizer:
         self._reviewing = asyncio.Lock()
         self._waiting = 0
 
-    async def refusal(self, authorization: str) -> web.Response | None:
+    async def denial(self, authorization: str) -> web.Response | None:
         """Return the response to a client that may not read the metrics; None if it may."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
-            return _refuse(401)
+            return _denial(401)
         status = await self._status(token)
-        return None if status == 200 else _refuse(status)
+        return None if status == 200 else _denial(status)
 
     async def _status(self, token: str) -> int:
         """Return 200, 401, 403, or 503 if the API server does not answer or too many clients wait."""
@@ -61,11 +61,11 @@ class MetricsAuthorizer:
                     status = await self._review(token)
                 except ClusterError:
                     return 503
-                seconds = ALLOWED_SECONDS if status == 200 else REFUSED_SECONDS
+                seconds = ALLOWED_SECONDS if status == 200 else DENIED_SECONDS
                 self._cached[digest] = (self._now() + seconds, status)
                 if len(self._cached) > MAX_CACHED:
-                    refused = (key for key, (_, each) in self._cached.items() if each != 200)
-                    del self._cached[next(refused, next(iter(self._cached)))]
+                    denied = (key for key, (_, each) in self._cached.items() if each != 200)
+                    del self._cached[next(denied, next(iter(self._cached)))]
                 return status
         finally:
             self._waiting -= 1
@@ -103,7 +103,7 @@ class MetricsAuthorizer:
         return status
 
 
-def _refuse(status: int) -> web.Response:
+def _denial(status: int) -> web.Response:
     texts = {
         401: "send a bearer token that the API server accepts",
         403: "the user of this token may not get the non-resource URL /metrics",

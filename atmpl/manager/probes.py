@@ -35,7 +35,7 @@ Check = Callable[[], str]  # returns the problem, or an empty string
 class Authorizer(Protocol):
     """Decides who may read /metrics."""
 
-    async def refusal(self, authorization: str) -> web.Response | None:
+    async def denial(self, authorization: str) -> web.Response | None:
         """Return the response to a client that may not read the metrics; None if it may."""
 
 
@@ -117,8 +117,8 @@ class Probes:
         return await answer(request)
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
-        if self._authorizer and (refusal := await self._authorizer.refusal(request.headers.get("Authorization", ""))):
-            return refusal
+        if self._authorizer and (denial := await self._authorizer.denial(request.headers.get("Authorization", ""))):
+            return denial
         encode, content_type = OPEN_METRICS if OPEN_METRICS_TYPE in request.headers.get("Accept", "") else PLAIN
         now = asyncio.get_running_loop().time()
         scraped_at, text = self._scrapes.get(content_type, (-SCRAPE_CACHE_SECONDS, b""))

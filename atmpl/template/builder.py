@@ -319,7 +319,7 @@ class TemplateBuilder:
         return f"{kind} {item[1]}: {rest}" if separator else name.display
 
     def _secure_boot_note(self, leaves: list[Leaf], names: list[Name]) -> str:
-        """Return the parameter that must change too: KubeVirt refuses secure boot without SMM."""
+        """Return the parameter that must change too: KubeVirt rejects secure boot without SMM."""
         for leaf, name in zip(leaves, names, strict=True):
             if leaf.is_inside and leaf.path[2:] == _SMM and leaf.selected:
                 return f"true requires {name.name} true"

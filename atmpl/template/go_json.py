@@ -34,7 +34,7 @@ class NotJSONError(ValueError):
 
 
 def decode(text: str) -> Any:
-    """Return what `json.Unmarshal(text, &any)` makes of `text`. Raises NotJSONError if Go refuses it.
+    """Return what `json.Unmarshal(text, &any)` makes of `text`. Raises NotJSONError if Go rejects it.
 
     All numbers are float64, so they come back as `number` returns them. The last of equal keys counts. Raises
     ProcessError for a text that is too deep for this decoder.

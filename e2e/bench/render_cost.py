@@ -88,7 +88,7 @@ def _rendered_once(source: Object, options: RenderOptions, name: str) -> tuple[f
             template = render(orjson.loads(body), format=FORMATS["openshift"], name="t", options=options).template
             orjson.dumps(template)
         except RenderError as error:
-            result = f"refused: {error.why.partition(';')[0]}"
+            result = f"rejected: {error.why.partition(';')[0]}"
 
     seconds = _cpu_seconds(work)
     return seconds, f"{name}: {result}"

@@ -17,7 +17,7 @@ PLAYED = (BUSY, IDLE, POLICY)
 
 
 async def problems_of_panels(monitoring: Monitoring, start: float, end: float) -> AsyncIterator[str]:
-    """Yield a sentence per query that is refused, is empty while requests are served, or is NaN.
+    """Yield a sentence per query that is rejected, is empty while requests are served, or is NaN.
 
     The incidents PLAYED must be played.
     """

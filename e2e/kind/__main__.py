@@ -22,7 +22,7 @@ NAME = "atmpl"  # of the cluster; kind calls its context kind-atmpl
 KUBEVIRT = "v1.9.0"  # the first that has native templates without a feature gate
 OPERATOR = f"https://github.com/kubevirt/kubevirt/releases/download/{KUBEVIRT}/kubevirt-operator.yaml"
 
-EMULATED = {  # no machine is started, but KubeVirt refuses to be ready on a node without virtualisation otherwise
+EMULATED = {  # no machine is started, but KubeVirt is ready on a node without virtualisation only with this
     "apiVersion": "kubevirt.io/v1",
     "kind": "KubeVirt",
     "metadata": {"name": "kubevirt", "namespace": "kubevirt"},

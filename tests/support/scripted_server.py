@@ -68,8 +68,8 @@ class FixedCredentials:
     async def endpoint(self) -> APIEndpoint:
         return self.given
 
-    async def invalidate(self, refused: APIEndpoint) -> None:
-        assert refused.headers == self.given.headers
+    async def invalidate(self, rejected: APIEndpoint) -> None:
+        assert rejected.headers == self.given.headers
         self.renewed += 1
 
 

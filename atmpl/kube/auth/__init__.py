@@ -50,8 +50,8 @@ class Credentials(Protocol):
             CredentialsError: the credentials cannot be loaded.
         """
 
-    async def invalidate(self, refused: APIEndpoint) -> None:
-        """Mark the credentials as refused (401). Has no effect if they were refreshed since `refused`."""
+    async def invalidate(self, rejected: APIEndpoint) -> None:
+        """Mark the credentials as rejected (401). Has no effect if they were refreshed since `rejected`."""
 
     async def namespace(self) -> str:
         """Return the default namespace, as kubectl determines it."""
@@ -142,9 +142,9 @@ class ImpersonatedCredentials:
         headers.extend(self._impersonation)
         return replace(endpoint, headers=headers)
 
-    async def invalidate(self, refused: APIEndpoint) -> None:
-        """Mark the own credentials as refused."""
-        await self._own.invalidate(refused)
+    async def invalidate(self, rejected: APIEndpoint) -> None:
+        """Mark the own credentials as rejected."""
+        await self._own.invalidate(rejected)
 
     async def namespace(self) -> str:
         """Return the default namespace of the own credentials."""

@@ -13,15 +13,15 @@ from atmpl.kube.failure_log import FailureLog
 log = logging.getLogger(__name__)
 
 REFRESH_INTERVAL_SECONDS: Final = 60.0  # tokens are rotated minutes before the old one expires
-RETRY_INTERVAL_SECONDS: Final = 5.0  # after a refresh that failed, or credentials that the server refused
+RETRY_INTERVAL_SECONDS: Final = 5.0  # after a refresh that failed, or credentials that the server rejected
 MAX_REFRESH_WAIT_SECONDS: Final = 1.0  # of a call that has usable credentials: a plugin can take a minute
 
 
 class CachedCredentials(ABC):
-    """Credentials that are refreshed once a minute, and as soon as the server has refused them (401).
+    """Credentials that are refreshed once a minute, and as soon as the server has rejected them (401).
 
     One refresh runs at a time, in a task of its own. All callers get its result, also its failure; cancelling a caller
-    does not cancel the refresh. If a refresh fails, the previous credentials stay in use until the server refuses them:
+    does not cancel the refresh. If a refresh fails, the previous credentials stay in use until the server rejects them:
     a file can be in the middle of a replacement, a plugin's server unavailable.
     """
 
@@ -29,7 +29,7 @@ class CachedCredentials(ABC):
         self._now = now
         self._failure_log = FailureLog(log, "credentials refresh", now=now)
         self._current: APIEndpoint | None = None  # the result of the last refresh that succeeded
-        self._is_refused = False  # the server has refused it
+        self._is_refused = False  # the server has rejected it
         self._problem = ""  # why there are no usable credentials
         self._refreshed_at = 0.0  # when the last refresh ended
         self._refresh_at: float | None = None  # when the next one starts; None before the first
@@ -49,11 +49,11 @@ class CachedCredentials(ABC):
             raise CredentialsError(self._problem)
         return self._current
 
-    async def invalidate(self, refused: APIEndpoint) -> None:
-        """Mark the credentials as refused (401). Has no effect if they were refreshed since `refused`."""
-        if self._is_usable and _identity(refused) == _identity(self._current):
+    async def invalidate(self, rejected: APIEndpoint) -> None:
+        """Mark the credentials as rejected (401). Has no effect if they were refreshed since `rejected`."""
+        if self._is_usable and _identity(rejected) == _identity(self._current):
             self._is_refused = True
-            self._problem = "the API server refused the credentials (401), and there are no newer ones yet"
+            self._problem = "the API server rejected the credentials (401), and there are no newer ones yet"
             self._refresh_at = self._refreshed_at + RETRY_INTERVAL_SECONDS
 
     @property
@@ -62,7 +62,7 @@ class CachedCredentials(ABC):
 
     async def _run_refresh(self) -> None:
         try:
-            self._current = await self._fetch(refused=self._is_refused)
+            self._current = await self._fetch(rejected=self._is_refused)
             self._is_refused, self._problem = False, ""
             self._refresh_at = self._now() + REFRESH_INTERVAL_SECONDS
             self._failure_log.recovered({})
@@ -79,8 +79,8 @@ class CachedCredentials(ABC):
             self._refresh = None
 
     @abstractmethod
-    async def _fetch(self, *, refused: bool) -> APIEndpoint:
-        """Load the credentials; if the last ones were `refused`, from their origin.
+    async def _fetch(self, *, rejected: bool) -> APIEndpoint:
+        """Load the credentials; if the last ones were `rejected`, from their origin.
 
         Raises:
             CredentialsError: they cannot be loaded.

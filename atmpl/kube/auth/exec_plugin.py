@@ -37,7 +37,7 @@ class Credential:
     token: str
     certificate: str  # PEM
     key: str  # PEM
-    expires: float | None  # seconds since 1970; None: valid until the server refuses it
+    expires: float | None  # seconds since 1970; None: valid until the server rejects it
 
 
 class ExecPlugin:
@@ -54,7 +54,7 @@ class ExecPlugin:
         self._credential: Credential | None = None
 
     def forget(self) -> None:
-        """Forget the credential, because the server refused it."""
+        """Forget the credential, because the server rejected it."""
         self._credential = None
 
     async def credential(

@@ -61,7 +61,7 @@ class InCluster(CachedCredentials):
         """Return the pod's namespace."""
         return self._file("namespace").decode("ascii", "replace").strip() or "default"
 
-    async def _fetch(self, *, refused: bool) -> APIEndpoint:  # noqa: ARG002 - the files are the origin
+    async def _fetch(self, *, rejected: bool) -> APIEndpoint:  # noqa: ARG002 - the files are the origin
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> APIEndpoint:

@@ -115,8 +115,8 @@ class Kubeconfig(CachedCredentials):
         await self.endpoint()
         return self._namespace
 
-    async def _fetch(self, *, refused: bool) -> APIEndpoint:
-        if refused:
+    async def _fetch(self, *, rejected: bool) -> APIEndpoint:
+        if rejected:
             self._plugin.forget()
             self._merged_states = []
         try:

@@ -17,7 +17,7 @@ LABELS: Final = {
     "displayName": "Labels",
     "description": (
         'labels: the labels of the VM, a JSON object of strings such as {"team": "db"}; another value replaces the '
-        "source VM's own. The cluster refuses any other value."
+        "source VM's own. The cluster rejects any other value."
     ),
 }
 

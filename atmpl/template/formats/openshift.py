@@ -18,7 +18,7 @@ LABELS: Final = {
     "displayName": "Labels",
     "description": (
         'labels: more labels for the VM, a JSON object of strings such as {"team": "db"}; the source VM\'s own labels '
-        "stay and win. The cluster ignores or refuses any other value."
+        "stay and win. The cluster ignores or rejects any other value."
     ),
     "value": "{}",
 }

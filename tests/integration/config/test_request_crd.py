@@ -1,4 +1,4 @@
-"""What the request's schema and rules accept and refuse when a request is created, on the real API server."""
+"""What the request's schema and rules accept and reject when a request is created, on the real API server."""
 
 from typing import Any
 
@@ -232,10 +232,10 @@ async def test_valid_request_is_accepted(spec: dict[str, Any], client: Client) -
 
 @pytest.mark.parametrize(("spec", "expected"), BAD.values(), ids=BAD)
 async def test_invalid_request_is_rejected_with_a_remedy(spec: Any, expected: list[str], client: Client) -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(ApiError) as rejected:
         await client.post(COLLECTION, request(spec), dryRun="All")
-    assert refused.value.status == 422
-    assert complaints(refused.value) == normalized(expected)
+    assert rejected.value.status == 422
+    assert complaints(rejected.value) == normalized(expected)
 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
@@ -248,10 +248,10 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("spec", "path"), UNKNOWN.values(), ids=UNKNOWN)
 async def test_strict_validation_names_an_unknown_field(spec: dict[str, Any], path: str, client: Client) -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(ApiError) as rejected:
         await client.post(COLLECTION, request(spec), dryRun="All", fieldValidation="Strict")
-    assert refused.value.status == 400
-    assert refused.value.message.endswith(f'strict decoding error: unknown field "{path}"')
+    assert rejected.value.status == 400
+    assert rejected.value.message.endswith(f'strict decoding error: unknown field "{path}"')
 
 
 async def test_status_of_a_user_is_dropped(client: Client) -> None:

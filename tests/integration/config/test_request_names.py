@@ -132,7 +132,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
 async def test_invalid_name_is_rejected_with_the_rule(
     spec: dict[str, Any], expected: list[str], client: Client
 ) -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(ApiError) as rejected:
         await client.post(COLLECTION, request(spec), dryRun="All")
-    assert refused.value.status == 422
-    assert complaints(refused.value) == normalized(expected)
+    assert rejected.value.status == 422
+    assert complaints(rejected.value) == normalized(expected)

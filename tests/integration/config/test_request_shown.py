@@ -153,9 +153,9 @@ BAD_STATUS: dict[str, tuple[dict[str, Any], str]] = {
 async def test_status_beyond_its_limits_is_rejected(
     status: dict[str, Any], expected: str, client: Client, namespace: str
 ) -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(ApiError) as rejected:
         await create_request(client, namespace, "mine", CANONICAL, status)
-    assert complaints(refused.value) == normalized([expected])
+    assert complaints(rejected.value) == normalized([expected])
 
 
 def objects(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:

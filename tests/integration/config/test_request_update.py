@@ -131,10 +131,10 @@ async def test_mutable_fields_can_change(before: dict[str, Any], after: dict[str
 async def test_immutable_fields_cannot_change(
     before: dict[str, Any], after: dict[str, Any], expected: list[str], client: Client
 ) -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(ApiError) as rejected:
         await change(client, before, after)
-    assert refused.value.status == 422
-    assert complaints(refused.value) == normalized(expected)
+    assert rejected.value.status == 422
+    assert complaints(rejected.value) == normalized(expected)
 
 
 PATCHES: dict[str, tuple[dict[str, Any], str, Any, list[str]]] = {  # before, kind of patch, patch, complaints
@@ -169,8 +169,8 @@ async def test_no_patch_gets_round_it(
     created = await client.post(COLLECTION, request(before))
     path = f"{COLLECTION}/{created['metadata']['name']}"
     try:
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(ApiError) as rejected:
             await client.patch(path, patch, kind)
     finally:
         await client.delete(path)
-    assert complaints(refused.value) == normalized(expected)
+    assert complaints(rejected.value) == normalized(expected)

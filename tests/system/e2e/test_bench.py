@@ -46,7 +46,7 @@ def test_render_reports_the_longest_block(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("e2e.bench.render_cost.SIZES", (0,))
     lines = render_cost()
     assert "rendered" in next(line for line in lines if line.startswith("7,000 keys"))
-    assert "refused" in next(line for line in lines if line.startswith("240,000 items"))
+    assert "rejected" in next(line for line in lines if line.startswith("240,000 items"))
     assert lines[-1].startswith("longest time that one VM or message blocks the event loop: ")
 
 

@@ -71,7 +71,7 @@ REFUSALS = {
     "unknown credentials": (status(401, "Unauthorized", "Unauthorized"), UNAUTHORIZED),
     "the admission policy": (
         status(403, "Forbidden", DENIED),
-        "rejected: you may not get the virtual machine web",
+        "denied: you may not get the virtual machine web",
     ),
     "a server that is not an API server": (
         nonsense,

@@ -109,7 +109,7 @@ def test_json_is_yaml():
     assert one('{"a": ["\\u00e9", 1.5, null, true, {}]}') == {"a": ["é", 1.5, None, True, {}]}
 
 
-REFUSED = {
+REJECTED = {
     "a key given twice": ("a: 1\nb: 2\na: 3", 3),
     "a key given twice in two spellings": ("1: a\n'1': b", 2),
     "a key that is null": ("a: 1\n~: 2", 2),
@@ -140,9 +140,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", REJECTED)
 def test_error_has_its_line(case):
-    text, line = REFUSED[case]
+    text, line = REJECTED[case]
     with pytest.raises(InvalidYAMLError) as error:
         list(read(text))
     assert error.value.line == line

@@ -21,12 +21,12 @@ class Source(CachedCredentials):
 
     def __init__(self) -> None:
         super().__init__(virtual_clock.now)
-        self.looks: list[bool] = []  # per refresh: the previous token was refused
+        self.looks: list[bool] = []  # per refresh: the previous token was rejected
         self.takes = 0.0
         self.broken = ""
 
-    async def _fetch(self, *, refused: bool) -> APIEndpoint:
-        self.looks.append(refused)
+    async def _fetch(self, *, rejected: bool) -> APIEndpoint:
+        self.looks.append(rejected)
         number = len(self.looks)
         await asyncio.sleep(self.takes)
         if self.broken == "bug":
@@ -143,15 +143,15 @@ async def test_many_refusals_cause_one_refresh() -> None:
 @virtual
 async def test_permanent_refusal_is_refreshed_at_intervals() -> None:
     source = Source()
-    refused = 0
+    rejected = 0
     for _ in range(500):  # seconds
         try:
             await source.invalidate(await source.endpoint())
         except CredentialsError as error:
-            refused += "refused the credentials (401)" in str(error)
+            rejected += "rejected the credentials (401)" in str(error)
         await asyncio.sleep(1)
     assert 500 / RETRY_INTERVAL_SECONDS - 1 <= len(source.looks) <= 500 / RETRY_INTERVAL_SECONDS + 1
-    assert refused == 500 - len(source.looks)
+    assert rejected == 500 - len(source.looks)
 
 
 @virtual

@@ -137,7 +137,7 @@ async def test_client_without_credentials_sends_nothing() -> None:
         async def endpoint(self) -> APIEndpoint:
             raise CredentialsError("the token is gone")
 
-        async def invalidate(self, refused: APIEndpoint) -> None: ...
+        async def invalidate(self, rejected: APIEndpoint) -> None: ...
 
         async def namespace(self) -> str:
             return ""

@@ -83,7 +83,7 @@ async def test_any_value_in_any_place_is_used_or_rejected(
     assert TOKEN not in caplog.text
 
 
-REFUSED: dict[str, tuple[str, str]] = {  # the file and the error
+REJECTED: dict[str, tuple[str, str]] = {  # the file and the error
     "no YAML": (f"users:\n- token: {TOKEN}\n  {TOKEN}: [\n", "line 4, column 1 is not valid YAML"),
     "YAML of tabs": (f"\tusers: {TOKEN}", "line 1, column 1 is not valid YAML"),
     "an alias of nothing": (f"users: *{TOKEN}", "line 1, column 8 is not valid YAML"),
@@ -121,7 +121,7 @@ REFUSED: dict[str, tuple[str, str]] = {  # the file and the error
 }
 
 
-@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("text", "message"), REJECTED.values(), ids=REJECTED)
 async def test_kubeconfig_error_hides_its_content(text: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(text)

@@ -93,7 +93,7 @@ async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
         async def endpoint(self) -> APIEndpoint:
             return APIEndpoint(url, headers, None)
 
-        async def invalidate(self, refused: APIEndpoint) -> None: ...
+        async def invalidate(self, rejected: APIEndpoint) -> None: ...
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

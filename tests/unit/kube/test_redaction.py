@@ -131,7 +131,7 @@ CLIENT: dict[str, tuple[Exception, str]] = {
     ),
     "a proxy": (
         aiohttp.ClientHttpProxyError(None, (), status=407, message="hunter2"),  # type: ignore[arg-type]
-        "the proxy refused the connection: status 407",
+        "the proxy did not connect: status 407",
     ),
     "an address with a password": (
         aiohttp.InvalidURL("https://me:hunter2@"),

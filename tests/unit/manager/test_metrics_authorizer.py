@@ -34,8 +34,8 @@ class Clock:
 
 
 async def code(authorizer: MetricsAuthorizer, authorization: str = "Bearer t") -> int:
-    refusal = await authorizer.refusal(authorization)
-    return refusal.status if refusal else 200
+    denial = await authorizer.denial(authorization)
+    return denial.status if denial else 200
 
 
 @asynccontextmanager

@@ -107,4 +107,4 @@ def test_native_labels_default_to_those_of_the_vm():
 def test_labels_describe_valid_and_other_values(format):
     labels = FORMATS[format].parameters(atmpl.render(VM, format=format).template)[-1]
     assert "JSON object of strings" in labels["description"]
-    assert "refuses" in labels["description"]
+    assert "rejects" in labels["description"]

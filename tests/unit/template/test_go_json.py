@@ -38,7 +38,7 @@ READ = {  # text: value, and its type counts
     '{"\\ud800":[1.0,{"x":18446744073709551615}]}': {"\ufffd": [1, {"x": 18446744073709552000}]},
     "[null]": [None],
 }
-REFUSED = (
+REJECTED = (
     *(
         "",
         " ",
@@ -69,7 +69,7 @@ def test_text_is_decoded_as_go_decodes_it(text):
     assert repr(value) == repr(READ[text])
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.parametrize("text", REJECTED)
 def test_text_is_rejected_where_go_rejects_it(text):
     with pytest.raises(go_json.NotJSONError):
         go_json.decode(text)

@@ -10,7 +10,7 @@ from atmpl.template.errors import ProcessError
 from atmpl.template.formats.native import process, processed, unreferenced
 from tests.support.shared_data import SHARED, needs_shared
 
-TYPED = "failed to convert unstructured object to VirtualMachine"  # what Go's types refused; ours does not know them
+TYPED = "failed to convert unstructured object to VirtualMachine"  # what Go's types rejected; ours does not know them
 
 
 def _vectors():
@@ -24,13 +24,13 @@ def _agrees(template, result):
     if sorted(unreferenced(template)) != sorted(result["warnings"]):
         return False
     undefined = sorted(error for error in result["errors"] if "references undefined parameter" in error)
-    refused = undefined or any("error processing template" in error for error in result["errors"])
+    rejected = undefined or any("error processing template" in error for error in result["errors"])
     try:
         ours = processed(template)
     except ProcessError as error:
-        return bool(refused) and sorted(error.errors) == undefined
+        return bool(rejected) and sorted(error.errors) == undefined
     if result["vm"] is None:
-        return not refused and all(TYPED in error for error in result["errors"])
+        return not rejected and all(TYPED in error for error in result["errors"])
     vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine"} | result["vm"]
     return ours.message == result["message"] and _typed_equal(ours.objects[0], vm)
 
@@ -154,7 +154,7 @@ def test_all_errors_are_reported_together():
 
 
 UNDEFINED = 'Invalid value: "X": references undefined parameter X'
-REFUSED = {  # what is refused: (VM, message, the engine's words)
+REJECTED = {  # what is rejected: (VM, message, the engine's words)
     "an undefined reference": ({"a": "${X}"}, "", f"spec.virtualMachine: {UNDEFINED}"),
     "an undefined reference in double braces": ({"a": ["${{X}}"]}, "", f"spec.virtualMachine: {UNDEFINED}"),
     "an undefined reference in a key": ({"${P}${X}": 1}, "", f"spec.virtualMachine: {UNDEFINED}"),
@@ -195,9 +195,9 @@ REFUSED = {  # what is refused: (VM, message, the engine's words)
 }
 
 
-@pytest.mark.parametrize("phrase", REFUSED)
+@pytest.mark.parametrize("phrase", REJECTED)
 def test_rejection_has_the_words_of_the_engine(phrase):
-    vm, message, words = REFUSED[phrase]
+    vm, message, words = REJECTED[phrase]
     assert errors(template(vm, parameters=[P, NULL], message=message)) == [words]
 
 

@@ -216,7 +216,7 @@ def test_all_parameter_errors_are_reported_together():
     ]
 
 
-REFUSED = {  # what is refused: (objects, labels, the cluster's words)
+REJECTED = {  # what is rejected: (objects, labels, the cluster's words)
     "an object without a kind": (
         [{"a": 1}],
         None,
@@ -280,9 +280,9 @@ REFUSED = {  # what is refused: (objects, labels, the cluster's words)
 }
 
 
-@pytest.mark.parametrize("phrase", REFUSED)
+@pytest.mark.parametrize("phrase", REJECTED)
 def test_rejection_has_the_words_of_the_cluster(phrase):
-    objects, labels, words = REFUSED[phrase]
+    objects, labels, words = REJECTED[phrase]
     assert errors(template(objects=objects, labels=labels, parameters=[P, NULL])) == [words]
 
 
