@@ -20,6 +20,7 @@ HEADINGS = ("NAME", "VALUE", "MEANING")
 _MAX_VALUE = 28  # columns of a value in the table; `-o yaml` prints it whole
 _MIN_MEANING = 20  # columns
 _GAP = "   "
+_INDENT = "    "
 _UNMASKED = 0o666  # mode of a new file before the umask
 
 
@@ -122,9 +123,11 @@ class _Row(NamedTuple):
 
 
 def table(parameters: Iterable[Parameter], values: dict[str, str], columns: int | None = None) -> str:
-    """Return the parameters as a table. `values` override defaults; meanings are wrapped to lines of `columns`."""
+    """Return the parameters as a table. `values` override defaults; `columns` is the width of the terminal, if any."""
     rows = [_row(parameter, values.get(parameter.name)) for parameter in parameters]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    if columns is not None and sum(widths[:-1]) + 2 * len(_GAP) + min(widths[-1], _MIN_MEANING) > columns:
+        return "".join(_block(row, columns) for row in rows)
     return "".join(_line(row, widths, columns) for row in (HEADINGS, *rows))
 
 
@@ -136,11 +139,15 @@ def _row(parameter: Parameter, given: str | None) -> _Row:
         shown = _cut(f"(generated: {_first_line(parameter.from_)})", _MAX_VALUE)
     else:
         shown = "(required)" if parameter.required else "(empty)"
-    return _Row(_first_line(parameter.name), shown, _first_line(_meaning(parameter)))
+    return _Row(_first_line(parameter.name), shown, meaning(parameter))
 
 
-def _meaning(parameter: Parameter) -> str:
-    """Return the description; the display name if the description only repeats the parameter's name."""
+def meaning(parameter: Parameter) -> str:
+    """Return the description in one line; the display name if the description only repeats the parameter's name."""
+    return _first_line(_description(parameter))
+
+
+def _description(parameter: Parameter) -> str:
     own = parameter.name.lower().replace("_", "-")
     description = parameter.description.removeprefix(f"{own}: ")
     if description in ("", own):
@@ -161,9 +168,19 @@ def _line(cells: Sequence[str], widths: Sequence[int], columns: int | None) -> s
     text = _GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
     if columns is not None and len(text) > columns:
         margin = " " * (sum(widths[:-1]) + len(_GAP) * (len(widths) - 1))
-        lines = wrap(cells[-1], max(columns - len(margin), _MIN_MEANING), indent="").splitlines()
+        lines = wrap(cells[-1], columns - len(margin), indent="").splitlines()
         text = text[: len(margin)] + f"\n{margin}".join(lines)
     return f"{text}\n"
+
+
+def _block(row: _Row, columns: int) -> str:
+    """Return a parameter in lines of `columns`: its name and value are not shortened, its meaning is below them."""
+    lines = [f"{row.name}{_GAP}{row.value}"]
+    if len(lines[0]) > columns:
+        lines = [row.name, f"{_INDENT}{row.value}"]
+    if row.meaning:
+        lines.append(_INDENT + wrap(row.meaning, columns - len(_INDENT), indent=_INDENT))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _cut(text: str, columns: int) -> str:

@@ -1,5 +1,7 @@
 """A template's parameters as a table."""
 
+import pytest
+
 from atmpl.cli.output import table
 from atmpl.template.parameters import Parameter
 
@@ -39,6 +41,26 @@ def test_on_a_terminal_no_line_is_wider_than_it():
         "                                                   JSON object of strings",
         "NOTE                (empty)                        one (2 lines)",
     ]
+
+
+LONG_NAME = "VOLUME1_USER_DATA_RH_SUBSCRIPTION_ACTIVATION_KEY"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+def test_narrow_terminal_shortens_no_name_and_no_value(columns):
+    long = Parameter(LONG_NAME, "Key", f"{'one two three ' * 20}end", "x" * 28)
+    lines = table([*PARAMETERS, long], {}, columns).splitlines()
+    meanings = [line for line in lines if LONG_NAME not in line and long.value not in line]
+    assert max(map(len, meanings)) <= columns
+    words = " ".join(lines).split()
+    assert words.count("three") == 20
+    for each in (*PARAMETERS, long):
+        assert each.name in words
+    assert long.value in words
+
+
+def test_line_without_a_terminal_is_complete():
+    assert f"{'a b ' * 100}c\n" in table([Parameter(LONG_NAME, description=f"{'a b ' * 100}c")], {})
 
 
 def test_table_without_parameters_is_empty():
