@@ -38,6 +38,10 @@ class InvalidDocument(NamedTuple):
     reason: str
 
 
+class DirectoryError(CommandError):
+    """A directory was named instead of a file."""
+
+
 def display_name(path: str) -> str:
     """Return the name of the input `path` for messages."""
     return "standard input" if path == STDIN else path
@@ -57,7 +61,7 @@ def read_bytes(path: str) -> bytes:
     except FileNotFoundError:
         raise CommandError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise CommandError(f"{path}: this is a directory; name its files, as {path.rstrip('/')}/*.yaml") from None
+        raise DirectoryError(f"{path}: this is a directory; name a file in it") from None
     except OSError as error:
         raise CommandError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     except ValueError as error:  # a NUL in the name

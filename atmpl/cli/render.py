@@ -97,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             for each in documents(path):
                 rendering.add(each)
+        except manifests.DirectoryError as error:
+            rendering.fail(f"{error}, or several as {path.rstrip('/')}/*.yaml")
         except CommandError as error:
             rendering.fail(str(error))
     terminal.clear_progress()

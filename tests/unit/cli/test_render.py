@@ -328,3 +328,8 @@ def test_broken_object_does_not_stop_the_next_one(broken):
     came = typed("render", stdin=f"{broken}\n{json.dumps(vm())}")
     assert (came.status, came.out.count("kind: Template")) == (1, 1)
     assert "Traceback" not in came.err
+
+
+def test_pattern_of_files_is_advised_only_if_several_can_be_named(tmp_path):
+    assert f"{tmp_path}/*.yaml" in typed("render", tmp_path).err
+    assert "*" not in typed("process", tmp_path).err
