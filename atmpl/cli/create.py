@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from atmpl.cli import options, terminal
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.output import Output
+from atmpl.cli.output import Output, meaning
 from atmpl.template import FORMATS
 
 if TYPE_CHECKING:
@@ -318,14 +318,16 @@ class _Creation:
         except (ClusterError, ProcessError, TimeoutError):
             return  # for example, the user may create templates, but not read them
         required = [each for each in unset if each.required and not each.generate]
-        self._required = "".join(f" -p {terminal.plain(each.name)}=" for each in required)
+        # A placeholder that is pasted must not become a secret: there is no file of that name.
+        self._required = "".join(f" -p {terminal.plain(each.name)}=@FILE" for each in required)
         if len(required) > MAX_OPTIONS:
             self._required = " --params-file FILE"
-        for verb, found in (("to set", required), ("generated", [each for each in unset if each.generate])):
+        generated = [each for each in unset if each.generate]
+        for verb, found in (("to set, as NAME=VALUE or NAME=@FILE,", required), ("generated", generated)):
             if found:
                 terminal.info(f"  Secrets {verb} for each new virtual machine:")
             for each in found[:MAX_LISTED]:
-                terminal.info(f"    {terminal.plain(each.name)}  {terminal.plain(each.display_name)}".rstrip())
+                terminal.info(terminal.indented(f"{each.name}  {meaning(each)}".rstrip(), indent="    "))
             if len(found) > MAX_LISTED:
                 terminal.info(f"    and {len(found) - MAX_LISTED} more")
 

@@ -25,6 +25,7 @@ from atmpl.cli.process import (
     process,
     read_values,
     report_errors,
+    report_generated,
     report_warnings,
 )
 from atmpl.template import FORMATS
@@ -130,14 +131,14 @@ async def _run(
         template = open_template(f"{content['kind'].lower()}/{args.template} in {source.namespace}", content)
         chosen, problems = match_values(values, template, ignore_unknown=args.ignore_unknown_parameters)
         if not args.print_params:
-            problems += [f"{template.where}: {reason}" for reason in missing(chosen, template.declared)]
+            problems += [f"{template.where}: {reason}" for reason in missing(chosen, template)]
         if problems:
             return report_errors(problems, "See the template's parameters with --print-params.")
         if args.print_params:
             form = args.output if args.output != "name" else None
             print_parameters(template.declared, chosen, form, Output(form or "yaml"))
             return 0
-        if problems := [f"{template.where}: {reason}" for reason in broken_texts(template, chosen)]:
+        if problems := [f"{template.where}: {reason}" for reason in broken_texts(template, chosen, values)]:
             return report_errors(problems)
         generated = generate_values(template, chosen, args.vm_name)
         try:
@@ -145,7 +146,7 @@ async def _run(
         except atmpl.ProcessError as error:
             return report_errors(f"{template.where}: {reason}" for reason in error.errors)
         vm = _only_object(objects, template, client.namespace)
-        report_warnings(template, chosen | generated, objects)
+        report_warnings(template, chosen | generated, objects, values)
         created = await _create(client, vm, dry_run=args.dry_run)
         _report(created, generated, args)
         return 0
@@ -198,8 +199,7 @@ def _report(created: dict[str, Any], generated: dict[str, str], args: argparse.N
         Output(form).write(without_managed_fields(created))
     else:
         terminal.write(f"{named}\n".encode() if form == "name" else f"{named} created\n".encode())
-    for name, value in generated.items():
-        terminal.info(f"{name}={terminal.plain(value)} (generated)")
+    report_generated(generated)
     if args.dry_run:
         terminal.info(f"{named} was not created (dry run)")
 

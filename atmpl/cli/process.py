@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -19,21 +19,27 @@ import atmpl
 from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import InvalidDocument, documents
-from atmpl.cli.output import Output, add_output, table
+from atmpl.cli.output import Output, add_output, meaning, table
 from atmpl.cli.parser import nearest, repeated
+from atmpl.cli.text_values import (
+    COMPLETE_TEXT,
+    Value,
+    altered_values,
+    field_at,
+    forgotten_files,
+    parameter_kinds,
+    private_keys,
+)
 from atmpl.cli.unknown_fields import IGNORED, unknown_template_fields
 from atmpl.template import FORMATS, generators
-from atmpl.template.cloud_config import HEADER, is_broken_yaml, is_in_limits, load_yaml
+from atmpl.template.cloud_config import SSH_KEY
 from atmpl.template.parameters import Parameter, parameters
 from atmpl.template.substitution import STRING_REF
 
-MAX_CHECKED_VALUES = 20  # in one cloud-config, because each takes two readings of the text
 MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
 KINDS = tuple(format.kind for format in FORMATS.values())
 
 _NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
-_LITERAL = re.compile(r"LITERAL[0-9]+")
-_MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
 _LAST_LINE_BREAK = re.compile(r"\r?\n\Z")
 _TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 
@@ -43,7 +49,8 @@ Needs no cluster.
 
 Takes OpenShift's templates and KubeVirt's. The value of a parameter is the one
 of -p, else of the last --params-file that has it, else the template's default,
-else a generated one.
+else a generated one. Generated values, such as passwords, are printed on
+standard error.
 """
 
 EPILOG = """\
@@ -69,22 +76,6 @@ exit status:
   1  the template cannot be processed; standard error names every reason
   2  wrong usage
 """
-
-
-class Value(NamedTuple):
-    """A value for a parameter, and its place for messages: `small.env, line 3`, empty for the command line."""
-
-    text: str
-    where: str
-    is_file: bool = False  # the content of a file, which usually ends in a line break
-
-
-class AlteredValue(NamedTuple):
-    """A value that cloud-init does not read as the same string."""
-
-    name: str
-    problem: str  # and its fix
-    breaks: bool  # cloud-init cannot read the whole text
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +143,27 @@ def run(args: argparse.Namespace) -> int:
     check_value_options(args, args.file)
     template = _read_template(args.file, args.template)
     output = Output(args.output or "yaml", args.output_file)
-    values, problems = match_values(read_values(args), template, ignore_unknown=args.ignore_unknown_parameters)
+    given = read_values(args)
+    values, problems = match_values(given, template, ignore_unknown=args.ignore_unknown_parameters)
     if not args.print_params:
-        problems += [f"{template.where}: {reason}" for reason in missing(values, template.declared)]
+        problems += [f"{template.where}: {reason}" for reason in missing(values, template)]
     if problems:
         return report_errors(problems, "See the template's parameters with --print-params.")
     if args.print_params:
         print_parameters(template.declared, values, args.output, output)
     else:
-        values |= generate_values(template, values, args.vm_name)
+        generated = generate_values(template, values, args.vm_name)
+        values |= generated
         try:
             objects = process(template, values, args.vm_name)
         except atmpl.ProcessError as error:
             return report_errors(f"{template.where}: {reason}" for reason in error.errors)
         for each in objects:
             output.write(each)
-        report_warnings(template, values, objects)
+        report_warnings(template, values, objects, given)
     output.commit()
+    if not args.print_params:
+        report_generated(generated)
     return 0
 
 
@@ -191,10 +186,7 @@ def read_values(args: argparse.Namespace) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for path in args.params_files:
         values |= values_in_file(path)
-    return values | {
-        name: Value(resolve_value(text), "", text.startswith("@") and not text.startswith("@@"))
-        for name, text in args.param
-    }
+    return values | {name: Value(resolve_value(name, text), "", file_of(text)) for name, text in args.param}
 
 
 def match_values(
@@ -202,26 +194,30 @@ def match_values(
 ) -> tuple[dict[str, str], list[str]]:
     """Return the values for the template's parameters, and the problems with the others."""
     names = {parameter.name for parameter in template.declared}
-    has_files = any(value.is_file for value in values.values())
-    inside = _names_inside_texts(_template_objects(template.content)) if has_files else set()
+    objects = _template_objects(template.content)
+    has_files = any(value.file for value in values.values())
+    inside = _names_inside_texts(objects) if has_files else set()
     problems = [
         f"{values[name].where or template.where}: {reason}" for name, reason in unknown(values, template.declared)
     ]
     chosen = {
-        name: _LAST_LINE_BREAK.sub("", value.text) if value.is_file and name in inside else value.text
+        name: _LAST_LINE_BREAK.sub("", value.text) if value.file and name in inside else value.text
         for name, value in values.items()
         if name in names
     }
-    return chosen, [] if ignore_unknown else problems
+    refused = private_keys(parameter_kinds(objects, names), values) if values else ()
+    return chosen, [*([] if ignore_unknown else problems), *(f"{template.where}: {reason}" for reason in refused)]
 
 
 def generate_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
     """Return the values of all parameters that are generated; an invalid expression is left to `process`."""
-    generator = generators.native if template.content["kind"] == FORMATS["native"].kind else generators.openshift
+    is_native = template.content["kind"] == FORMATS["native"].kind
+    generator = generators.native if is_native else generators.openshift
     generated = {}
     for each in template.declared:
         named = each.name == "NAME" and vm_name is not None
-        if each.generate == "expression" and not each.value and each.name not in values and not named:
+        has_value = values.get(each.name) if is_native else each.name in values  # KubeVirt's replaces an empty one
+        if each.generate == "expression" and not each.value and not has_value and not named:
             try:
                 generated[each.name] = generator(each.from_, SystemRandom())
             except ValueError:
@@ -260,15 +256,33 @@ def report_errors(sentences: Iterable[str], advice: str = "") -> int:
     return 1
 
 
-def report_warnings(template: Template, values: Mapping[str, str], objects: Sequence[dict[str, Any]]) -> None:
-    """Report what is probably not what the user wants, although the template can be processed."""
+def report_generated(values: Mapping[str, str]) -> None:
+    """Report generated values: the user needs a password, and the result can hide it in a text."""
+    for name, value in values.items():
+        terminal.info(f"{name}={terminal.plain(value)} (generated)")
+
+
+def report_warnings(
+    template: Template,
+    values: Mapping[str, str],
+    objects: Sequence[dict[str, Any]],
+    given: Mapping[str, Value],
+) -> None:
+    """Report what is probably not what the user wants, although the template can be processed.
+
+    `values` are all values that override defaults, `given` are those of the user.
+    """
+    parts = _template_objects(template.content)
+    forgotten = forgotten_files(parameter_kinds(parts, given), given)
+    altered = altered_values(parts, template.declared, values, given)
     for reason in (
         *(f"{path}: {IGNORED}" for path in unknown_template_fields(template.content)),
         *repeated_parameters(template.declared),
         *(() if objects else ("the template has no objects, so nothing is printed",)),
         *invalid_labels(values, template.content),
         *changed_types(values, template),
-        *(each.problem for each in altered_values(template, values)),
+        *forgotten.values(),
+        *(each.problem for each in altered if each.name not in forgotten),
         *long_inline_data(objects),
     ):
         terminal.warning(f"{template.where}: {reason}")
@@ -282,25 +296,38 @@ def parse_assignment(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def resolve_value(text: str) -> str:
+def file_of(text: str) -> str:
+    """Return the file of `-p NAME=text`: `@FILE` names one; nothing if the text is the value."""
+    return text[1:] if text.startswith("@") and not text.startswith("@@") else ""
+
+
+def resolve_value(name: str, text: str) -> str:
     """Return the value of `-p NAME=text`: `@FILE` is the content of the file, `@@x` is `@x`. Raises CommandError."""
     if not _is_unicode(text):
-        raise CommandError(f"-p {text!a:.60}: not valid UTF-8; write the value in the encoding of your terminal")
-    if not text.startswith("@"):
-        return text
+        raise CommandError(f"-p {name}={text!a:.60}: not valid UTF-8; write the value in the encoding of your terminal")
     if text.startswith("@@"):
         return text[1:]
-    path = text[1:]
+    if text == "@":
+        raise CommandError(
+            f"-p {name}=@: the name of the file is missing; write {name}=@FILE, or {name}=@@ for the text @"
+        )
+    path = file_of(text)
     if not path:
-        raise CommandError("-p NAME=@: the name of the file is missing; write @FILE, or @@ for the text @")
-    # A shell expands ~ at the beginning of a word only.
-    data = manifests.read_bytes(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises if there is no home
+        return text
+    try:
+        # A shell expands ~ at the beginning of a word only.
+        data = manifests.read_bytes(os.path.expanduser(path))  # noqa: PTH111 - pathlib's raises if there is no home
+    except manifests.DirectoryError as error:
+        raise CommandError(f"-p {name}: {error}") from None
+    except CommandError as error:
+        raise CommandError(f"-p {name}: {error}; for a value that begins with @, write {name}=@{text}") from None
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CommandError(
-            f"{manifests.display_name(path)}, line {line}: not valid UTF-8; a value is text, save the file as UTF-8"
+            f"-p {name}: {manifests.display_name(path)}, line {line}: not valid UTF-8; a value is text, save the file "
+            "as UTF-8"
         ) from None
 
 
@@ -339,13 +366,15 @@ def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[tu
             yield name, f"the template has no parameter {name}{nearest(name, known)}"
 
 
-def missing(values: Mapping[str, str], declared: Sequence[Parameter]) -> Iterator[str]:
+def missing(values: Mapping[str, str], template: Template) -> Iterator[str]:
     """Yield a sentence for each parameter that requires a value and has none."""
-    for parameter in declared:
-        name = parameter.name
-        if parameter.required and not parameter.generate and not values.get(name, parameter.value):
-            meaning = f" ({parameter.display_name})" if parameter.display_name else ""
-            yield f"the parameter {name}{meaning} is required and has no value; add -p {name}=VALUE or {name}=@FILE"
+    without = [each for each in template.declared if each.required and not each.generate]
+    without = [each for each in without if not values.get(each.name, each.value)]
+    kinds = parameter_kinds(_template_objects(template.content), [each.name for each in without]) if without else {}
+    for each in without:
+        explained = f": {text}" if (text := meaning(each)) else ""
+        value = "" if kinds.get(each.name) in (SSH_KEY, COMPLETE_TEXT) else f"{each.name}=VALUE or "
+        yield f"the parameter {each.name} is required and has no value{explained}; add -p {value}{each.name}=@FILE"
 
 
 def repeated_parameters(declared: Sequence[Parameter]) -> Iterator[str]:
@@ -388,50 +417,21 @@ def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str
             yield f"the parameter {name} is {after}, its default is {before}: the cluster can reject the result"
 
 
-def broken_texts(template: Template, values: Mapping[str, str]) -> list[str]:
+def broken_texts(template: Template, values: Mapping[str, str], given: Mapping[str, Value]) -> list[str]:
     """Return a sentence for each of `values` with which cloud-init cannot read a cloud-config of the template."""
-    return [each.problem for each in altered_values(template, values) if each.breaks and each.name in values]
-
-
-def altered_values(template: Template, values: Mapping[str, str]) -> Iterator[AlteredValue]:
-    """Yield each value inside a cloud-config that cloud-init does not read as the same string.
-
-    `0123` is the number 83 for cloud-init, and `a: b` or a quote changes the structure of the text.
-    """
-    effective = {each.name: each.value for each in template.declared} | dict(values)
-    for text in (text for each in _template_objects(template.content) for text in _cloud_configs(each)):
-        names = [name for name in dict.fromkeys(STRING_REF.findall(text)) if name in effective]
-        checked = [name for name in names if not _LITERAL.fullmatch(name)]
-        for name in checked if len(checked) <= MAX_CHECKED_VALUES else ():
-            final = _fill(text, name, effective[name], effective)
-            if not _arrives(text, name, final, effective):
-                breaks = is_broken_yaml(final)
-                yield AlteredValue(name, _explain_altered(name, effective[name], breaks=breaks), breaks)
-
-
-def _explain_altered(name: str, value: str, *, breaks: bool) -> str:
-    problem = (
-        f"the parameter {name} breaks the cloud-config, so cloud-init ignores all of it"
-        if breaks
-        else f"the parameter {name} does not arrive in the cloud-config as the text that was given"
-    )
-    if (lines := len(value.splitlines())) > 1:
-        return f"{problem}; give one line, such as one SSH key, instead of {lines}"
-    return (
-        f"{problem}; give one without quotes, backslashes, `: `, ` #` and a special character of YAML such as * at its "
-        "beginning, that is neither a number nor a word of YAML such as yes"
-    )
+    altered = altered_values(_template_objects(template.content), template.declared, values, given)
+    return [each.problem for each in altered if each.breaks and each.name in values]
 
 
 def long_inline_data(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Yield a sentence for each inline userData or networkData that KubeVirt rejects because of its size."""
     for vm in objects:
-        spec = _field(vm, "spec", "template", "spec")
+        spec = field_at(vm, "spec", "template", "spec")
         volumes = spec.get("volumes") if isinstance(spec, dict) else None
         for index, volume in enumerate(volumes if isinstance(volumes, list) else ()):
             for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
                 for field in ("userData", "networkData"):
-                    text = _field(volume, source, field)
+                    text = field_at(volume, source, field)
                     size = len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else 0
                     if size > MAX_INLINE_BYTES:
                         path = f"spec.template.spec.volumes[{index}].{source}.{field}"
@@ -542,62 +542,8 @@ def _names_inside_texts(objects: list[Any]) -> set[str]:
     return names
 
 
-def _cloud_configs(vm: Any) -> Iterator[str]:
-    """Yield each cloud-config of a virtual machine of a template."""
-    volumes = _field(vm, "spec", "template", "spec", "volumes")
-    for volume in volumes if isinstance(volumes, list) else ():
-        for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
-            text = _field(volume, source, "userData")
-            if isinstance(text, str) and text.partition("\n")[0].strip().lower() == HEADER:
-                yield text
-
-
-def _fill(text: str, name: str, value: str, values: Mapping[str, str]) -> str:
-    """Return `text` with `value` for the parameter `name`.
-
-    Other parameters have a plain word, so that their values change nothing.
-    """
-    filled = {other: values[other] if _LITERAL.fullmatch(other) else other for other in values} | {name: value}
-    return STRING_REF.sub(lambda part: filled.get(part[1], part[0]), text)
-
-
-def _arrives(text: str, name: str, final: str, values: Mapping[str, str]) -> bool:
-    """Return True if the value of a parameter arrives in `text` as the same string, or if that cannot be checked.
-
-    With a plain word instead of the value, the text must have the same structure as `final`, the text with the value.
-    """
-    marked = _fill(text, name, _MARKER, values)
-    if not is_in_limits(marked) or not is_in_limits(final):
-        return True
-    try:
-        expected = load_yaml(marked)
-    except ValueError:
-        return True
-    try:
-        return _same(_replace(expected, values[name]), load_yaml(final))
-    except ValueError:
-        return False
-
-
-def _replace(value: Any, text: str) -> Any:
-    """Return `value` with `text` instead of the marker in each string."""
-    if isinstance(value, dict):
-        return {_replace(key, text): _replace(item, text) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replace(item, text) for item in value]
-    return value.replace(_MARKER, text) if isinstance(value, str) else value
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return type(one) is type(other) and one == other
-
-
 def _labels_reference(each: Any) -> str | None:
-    labels = _field(each, "metadata", "labels")
+    labels = field_at(each, "metadata", "labels")
     return labels if isinstance(labels, str) else None
 
 
@@ -652,16 +598,6 @@ def _json_type(text: str) -> str:
         return "a string"
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
     return names.get(type(value), "null")
-
-
-def _field(value: Any, *path: str | int) -> Any:
-    """Return the value at a path, None if it does not exist."""
-    for key in path:
-        if isinstance(key, int):
-            value = value[key] if isinstance(value, list) and key < len(value) else None
-        else:
-            value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _surrogate_path(content: Any) -> str | None:

@@ -125,20 +125,26 @@ def template_with(*parameters):
 
 
 def test_next_command_has_the_required_parameters(monkeypatch):
-    keys = [{"name": f"KEY{index}", "displayName": "SSH public key of a", "required": True} for index in range(2)]
+    again = "key1 (one line; or the first key again)"
+    keys = [
+        {"name": "KEY0", "displayName": "SSH public key of a", "required": True},
+        {"name": "KEY1", "displayName": "SSH public key 2 of a", "description": again, "required": True},
+    ]
     others = [{"name": "NAME", **GENERATED}, {"name": "CORES", "value": "2"}, {"name": "EMPTY"}]
     followed(monkeypatch, RENDERED, template=template_with(*keys, PASSWORD, *others))
     came = typed("create", "--vm", "web", "-n", "team-a")
     assert came.status == 0
-    assert came.err.splitlines()[-8:] == [
-        "  Secrets to set for each new virtual machine:",
+    assert came.err.splitlines()[-10:] == [
+        "  Secrets to set, as NAME=VALUE or NAME=@FILE, for each new virtual machine:",
         "    KEY0  SSH public key of a",
-        "    KEY1  SSH public key of a",
+        "    KEY1  SSH public key 2 of a (one line; or the first key again)",
         "  Secrets generated for each new virtual machine:",
         "    PASSWORD  Password of a",
         "  Show its parameters, or create a virtual machine from it:",
         "    atmpl instantiate --template web-template --print-params -n team-a",
-        "    atmpl instantiate --template web-template -p KEY0= -p KEY1= -n team-a",
+        "    atmpl instantiate --template web-template \\",
+        "        -p KEY0=@FILE \\",
+        "        -p KEY1=@FILE -n team-a",
     ]
 
 

@@ -78,25 +78,49 @@ def test_unknown_parameter_gets_a_suggestion():
     ]
 
 
+def missing(given, declared):
+    return values.missing(given, values.Template("", {"kind": "Template", "objects": []}, declared))
+
+
 def test_required_parameter_without_a_value_is_reported():
-    (sentence,) = values.missing({}, DECLARED)
+    (sentence,) = missing({}, DECLARED)
     assert sentence == "the parameter IMAGE is required and has no value; add -p IMAGE=VALUE or IMAGE=@FILE"
-    (sentence,) = values.missing({}, [Parameter("KEY", display_name="SSH public key of a", required=True)])
-    assert "KEY (SSH public key of a) is required" in sentence
+    described = "key (one line; or the first key again)"
+    (sentence,) = missing({}, [Parameter("KEY", "SSH public key 2 of a", described, required=True)])
+    assert "SSH public key 2 of a (one line; or the first key again)" in sentence
 
 
 def test_home_in_the_name_of_a_file_is_expanded(file, monkeypatch):
     monkeypatch.setenv("HOME", str(file.parent))
     file.write_text("x\n")
-    assert values.resolve_value("@~/small.env") == "x\n"
+    assert values.resolve_value("A", "@~/small.env") == "x\n"
+
+
+@pytest.mark.parametrize("text", ["@none", "@", "@.", "@bad", "\udcff"])
+def test_error_about_a_value_names_the_parameter(text, file):
+    (file.parent / "bad").write_bytes(b"a\xff")
+    with pytest.raises(CommandError, match=r"^-p KEY"):
+        values.resolve_value("KEY", text)
+
+
+def test_missing_file_has_a_hint_about_a_literal_at_sign(file):
+    with pytest.raises(CommandError, match=r"none: no such file; .* KEY=@@none$"):
+        values.resolve_value("KEY", "@none")
+
+
+def test_directory_as_a_value_gets_no_pattern_of_files(file):
+    with pytest.raises(CommandError) as refused:
+        values.resolve_value("KEY", "@.")
+    assert "*" not in str(refused.value)
+    assert "@@" not in str(refused.value)
 
 
 def test_a_value_that_was_given_is_not_missing():
-    assert list(values.missing({"IMAGE": "x"}, DECLARED)) == []
+    assert list(missing({"IMAGE": "x"}, DECLARED)) == []
 
 
 def test_an_empty_value_is_none():
-    assert [sentence.split()[2] for sentence in values.missing({"IMAGE": "", "MEMORY": ""}, DECLARED)] == [
+    assert [sentence.split()[2] for sentence in missing({"IMAGE": "", "MEMORY": ""}, DECLARED)] == [
         "MEMORY",
         "IMAGE",
     ]

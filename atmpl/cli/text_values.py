@@ -1,0 +1,323 @@
+"""Values inside the cloud-init data of a template: what cloud-init reads, and what to write if that is not the value.
+
+cloud-init parses a cloud-config as YAML after the values are in it. So `0123` is the number 83 there, and `a: b` or a
+quote changes the structure of the text. What a parameter stands for, such as an SSH key, is known from its place.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from atmpl.cli.manifests import STDIN, display_name
+from atmpl.template.cloud_config import HEADER, SSH_KEY, is_broken_yaml, is_in_limits, load_yaml, parse_cloud_config
+from atmpl.template.parameters import Parameter
+from atmpl.template.rules import IGNITION
+from atmpl.template.substitution import STRING_REF, TYPED_REF
+
+MAX_CHECKED_VALUES = 20  # in one cloud-config, because each takes two readings of the text
+COMPLETE_TEXT = "text"  # kind of a parameter that is all of a text, beside those of cloud_config.py
+
+_LITERAL = re.compile(r"LITERAL[0-9]+")
+_MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
+_KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY")
+_KEY = re.compile(r"(?<!\S)(?:ssh|ecdsa|sk)-[\w.@-]+[ \t]+AAAA[0-9A-Za-z+/]*={0,3}(?!\S)")  # as in authorized_keys
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
+_OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
+_READINGS = (  # the type of what cloud-init reads: how to say it
+    (type(None), "cloud-init reads no value (null)"),
+    (bool, "cloud-init reads it as true or false, not as text"),
+    (int | float, "cloud-init reads it as a number, not as text"),
+    (dict | list, "cloud-init reads it as a collection, not as text"),
+    (str, "cloud-init reads another text"),
+)
+
+
+class Value(NamedTuple):
+    """A value for a parameter, and its place for messages: `small.env, line 3`, empty for the command line."""
+
+    text: str
+    where: str
+    file: str = ""  # the file whose content it is, which usually ends in a line break
+
+
+class AlteredValue(NamedTuple):
+    """A value that cloud-init does not read as the same string, or cannot use."""
+
+    name: str
+    problem: str  # and its fix
+    breaks: bool  # cloud-init cannot read the whole text
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The place of one parameter in a cloud-config, with the values of the others."""
+
+    text: str
+    name: str
+    values: Mapping[str, str]
+
+    def filled(self, value: str) -> str:
+        """Return the text with `value`. Other parameters have a plain word, so that their values change nothing."""
+        filled = {each: self.values[each] if _LITERAL.fullmatch(each) else each for each in self.values}
+        filled[self.name] = value
+        return STRING_REF.sub(lambda part: filled.get(part[1], part[0]), self.text)
+
+    def arrives(self, value: str, meant: str) -> bool:
+        """Return True if cloud-init reads `meant` if `value` is written, or if that cannot be checked.
+
+        With a plain word instead of the value, the text must have the same structure.
+        """
+        marked, final = self.filled(_MARKER), self.filled(value)
+        if not is_in_limits(marked) or not is_in_limits(final):
+            return True
+        try:
+            expected = load_yaml(marked)
+        except ValueError:
+            return True
+        try:
+            return _same(_replace(expected, meant), load_yaml(final))
+        except ValueError:
+            return False
+
+    def is_broken_by(self, value: str) -> bool:
+        """Return True if cloud-init cannot read the text with `value`."""
+        return is_broken_yaml(self.filled(value))
+
+    def is_escaped(self, value: str) -> bool:
+        """Return True if `value` has quotes or escapes of YAML for a text that would not arrive without them."""
+        meanings = {_unquoted(value), value.replace("''", "'"), re.sub(r'\\(["\\])', r"\1", value)} - {value, None}
+        return any(self.arrives(value, meant) and not self.arrives(meant, meant) for meant in meanings if meant)
+
+    def reading(self, value: str) -> str:
+        """Return a clause about what cloud-init reads instead of `value`."""
+        try:
+            read = _at_marker(load_yaml(self.filled(_MARKER)), load_yaml(self.filled(value)))
+        except ValueError:  # an anchor, a tag
+            read = ""
+        return next(
+            (clause for kind, clause in _READINGS if isinstance(read, kind)), "cloud-init does not read it as text"
+        )
+
+    def fix(self, value: str, given: Value | None) -> str:
+        """Return what to write instead of `value`: the one rule of YAML that applies here."""
+        doubled = value.replace("'", "''")
+        rules = {
+            f"'{doubled}'": "in single quotes" + (", with each ' in it twice" if "'" in value else ""),
+            doubled: "with each ' twice",
+            re.sub(r'(["\\])', r"\\\1", value): 'with a \\ before each " and \\',
+        }
+        rule = next((rule for text, rule in rules.items() if text != value and self.arrives(text, value)), None)
+        if rule is None:
+            return "choose a value of letters, digits, - and ."
+        if not rule.startswith("in"):
+            return f"write it {rule}"
+        if given and given.file:
+            return f"write it {rule} into {display_name(given.file)}"
+        in_params_file = bool(given and given.where)
+        advice = f"write it {rule}: " + (f"{self.name}='VALUE'" if in_params_file else f"-p \"{self.name}='VALUE'\"")
+        if value.startswith("@"):
+            advice += "; a --params-file has no @FILE" if in_params_file else "; with the quotes, @ is not doubled"
+        if (inner := _unquoted(value)) is not None and self.arrives(inner, inner):
+            return f"leave the quotes out; if they are a part of the value, {advice}"
+        return advice
+
+
+def parameter_kinds(objects: Iterable[Any], names: Iterable[str]) -> dict[str, str]:
+    """Return what the parameters in the cloud-init data of a template are: COMPLETE_TEXT or a kind of cloud_config.py.
+
+    `objects` are the template's, `names` those of its parameters. A parameter that is known for neither is left out.
+    """
+    kinds = {name: SSH_KEY for name in names if _KEY_NAME.search(name)}
+    for vm in objects:
+        for text in _cloud_init_data(vm):
+            if whole := STRING_REF.fullmatch(text) or TYPED_REF.match(text):
+                kinds[whole[1]] = COMPLETE_TEXT
+                continue
+            known = set(STRING_REF.findall(text))
+            config = parse_cloud_config(STRING_REF.sub(lambda part: part[1], text)) if known else None
+            if config is None:
+                continue
+            for secret in config.secrets:
+                if (name := config.text[secret.start : secret.end]) in known:
+                    kinds[name] = secret.kind
+    return kinds
+
+
+def private_keys(kinds: Mapping[str, str], given: Mapping[str, Value]) -> Iterator[str]:
+    """Yield a sentence, without the value, for each private key that is given for an SSH public key."""
+    for name, value in given.items():
+        if kinds.get(name) == SSH_KEY and _PRIVATE_KEY.search(value.text):
+            is_named = value.file not in ("", STDIN)
+            public = f"{value.file}.pub" if is_named and not value.file.endswith(".pub") else "FILE"
+            yield (
+                f"the parameter {name}: {value.file if is_named else 'the value'} is a private SSH key, which must "
+                f"stay secret; give the public key: -p {shlex.quote(f'{name}=@{public}')}"
+            )
+
+
+def forgotten_files(kinds: Mapping[str, str], given: Mapping[str, Value]) -> dict[str, str]:
+    """Return a sentence, by parameter, for each value but SSH keys that is probably the name of a file without its @.
+
+    In a params file, a value that begins with @ is literal.
+    """
+    sentences = {}
+    for name, value in given.items():
+        kind = kinds.get(name)
+        in_params_file = bool(value.where) and value.text.startswith("@")
+        if kind == SSH_KEY or value.file or not (in_params_file or kind == COMPLETE_TEXT):
+            continue
+        if _is_file(path := value.text.removeprefix("@") if value.where else value.text):
+            sentences[name] = f"the parameter {name} is {_explain_file_name(name, path, value)}"
+    return sentences
+
+
+def altered_values(
+    objects: Iterable[Any],
+    declared: Sequence[Parameter],
+    values: Mapping[str, str],
+    given: Mapping[str, Value],
+) -> Iterator[AlteredValue]:
+    """Yield each value inside a cloud-config that cloud-init does not read as the same string, or not as a key.
+
+    `values` override the defaults of the parameters `declared`; `given` are those of the user.
+    """
+    objects = list(objects)
+    effective = {each.name: each.value for each in declared} | dict(values)
+    kinds = parameter_kinds(objects, effective)
+    keys = [each.name for each in declared if kinds.get(each.name) == SSH_KEY]
+    generated = {each.name for each in declared if each.generate}
+    for text in (text for each in objects for text in _cloud_configs(each)):
+        names = [name for name in dict.fromkeys(STRING_REF.findall(text)) if name in effective]
+        checked = [name for name in names if not _LITERAL.fullmatch(name)]
+        for name in checked:
+            place, value = _Place(text, name, effective), effective[name]
+            problem = _explain_key(name, given[name], keys) if name in keys and name in given and value else ""
+            if not problem:
+                if len(checked) > MAX_CHECKED_VALUES or place.arrives(value, value):
+                    continue
+                if place.is_escaped(value):
+                    continue
+                problem = _explain_altered(place, value, given.get(name), is_generated=name in generated)
+            yield AlteredValue(name, f"the parameter {name} {problem}", place.is_broken_by(value))
+
+
+def field_at(value: Any, *path: str | int) -> Any:
+    """Return the value at a path, None if it does not exist."""
+    for key in path:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and key < len(value) else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _explain_key(name: str, value: Value, keys: Sequence[str]) -> str:
+    """Return what is wrong with the value of an SSH public key, and the fix; nothing if it is one key."""
+    text = value.text.strip()
+    found = len(_KEY.findall(text))
+    lines = len(text.splitlines())
+    if found == 1 and lines == 1:
+        return ""
+    if found:
+        others = ", ".join(each for each in keys if each != name)
+        number = f"{found} SSH keys" if found > 1 else f"an SSH key in {lines} lines"
+        more = f"; for another key, use {others}" if others else ""
+        return f"has {number}, and takes one key in one line; write it into a file of its own: -p {name}=@FILE{more}"
+    path = text.removeprefix("@")
+    if not value.file and lines == 1 and (path.endswith(".pub") or _is_file(path)):
+        return f"is {_explain_file_name(name, path, value)}"
+    if _OTHER_KEY.search(text):
+        return "is a public key in another format than OpenSSH's; convert it with ssh-keygen -i"
+    if lines > 1:  # reported as any other text of several lines
+        return ""
+    return f"is not an SSH public key, such as ssh-ed25519 AAAA...; give the file of one: -p {name}=@FILE"
+
+
+def _explain_file_name(name: str, path: str, value: Value) -> str:
+    fix = f"give the content of the file: -p {shlex.quote(f'{name}=@{path}')}"
+    if value.where:
+        return f"the name of a file ({value.where}), and a --params-file has no @FILE; remove it there, and {fix}"
+    return f"the name of a file; {fix}"
+
+
+def _explain_altered(place: _Place, value: str, given: Value | None, *, is_generated: bool) -> str:
+    """Return what happens to a value that does not arrive, and the one fix that applies."""
+    if not value:
+        way_out = f"; or leave {place.name} out, and it is generated" if is_generated else ""
+        return f"is empty, so cloud-init reads no value (null) there; give a value{way_out}"
+    if place.is_broken_by(value):
+        problem = "breaks the cloud-config, so cloud-init ignores all of it"
+    else:
+        problem = f"does not arrive in the cloud-config as it was given: {place.reading(value)}"
+    if (lines := len(value.splitlines())) > 1:
+        return f"{problem}; give one line instead of {lines}"
+    return f"{problem}; {place.fix(value, given)}"
+
+
+def _unquoted(value: str) -> str | None:
+    """Return the text in the quotes of YAML that a value has around it, None if it has none."""
+    if len(value) < 2 or value[0] != value[-1] or value[0] not in "'\"":
+        return None
+    try:
+        text = load_yaml(value)
+    except ValueError:
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _is_file(path: str) -> bool:
+    """Return True if `path`, which can be any text, is a file. A shell expands ~ at the beginning of a word only."""
+    return "\n" not in path and os.path.isfile(os.path.expanduser(path))  # noqa: PTH111, PTH113 - pathlib's raise
+
+
+def _cloud_init_data(vm: Any) -> Iterator[str]:
+    """Yield each text of a template's virtual machine that cloud-init or Ignition reads."""
+    template = field_at(vm, "spec", "template")
+    volumes = field_at(template, "spec", "volumes")
+    for volume in volumes if isinstance(volumes, list) else ():
+        for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
+            for field in ("userData", "networkData", "userDataBase64", "networkDataBase64"):
+                if isinstance(text := field_at(volume, source, field), str):
+                    yield text
+    if isinstance(text := field_at(template, "metadata", "annotations", IGNITION), str):
+        yield text
+
+
+def _cloud_configs(vm: Any) -> Iterator[str]:
+    """Yield each cloud-config of a virtual machine of a template."""
+    for text in _cloud_init_data(vm):
+        if text.partition("\n")[0].strip().lower() == HEADER:
+            yield text
+
+
+def _replace(value: Any, text: str) -> Any:
+    """Return `value` with `text` instead of the marker in each string."""
+    if isinstance(value, dict):
+        return {_replace(key, text): _replace(item, text) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace(item, text) for item in value]
+    return value.replace(_MARKER, text) if isinstance(value, str) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and one == other
+
+
+def _at_marker(expected: Any, final: Any) -> Any:
+    """Return what `final` has where `expected` has the marker; a text if the structures differ elsewhere."""
+    if expected == _MARKER:
+        return final
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(expected, dict) and isinstance(final, dict):
+        pairs = ((expected[key], final[key]) for key in expected if key in final)
+    elif isinstance(expected, list) and isinstance(final, list):
+        pairs = zip(expected, final, strict=False)
+    found = (_at_marker(*pair) for pair in pairs)
+    return next((each for each in found if not isinstance(each, str)), "")

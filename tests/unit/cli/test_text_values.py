@@ -1,0 +1,223 @@
+"""Values inside cloud-init data: what is reported, and that the fix that is named works."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from atmpl.cli.text_values import COMPLETE_TEXT, parameter_kinds
+from atmpl.template.cloud_config import OTHER, PASSWORD, PASSWORD_HASH, SSH_KEY
+from tests.support.cli_runner import typed
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me@x"
+RSA = "ssh-rsa AAAAB3NzaC1yc2E= b"
+PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n"
+TEXTS = {
+    "openshift": lambda vm, parameters: {
+        "apiVersion": "template.openshift.io/v1", "kind": "Template", "objects": [vm], "parameters": parameters
+    },
+    "native": lambda vm, parameters: {
+        "apiVersion": "template.kubevirt.io/v1beta1", "kind": "VirtualMachineTemplate",
+        "spec": {"virtualMachine": vm, "parameters": parameters},
+    },
+}  # fmt: skip
+
+
+def template(text, format="openshift", **parameters):
+    """Return a template whose VM has the user data `text`; `parameters` are fields by name."""
+    volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
+    vm = {
+        "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "web"},
+        "spec": {"template": {"spec": {"volumes": volumes}}},
+    }  # fmt: skip
+    return TEXTS[format](vm, [{"name": name, **fields} for name, fields in parameters.items()])
+
+
+def process(made, *words):
+    return typed("process", "-", *words, stdin=json.dumps(made))
+
+
+def user_data(came):
+    return yaml.safe_load(came.out)["spec"]["template"]["spec"]["volumes"][0]["cloudInitNoCloud"]["userData"]
+
+
+REQUIRED = {"required": True}
+GENERATED = {"generate": "expression", "from": "[a-z]{9}"}
+WITH_KEY = template("#cloud-config\nssh_authorized_keys:\n- ${KEY}\n", KEY=REQUIRED)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.pub").write_text(f"{KEY}\n")
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    (tmp_path / "id").write_text(PRIVATE)
+    (tmp_path / "two").write_text(f"{KEY}\n{RSA}\n")
+    return tmp_path
+
+
+KINDS = {
+    "ssh_authorized_keys: ['${A}', '${B}']": {"A": SSH_KEY, "B": SSH_KEY},
+    "users: [{name: a, ssh-authorized-keys: [${A}], passwd: ${B}}]": {"A": SSH_KEY, "B": PASSWORD_HASH},
+    'password: "${A}"': {"A": PASSWORD},
+    "chpasswd: {list: ['root:${A}']}": {"A": PASSWORD},
+    "rh_subscription: {activation_key: ${A}}": {"A": OTHER},
+    "runcmd: [echo ${A}]": {},
+    "ssh_authorized_keys: &a\n- ${A}\nb: *a": {},
+}
+
+
+@pytest.mark.parametrize("text", KINDS)
+def test_parameters_are_known_by_their_places(text):
+    made = template(f"#cloud-config\n{text}\n")
+    assert parameter_kinds(made["objects"], ["A", "B"]) == KINDS[text]
+
+
+@pytest.mark.parametrize("text", ["${A}", "${{A}}"])
+def test_parameter_can_be_a_complete_text(text):
+    assert parameter_kinds(template(text)["objects"], ["A"]) == {"A": COMPLETE_TEXT}
+
+
+@pytest.mark.parametrize("words", [[], ["--print-params", "-o", "yaml"]])
+@pytest.mark.parametrize("format", TEXTS)
+@pytest.mark.parametrize("value", ["@id", "@../{}/id", PRIVATE, PRIVATE.replace("\n", " "), "PuTTY-User-Key-File-3: x"])
+def test_private_key_is_refused_and_not_printed(value, format, words, folder):
+    made = template("#cloud-config\nssh_authorized_keys:\n- ${KEY}\n", format, KEY=REQUIRED)
+    came = process(made, "-p", f"KEY={value.format(folder.name)}", *words)
+    assert (came.status, came.out) == (1, "")
+    assert "c2VjcmV0" not in came.err
+    assert "private SSH key" in came.err
+
+
+def test_private_key_is_refused_by_name_in_a_text_that_is_not_parsed(folder):
+    made = template(
+        "#cloud-config\na: &a 1\nssh_authorized_keys:\n- ${MY_SSH_AUTHORIZED_KEY0}\n", MY_SSH_AUTHORIZED_KEY0={}
+    )
+    assert process(made, "-p", "MY_SSH_AUTHORIZED_KEY0=@id").status == 1
+
+
+GOOD_KEYS = [
+    KEY,
+    RSA,
+    f"restrict {RSA}",
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNh",
+    "sk-ssh-ed25519@openssh.com AAAAGnNr x y",
+    "ssh-ed25519-cert-v01@openssh.com AAAAIHNz",
+]
+
+
+@pytest.mark.parametrize("key", GOOD_KEYS)
+def test_public_key_is_no_warning(key):
+    assert process(WITH_KEY, "-p", f"KEY={key}").err == ""
+
+
+@pytest.mark.parametrize("name", ["my.pub", "key", "~/my.pub", "other.pub"])
+def test_name_of_a_file_without_its_at_sign_is_a_warning(name, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    came = process(WITH_KEY, "-p", f"KEY={name}")
+    assert came.status == 0
+    assert re.search(rf"^warning: .* -p '?KEY=@{name}'?\n\Z", came.err)
+
+
+@pytest.mark.parametrize("value", ["hello", "gh:me", "-----BEGIN PUBLIC KEY-----"])
+def test_value_that_is_no_key_is_a_warning(value):
+    came = process(WITH_KEY, "-p", f"KEY={value}")
+    assert (came.status, came.err.count("warning: ")) == (0, 1)
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_two_keys_name_the_parameters_for_them(quote, folder):
+    text = f"#cloud-config\nssh_authorized_keys:\n- {quote}${{ONE}}{quote}\n- ${{TWO}}\n"
+    came = process(template(text, ONE=REQUIRED, TWO=REQUIRED), "-p", "ONE=@two", "-p", "TWO=@key")
+    assert came.status == 0
+    assert re.search(r"^warning: .*ONE has 2 SSH keys, .*ONE=@FILE.*TWO\n\Z", came.err)
+
+
+def test_complete_text_that_is_the_name_of_a_file_is_a_warning(folder):
+    made = template("${DATA}", DATA=REQUIRED)
+    assert "-p DATA=@key\n" in process(made, "-p", "DATA=key").err
+    assert process(made, "-p", "DATA=nothing").err == ""
+    assert process(made, "-p", "DATA=@key").err == ""
+
+
+@pytest.mark.parametrize(("line", "is_file"), [("KEY=@my.pub", True), ("KEY=my.pub", True), (f"KEY={KEY}", False)])
+def test_params_file_has_no_at_file(line, is_file, folder):
+    (folder / "v").write_text(f"{line}\n")
+    came = process(WITH_KEY, "--params-file", "v")
+    assert came.status == 0
+    assert ("-p KEY=@my.pub\n" in came.err) == is_file
+    assert ("v, line 1" in came.err) == is_file
+
+
+def test_at_sign_of_a_params_file_is_one_warning_for_a_password(folder):
+    made = template("#cloud-config\npassword: ${P}\n", P={})
+    (folder / "v").write_text("P=@key\n")
+    assert process(made, "--params-file", "v").err.count("warning: ") == 1
+
+
+ADVICE = {  # (line of the cloud-config, value): what the advice makes of the value
+    ("password: ${P}", "12345"): "'12345'",
+    ("password: ${P}", "true"): "'true'",
+    ("password: ${P}", "null"): "'null'",
+    ("password: ${P}", "2020-01-01"): "'2020-01-01'",
+    ("password: ${P}", "a: b"): "'a: b'",
+    ("password: ${P}", "a #b"): "'a #b'",
+    ("password: ${P}", "@@foo"): "'@foo'",
+    ("password: ${P}", "*x"): "'*x'",
+    ("password: ${P}", "[a"): "'[a'",
+    ("password: ${P}", "it's: x"): "'it''s: x'",
+    ("password: '${P}'", "it's"): "it''s",
+    ('password: "${P}"', 'a"b\\'): 'a\\"b\\\\',
+}
+RULES = {"'": "in single quotes", "''": "twice", "\\": "\\ before"}
+
+
+@pytest.mark.parametrize(("line", "value"), ADVICE)
+def test_advice_is_the_one_rule_that_works(line, value):
+    made = template(f"#cloud-config\n{line}\n", P=REQUIRED)
+    came = process(made, "-p", f"P={value}")
+    assert (came.status, came.err.count("warning: ")) == (0, 1)
+    written = ADVICE[line, value]
+    rules = {sign for sign, rule in RULES.items() if rule in came.err}
+    assert rules == {sign for sign in RULES if (sign in written[1:-1] if sign != "'" else written[0] == sign)}
+    again = process(made, "-p", f"P={written}")
+    assert (again.status, again.err) == (0, "")
+    assert yaml.safe_load(user_data(again))["password"] == value.removeprefix("@" if value[:2] == "@@" else "")
+
+
+def test_quotes_that_are_not_needed_are_a_warning():
+    came = process(template("#cloud-config\npassword: ${P}\n", P={}), "-p", "P='hello'")
+    assert "leave the quotes out" in came.err
+
+
+def test_value_inside_a_longer_word_gets_no_advice_about_quotes():
+    came = process(template("#cloud-config\nruncmd: [echo ${P}]\n", P={}), "-p", "P=a]")
+    assert came.err.count("warning: ") == 1
+    assert "quotes" not in came.err
+
+
+@pytest.mark.parametrize(("fields", "is_generated"), [(GENERATED, True), ({}, False)])
+def test_empty_password_is_a_warning_about_no_value(fields, is_generated):
+    came = process(template("#cloud-config\npassword: ${P}\n", P=fields), "-p", "P=")
+    assert came.status == 0
+    assert re.match(r"warning: .* P is empty, .*null", came.err)
+    assert ("leave P out" in came.err) == is_generated
+
+
+@pytest.mark.parametrize("format", TEXTS)
+def test_generated_values_are_printed_beside_the_objects(format, tmp_path):
+    made = template("#cloud-config\npassword: ${P}\n", format, P=GENERATED)
+    for words in ([], ["--output-file", str(tmp_path / "vm.yaml")]):
+        came = process(made, *words)
+        text = came.out or (tmp_path / "vm.yaml").read_text()
+        [value] = re.fullmatch(r"P=([a-z]{9}) \(generated\)\n", came.err).groups()
+        assert f"password: {value}\n" in text
+    assert process(made, "-p", "P=given").err == ""
+    assert process(made, "--print-params").err == ""
+
+
+def test_empty_value_that_kubevirt_replaces_is_printed():
+    came = process(template("#cloud-config\npassword: ${P}\n", "native", P=GENERATED), "-p", "P=")
+    [value] = re.fullmatch(r"P=([a-z]{9}) \(generated\)\n", came.err).groups()
+    assert f"password: {value}\n" in user_data(came)
