@@ -49,8 +49,11 @@ Needs no cluster.
 
 Takes OpenShift's templates and KubeVirt's. The value of a parameter is the one
 of -p, else of the last --params-file that has it, else the template's default,
-else a generated one. Generated values, such as passwords, are printed on
-standard error.
+else a generated one.
+
+Generated values, such as passwords, are printed on standard error. Each run
+generates others. So keep the result, or give the same values again with -p: a
+virtual machine with another SUFFIX has other disks.
 """
 
 EPILOG = """\

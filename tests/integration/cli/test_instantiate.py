@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,36 @@ async def test_vm_is_created_from_a_template(server: Server, client: Client, nam
     assert (came.status, came.out) == (1, "")
     came = await instantiate(server, namespace, "--template", "golden", "-o", "name")
     assert came.out.startswith("virtualmachine.kubevirt.io/web-")
+
+
+CLOUD_CONFIG = "#cloud-config\npassword: mine\nssh_authorized_keys:\n- ssh-ed25519 AAAAMine me@x\n"
+
+
+@pytest.mark.parametrize("format", ["openshift", "native"])
+async def test_golden_template_of_another_namespace_is_used(
+    server: Server, client: Client, namespace: str, format: str, tmp_path: Path
+) -> None:
+    home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "golden-"}}
+    golden = (await client.create(home))["metadata"]["name"]
+    source = vm(golden, "web")
+    source["spec"]["template"]["spec"]["volumes"].append(
+        {"name": "init", "cloudInitNoCloud": {"userData": CLOUD_CONFIG}}
+    )
+    template = atmpl.render(source, name="golden", format=format, secrets="Extract").template
+    template["metadata"]["namespace"] = golden
+    await client.create(template)
+    (tmp_path / "key.pub").write_text("ssh-ed25519 AAAAYours you@x\n")
+    words = ["--template", "golden", "--template-namespace", golden]
+    came = await instantiate(server, namespace, *words)
+    assert (came.status, came.out) == (1, "")
+    [key] = re.findall(r"-p (\w+)=@FILE$", came.err, re.MULTILINE)
+    came = await instantiate(server, namespace, *words, "--vm-name", "web-2", "-p", f"{key}=@{tmp_path}/key.pub")
+    assert came.status == 0
+    [password] = re.findall(r"^CLOUD_USER_PASSWORD=(\S+) \(generated\)$", came.err, re.MULTILINE)
+    made = await client.get(vm_path(namespace, "web-2"))
+    text = made["spec"]["template"]["spec"]["volumes"][-1]["cloudInitNoCloud"]["userData"]
+    assert text == CLOUD_CONFIG.replace("mine", password).replace("AAAAMine me", "AAAAYours you")
+    await client.delete(f"/api/v1/namespaces/{golden}")
 
 
 async def test_converted_template_is_accepted_and_used(server: Server, client: Client, namespace: str) -> None:
