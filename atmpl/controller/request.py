@@ -1,4 +1,4 @@
-"""The parsed request. This module alone converts the flat form of a spec to the canonical one.
+"""The parsed request. This module alone converts the short form of a spec to the long one.
 
 The CRD rejects specs of another shape, but the cluster can have the CRD of another version. A field or value that is
 unknown to this version is Unsupported.
@@ -22,9 +22,9 @@ API_VERSIONS: dict[str, Format] = {format.api_version: format for format in FORM
 
 OPTIONS = {"identity", "dataVolumes", "secrets", "naming", "console", "parameters"}
 PARAMETERS = {"profile", "include", "exclude"}
-CANONICAL = {"source", "target"}
-FLAT = {"vmName", "templateName", "format"}
-SPEC = CANONICAL | FLAT | {"refreshPolicy", "ttlSecondsAfterFinished", "options", "templateMetadata", "requester"}
+LONG_FORM = {"source", "target"}
+SHORT_FORM = {"vmName", "templateName", "format"}
+SPEC = LONG_FORM | SHORT_FORM | {"refreshPolicy", "ttlSecondsAfterFinished", "options", "templateMetadata", "requester"}
 
 # Names become parts of URL paths. Nothing else is accepted: a slash would change the path.
 NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -45,7 +45,7 @@ class Requester:
 
 
 class RequestSpec(NamedTuple):
-    """A request's spec in canonical form."""
+    """A request's spec in the long form."""
 
     source: ObjectKey
     format: Format
@@ -156,11 +156,11 @@ def parse_request(data: bytes | msgspec.Raw) -> Request:
 
 
 def parse_spec(spec: Any, key: ObjectKey) -> RequestSpec:
-    """Return the canonical form of a spec in either form. Raises UnsupportedError."""
+    """Return the long form of a spec in either form. Raises UnsupportedError."""
     fields = _object(spec, "spec", SPEC)
-    if not fields.keys() & CANONICAL:
-        source, format, template = _from_flat_form(fields, key)
-    elif fields.keys() & FLAT:
+    if not fields.keys() & LONG_FORM:
+        source, format, template = _from_short_form(fields, key)
+    elif fields.keys() & SHORT_FORM:
         raise UnsupportedError("spec has both forms: keep source and target, or vmName, templateName and format")
     else:
         source, format, template = _from_source_and_target(fields, key)
@@ -183,7 +183,7 @@ def parse_spec(spec: Any, key: ObjectKey) -> RequestSpec:
 
 
 def _from_source_and_target(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
-    if not spec.keys() >= CANONICAL:
+    if not spec.keys() >= LONG_FORM:
         raise UnsupportedError("spec.source and spec.target require each other: write both")
     source = _object(spec["source"], "spec.source", {"vmName", "vmNamespace"})
     target = _object(spec["target"], "spec.target", TARGETS.keys())
@@ -199,7 +199,7 @@ def _from_source_and_target(spec: dict[str, Any], key: ObjectKey) -> tuple[Objec
     return vm, TARGETS[field], _name(_object(template, path, {"name"}), "name", path, key.name)
 
 
-def _from_flat_form(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
+def _from_short_form(spec: dict[str, Any], key: ObjectKey) -> tuple[ObjectKey, Format, str]:
     api_version = spec.get("format", "template.openshift.io/v1")
     format = API_VERSIONS.get(api_version) if isinstance(api_version, str) else None
     if format is None:

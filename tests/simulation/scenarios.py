@@ -33,7 +33,7 @@ def done_once(world: World) -> None:
     assert "rendered" not in world.request()["status"]
 
 
-async def flat(world: World) -> None:
+async def short_form(world: World) -> None:
     await once(world, a_flat_request())
 
 
@@ -301,7 +301,7 @@ async def release_with_a_ttl(world: World) -> None:
 
 SCENARIOS = {
     "Once": Scenario(once, done_once),
-    "the flat form": Scenario(flat, done_once),
+    "the short form": Scenario(short_form, done_once),
     "the native format": Scenario(native, done_native),
     "a request before its VM": Scenario(waiting, done_once),
     "a source elsewhere": Scenario(elsewhere, done_elsewhere),

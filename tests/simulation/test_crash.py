@@ -19,7 +19,7 @@ from tests.support.faults import DIFFERENT, FAULTS, Call, Fault
 
 ALL = SCENARIOS | CONFLICTS
 ALIKE = {
-    "the flat form",
+    "the short form",
     "the native format",
     "OnChange, the native format",
 }  # their calls equal those of another scenario

@@ -22,7 +22,7 @@ LISTS: dict[str, tuple[Resource, ...]] = {
 }
 NEEDS_NO_LIST = (  # scenarios in which nothing is refreshed and every format is served
     "Once",
-    "the flat form",
+    "the short form",
     "the native format",
     "a request before its VM",
     "a source elsewhere",

@@ -48,7 +48,7 @@ def a_request(
 
 
 def a_flat_request(name: str = "request", *, namespace: str = NAMESPACE, target: str = "golden", **spec: Any) -> Object:
-    """Return the same request in the flat form."""
+    """Return the same request in the short form."""
     posted = a_request(name, namespace=namespace)
     return posted | {"spec": {"vmName": "vm", "templateName": target, **spec}}
 

@@ -8,11 +8,11 @@ from e2e.envtest import ApiError
 
 COLLECTION = "/apis/ssp.kubevirt.io/v1alpha1/namespaces/default/virtualmachinetemplaterequests"
 
-CANONICAL: dict[str, Any] = {
+LONG_FORM: dict[str, Any] = {
     "source": {"vmName": "vm-ephemeral", "vmNamespace": "team-a"},
     "target": {"openshiftTemplate": {"name": "vm-ephemeral-template"}},
 }
-FLAT: dict[str, Any] = {
+SHORT_FORM: dict[str, Any] = {
     "vmName": "vm-ephemeral",
     "templateName": "vm-ephemeral-template",
     "format": "template.openshift.io/v1",
@@ -29,11 +29,11 @@ def request(spec: Any, **metadata: Any) -> dict[str, Any]:
 
 
 def source(**fields: Any) -> dict[str, Any]:
-    return CANONICAL | {"source": {"vmName": "fedora"} | fields}
+    return LONG_FORM | {"source": {"vmName": "fedora"} | fields}
 
 
 def target(**fields: Any) -> dict[str, Any]:
-    return CANONICAL | {"target": fields}
+    return LONG_FORM | {"target": fields}
 
 
 def complaints(error: ApiError) -> list[str]:

@@ -44,7 +44,7 @@ class Format:
 
     name: str  # the value of `--format` and of `atmpl.render`: `openshift`
     target: str  # its field of `spec.target`: `openshiftTemplate`
-    api_version: str  # `template.openshift.io/v1`; also the value of the flat form's `format`
+    api_version: str  # `template.openshift.io/v1`; also the value of the short form's `format`
     kind: str  # `Template`
     plural: str  # `templates`
     content: tuple[str, ...]  # the top-level fields that a refresh replaces; not metadata

@@ -52,26 +52,22 @@ class Form(NamedTuple):
 
 
 FORMS: dict[str, Form] = {
-    "canonical, home, OpenShift": Form(
-        "home", "openshift", {"source": {"vmName": VM}, "target": {"openshiftTemplate": {}}}
-    ),
-    "canonical, home by its name, OpenShift": Form(
+    "long, home, OpenShift": Form("home", "openshift", {"source": {"vmName": VM}, "target": {"openshiftTemplate": {}}}),
+    "long, home by its name, OpenShift": Form(
         "home",
         "openshift",
         {"source": {"vmName": VM, "vmNamespace": "home"}, "target": {"openshiftTemplate": {"name": "mine"}}},
     ),
-    "canonical, home, native": Form(
-        "home", "native", {"source": {"vmName": VM}, "target": {"virtualMachineTemplate": {}}}
-    ),
-    "canonical, away, OpenShift": Form(
+    "long, home, native": Form("home", "native", {"source": {"vmName": VM}, "target": {"virtualMachineTemplate": {}}}),
+    "long, away, OpenShift": Form(
         "away", "openshift", {"source": {"vmName": VM, "vmNamespace": "away"}, "target": {"openshiftTemplate": {}}}
     ),
-    "canonical, away, native": Form(
+    "long, away, native": Form(
         "away", "native", {"source": {"vmName": VM, "vmNamespace": "away"}, "target": {"virtualMachineTemplate": {}}}
     ),
-    "flat, without a format": Form("home", "openshift", {"vmName": VM}),
-    "flat, OpenShift": Form("home", "openshift", {"vmName": VM, "format": "template.openshift.io/v1"}),
-    "flat, native": Form("home", "native", {"vmName": VM, "format": "template.kubevirt.io/v1beta1"}),
+    "short, without a format": Form("home", "openshift", {"vmName": VM}),
+    "short, OpenShift": Form("home", "openshift", {"vmName": VM, "format": "template.openshift.io/v1"}),
+    "short, native": Form("home", "native", {"vmName": VM, "format": "template.kubevirt.io/v1beta1"}),
 }
 
 DENIED = (
@@ -162,9 +158,9 @@ async def test_refusal_does_not_reveal_the_vm(populated: Server, admin: Client) 
     vm = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": VM, "namespace": "away"}}
     spec = {"runStrategy": "Halted", "template": {"spec": {"domain": {"devices": {}}}}}
     async with populated.client(user("nothing", "both")) as client:
-        before = await answer(client, FORMS["canonical, away, OpenShift"].spec)
+        before = await answer(client, FORMS["long, away, OpenShift"].spec)
         await admin.create(vm | {"spec": spec})
-        after = await answer(client, FORMS["canonical, away, OpenShift"].spec)
+        after = await answer(client, FORMS["long, away, OpenShift"].spec)
     assert before == after == MAY_NOT_GET["away"]
 
 

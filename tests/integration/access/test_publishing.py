@@ -24,11 +24,11 @@ from tests.integration.access.policy_states import (
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, is_refused, may
 
 VM = "fedora"
-FORMATS = {  # format: its target, its word in the flat form, and where its templates are
+FORMATS = {  # format: its target, its word in the short form, and where its templates are
     "openshift": ("openshiftTemplate", "template.openshift.io/v1", "templates"),
     "native": ("virtualMachineTemplate", "template.kubevirt.io/v1beta1", "virtualmachinetemplates"),
 }
-FORMS = ("canonical", "flat")
+FORMS = ("long", "short")
 PLACES = ("same", "other")  # the namespace of the source
 
 
@@ -42,20 +42,20 @@ class Cell(NamedTuple):
         return "-".join(self)  # the name of the request, and of its template
 
 
-# The flat form has no namespace: its source is in the request's.
+# The short form has no namespace: its source is in the request's.
 CELLS = [
     cell
     for cell in map(Cell._make, itertools.product(RIGHTS, PLACES, FORMS, FORMATS))
-    if (cell.form, cell.place) != ("flat", "other")
+    if (cell.form, cell.place) != ("short", "other")
 ]
 # With another state of the policy: each right and place once, and the other form and format once.
-FEW = [cell for cell in CELLS if (cell.form, cell.format) == ("canonical", "openshift")]
-FEW += [Cell("that-vm", "same", "flat", "openshift"), Cell("that-vm", "other", "canonical", "native")]
+FEW = [cell for cell in CELLS if (cell.form, cell.format) == ("long", "openshift")]
+FEW += [Cell("that-vm", "same", "short", "openshift"), Cell("that-vm", "other", "long", "native")]
 
 
 def request(cell: Cell, away: str, *, policy: str = "Once", form: str | None = None) -> dict[str, Any]:
     target, word, _ = FORMATS[cell.format]
-    if (form or cell.form) == "flat":
+    if (form or cell.form) == "short":
         spec: dict[str, Any] = {"vmName": VM, "format": word}
     else:
         source = {"vmName": VM} if cell.place == "same" else {"vmName": VM, "vmNamespace": away}
@@ -99,7 +99,7 @@ class Scene:
 
     async def admission(self, *, refused: bool) -> None:
         """Wait until the API server admits by the policy as it is now."""
-        probe = request(Cell("nothing", "other", "canonical", "openshift"), self.away)
+        probe = request(Cell("nothing", "other", "long", "openshift"), self.away)
         await await_admission(self.users["nothing"], self.requests, probe, refused=refused)
 
     async def ask(self, cell: Cell, *, policy: str = "Once") -> bool:
@@ -193,8 +193,8 @@ async def attack(scene: Scene, cells: list[Cell]) -> None:
     for cell in cells:
         path = f"{scene.requests}/{cell}"
         there = await intruder.get(path)
-        other_form = request(cell, scene.away, form="flat" if cell.form == "canonical" else "canonical")
-        elsewhere = request(cell._replace(place="other"), scene.away, form="canonical")
+        other_form = request(cell, scene.away, form="short" if cell.form == "long" else "long")
+        elsewhere = request(cell._replace(place="other"), scene.away, form="long")
         for wanted in (other_form, elsewhere) if cell.place == "same" else (other_form,):
             if wanted["spec"] != request(cell, scene.away)["spec"]:
                 await refuses(intruder.put(path, there | {"spec": wanted["spec"]}), 422)

@@ -5,13 +5,22 @@ from typing import Any
 import pytest
 
 from e2e.envtest import ApiError, Client
-from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, normalized, request, source, target
+from tests.support.crd_requests import (
+    COLLECTION,
+    LONG_FORM,
+    SHORT_FORM,
+    complaints,
+    normalized,
+    request,
+    source,
+    target,
+)
 
 GOOD: dict[str, dict[str, Any]] = {
-    "source and target": CANONICAL,
-    "the flat form": FLAT,
-    "the flat form with nothing but the VM": {"vmName": "fedora"},
-    "the flat form with the native format": {"vmName": "fedora", "format": "template.kubevirt.io/v1beta1"},
+    "source and target": LONG_FORM,
+    "the short form": SHORT_FORM,
+    "the short form with nothing but the VM": {"vmName": "fedora"},
+    "the short form with the native format": {"vmName": "fedora", "format": "template.kubevirt.io/v1beta1"},
     "a source without its namespace": {"source": {"vmName": "fedora"}, "target": {"openshiftTemplate": {}}},
     "the native target, with a name": {
         "source": {"vmName": "fedora"},
@@ -21,13 +30,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "a name of one character": {"vmName": "a", "templateName": "1"},
     "a name of parts": {"vmName": "a-b.c--d.0", "templateName": "fedora.v2"},
     "a name of 253 characters": {"vmName": "a" * 253, "templateName": "b" * 253},
-    "a namespace of 63 characters": CANONICAL | {"source": {"vmName": "fedora", "vmNamespace": "n" * 63}},
-    "OnChange": CANONICAL | {"refreshPolicy": "OnChange"},
-    "Once with a TTL": FLAT | {"refreshPolicy": "Once", "ttlSecondsAfterFinished": 3600},
-    "a TTL of no time at all": FLAT | {"ttlSecondsAfterFinished": 0},
-    "a TTL of 68 years": FLAT | {"ttlSecondsAfterFinished": 2147483647},
-    "every option": FLAT | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
-    "every later option": FLAT
+    "a namespace of 63 characters": LONG_FORM | {"source": {"vmName": "fedora", "vmNamespace": "n" * 63}},
+    "OnChange": LONG_FORM | {"refreshPolicy": "OnChange"},
+    "Once with a TTL": SHORT_FORM | {"refreshPolicy": "Once", "ttlSecondsAfterFinished": 3600},
+    "a TTL of no time at all": SHORT_FORM | {"ttlSecondsAfterFinished": 0},
+    "a TTL of 68 years": SHORT_FORM | {"ttlSecondsAfterFinished": 2147483647},
+    "every option": SHORT_FORM | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
+    "every later option": SHORT_FORM
     | {
         "options": {
             "secrets": "Extract",
@@ -40,19 +49,19 @@ GOOD: dict[str, dict[str, Any]] = {
             },
         }
     },
-    "template metadata": CANONICAL
+    "template metadata": LONG_FORM
     | {
         "templateMetadata": {
             "labels": {"team": "web", "example.com/empty": ""},
             "annotations": {"description": "Web server", "template.kubevirt.io/provider": "us"},
         }
     },
-    "a requester": FLAT
+    "a requester": SHORT_FORM
     | {"requester": {"username": "alice", "uid": "1", "groups": ["a"] * 5000, "extra": {"k": ["v"]}}},
-    "one option": CANONICAL | {"options": {"secrets": "Require"}},
-    "no option": CANONICAL | {"options": {}},
-    "null where a default goes": FLAT | {"options": None, "refreshPolicy": None},
-    "null in place of the other form": FLAT | {"source": None, "target": None},
+    "one option": LONG_FORM | {"options": {"secrets": "Require"}},
+    "no option": LONG_FORM | {"options": {}},
+    "null where a default goes": SHORT_FORM | {"options": None, "refreshPolicy": None},
+    "null in place of the other form": SHORT_FORM | {"source": None, "target": None},
 }
 
 USE_ONE_FORM = "spec: Invalid value: use one form: keep source and target and remove vmName, templateName and format, or the other way round"
@@ -79,10 +88,10 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "an empty spec": ({}, [SAY_ALL]),
     "a spec that names no VM": ({"refreshPolicy": "Once"}, [SAY_ALL]),
     "a spec of unknown fields": ({"vm": "fedora"}, [SAY_ALL]),
-    "both forms": (CANONICAL | FLAT, [USE_ONE_FORM]),
-    "source, target and vmName": (CANONICAL | {"vmName": "fedora"}, [USE_ONE_FORM]),
-    "source, target and templateName": (CANONICAL | {"templateName": "fedora"}, [USE_ONE_FORM]),
-    "source, target and format": (CANONICAL | {"format": "template.openshift.io/v1"}, [USE_ONE_FORM]),
+    "both forms": (LONG_FORM | SHORT_FORM, [USE_ONE_FORM]),
+    "source, target and vmName": (LONG_FORM | {"vmName": "fedora"}, [USE_ONE_FORM]),
+    "source, target and templateName": (LONG_FORM | {"templateName": "fedora"}, [USE_ONE_FORM]),
+    "source, target and format": (LONG_FORM | {"format": "template.openshift.io/v1"}, [USE_ONE_FORM]),
     "source and vmName": ({"source": {"vmName": "fedora"}, "vmName": "fedora"}, [USE_ONE_FORM]),
     "target and vmName": ({"target": {"openshiftTemplate": {}}, "vmName": "fedora"}, [USE_ONE_FORM]),
     "source and format": (
@@ -106,7 +115,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "a format and a stray field": (target(virtualMachineTemplate={}, name="fedora"), [ONE_FORMAT]),
     "null for a format": (target(openshiftTemplate=None), [ONE_FORMAT]),
     "a target that is text": (
-        CANONICAL | {"target": "openshiftTemplate"},
+        LONG_FORM | {"target": "openshiftTemplate"},
         ['spec.target: Invalid value: "string": spec.target in body must be of type object: "string"'],
     ),
     "a format that is text": (
@@ -115,107 +124,107 @@ BAD: dict[str, tuple[Any, list[str]]] = {
             'spec.target.openshiftTemplate: Invalid value: "string": spec.target.openshiftTemplate in body must be of type object: "string"'
         ],
     ),
-    "an unknown flat format": (
-        FLAT | {"format": "helm.sh/v3"},
+    "an unknown format in the short form": (
+        SHORT_FORM | {"format": "helm.sh/v3"},
         [
             'spec.format: Unsupported value: "helm.sh/v3": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
         ],
     ),
-    "a flat format of another version": (
-        FLAT | {"format": "template.kubevirt.io/v1alpha1"},
+    "a short format of another version": (
+        SHORT_FORM | {"format": "template.kubevirt.io/v1alpha1"},
         [
             'spec.format: Unsupported value: "template.kubevirt.io/v1alpha1": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
         ],
     ),
-    "an empty flat format": (
-        FLAT | {"format": ""},
+    "an empty short format": (
+        SHORT_FORM | {"format": ""},
         [
             'spec.format: Unsupported value: "": supported values: "template.openshift.io/v1", "template.kubevirt.io/v1beta1"'
         ],
     ),
     # refreshPolicy and TTL
     "an unknown refreshPolicy": (
-        FLAT | {"refreshPolicy": "Always"},
+        SHORT_FORM | {"refreshPolicy": "Always"},
         ['spec.refreshPolicy: Unsupported value: "Always": supported values: "Once", "OnChange"'],
     ),
-    "a TTL with OnChange": (CANONICAL | {"refreshPolicy": "OnChange", "ttlSecondsAfterFinished": 60}, [NO_TTL]),
-    "a TTL with OnChange in the flat form": (
-        FLAT | {"refreshPolicy": "OnChange", "ttlSecondsAfterFinished": 0},
+    "a TTL with OnChange": (LONG_FORM | {"refreshPolicy": "OnChange", "ttlSecondsAfterFinished": 60}, [NO_TTL]),
+    "a TTL with OnChange in the short form": (
+        SHORT_FORM | {"refreshPolicy": "OnChange", "ttlSecondsAfterFinished": 0},
         [NO_TTL],
     ),
     "a TTL below 0": (
-        FLAT | {"ttlSecondsAfterFinished": -1},
+        SHORT_FORM | {"ttlSecondsAfterFinished": -1},
         [
             "spec.ttlSecondsAfterFinished: Invalid value: -1: spec.ttlSecondsAfterFinished in body should be greater than or equal to 0"
         ],
     ),
     "a TTL of more than 68 years": (
-        FLAT | {"ttlSecondsAfterFinished": 2147483648},
+        SHORT_FORM | {"ttlSecondsAfterFinished": 2147483648},
         [
             "spec.ttlSecondsAfterFinished: Invalid value: 2147483648: spec.ttlSecondsAfterFinished in body should be less than or equal to 2147483647"
         ],
     ),
     "a TTL that is text": (
-        FLAT | {"ttlSecondsAfterFinished": "1h"},
+        SHORT_FORM | {"ttlSecondsAfterFinished": "1h"},
         [
             'spec.ttlSecondsAfterFinished: Invalid value: "string": spec.ttlSecondsAfterFinished in body must be of type integer: "string"'
         ],
     ),
     # options
     "an unknown identity": (
-        FLAT | {"options": {"identity": "fresh"}},
+        SHORT_FORM | {"options": {"identity": "fresh"}},
         ['spec.options.identity: Unsupported value: "fresh": supported values: "Fresh", "Preserve"'],
     ),
     "data volumes that are shared": (
-        FLAT | {"options": {"dataVolumes": "Shared"}},
+        SHORT_FORM | {"options": {"dataVolumes": "Shared"}},
         ['spec.options.dataVolumes: Unsupported value: "Shared": supported values: "Preserve", "Unique"'],
     ),
     "secrets that are dropped": (
-        CANONICAL | {"options": {"secrets": "Drop"}},
+        LONG_FORM | {"options": {"secrets": "Drop"}},
         ['spec.options.secrets: Unsupported value: "Drop": supported values: "Preserve", "Require", "Extract"'],
     ),
     "an unknown naming": (
-        FLAT | {"options": {"naming": "Fixed"}},
+        SHORT_FORM | {"options": {"naming": "Fixed"}},
         ['spec.options.naming: Unsupported value: "Fixed": supported values: "Generate", "Parameter"'],
     ),
     "Complete with an explicit Generate": (
-        FLAT | {"options": {"console": "Complete", "naming": "Generate"}},
+        SHORT_FORM | {"options": {"console": "Complete", "naming": "Generate"}},
         ["spec.options.naming: Forbidden: console: Complete requires naming: Parameter: write that, or remove naming"],
     ),
     "Complete with the native target": (target(virtualMachineTemplate={}) | COMPLETE, [NO_COMPLETE]),
-    "Complete with the native flat format": (
-        FLAT | {"format": "template.kubevirt.io/v1beta1"} | COMPLETE,
+    "Complete with the native short format": (
+        SHORT_FORM | {"format": "template.kubevirt.io/v1beta1"} | COMPLETE,
         [NO_COMPLETE],
     ),
     "an unknown profile": (
-        CANONICAL | {"options": {"parameters": {"profile": "Most"}}},
+        LONG_FORM | {"options": {"parameters": {"profile": "Most"}}},
         ['spec.options.parameters.profile: Unsupported value: "Most": supported values: "All", "Common", "None"'],
     ),
     "a malformed pattern": (
-        CANONICAL | {"options": {"parameters": {"include": ["a.b", "a..b"]}}},
+        LONG_FORM | {"options": {"parameters": {"include": ["a.b", "a..b"]}}},
         [f'spec.options.parameters.include[1]: Invalid value: "a..b": {A_PATTERN}'],
     ),
     "an unclosed index": (
-        CANONICAL | {"options": {"parameters": {"exclude": ["a["]}}},
+        LONG_FORM | {"options": {"parameters": {"exclude": ["a["]}}},
         [f'spec.options.parameters.exclude[0]: Invalid value: "a[": {A_PATTERN}'],
     ),
     "a reserved label": (
-        FLAT | {"templateMetadata": {"labels": {"ssp.kubevirt.io/request-uid": "1"}}},
+        SHORT_FORM | {"templateMetadata": {"labels": {"ssp.kubevirt.io/request-uid": "1"}}},
         [f"spec.templateMetadata.labels: Forbidden: {RESERVED}"],
     ),
     "a reserved annotation": (
-        FLAT | {"templateMetadata": {"annotations": {"template.kubevirt.io/type": "vm"}}},
+        SHORT_FORM | {"templateMetadata": {"annotations": {"template.kubevirt.io/type": "vm"}}},
         [f"spec.templateMetadata.annotations: Forbidden: {RESERVED}"],
     ),
     "a key that is not valid": (
-        FLAT | {"templateMetadata": {"annotations": {"a b": ""}}},
+        SHORT_FORM | {"templateMetadata": {"annotations": {"a b": ""}}},
         [
             "spec.templateMetadata.annotations: Invalid value: write keys with an optional DNS name and '/', then at most 63 letters, digits, '-', '_' and '.', such as team or example.com/team"
         ],
     ),
-    "a requester without a name": (FLAT | {"requester": {}}, ["spec.requester.username: Required value"]),
+    "a requester without a name": (SHORT_FORM | {"requester": {}}, ["spec.requester.username: Required value"]),
     "options that are a list": (
-        CANONICAL | {"options": ["Unique"]},
+        LONG_FORM | {"options": ["Unique"]},
         ['spec.options: Invalid value: "array": spec.options in body must be of type object: "array"'],
     ),
 }
@@ -239,8 +248,8 @@ async def test_invalid_request_is_rejected_with_a_remedy(spec: Any, expected: li
 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
-    "an option": (FLAT | {"options": {"identitty": "Preserve"}}, "spec.options.identitty"),
-    "a field of the spec": (FLAT | {"vmNamespace": "team-a"}, "spec.vmNamespace"),
+    "an option": (SHORT_FORM | {"options": {"identitty": "Preserve"}}, "spec.options.identitty"),
+    "a field of the spec": (SHORT_FORM | {"vmNamespace": "team-a"}, "spec.vmNamespace"),
     "a field of the source": (source(namespace="team-a"), "spec.source.namespace"),
     "a field of a target": (target(openshiftTemplate={"names": "a"}), "spec.target.openshiftTemplate.names"),
 }
@@ -255,6 +264,6 @@ async def test_strict_validation_names_an_unknown_field(spec: dict[str, Any], pa
 
 
 async def test_status_of_a_user_is_dropped(client: Client) -> None:
-    given = request(FLAT) | {"status": {"conditions": [{"type": "Authorized", "status": "True"}]}}
+    given = request(SHORT_FORM) | {"status": {"conditions": [{"type": "Authorized", "status": "True"}]}}
     stored = await client.post(COLLECTION, given, dryRun="All")
     assert stored["status"] == {"observedGeneration": -1}

@@ -5,18 +5,27 @@ from typing import Any
 import pytest
 
 from e2e.envtest import ApiError, Client
-from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, normalized, request, source, target
+from tests.support.crd_requests import (
+    COLLECTION,
+    LONG_FORM,
+    SHORT_FORM,
+    complaints,
+    normalized,
+    request,
+    source,
+    target,
+)
 
 NAME = "write a name of lower case letters, digits, '-' and '.', each part beginning and ending with a letter or a digit, such as fedora-1"
 NAMESPACE = "write a namespace of lower case letters, digits and '-', beginning and ending with a letter or a digit, such as team-a"
 
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a source without its VM's name": (
-        CANONICAL | {"source": {"vmNamespace": "team-a"}},
+        LONG_FORM | {"source": {"vmNamespace": "team-a"}},
         ["spec.source.vmName: Required value"],
     ),
     "a source that is text": (
-        CANONICAL | {"source": "fedora"},
+        LONG_FORM | {"source": "fedora"},
         ['spec.source: Invalid value: "string": spec.source in body must be of type object: "string"'],
     ),
     "an empty VM name": (
@@ -26,21 +35,24 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
             'spec.source.vmName: Invalid value: "": spec.source.vmName in body should be at least 1 chars long',
         ],
     ),
-    "an empty VM name in the flat form": (
-        FLAT | {"vmName": ""},
+    "an empty VM name in the short form": (
+        SHORT_FORM | {"vmName": ""},
         [
             'spec.vmName: Invalid value: "": spec.vmName in body should be at least 1 chars long',
             f'spec.vmName: Invalid value: "": {NAME}',
         ],
     ),
     "a VM name in capitals": (source(vmName="Fedora"), [f'spec.source.vmName: Invalid value: "Fedora": {NAME}']),
-    "a VM name with an underscore": (FLAT | {"vmName": "a_b"}, [f'spec.vmName: Invalid value: "a_b": {NAME}']),
+    "a VM name with an underscore": (SHORT_FORM | {"vmName": "a_b"}, [f'spec.vmName: Invalid value: "a_b": {NAME}']),
     "a VM name with a slash": (source(vmName="a/b"), [f'spec.source.vmName: Invalid value: "a/b": {NAME}']),
     "a VM name with a line break at its end": (
         source(vmName="fedora\n"),
         [f'spec.source.vmName: Invalid value: "fedora\\n": {NAME}'],
     ),
-    "a VM name that begins with a hyphen": (FLAT | {"vmName": "-a"}, [f'spec.vmName: Invalid value: "-a": {NAME}']),
+    "a VM name that begins with a hyphen": (
+        SHORT_FORM | {"vmName": "-a"},
+        [f'spec.vmName: Invalid value: "-a": {NAME}'],
+    ),
     "a VM name that ends with a dot": (source(vmName="a."), [f'spec.source.vmName: Invalid value: "a.": {NAME}']),
     "a VM name with an empty part": (source(vmName="a..b"), [f'spec.source.vmName: Invalid value: "a..b": {NAME}']),
     "a VM name that is a path": (source(vmName=".."), [f'spec.source.vmName: Invalid value: "..": {NAME}']),
@@ -107,22 +119,22 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "a templateName with a reference in it": (
-        FLAT | {"templateName": "${NAME}"},
+        SHORT_FORM | {"templateName": "${NAME}"},
         [f'spec.templateName: Invalid value: "${{NAME}}": {NAME}'],
     ),
     "an empty templateName": (
-        FLAT | {"templateName": ""},
+        SHORT_FORM | {"templateName": ""},
         [
             'spec.templateName: Invalid value: "": spec.templateName in body should be at least 1 chars long',
             f'spec.templateName: Invalid value: "": {NAME}',
         ],
     ),
     "a vmName of 254 characters": (
-        FLAT | {"vmName": "a" * 254},
+        SHORT_FORM | {"vmName": "a" * 254},
         ["spec.vmName: Too long: may not be more than 253 bytes"],
     ),
     "a templateName of 254 characters": (
-        FLAT | {"templateName": "a" * 254},
+        SHORT_FORM | {"templateName": "a" * 254},
         ["spec.templateName: Too long: may not be more than 253 bytes"],
     ),
 }

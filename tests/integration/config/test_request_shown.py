@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from e2e.envtest import ApiError, Client, Server
-from tests.support.crd_requests import CANONICAL, complaints, normalized, request
+from tests.support.crd_requests import LONG_FORM, complaints, normalized, request
 
 CRD = Path(__file__).parents[3] / "config/crd/virtualmachinetemplaterequests.ssp.kubevirt.io.yaml"
 
@@ -91,40 +91,40 @@ async def test_design_example_is_accepted(server: Server, client: Client, namesp
 
 
 async def test_get_shows_source_template_ready_reason_and_age(server: Server, client: Client, namespace: str) -> None:
-    await create_request(client, namespace, "a-flat-one", yaml.safe_load(DESIGN_EXAMPLE)["spec"], STATUS)
+    await create_request(client, namespace, "a-short-one", yaml.safe_load(DESIGN_EXAMPLE)["spec"], STATUS)
     waiting = STATUS["conditions"][0] | {"status": "False", "reason": "SourceNotFound"}
     await create_request(
         client,
         namespace,
-        "b-canonical-one",
-        CANONICAL,
+        "b-long-one",
+        LONG_FORM,
         {"conditions": [waiting], "source": {"namespace": "team-a", "name": "vm-ephemeral"}},
     )
     await create_request(client, namespace, "c-new-one", {"vmName": "fedora"})
     rows = [line.split() for line in server.kubectl("get", "vmtreq", "--namespace", namespace).splitlines()]
     assert rows[0] == ["NAME", "SOURCE", "TEMPLATE", "READY", "REASON", "AGE"]
     assert [row[:-1] for row in rows[1:]] == [
-        ["a-flat-one", "vmi-ephemeral", "vmi-ephemeral-template", "True", "Rendered"],
-        ["b-canonical-one", "vm-ephemeral", "False", "SourceNotFound"],  # no template yet
+        ["a-short-one", "vmi-ephemeral", "vmi-ephemeral-template", "True", "Rendered"],
+        ["b-long-one", "vm-ephemeral", "False", "SourceNotFound"],  # no template yet
         ["c-new-one"],
     ]
 
 
 async def test_wide_output_shows_namespace_format_and_message(server: Server, client: Client, namespace: str) -> None:
-    await create_request(client, namespace, "mine", CANONICAL, STATUS)
+    await create_request(client, namespace, "mine", LONG_FORM, STATUS)
     [header, row] = server.kubectl("get", "vmtreq", "--namespace", namespace, "--output", "wide").splitlines()
     for column, value in (("SOURCE NAMESPACE", "team-a"), ("FORMAT", "Template"), ("MESSAGE", "the template is there")):
         assert row[header.index(column) :].startswith(value)
 
 
 async def test_wait_returns_once_ready_is_true(server: Server, client: Client, namespace: str) -> None:
-    await create_request(client, namespace, "mine", CANONICAL, STATUS)
+    await create_request(client, namespace, "mine", LONG_FORM, STATUS)
     waited = server.kubectl("wait", "--for=condition=Ready", "--timeout=10s", "--namespace", namespace, "vmtreq/mine")
     assert waited == "virtualmachinetemplaterequest.ssp.kubevirt.io/mine condition met\n"
 
 
 async def test_status_has_all_fields_of_the_design(client: Client, namespace: str) -> None:
-    stored = await create_request(client, namespace, "mine", CANONICAL, STATUS)
+    stored = await create_request(client, namespace, "mine", LONG_FORM, STATUS)
     assert stored["status"] == STATUS
     assert stored["metadata"]["generation"] == 1  # a status is not a change of the spec
 
@@ -154,7 +154,7 @@ async def test_status_beyond_its_limits_is_rejected(
     status: dict[str, Any], expected: str, client: Client, namespace: str
 ) -> None:
     with pytest.raises(ApiError) as rejected:
-        await create_request(client, namespace, "mine", CANONICAL, status)
+        await create_request(client, namespace, "mine", LONG_FORM, status)
     assert complaints(rejected.value) == normalized([expected])
 
 

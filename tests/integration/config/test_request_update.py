@@ -5,21 +5,21 @@ from typing import Any
 import pytest
 
 from e2e.envtest import ApiError, Client
-from tests.support.crd_requests import CANONICAL, COLLECTION, FLAT, complaints, normalized, request
+from tests.support.crd_requests import COLLECTION, LONG_FORM, SHORT_FORM, complaints, normalized, request
 
 ON_CHANGE = {"refreshPolicy": "OnChange"}
 Specs = tuple[dict[str, Any], dict[str, Any]]  # before, after
 
 GOOD: dict[str, Specs] = {
-    "nothing": (CANONICAL, CANONICAL),
-    "a default written out": (FLAT, FLAT | {"refreshPolicy": "Once", "options": {"identity": "Fresh"}}),
-    "a default left out": (FLAT | {"options": {"identity": "Fresh"}, "refreshPolicy": "Once"}, FLAT),
-    "a TTL added": (CANONICAL, CANONICAL | {"ttlSecondsAfterFinished": 60}),
-    "a TTL changed": (FLAT | {"ttlSecondsAfterFinished": 60}, FLAT | {"ttlSecondsAfterFinished": 3600}),
-    "a TTL removed": (FLAT | {"ttlSecondsAfterFinished": 60}, FLAT),
-    "OnChange to Once": (CANONICAL | ON_CHANGE, CANONICAL | {"refreshPolicy": "Once"}),
-    "OnChange to the default": (FLAT | ON_CHANGE, FLAT),
-    "OnChange to Once, with a TTL": (FLAT | ON_CHANGE, FLAT | {"ttlSecondsAfterFinished": 60}),
+    "nothing": (LONG_FORM, LONG_FORM),
+    "a default written out": (SHORT_FORM, SHORT_FORM | {"refreshPolicy": "Once", "options": {"identity": "Fresh"}}),
+    "a default left out": (SHORT_FORM | {"options": {"identity": "Fresh"}, "refreshPolicy": "Once"}, SHORT_FORM),
+    "a TTL added": (LONG_FORM, LONG_FORM | {"ttlSecondsAfterFinished": 60}),
+    "a TTL changed": (SHORT_FORM | {"ttlSecondsAfterFinished": 60}, SHORT_FORM | {"ttlSecondsAfterFinished": 3600}),
+    "a TTL removed": (SHORT_FORM | {"ttlSecondsAfterFinished": 60}, SHORT_FORM),
+    "OnChange to Once": (LONG_FORM | ON_CHANGE, LONG_FORM | {"refreshPolicy": "Once"}),
+    "OnChange to the default": (SHORT_FORM | ON_CHANGE, SHORT_FORM),
+    "OnChange to Once, with a TTL": (SHORT_FORM | ON_CHANGE, SHORT_FORM | {"ttlSecondsAfterFinished": 60}),
 }
 
 
@@ -37,70 +37,74 @@ FORMAT = fixed("format", "another format")
 OPTIONS = "spec.options: Forbidden: options cannot change: put them back as they were, and create another request for other options"
 METADATA = "spec.templateMetadata: Forbidden: templateMetadata cannot change: put it back as it was, and label or annotate the template itself"
 REQUESTER = "spec.requester: Forbidden: requester cannot change: the cluster wrote it when the request was created; put it back as it was"
-ALICE = FLAT | {"requester": {"username": "alice"}}
+ALICE = SHORT_FORM | {"requester": {"username": "alice"}}
 ONCE = "spec.refreshPolicy: Forbidden: refreshPolicy can only go from OnChange to Once: put Once back, and create another request with refreshPolicy: OnChange"
 NO_TTL = "spec.ttlSecondsAfterFinished: Forbidden: a request with refreshPolicy OnChange is never finished: remove ttlSecondsAfterFinished, or write refreshPolicy: Once"
 
 BAD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
-    "another VM": (CANONICAL, CANONICAL | {"source": {"vmName": "other", "vmNamespace": "team-a"}}, [SOURCE]),
+    "another VM": (LONG_FORM, LONG_FORM | {"source": {"vmName": "other", "vmNamespace": "team-a"}}, [SOURCE]),
     "another namespace": (
-        CANONICAL,
-        CANONICAL | {"source": {"vmName": "vm-ephemeral", "vmNamespace": "team-b"}},
+        LONG_FORM,
+        LONG_FORM | {"source": {"vmName": "vm-ephemeral", "vmNamespace": "team-b"}},
         [SOURCE],
     ),
-    "no namespace any more": (CANONICAL, CANONICAL | {"source": {"vmName": "vm-ephemeral"}}, [SOURCE]),
+    "no namespace any more": (LONG_FORM, LONG_FORM | {"source": {"vmName": "vm-ephemeral"}}, [SOURCE]),
     "a namespace where there was none": (
-        CANONICAL | {"source": {"vmName": "vm-ephemeral"}},
-        CANONICAL,
+        LONG_FORM | {"source": {"vmName": "vm-ephemeral"}},
+        LONG_FORM,
         [SOURCE],
     ),
-    "another template": (CANONICAL, CANONICAL | {"target": {"openshiftTemplate": {"name": "other"}}}, [TARGET]),
-    "the template's name left to its default": (CANONICAL, CANONICAL | {"target": {"openshiftTemplate": {}}}, [TARGET]),
+    "another template": (LONG_FORM, LONG_FORM | {"target": {"openshiftTemplate": {"name": "other"}}}, [TARGET]),
+    "the template's name left to its default": (LONG_FORM, LONG_FORM | {"target": {"openshiftTemplate": {}}}, [TARGET]),
     "another target": (
-        CANONICAL,
-        CANONICAL | {"target": {"virtualMachineTemplate": {"name": "vm-ephemeral-template"}}},
+        LONG_FORM,
+        LONG_FORM | {"target": {"virtualMachineTemplate": {"name": "vm-ephemeral-template"}}},
         [TARGET],
     ),
-    "another VM in the flat form": (FLAT, FLAT | {"vmName": "other"}, [VM_NAME]),
-    "another template in the flat form": (FLAT, FLAT | {"templateName": "other"}, [TEMPLATE_NAME]),
-    "another format in the flat form": (FLAT, FLAT | {"format": "template.kubevirt.io/v1beta1"}, [FORMAT]),
+    "another VM in the short form": (SHORT_FORM, SHORT_FORM | {"vmName": "other"}, [VM_NAME]),
+    "another template in the short form": (SHORT_FORM, SHORT_FORM | {"templateName": "other"}, [TEMPLATE_NAME]),
+    "another format in the short form": (SHORT_FORM, SHORT_FORM | {"format": "template.kubevirt.io/v1beta1"}, [FORMAT]),
     "a format where there was none": ({"vmName": "a"}, {"vmName": "a", "format": "template.openshift.io/v1"}, [FORMAT]),
     "a templateName where there was none": ({"vmName": "a"}, {"vmName": "a", "templateName": "a"}, [TEMPLATE_NAME]),
-    "templateName and format left out": (FLAT, {"vmName": "vm-ephemeral"}, [FORMAT, TEMPLATE_NAME]),
-    "source and target to the flat form": (CANONICAL, FLAT, [FORMAT, SOURCE, TARGET, TEMPLATE_NAME, VM_NAME]),
-    "source and target to another VM in the flat form": (
-        CANONICAL,
+    "templateName and format left out": (SHORT_FORM, {"vmName": "vm-ephemeral"}, [FORMAT, TEMPLATE_NAME]),
+    "source and target to the short form": (LONG_FORM, SHORT_FORM, [FORMAT, SOURCE, TARGET, TEMPLATE_NAME, VM_NAME]),
+    "source and target to another VM in the short form": (
+        LONG_FORM,
         {"vmName": "other"},
         [SOURCE, TARGET, VM_NAME],
     ),
-    "the flat form to source and target": (FLAT, CANONICAL, [FORMAT, SOURCE, TARGET, TEMPLATE_NAME, VM_NAME]),
-    "the flat form to another VM in another namespace": (
+    "the short form to source and target": (SHORT_FORM, LONG_FORM, [FORMAT, SOURCE, TARGET, TEMPLATE_NAME, VM_NAME]),
+    "the short form to another VM in another namespace": (
         {"vmName": "mine"},
         {"source": {"vmName": "yours", "vmNamespace": "team-b"}, "target": {"openshiftTemplate": {}}},
         [SOURCE, TARGET, VM_NAME],
     ),
     "other template metadata": (
-        CANONICAL | {"templateMetadata": {"labels": {"a": "b"}}},
-        CANONICAL | {"templateMetadata": {"labels": {"a": "c"}}},
+        LONG_FORM | {"templateMetadata": {"labels": {"a": "b"}}},
+        LONG_FORM | {"templateMetadata": {"labels": {"a": "c"}}},
         [METADATA],
     ),
-    "template metadata removed": (FLAT | {"templateMetadata": {"labels": {"a": "b"}}}, FLAT, [METADATA]),
+    "template metadata removed": (SHORT_FORM | {"templateMetadata": {"labels": {"a": "b"}}}, SHORT_FORM, [METADATA]),
     "another requester": (ALICE, ALICE | {"requester": {"username": "bob"}}, [REQUESTER]),
-    "a requester removed": (ALICE, FLAT, [REQUESTER]),
-    "a requester added": (FLAT, ALICE, [REQUESTER]),
-    "another naming": (FLAT, FLAT | {"options": {"naming": "Parameter"}}, [OPTIONS]),
-    "another identity": (FLAT, FLAT | {"options": {"identity": "Preserve"}}, [OPTIONS]),
-    "other data volumes": (CANONICAL, CANONICAL | {"options": {"dataVolumes": "Unique"}}, [OPTIONS]),
-    "secrets no longer required": (FLAT | {"options": {"secrets": "Require"}}, FLAT, [OPTIONS]),
-    "options left out": (CANONICAL | {"options": {"identity": "Preserve"}}, CANONICAL, [OPTIONS]),
-    "Once to OnChange": (CANONICAL, CANONICAL | ON_CHANGE, [ONCE]),
-    "Once to OnChange in the flat form": (FLAT, FLAT | ON_CHANGE, [ONCE]),
+    "a requester removed": (ALICE, SHORT_FORM, [REQUESTER]),
+    "a requester added": (SHORT_FORM, ALICE, [REQUESTER]),
+    "another naming": (SHORT_FORM, SHORT_FORM | {"options": {"naming": "Parameter"}}, [OPTIONS]),
+    "another identity": (SHORT_FORM, SHORT_FORM | {"options": {"identity": "Preserve"}}, [OPTIONS]),
+    "other data volumes": (LONG_FORM, LONG_FORM | {"options": {"dataVolumes": "Unique"}}, [OPTIONS]),
+    "secrets no longer required": (SHORT_FORM | {"options": {"secrets": "Require"}}, SHORT_FORM, [OPTIONS]),
+    "options left out": (LONG_FORM | {"options": {"identity": "Preserve"}}, LONG_FORM, [OPTIONS]),
+    "Once to OnChange": (LONG_FORM, LONG_FORM | ON_CHANGE, [ONCE]),
+    "Once to OnChange in the short form": (SHORT_FORM, SHORT_FORM | ON_CHANGE, [ONCE]),
     "Once with a TTL to OnChange": (
-        FLAT | {"ttlSecondsAfterFinished": 60},
-        FLAT | ON_CHANGE | {"ttlSecondsAfterFinished": 60},
+        SHORT_FORM | {"ttlSecondsAfterFinished": 60},
+        SHORT_FORM | ON_CHANGE | {"ttlSecondsAfterFinished": 60},
         [ONCE, NO_TTL],
     ),
-    "a TTL added under OnChange": (FLAT | ON_CHANGE, FLAT | ON_CHANGE | {"ttlSecondsAfterFinished": 60}, [NO_TTL]),
+    "a TTL added under OnChange": (
+        SHORT_FORM | ON_CHANGE,
+        SHORT_FORM | ON_CHANGE | {"ttlSecondsAfterFinished": 60},
+        [NO_TTL],
+    ),
 }
 
 
@@ -139,19 +143,19 @@ async def test_immutable_fields_cannot_change(
 
 PATCHES: dict[str, tuple[dict[str, Any], str, Any, list[str]]] = {  # before, kind of patch, patch, complaints
     "a merge patch that drops source and target and names a VM": (
-        CANONICAL,
+        LONG_FORM,
         "merge",
         {"spec": {"source": None, "target": None, "vmName": "other"}},
         [SOURCE, TARGET, VM_NAME],
     ),
     "a JSON patch that drops the target's name": (
-        CANONICAL,
+        LONG_FORM,
         "json",
         [{"op": "remove", "path": "/spec/target/openshiftTemplate/name"}],
         [TARGET],
     ),
     "a merge patch that adds an unknown format": (
-        CANONICAL,
+        LONG_FORM,
         "merge",
         {"spec": {"target": {"helmChart": {}}}},
         [

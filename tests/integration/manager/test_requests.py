@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("controller")
 # Metrics that this test's controller does not always report; with --policy Optional, it has no policy monitor.
 NEVER_YET = {"atmpl_access_verdicts_total", "atmpl_policy_in_force"}
 
-FLAT = {  # the design's own example, verbatim
+SHORT_FORM = {  # the design's own example, verbatim
     "apiVersion": "ssp.kubevirt.io/v1alpha1",
     "kind": "VirtualMachineTemplateRequest",
     "metadata": {"name": "virtualmachinetemplaterequest-sample"},
@@ -32,7 +32,7 @@ FLAT = {  # the design's own example, verbatim
 
 async def test_request_of_the_design_is_served(client: Client, namespace: str) -> None:
     await client.create(vm(namespace, "vmi-ephemeral"))
-    await client.create(FLAT | {"metadata": FLAT["metadata"] | {"namespace": namespace}})
+    await client.create(SHORT_FORM | {"metadata": SHORT_FORM["metadata"] | {"namespace": namespace}})
     path = request_path(namespace, "virtualmachinetemplaterequest-sample")
     found = await client.until(path, is_ready)
     assert found["status"]["templateRef"]["name"] == "vmi-ephemeral-template"

@@ -19,7 +19,7 @@ KEY = ObjectKey("team-a", "request")
 SPEC = RequestSpec(
     ObjectKey("team-a", "vm"), OPENSHIFT, "request", RenderOptions(), refresh_on_change=False, ttl_seconds=None
 )
-FLAT = {"vmName": "vm"}
+SHORT_FORM = {"vmName": "vm"}
 BOTH = {"source": {"vmName": "vm"}, "target": {"openshiftTemplate": {}}}
 
 GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
@@ -37,26 +37,26 @@ GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
         BOTH | {"target": {"virtualMachineTemplate": {"name": "golden"}}},
         SPEC._replace(format=NATIVE, template_name="golden"),
     ),
-    "the flat form with nothing but the VM": (FLAT, SPEC),
-    "the flat form in full": (
+    "the short form with nothing but the VM": (SHORT_FORM, SPEC),
+    "the short form in full": (
         {"vmName": "vm", "templateName": "golden", "format": "template.openshift.io/v1"},
         SPEC._replace(template_name="golden"),
     ),
-    "the flat form with the native format": (
-        FLAT | {"format": "template.kubevirt.io/v1beta1"},
+    "the short form with the native format": (
+        SHORT_FORM | {"format": "template.kubevirt.io/v1beta1"},
         SPEC._replace(format=NATIVE),
     ),
-    "Once": (FLAT | {"refreshPolicy": "Once"}, SPEC),
+    "Once": (SHORT_FORM | {"refreshPolicy": "Once"}, SPEC),
     "OnChange": (BOTH | {"refreshPolicy": "OnChange"}, SPEC._replace(refresh_on_change=True)),
-    "a TTL": (FLAT | {"ttlSecondsAfterFinished": 3600}, SPEC._replace(ttl_seconds=3600)),
-    "a TTL of 0": (FLAT | {"ttlSecondsAfterFinished": 0}, SPEC._replace(ttl_seconds=0)),
-    "a TTL of 68 years": (FLAT | {"ttlSecondsAfterFinished": 2147483647}, SPEC._replace(ttl_seconds=2147483647)),
+    "a TTL": (SHORT_FORM | {"ttlSecondsAfterFinished": 3600}, SPEC._replace(ttl_seconds=3600)),
+    "a TTL of 0": (SHORT_FORM | {"ttlSecondsAfterFinished": 0}, SPEC._replace(ttl_seconds=0)),
+    "a TTL of 68 years": (SHORT_FORM | {"ttlSecondsAfterFinished": 2147483647}, SPEC._replace(ttl_seconds=2147483647)),
     "a TTL with OnChange": (
-        FLAT | {"ttlSecondsAfterFinished": 5, "refreshPolicy": "OnChange"},
+        SHORT_FORM | {"ttlSecondsAfterFinished": 5, "refreshPolicy": "OnChange"},
         SPEC._replace(refresh_on_change=True),
     ),
     "every option": (
-        FLAT | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
+        SHORT_FORM | {"options": {"identity": "Preserve", "dataVolumes": "Unique", "secrets": "Require"}},
         SPEC._replace(options=RenderOptions("Preserve", "Unique", "Require")),
     ),
     "every other option": (
@@ -81,11 +81,11 @@ GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
         ),
     ),
     "template metadata": (
-        FLAT | {"templateMetadata": {"labels": {"team": "web"}, "annotations": {"description": "Web server"}}},
+        SHORT_FORM | {"templateMetadata": {"labels": {"team": "web"}, "annotations": {"description": "Web server"}}},
         SPEC._replace(metadata=TemplateMetadata({"team": "web"}, {"description": "Web server"})),
     ),
     "null parameters and metadata": (
-        FLAT | {"options": {"parameters": {"include": None}}, "templateMetadata": {"labels": None}},
+        SHORT_FORM | {"options": {"parameters": {"include": None}}, "templateMetadata": {"labels": None}},
         SPEC,
     ),
     "one option": (
@@ -93,7 +93,7 @@ GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
         SPEC._replace(options=RenderOptions(secrets="Require")),
     ),
     "a requester": (
-        FLAT | {"requester": {"username": "alice", "uid": "1", "groups": ["a", "b"], "extra": {"k": ["v", "w"]}}},
+        SHORT_FORM | {"requester": {"username": "alice", "uid": "1", "groups": ["a", "b"], "extra": {"k": ["v", "w"]}}},
         SPEC._replace(requester=Requester("alice", "1", ("a", "b"), (("k", ("v", "w")),))),
     ),
     "a requester with a name only": (
@@ -101,7 +101,7 @@ GOOD: dict[str, tuple[dict[str, Any], RequestSpec]] = {
         SPEC._replace(requester=Requester("alice")),
     ),
     "null fields": (
-        FLAT
+        SHORT_FORM
         | {"source": None, "target": None, "options": {"identity": None}, "refreshPolicy": None, "templateName": None},
         SPEC,
     ),
@@ -119,14 +119,14 @@ BAD: dict[str, tuple[Any, str]] = {
     "a spec that is a list": ([], "spec is []: write an object"),
     "an empty spec": ({}, "spec.vmName is missing: write the name of the virtual machine"),
     "a field of a later version": (
-        FLAT | {"schedule": "@daily"},
+        SHORT_FORM | {"schedule": "@daily"},
         "spec.schedule is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
     "both forms": (
-        FLAT | BOTH,
+        SHORT_FORM | BOTH,
         "spec has both forms: keep source and target, or vmName, templateName and format",
     ),
-    "a source and a flat format": (
+    "a source and a short format": (
         {"source": {"vmName": "vm"}, "format": "template.openshift.io/v1"},
         "spec has both forms: keep source and target, or vmName, templateName and format",
     ),
@@ -165,11 +165,11 @@ BAD: dict[str, tuple[Any, str]] = {
         "spec.target.openshiftTemplate.namespace is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
     "an unknown format": (
-        FLAT | {"format": "template.openshift.io/v2"},
+        SHORT_FORM | {"format": "template.openshift.io/v2"},
         "spec.format is 'template.openshift.io/v2': write one of template.kubevirt.io/v1beta1, template.openshift.io/v1",
     ),
     "a format that is an object": (
-        FLAT | {"format": {}},
+        SHORT_FORM | {"format": {}},
         "spec.format is {}: write one of template.kubevirt.io/v1beta1, template.openshift.io/v1",
     ),
     "a name with a path": (
@@ -177,7 +177,7 @@ BAD: dict[str, tuple[Any, str]] = {
         "spec.vmName is '../../../api/v1/secrets': write a name of lower case letters, digits and '-', such as fedora-1",
     ),
     "a template's name with a path": (
-        FLAT | {"templateName": "a/status"},
+        SHORT_FORM | {"templateName": "a/status"},
         "spec.templateName is 'a/status': write a name of lower case letters, digits and '-', such as fedora-1",
     ),
     "a namespace with a path": (
@@ -201,40 +201,40 @@ BAD: dict[str, tuple[Any, str]] = {
         "spec.vmName is 7: write a name of lower case letters, digits and '-', such as fedora-1",
     ),
     "an unknown policy": (
-        FLAT | {"refreshPolicy": "Always"},
+        SHORT_FORM | {"refreshPolicy": "Always"},
         "spec.refreshPolicy is 'Always': write Once or OnChange",
     ),
     "a TTL that is true": (
-        FLAT | {"ttlSecondsAfterFinished": True},
+        SHORT_FORM | {"ttlSecondsAfterFinished": True},
         "spec.ttlSecondsAfterFinished is True: write an integer of 0 or more seconds",
     ),
     "a negative TTL": (
-        FLAT | {"ttlSecondsAfterFinished": -1},
+        SHORT_FORM | {"ttlSecondsAfterFinished": -1},
         "spec.ttlSecondsAfterFinished is -1: write an integer of 0 or more seconds",
     ),
     "a TTL beyond the limit": (
-        FLAT | {"ttlSecondsAfterFinished": 2**31},
+        SHORT_FORM | {"ttlSecondsAfterFinished": 2**31},
         "spec.ttlSecondsAfterFinished is 2147483648: write an integer of 0 or more seconds",
     ),
     "a requester without a name": (
-        FLAT | {"requester": {"uid": "1"}},
+        SHORT_FORM | {"requester": {"uid": "1"}},
         "spec.requester is not a user: create the request again without it",
     ),
     "a requester with an empty name": (
-        FLAT | {"requester": {"username": ""}},
+        SHORT_FORM | {"requester": {"username": ""}},
         "spec.requester is not a user: create the request again without it",
     ),
     "a requester whose groups are text": (
-        FLAT | {"requester": {"username": "alice", "groups": "admins"}},
+        SHORT_FORM | {"requester": {"username": "alice", "groups": "admins"}},
         "spec.requester is not a user: create the request again without it",
     ),
     "a requester whose extra is a list": (
-        FLAT | {"requester": {"username": "alice", "extra": ["x"]}},
+        SHORT_FORM | {"requester": {"username": "alice", "extra": ["x"]}},
         "spec.requester is not a user: create the request again without it",
     ),
-    "options that are a list": (FLAT | {"options": []}, "spec.options is []: write an object"),
+    "options that are a list": (SHORT_FORM | {"options": []}, "spec.options is []: write an object"),
     "an unknown option": (
-        FLAT | {"options": {"network": "Fresh"}},
+        SHORT_FORM | {"options": {"network": "Fresh"}},
         "spec.options.network is unknown to this version of atmpl: create the request again without it, or have a newer version of atmpl installed",
     ),
 }
@@ -274,13 +274,13 @@ def test_unknown_spec_is_unsupported_with_a_remedy(case: str) -> None:
 @pytest.mark.parametrize("case", UNKNOWN_OPTIONS)
 def test_unknown_option_is_unsupported(case: str) -> None:
     with pytest.raises(UnsupportedError, match=r"^spec\.(options|templateMetadata)"):
-        parse_spec(FLAT | UNKNOWN_OPTIONS[case], KEY)
+        parse_spec(SHORT_FORM | UNKNOWN_OPTIONS[case], KEY)
 
 
 METADATA = {"name": "request", "namespace": "team-a", "uid": "1-2", "resourceVersion": "7"}
 
 
-def a_request(*, spec: Any = FLAT, status: Any = None, **metadata: Any) -> Request:
+def a_request(*, spec: Any = SHORT_FORM, status: Any = None, **metadata: Any) -> Request:
     found = {"metadata": METADATA | metadata, "spec": spec}
     return parse_request(orjson.dumps(found if status is None else found | {"status": status}))
 
@@ -321,11 +321,11 @@ DONE = {"conditions": [READY]}
 KEPT = {"conditions": [READY], "rendered": {"digest": "ab", "templateResourceVersion": "44"}}
 # spec, status: is_rendered, is_handed_over, is_finished
 STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {
-    "Once, fresh": (FLAT, {}, (False, False, False)),
-    "Once, rendered": (FLAT, DONE, (True, True, True)),
-    "OnChange, rendered": (FLAT | {"refreshPolicy": "OnChange"}, KEPT, (True, False, False)),
-    "Once, rendered under OnChange, not detached yet": (FLAT, KEPT, (True, True, False)),
-    "Ready for another reason": (FLAT, {"conditions": [READY | {"reason": "Failed"}]}, (False, False, False)),
+    "Once, fresh": (SHORT_FORM, {}, (False, False, False)),
+    "Once, rendered": (SHORT_FORM, DONE, (True, True, True)),
+    "OnChange, rendered": (SHORT_FORM | {"refreshPolicy": "OnChange"}, KEPT, (True, False, False)),
+    "Once, rendered under OnChange, not detached yet": (SHORT_FORM, KEPT, (True, True, False)),
+    "Ready for another reason": (SHORT_FORM, {"conditions": [READY | {"reason": "Failed"}]}, (False, False, False)),
     "unsupported, though rendered": ({"vmName": "VM"}, DONE, (True, False, False)),
 }
 
