@@ -284,6 +284,32 @@ async def test_deleted_policy_stops_the_refresh(scene: Scene, in_force: None) ->
     assert "the second" not in await scene.text()
 
 
+async def test_requests_of_a_gap_are_not_served_by_earlier_reads(scene: Scene, in_force: None) -> None:
+    """A user posts all the time, and one request is admitted as soon as the binding is deleted.
+
+    Requests of another user keep the controller reading the policy, which was in force until then.
+    """
+    unnamed = {"target": {"openshiftTemplate": {}}}
+    await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
+    await scene.admin.create(vm(scene.away, "the secret"))
+    async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory, running(scene):
+        admitted: list[str] = []
+        for number in range(1_000):
+            await alice.post(scene.requests, request(f"alice-{number}", scene.away, **unnamed))
+            if number == 20:
+                await scene.until("alice-0", "Rendered")
+                await scene.admin.delete(BINDING)
+            if not await is_refused(mallory, scene.requests, request(f"mine-{number}", scene.away, **unnamed)):
+                admitted.append(f"mine-{number}")
+            if len(admitted) == 10:
+                break
+        for name in admitted:
+            await scene.until(name, "CrossNamespaceDenied")
+    templates = (await scene.admin.get(scene.template.rpartition("/")[0]))["items"]
+    assert len(admitted) == 10
+    assert {it["metadata"]["name"] for it in templates}.isdisjoint(admitted)
+
+
 def forged_template(labels: dict[str, str], annotations: dict[str, str] | None = None) -> dict[str, Any]:
     evil = vm("", "evil") | {"metadata": {"generateName": "evil-"}}
     metadata = {"name": TEMPLATE, "labels": labels, "annotations": annotations or {}}
