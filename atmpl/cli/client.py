@@ -1,4 +1,4 @@
-"""The cluster, as the user of a command reaches it: a few calls, and errors that say what to do.
+"""The cluster, as the user of a command reaches it: a few calls, and errors with a remedy.
 
 It uses the controller's HTTP client, so each call has a timeout and each failure a type.
 """

@@ -230,7 +230,7 @@ class _Conversion:
         except TypeError:
             raise _ConversionError(f"the value of the parameter {parameter['name']} is not labels") from None
         if parameter["name"] == LABELS["name"]:
-            parameter["description"] = LABELS["description"]  # it says so
+            parameter["description"] = LABELS["description"]  # it explains that a value replaces all labels
             return
         self._notes.append(f"a value of {parameter['name']} replaces all labels of the template")
 

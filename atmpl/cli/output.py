@@ -27,7 +27,7 @@ _UNMASKED = 0o666  # mode of a new file before the umask
 def add_output(
     parser: argparse.ArgumentParser, *, default: str | None = "yaml", otherwise: str = "(default: yaml)"
 ) -> None:
-    """Add `-o` and `--output-file`; `otherwise` is what the help says about the default."""
+    """Add `-o` and `--output-file`; `otherwise` is the help's text about the default."""
     parser.add_argument(
         "-o",
         "--output",

@@ -254,7 +254,7 @@ def _cross_namespace_denied(spec: RequestSpec, check: PolicyCheck) -> Rejected:
     remedy = f"{check.remedy}, then delete" if check.remedy else "Delete"
     return Rejected(
         Reason.CROSS_NAMESPACE_DENIED,
-        f"VM {spec.source} of another namespace not read: {check.explanation}. {remedy} this request and create it "
+        f"VM {spec.source} of another namespace was not read: {check.explanation}. {remedy} this request and create it "
         "again",
     )
 
@@ -262,7 +262,7 @@ def _cross_namespace_denied(spec: RequestSpec, check: PolicyCheck) -> Rejected:
 def _policy_missing(spec: RequestSpec, check: PolicyCheck) -> Blocked:
     return Blocked(
         Reason.POLICY_MISSING,
-        f"VM {spec.source} not read: {check.explanation}. {check.remedy}, or run the controller with --policy "
+        f"VM {spec.source} was not read: {check.explanation}. {check.remedy}, or run the controller with --policy "
         f"Optional. The policy is checked again every {POLICY_RECHECK_SECONDS:.0f} s",
         requeue_after=POLICY_RECHECK_SECONDS,
     )

@@ -106,7 +106,7 @@ def refused_by(digest: str) -> str:
 def _refused_digest(text: str) -> str:
     """Return the digest in a text of `refused_by`; an empty string if an older version made it.
 
-    After an upgrade, the VM is rendered again. A later version's refusal counts: otherwise two active replicas of
+    After an upgrade, the VM is rendered again. The digest of a later version counts: otherwise two active replicas of
     different versions would write the status in turn, without end.
     """
     version, _, digest = text.rpartition(" ")

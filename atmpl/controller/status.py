@@ -41,7 +41,7 @@ Status = dict[str, Any]
 
 
 def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | None:
-    """Return the status that follows from `outcome`; None if the current status already says the same.
+    """Return the status that follows from `outcome`; None if the current status is the same.
 
     `now` is the API server's time.
     """
@@ -159,7 +159,7 @@ def _rendered_status(request: Request, outcome: Rendered, old: Status, now: date
 
 
 def _warnings(warnings: tuple[RenderWarning, ...]) -> list[Status]:
-    """Return the warnings, at most as many as a status can hold; the last one then says how many are missing."""
+    """Return the warnings, at most as many as a status can hold; the last one then has the number of the others."""
     more = len(warnings) - MAX_WARNINGS
     if more > 0:
         last = warnings[MAX_WARNINGS - 1]

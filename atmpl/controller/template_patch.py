@@ -38,9 +38,9 @@ def build_patch(existing: dict[str, Any], wanted: dict[str, Any], format: Format
 
 
 def provenance_patch(existing: dict[str, Any], wanted: dict[str, Any]) -> Patch:
-    """Return the patch that makes `existing` the template of the request of `wanted`; empty if it is.
+    """Return the patch that makes `existing` the template of the request of `wanted`; empty if it is already.
 
-    It writes the labels and annotations that say so, and no other key: all other metadata remains.
+    It writes the labels and annotations that name the request, and no other key: all other metadata remains.
     """
     metadata = existing["metadata"]
     new = {

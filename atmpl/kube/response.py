@@ -122,7 +122,7 @@ def _classify(response: Response, status: Status) -> ClusterError:
         case 409, _:
             return ConflictError(text)
         case 422, "Invalid" if not status.kind:
-            # A JSON patch that cannot be applied: its `test` met another object. The server only says "an error in our
+            # A JSON patch that cannot be applied: its `test` met another object. The server only sends "an error in our
             # request"; for an invalid object it names the kind (measured).
             return ConflictError(text)
         case ((400 | 422), _):

@@ -31,9 +31,9 @@ T = TypeVar("T")
 log = logging.getLogger("atmpl")
 
 # Python waits at exit for a thread that resolves a name, and such a thread cannot be cancelled.
-EXIT_TIMEOUT = 1.0  # seconds from the end of all work
+EXIT_TIMEOUT_SECONDS = 1.0  # from the end of all work
 # Rendering runs on the event loop. A signal that arrives meanwhile is handled by the loop only afterwards.
-SIGNAL_TIMEOUT = 4.5  # seconds from SIGTERM or SIGINT
+SIGNAL_TIMEOUT_SECONDS = 4.5  # from SIGTERM or SIGINT
 
 # A template consists of hundreds of short-lived dicts and lists without cycles. With Python's own thresholds
 # (700, 10, 10) the collector takes a tenth of the time of rendering a VM of 10 kB (measured).
@@ -79,9 +79,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _exit_in_time(work: Coroutine[Any, Any, int]) -> int:
-    """Await `work`, then make sure that the process exits with its status within EXIT_TIMEOUT."""
+    """Await `work`, then make sure that the process exits with its status within EXIT_TIMEOUT_SECONDS."""
     status = await work
-    _force_exit_after(EXIT_TIMEOUT, status)
+    _force_exit_after(EXIT_TIMEOUT_SECONDS, status)
     return status
 
 
@@ -177,7 +177,7 @@ def _handle_signals(stop: asyncio.Event) -> None:
             logs.flush()
             os._exit(128 + number)
         received.append(number)
-        _force_exit_after(SIGNAL_TIMEOUT, 0)
+        _force_exit_after(SIGNAL_TIMEOUT_SECONDS, 0)
         with suppress(RuntimeError):  # the loop is closed: the process is at its end
             loop.call_soon_threadsafe(stop.set)
 

@@ -3,7 +3,7 @@
 The OpenShift console shows a template by replacing `${P}` in the template's JSON text, one parameter with a value after
 another, and parsing the result. `references.encode_value` uses no `${P}` for a default that breaks such text. But a VM
 can hold the text `${P}` itself, for example in cloud-init, where the processor does not look and the console does. That
-is harmless if P's default is harmless (a common script says `${HOSTNAME}`). Otherwise no text keeps a reference: its
+is harmless if P's default is harmless (a common script has `${HOSTNAME}`). Otherwise no text keeps a reference: its
 dollars are written as a JSON escape, which only the processor decodes. The validations that rule 12 copies are JSON
 themselves, so they have the same meaning with that escape.
 """

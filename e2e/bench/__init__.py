@@ -1,4 +1,4 @@
-"""Benchmarks of atmpl on a real API server. README.md says how to run them and what they found.
+"""Benchmarks of atmpl on a real API server. README.md describes how to run them, and has the results.
 
 `__main__.py` is the command line. `bench_cluster.py` is the cluster that every implementation runs on, and
 `implementations.py` starts the implementations: atmpl, the baseline loop (`baseline_loop.py`), a controller-runtime

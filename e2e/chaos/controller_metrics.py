@@ -30,7 +30,7 @@ async def lists(controller: Controller) -> dict[str, float]:
 async def settled(controller: Controller) -> None:
     """Wait until nothing is in the queue, nothing waits to be put there, and nothing is in hand.
 
-    Raises TimeoutError that says what is left.
+    Raises TimeoutError with the rest of the queue.
     """
     end = asyncio.get_running_loop().time() + PATIENCE
     while True:

@@ -88,7 +88,7 @@ async def outage(cluster: ChaosCluster, seconds: float) -> Report:
 
 
 async def _sit_out(seconds: float, team: list[Controller], report: Report) -> None:
-    """Ask, as the kubelet does, whether everybody is alive, until the time is over."""
+    """Probe /healthz of all controllers, as the kubelet does, until the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for controller in team:

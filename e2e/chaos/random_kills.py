@@ -53,7 +53,7 @@ class ExpectedState:
 
     posted: set[str] = field(default_factory=set)  # names of requests that the server took
     taken: set[str] = field(default_factory=set)  # those that use an unowned template's name
-    memory: dict[str, str] = field(default_factory=dict)  # of each VM, as the last edit that the server took says
+    memory: dict[str, str] = field(default_factory=dict)  # of each VM, as of the last edit that the server accepted
     faults: Counter[str] = field(default_factory=Counter)  # faults by kind
 
 
@@ -223,7 +223,9 @@ async def _insist(until: float, call: Callable[[str, Object], Awaitable[object]]
         except ApiError as error:
             if error.status == 409:  # the answer to an earlier try was lost
                 return
-            if error.status in {400, 422} or time.monotonic() > until:  # others pass: one that starts says 404 as well
+            if (
+                error.status in {400, 422} or time.monotonic() > until
+            ):  # others pass: one that starts can also return 404
                 raise
         except (aiohttp.ClientError, OSError):
             if time.monotonic() > until:

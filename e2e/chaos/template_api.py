@@ -24,7 +24,7 @@ async def template_api(cluster: ChaosCluster, *, fast_timers: bool = False) -> R
         path = f"{objects.requests(NAMESPACE)}/{name}"
         await client.until(path, lambda it: objects.reason(it) == wanted, timeout=PATIENCE)
         probes = [await asyncio.to_thread(controller.ask, path) for path in ("/healthz", "/readyz")]
-        report.expect(probes == WELL, f"when {name} is {wanted}, the probes say {probes}")
+        report.expect(probes == WELL, f"when {name} is {wanted}, the probes return {probes}")
 
     await _remove(cluster.server)
     async with cluster.server.client() as client:

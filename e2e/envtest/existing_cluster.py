@@ -74,7 +74,7 @@ def _confirm(named: str) -> None:
     """Raise WrongClusterError unless the name is that of the current context, as kubectl would read KUBECONFIG."""
     files = [Path(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     if not files:
-        raise WrongClusterError(f"{CONTEXT}={named}, but KUBECONFIG is not set: say which cluster by setting both")
+        raise WrongClusterError(f"{CONTEXT}={named}, but KUBECONFIG is not set: set both")
     contexts = (yaml.safe_load(path.read_text()) or {} for path in files if path.is_file())
     current = next((found for config in contexts if (found := config.get("current-context"))), None)
     if current != named:

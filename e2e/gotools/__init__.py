@@ -60,11 +60,11 @@ def _with_page(pins: Path, folder: Path) -> Path:
 
     It embeds ui/app/dist, which only its releases contain.
     """
-    asked = ["go", "mod", "download", "-json", "github.com/prometheus/alertmanager"]
+    command = ["go", "mod", "download", "-json", "github.com/prometheus/alertmanager"]
     try:
-        done = subprocess.run(asked, cwd=pins.parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=pins.parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise BuildError(f"`{' '.join(asked)}` failed in {pins.parent}: {error}") from error
+        raise BuildError(f"`{' '.join(command)}` failed in {pins.parent}: {error}") from error
     copy = folder / "alertmanager"
     shutil.copytree(json.loads(done.stdout)["Dir"], copy, copy_function=shutil.copyfile)  # the cache is read-only
     for place, _, _ in os.walk(copy):

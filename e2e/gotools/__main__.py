@@ -76,7 +76,7 @@ def _run(*command: str | Path) -> int:
 
 
 def main() -> int:
-    """Do as the arguments say; return the exit status."""
+    """Run the command of the arguments; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m e2e.gotools", description="Check what is not Python.")
     commands = {"alerts": alerts, "health": health, "packages": packages, "workflows": workflows}
     parser.add_argument("command", choices=commands)

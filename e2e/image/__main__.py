@@ -13,7 +13,7 @@ from e2e.image.engine import EngineError, find
 
 
 def main() -> None:
-    """Build the image as the arguments say."""
+    """Build the image with the options of the arguments."""
     parser = argparse.ArgumentParser(prog="just image", description="Build the image of this checkout.")
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write an archive for `docker load`")
     arguments = parser.parse_args()

@@ -219,7 +219,7 @@ async def flapping(stage: Stage, end: float) -> None:
 
 
 async def missing(stage: Stage, end: float) -> None:
-    """Kill one of two replicas; the Deployment still asks for two."""
+    """Kill one of two replicas; the spec of the Deployment still has two."""
     kubeconfig = await stage.account()
     pods = [stage.controller(name, kubeconfig, "--leader-elect") for name in "ab"]
     await stage.client.create(_deployment(stage.namespace, replicas=2))

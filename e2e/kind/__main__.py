@@ -96,7 +96,7 @@ def _engine() -> Engine:
 
 
 def main() -> int:
-    """Do as the arguments say; return the exit status."""
+    """Run the command of the arguments; return the exit status."""
     parser = argparse.ArgumentParser(prog="just kind", description="Try it all in a kind cluster with KubeVirt.")
     parser.add_argument("--keep", action="store_true", help="leave the cluster up")
     arguments, pytest = parser.parse_known_args()

@@ -14,7 +14,7 @@ from e2e.fixtures import client, namespace  # noqa: F401 - on `server`, for ever
 def server() -> Iterator[ExistingCluster]:
     """Return the cluster, with a stand-in for OpenShift's templates where it serves none."""
     if not os.environ.get(CONTEXT):
-        pytest.skip(f"{CONTEXT} does not say which cluster: `just kind` makes one")
+        pytest.skip(f"{CONTEXT} does not name a cluster: `just kind` makes one")
     with ExistingCluster() as running:
         install_crds(running)
         yield running

@@ -21,7 +21,7 @@ IMPERSONATE: Final = "Impersonate-"  # begins the name of each header of an impe
 
 
 class CredentialsError(Exception):
-    """Credentials cannot be loaded. The message names the file and says what to do."""
+    """Credentials cannot be loaded. The message names the file and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

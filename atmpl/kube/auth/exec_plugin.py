@@ -110,7 +110,7 @@ class ExecPlugin:
         return text
 
     def _uses_terminal(self, config: Mapping[str, Any]) -> bool:
-        """Return True if the plugin gets the user's terminal as its standard input, as interactiveMode says."""
+        """Return True if the plugin gets the user's terminal as its standard input, as interactiveMode requires."""
         mode = config.get("interactiveMode") or "IfAvailable"
         if mode not in INTERACTIVE_MODES:
             raise CredentialsError(f"users[].user.exec.interactiveMode must be one of {', '.join(INTERACTIVE_MODES)}")

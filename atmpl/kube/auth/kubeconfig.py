@@ -314,7 +314,9 @@ def _load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -
             file.touch(mode=0o600)
             file.write_bytes(content)
         try:
-            context.load_cert_chain(files[0], files[1], password=lambda: "")  # otherwise OpenSSL asks on the terminal
+            context.load_cert_chain(
+                files[0], files[1], password=lambda: ""
+            )  # otherwise OpenSSL prompts on the terminal
         except (ssl.SSLError, ValueError) as error:
             raise CredentialsError(
                 f"client-certificate and client-key are not a valid pair of PEM files: {error}"

@@ -41,7 +41,7 @@ async def main():
     while time.monotonic() < end:
         pass
 
-run.SIGNAL_TIMEOUT = 0.1
+run.SIGNAL_TIMEOUT_SECONDS = 0.1
 run.run(main())
 sys.exit(7)
 """
@@ -81,7 +81,7 @@ async def test_sigterm_ends_a_blocked_event_loop(loop: str) -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 async def test_second_signal_ends_at_once(loop: str) -> None:
-    code = BLOCKED.replace("SIGNAL_TIMEOUT = 0.1", "SIGNAL_TIMEOUT = 60")
+    code = BLOCKED.replace("SIGNAL_TIMEOUT_SECONDS = 0.1", "SIGNAL_TIMEOUT_SECONDS = 60")
     process = Program([sys.executable, "-c", code, loop])
     process.start()
     await asyncio.to_thread(process.logged, lambda line: line["message"] == "blocked")
