@@ -151,19 +151,20 @@ def template_resources(format: Format) -> list[Resource]:
 
 
 def explain_error(
-    error: ClusterError, action: str, *, not_served: str, client: ClusterClient, namespace: str, role: str = "edit"
+    error: ClusterError, action: str, *, not_served: str, client: ClusterClient, namespace: str, fix: str = ""
 ) -> CommandError:
     """Return the error for a failed `action`: one sentence, and what to do.
 
-    `not_served` is the problem and the fix if the cluster does not serve the API of the object; `role` is a role that
-    permits the action.
+    `not_served` is the problem and the fix if the cluster does not serve the API of the object; `fix` is what to do if
+    the user may not do it.
     """
     message = error.server_message or str(error)
     match error:
         case ForbiddenError() if POLICY_MESSAGE in message:
             return CommandError(f"denied: {message.partition(POLICY_MESSAGE)[2]}")
         case ForbiddenError():
-            return CommandError(f"you may not {action}: {message}; request a role such as {role} in {namespace}")
+            fix = fix or f"request a role such as edit in {namespace}"
+            return CommandError(f"you may not {action}: {message}; {fix}")
         case APINotFoundError():
             return CommandError(f"cannot {action}: {not_served}")
         case NamespaceTerminatingError():

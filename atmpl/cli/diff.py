@@ -268,8 +268,9 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
             vm = await client.read(vm_path(namespace, name))
         except ClusterError as error:
             action = f"get the virtual machine {name} in namespace {namespace}"
+            fix = f"request a role such as view in {namespace}"
             raise explain_error(
-                error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace, role="view"
+                error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace, fix=fix
             ) from None
         if vm is None:
             raise CommandError(
@@ -300,8 +301,9 @@ async def read_template(
             continue
         except ClusterError as error:
             action = f"get the {format.kind} {name}"
+            fix = f"request a role such as view in {client.namespace}, or choose another namespace with {option}"
             raise explain_error(
-                error, action, not_served="", client=client, namespace=client.namespace, role="view"
+                error, action, not_served="", client=client, namespace=client.namespace, fix=fix
             ) from None
         served = True
         if template is not None:

@@ -115,7 +115,9 @@ def test_missing_template_names_the_option_for_its_namespace(cluster):
 def test_unreadable_template_needs_the_role_view_only(cluster):
     cluster(status(403, "Forbidden", "no"))
     came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
-    assert came.err.endswith("; request a role such as view in golden\n")
+    assert came.err.endswith(
+        "; request a role such as view in golden, or choose another namespace with --template-namespace\n"
+    )
 
 
 def with_password(text):
@@ -144,6 +146,24 @@ def test_value_that_breaks_the_cloud_config_creates_no_vm(phrase, cluster):
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: template/web in team-a: the parameter PASSWORD breaks the cloud-config")
     assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+def test_private_key_creates_no_vm(cluster):
+    line = "ssh_authorized_keys:\n- ${PASSWORD}"
+    script, came = instantiate_with_password(cluster, line, "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0")
+    assert (came.status, came.out) == (1, "")
+    assert "c2VjcmV0" not in came.err
+    assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+def test_value_in_quotes_as_advised_creates_a_vm(cluster):
+    _, came = instantiate_with_password(cluster, "password: ${PASSWORD}", "@@foo")
+    assert came.status == 1
+    assert "\"PASSWORD='VALUE'\"" in came.err
+    script, came = instantiate_with_password(cluster, "password: ${PASSWORD}", "'@foo'", create)
+    assert (came.status, came.err) == (0, "")
+    volume = script.calls[-1].json()["spec"]["template"]["spec"]["volumes"][0]
+    assert volume["cloudInitNoCloud"]["userData"] == "#cloud-config\npassword: '@foo'\n"
 
 
 ALTERED = {
