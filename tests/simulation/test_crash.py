@@ -25,7 +25,7 @@ ALIKE = {
 }  # their calls equal those of another scenario
 PlannedFault = tuple[int, Fault]  # the number of a call, and its fault
 
-STRIDE = 7  # every seventh pair runs; a prime selects each kind of pair in turn
+STRIDE = 13  # every thirteenth pair runs; a prime selects each kind of pair in turn
 TURNS = 3  # every third of the faults that are like another one
 RARE = {"DELETE request", "GET request", "POST review"}  # calls of two or three scenarios
 NEAR = 3  # the second fault is at most so many calls after the first
