@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from aiohttp import web
 
 from e2e.envtest import ApiError, Client, ControlPlane
+from tests.integration.access.policy import serves_requesters
 from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, may
 from tests.support.certificates import Authority, needs_openssl
 
@@ -76,17 +78,22 @@ def later_version() -> dict[str, Any]:
     }
 
 
-async def is_admitted(client: Client, namespace: str) -> bool:
-    """Create a request of the later version without storing it; return False if the policy denies it."""
+async def post(client: Client, namespace: str, **spec: Any) -> dict[str, Any]:
+    """Create a request of the later version without storing it."""
     posted = {
         "apiVersion": LATER,
         "kind": "VirtualMachineTemplateRequest",
         "metadata": {"name": "mine"},
-        "spec": {"from": f"{namespace}/fedora", "to": "golden"},
+        "spec": {"from": f"{namespace}/fedora", "to": "golden", **spec},
     }
     path = f"/apis/{LATER}/namespaces/home/virtualmachinetemplaterequests"
+    return await client.post(path, posted, dryRun="All")
+
+
+async def is_admitted(client: Client, namespace: str) -> bool:
+    """Return False if the policy denies a request of the later version."""
     try:
-        await client.post(path, posted, dryRun="All")
+        await post(client, namespace)
     except ApiError as error:
         if f"you may not get the virtual machine fedora in namespace {namespace}" not in error.message:
             raise
@@ -116,6 +123,17 @@ async def test_policy_checks_requests_of_a_later_version(
                 await asyncio.sleep(0.1)
         assert await is_admitted(alice, "away")
         assert not await is_admitted(alice, "other")
+        with pytest.raises(ApiError, match=r"spec.requester is not the user who creates the request"):
+            await post(alice, "away", requester={"username": "admin"})
+        if await serves_requesters(admin):
+            await asyncio.to_thread(server.kubectl, "apply", "--server-side", "-k", CONFIG / "requester")
+            async with asyncio.timeout(60):
+                while True:
+                    if "requester" in (await post(alice, "away"))["spec"]:
+                        break
+                    await asyncio.sleep(0.1)
+            recorded = await post(alice, "away", requester={"username": "admin"})
+            assert recorded["spec"]["requester"] == {"username": "alice", "groups": ["system:authenticated"]}
 
 
 async def denied_or_unserved(client: Client) -> bool:
