@@ -20,8 +20,7 @@ class _Ahead(datetime):
         return cls.fromtimestamp(_time() + AHEAD_SECONDS, tz)
 
 
-time.time = lambda: _time() + AHEAD_SECONDS
-client.datetime = _Ahead  # type: ignore[attr-defined]
-
 if __name__ == "__main__":
+    time.time = lambda: _time() + AHEAD_SECONDS
+    client.datetime = _Ahead  # type: ignore[attr-defined]
     sys.exit(main())

@@ -171,7 +171,7 @@ async def restarts(stage: Stage, end: float) -> None:
         await asyncio.sleep(55)
 
 
-class _Unread(Controller):
+class Unread(Controller):
     """A controller whose log is read until it is ready, and no further."""
 
     def _read(self) -> None:
@@ -184,10 +184,16 @@ class _Unread(Controller):
             if line["message"] == "ready":
                 return
 
+    def _ended(self) -> int:
+        status = super()._ended()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
 
 async def unread(stage: Stage, end: float) -> None:
     """Do not read standard error, a pipe, at level debug; 40 templates are refreshed every 2 s."""
-    await stage.start(stage.controller("a", await stage.account(), "--log-level=debug", kind=_Unread))
+    await stage.start(stage.controller("a", await stage.account(), "--log-level=debug", kind=Unread))
     stage.fault()
     await stage.vm()
     for _ in range(40):

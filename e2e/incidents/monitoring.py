@@ -19,7 +19,7 @@ from e2e import gotools
 from e2e.envtest.processes import Processes
 
 RULES = Path(__file__).parents[2] / "config" / "monitoring" / "alerts.yaml"
-INTERVAL_SECONDS = 15  # of scrapes and of rules
+INTERVAL_SECONDS = 15  # of scrapes and of rules, in the incidents
 UNROUTED = "unrouted"  # the receiver of alerts that match no namespace
 
 
@@ -47,6 +47,7 @@ class Monitoring:
 
     pods: Sequence[Pod]
     deployments: Callable[[], Awaitable[list[dict[str, Any]]]]  # of the cluster
+    interval_seconds: int = INTERVAL_SECONDS
     notifications: list[Notification] = field(default_factory=list)
     url: str = ""  # of Prometheus
     _processes: Processes = field(init=False)
@@ -160,7 +161,7 @@ class Monitoring:
             {"targets": [f"127.0.0.1:{pod.port}"], "labels": {"namespace": pod.namespace, "pod": pod.name}}
             for pod in self.pods
         ]
-        interval = f"{INTERVAL_SECONDS}s"
+        interval = f"{self.interval_seconds}s"
         return {
             "global": {"scrape_interval": interval, "evaluation_interval": interval},
             "rule_files": [str(self._processes.folder / "rules.yaml")],
