@@ -12,18 +12,28 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from atmpl.cli.manifests import STDIN, display_name
-from atmpl.template.cloud_config import HEADER, SSH_KEY, is_broken_yaml, is_in_limits, load_yaml, parse_cloud_config
+from atmpl.template.cloud_config import (
+    HEADER,
+    PASSWORD_HASH,
+    SSH_KEY,
+    is_broken_yaml,
+    is_in_limits,
+    load_yaml,
+    parse_cloud_config,
+)
 from atmpl.template.parameters import Parameter
 from atmpl.template.rules import IGNITION
 from atmpl.template.substitution import STRING_REF, TYPED_REF
 
 MAX_CHECKED_VALUES = 20  # in one cloud-config, because each takes two readings of the text
+HASH_ADVICE = "give what openssl passwd -6 prints, in single quotes"
 COMPLETE_TEXT = "text"  # kind of a parameter that is all of a text, beside those of cloud_config.py
 
 _LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
 _KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY")
 _KEY = re.compile(r"(?<!\S)(?:ssh|ecdsa|sk)-[\w.@-]+[ \t]+AAAA[0-9A-Za-z+/]*={0,3}(?!\S)")  # as in authorized_keys
+_HASH = re.compile(r"['\"]?(\$\w+\$.|[!*])")  # of crypt(5), or of a locked account; quotes are YAML's
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
 _OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
 _READINGS = (  # the type of what cloud-init reads: how to say it
@@ -84,7 +94,8 @@ class _Place:
 
     def is_broken_by(self, value: str) -> bool:
         """Return True if cloud-init cannot read the text with `value`."""
-        return is_broken_yaml(self.filled(value))
+        text = self.filled(value)
+        return is_in_limits(text) and is_broken_yaml(text)
 
     def is_escaped(self, value: str) -> bool:
         """Return True if `value` has quotes or escapes of YAML for a text that would not arrive without them."""
@@ -194,7 +205,11 @@ def altered_values(
         checked = [name for name in names if not _LITERAL.fullmatch(name)]
         for name in checked:
             place, value = _Place(text, name, effective), effective[name]
-            problem = _explain_key(name, given[name], keys) if name in keys and name in given and value else ""
+            problem = ""
+            if name in given and value and kinds.get(name) == SSH_KEY:
+                problem = _explain_key(name, given[name], keys)
+            elif name in given and value and kinds.get(name) == PASSWORD_HASH and not _HASH.match(value):
+                problem = f"is not the hash of a password, so no password fits it; {HASH_ADVICE}"
             if not problem:
                 if len(checked) > MAX_CHECKED_VALUES or place.arrives(value, value):
                     continue
@@ -270,7 +285,7 @@ def _unquoted(value: str) -> str | None:
 
 def _is_file(path: str) -> bool:
     """Return True if `path`, which can be any text, is a file. A shell expands ~ at the beginning of a word only."""
-    return "\n" not in path and os.path.isfile(os.path.expanduser(path))  # noqa: PTH111, PTH113 - pathlib's raise
+    return path.isprintable() and os.path.isfile(os.path.expanduser(path))  # noqa: PTH111, PTH113 - pathlib's raise
 
 
 def _cloud_init_data(vm: Any) -> Iterator[str]:

@@ -126,6 +126,28 @@ def test_value_that_is_no_key_is_a_warning(value):
     assert (came.status, came.err.count("warning: ")) == (0, 1)
 
 
+@pytest.mark.parametrize("value", ["$6$salt$abc", "$y$j9T$salt$abc", "$2b$10$abc", "hunter2", "$ecret"])
+def test_clear_password_instead_of_a_hash_is_a_warning(value):
+    made = template("#cloud-config\nusers: [{name: a, passwd: ${P}}]\n", P=REQUIRED)
+    came = process(made, "-p", f"P={value}")
+    assert came.status == 0
+    assert came.err.count("warning: ") == (value in ("hunter2", "$ecret"))
+    assert value not in came.err
+
+
+@pytest.mark.parametrize("value", ["~a\0b", "a\0b", "~nobody/x"])
+def test_any_text_of_a_params_file_is_a_value(value, folder):
+    (folder / "v").write_text(f"DATA={value}\n")
+    assert process(template("${DATA}", DATA=REQUIRED), "--params-file", "v").status == 0
+
+
+def test_large_file_for_a_key_is_not_parsed_as_yaml(folder, monkeypatch):
+    monkeypatch.setattr("atmpl.cli.text_values.is_broken_yaml", None)
+    (folder / "big").write_text(f"{RSA}\n" * 1000)
+    came = process(WITH_KEY, "-p", "KEY=@big")
+    assert (came.status, "1000 SSH keys" in came.err) == (0, True)
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_two_keys_name_the_parameters_for_them(quote, folder):
     text = f"#cloud-config\nssh_authorized_keys:\n- {quote}${{ONE}}{quote}\n- ${{TWO}}\n"
