@@ -85,7 +85,7 @@ class Controller(Program):
         listening = self.logged(lambda line: line["message"] == "listening", after=before)
         self.url = f"http://127.0.0.1:{listening['port']}"
 
-    def ask(self, path: str) -> tuple[int, str]:
+    def get(self, path: str) -> tuple[int, str]:
         """Call a probe; return status and text."""
         try:
             with urllib.request.urlopen(self.url + path, timeout=10) as answer:

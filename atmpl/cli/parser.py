@@ -40,7 +40,7 @@ examples:
   # a virtual machine from a template in the cluster
   atmpl instantiate --template web-template
 
-exit status, unless the help of the command says otherwise:
+exit status, unless the help of the command differs:
   0  success
   1  an error; standard error names the object and the problem
   2  wrong usage

@@ -17,7 +17,7 @@ from e2e.bench.render_cost import render_cost
 from e2e.bench.scale import scale
 from e2e.bench.text_cost import text_cost
 from e2e.bench.throughput import measure, report
-from e2e.envtest.build import pinned, say
+from e2e.envtest.build import pinned, print_progress
 
 PACKAGES = ("aiohttp", "msgspec", "orjson", "uvloop", "kopf")
 
@@ -73,7 +73,7 @@ async def run(args: argparse.Namespace) -> list[str]:
         case "throughput":
             return await _throughput(args)
         case "scale":
-            return await scale(args, say)
+            return await scale(args, print_progress)
         case "render":
             return [*await asyncio.to_thread(render_cost), "", *await asyncio.to_thread(text_cost)]
         case _:
@@ -85,7 +85,7 @@ async def _throughput(args: argparse.Namespace) -> list[str]:
     if not args.without_peer:
         await asyncio.to_thread(implementations.peer_program)
     async with bench_cluster() as cluster:
-        say(f"posting {args.vms} virtual machines")
+        print_progress(f"posting {args.vms} virtual machines")
         await cluster.post_vms(args.vms)
         server, workers = cluster.server, args.workers
         measured = [BaselineLoop(server, workers), implementations.atmpl(server, workers)]
@@ -100,7 +100,7 @@ async def _throughput(args: argparse.Namespace) -> list[str]:
             repetitions=args.repetitions,
             alone=args.alone,
             loaded=args.loaded,
-            log=say,
+            log=print_progress,
         )
     return [report(found, full_load)]
 

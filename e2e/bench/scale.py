@@ -118,7 +118,7 @@ async def _few_requests(
 def _wait_until_vms_are_listed(atmpl: Implementation) -> None:
     controller = atmpl.program
     assert isinstance(controller, Controller)
-    while not _LISTED.search(controller.ask("/metrics")[1]):
+    while not _LISTED.search(controller.get("/metrics")[1]):
         time.sleep(LIST_POLL_SECONDS)
 
 
@@ -149,7 +149,7 @@ async def _quiet(cluster: BenchCluster, atmpl: Implementation, seconds: int) -> 
         for second in range(seconds):
             for path, period in (("/healthz", PROBE_SECONDS), ("/readyz", PROBE_SECONDS), ("/metrics", SCRAPE_SECONDS)):
                 if second % period == 0:
-                    await asyncio.to_thread(controller.ask, path)
+                    await asyncio.to_thread(controller.get, path)
             await asyncio.sleep(1)
     hour = spent.cpu * 3600 / spent.seconds
     return f"no events for {seconds} s: {hour:.1f} s of CPU per hour, memory {spent.after.resident:.0f} MiB"

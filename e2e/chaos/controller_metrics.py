@@ -12,7 +12,7 @@ QUEUE = ("workqueue_depth", "workqueue_delayed", "controller_runtime_active_work
 
 async def figures(controller: Controller) -> dict[str, dict[str, float]]:
     """Return each figure that has one label, by that label's value. At most a second old."""
-    _, text = await asyncio.to_thread(controller.ask, "/metrics")
+    _, text = await asyncio.to_thread(controller.get, "/metrics")
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

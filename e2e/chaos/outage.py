@@ -92,13 +92,13 @@ async def _sit_out(seconds: float, team: list[Controller], report: Report) -> No
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for controller in team:
-            status, text = await asyncio.to_thread(controller.ask, "/healthz")
+            status, text = await asyncio.to_thread(controller.get, "/healthz")
             report.expect(status == 200, f"{controller.name} was not healthy while the server was away: {text.strip()}")
         await asyncio.sleep(1)
 
 
 async def _goes_on(cluster: ChaosCluster, team: list[Controller], report: Report) -> None:
-    """See that an edit and a fresh request are served, and that everybody is ready."""
+    """See that an edit and a fresh request are served, and that all controllers are ready."""
     since = time.monotonic()
     async with cluster.server.client() as client:
         await client.patch(f"{objects.vms(NAMESPACE)}/vm", objects.memory_of("1Gi"))
@@ -109,5 +109,5 @@ async def _goes_on(cluster: ChaosCluster, team: list[Controller], report: Report
         report.figures["s until served again"] = round(time.monotonic() - since, 1)
     for controller in team:
         await asyncio.to_thread(controller.logged, lambda line: line["message"] == "ready", timeout=BACK)
-        status, text = await asyncio.to_thread(controller.ask, "/readyz")
+        status, text = await asyncio.to_thread(controller.get, "/readyz")
         report.expect(status == 200, f"{controller.name} is not ready again: {text.strip()}")

@@ -196,7 +196,7 @@ class Chaos:
     def _sick(self) -> list[str]:
         return [
             f"a controller is not healthy: {text.strip()}"
-            for status, text in (controller.ask("/healthz") for controller in self.controllers)
+            for status, text in (controller.get("/healthz") for controller in self.controllers)
             if status != 200
         ]
 

@@ -23,7 +23,7 @@ async def template_api(cluster: ChaosCluster, *, fast_timers: bool = False) -> R
     async def outcome(name: str, wanted: str) -> None:
         path = f"{objects.requests(NAMESPACE)}/{name}"
         await client.until(path, lambda it: objects.reason(it) == wanted, timeout=PATIENCE)
-        probes = [await asyncio.to_thread(controller.ask, path) for path in ("/healthz", "/readyz")]
+        probes = [await asyncio.to_thread(controller.get, path) for path in ("/healthz", "/readyz")]
         report.expect(probes == WELL, f"when {name} is {wanted}, the probes return {probes}")
 
     await _remove(cluster.server)

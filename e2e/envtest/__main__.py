@@ -6,7 +6,7 @@ import sys
 import threading
 
 from e2e.envtest import programs
-from e2e.envtest.build import BuildError, say
+from e2e.envtest.build import BuildError, print_progress
 from e2e.envtest.control_plane import ControlPlane
 from e2e.envtest.crds import install_crds
 from e2e.envtest.env_file import env_file
@@ -69,7 +69,7 @@ def _up(arguments: argparse.Namespace) -> None:
             print(server.kubeconfig.read_text(), flush=True)
         print(UP.format(url=server.url, env=env_file(server)), file=sys.stderr, flush=True)
         over.wait()
-    say("gone")
+    print_progress("gone")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def _read(go_module: Path) -> str:
     return go_module.read_text()
 
 
-def say(line: str) -> None:
+def print_progress(line: str) -> None:
     """Print progress on standard error."""
     print(f"envtest: {line}", file=sys.stderr, flush=True)
 
@@ -58,7 +58,7 @@ def build(packages: Mapping[str, str], folder: Path, *, go_module: Path = GO_MOD
     major, minor = kubernetes.split(".")[:2]
     version = "k8s.io/component-base/version"
     flags = f"-X {version}.gitVersion=v{kubernetes} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
-    say("the first build takes 5 to 10 minutes on 2 cores; afterwards they are in the cache")
+    print_progress("the first build takes 5 to 10 minutes on 2 cores; afterwards they are in the cache")
     build_of(go_module, packages, folder, linker_flags=flags)
 
 
@@ -73,7 +73,7 @@ def build_of(
 ) -> None:
     """Build packages of any go.mod; `with_c` enables cgo."""
     go = _find_go()
-    say(f"building {', '.join(packages)} from Go modules into {folder}")
+    print_progress(f"building {', '.join(packages)} from Go modules into {folder}")
     with tempfile.TemporaryDirectory(prefix="building-", dir=folder) as scratch:
         command = [go, "build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath", f"-tags={tags}"]
         flags = ["-ldflags", f"-s -w {linker_flags}", "-o", scratch + os.sep]
@@ -81,7 +81,7 @@ def build_of(
         seconds = _run([*command, *flags, *packages.values()], env, go_module.parent)
         for program, package in packages.items():
             (Path(scratch) / _binary(package)).rename(folder / program)
-    say(f"built in {seconds:.0f} s")
+    print_progress(f"built in {seconds:.0f} s")
 
 
 def _binary(package: str) -> str:
@@ -124,7 +124,7 @@ def _run(command: list[str], env: Mapping[str, str], place: Path) -> float:
                 status = process.wait(_TICK)
                 break
             except subprocess.TimeoutExpired:
-                say(f"still building: {time.monotonic() - start:.0f} s, {_progress(log.name)}")
+                print_progress(f"still building: {time.monotonic() - start:.0f} s, {_progress(log.name)}")
         if status:
             lines = _said(log.name)
             errors = [line for line in lines if " " in line and not line.startswith("go: downloading")]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from e2e.envtest.build import DEFAULT_GO_MODULE, GO_MODULE, build, pinned, say
+from e2e.envtest.build import DEFAULT_GO_MODULE, GO_MODULE, build, pinned, print_progress
 
 # program: the Go package it is built from (a `tool` of go.mod)
 PACKAGES = {
@@ -97,7 +97,7 @@ def _assets(wanted: Iterable[str]) -> dict[str, Path]:
         return {}
     found = _in(Path(named).absolute(), PACKAGES)
     if missing := [name for name in wanted if name not in found]:
-        say(f"KUBEBUILDER_ASSETS={named} has no {', '.join(missing)}")
+        print_progress(f"KUBEBUILDER_ASSETS={named} has no {', '.join(missing)}")
     return found
 
 
@@ -118,7 +118,7 @@ def _alone(folder: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if waited % 20 == 0:
-                    say(f"another process is building the programs; waiting for it ({waited} s)")
+                    print_progress(f"another process is building the programs; waiting for it ({waited} s)")
                 time.sleep(1)
                 waited += 1
         for left in folder.glob("building-*"):

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from e2e.envtest.build import say
+from e2e.envtest.build import print_progress
 from e2e.image.archive import Archive
 from e2e.image.build import build
 from e2e.image.engine import EngineError, find
@@ -26,7 +26,7 @@ def main() -> None:
             size = Archive(path).size
     except (EngineError, subprocess.CalledProcessError) as error:
         sys.exit(f"{error}")
-    say(f"built {tag}, {size / 1e6:.0f} MB" + (f", and {arguments.output}" if arguments.output else ""))
+    print_progress(f"built {tag}, {size / 1e6:.0f} MB" + (f", and {arguments.output}" if arguments.output else ""))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.envtest.build import say
+from e2e.envtest.build import print_progress
 
 SUITE = "trixie"  # has the same Python as the Dockerfile's default bases
 
@@ -41,7 +41,7 @@ def folders(wanted: Sequence[Base]) -> Iterator[list[Path]]:
 
     Raises subprocess.CalledProcessError.
     """
-    say(f"making {', '.join(base.tag for base in wanted)} from Debian {SUITE}: once, about 2 minutes")
+    print_progress(f"making {', '.join(base.tag for base in wanted)} from Debian {SUITE}: once, about 2 minutes")
     with tempfile.TemporaryDirectory(prefix="atmpl-bases-") as scratch:
         plain = Path(scratch) / "plain"
         _run("debootstrap", "--variant=minbase", "--include=python3,ca-certificates", SUITE, plain)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.envtest import programs
-from e2e.envtest.build import BuildError, say
+from e2e.envtest.build import BuildError, print_progress
 from e2e.gotools import program
 from e2e.image.build import build
 from e2e.image.engine import Docker, Engine, EngineError, find
@@ -53,7 +53,7 @@ class Kind:
         return subprocess.run(command, cwd=ROOT, env=self._env, check=False).returncode
 
     def _run(self, *command: str | Path, stdin: str | None = None) -> None:
-        say(" ".join(str(word) for word in ("$", *command)))
+        print_progress(" ".join(str(word) for word in ("$", *command)))
         subprocess.run(command, cwd=ROOT, env=self._env, input=stdin, text=True, check=True)
 
 
@@ -67,7 +67,9 @@ def cluster(*, keep: bool) -> Iterator[Kind]:
             yield made
         finally:
             if keep:
-                say(f"the cluster stays: kind export kubeconfig --name {NAME}; kind delete cluster --name {NAME}")
+                print_progress(
+                    f"the cluster stays: kind export kubeconfig --name {NAME}; kind delete cluster --name {NAME}"
+                )
             else:
                 made.kind("delete", "cluster")
 

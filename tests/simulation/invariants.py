@@ -41,7 +41,7 @@ def _of_request(call: Call, before: Object | None, after: Object | None, server:
 
 
 def _of_status(uid: str, before: Object, after: Object, server: ApiServer) -> str | None:
-    """A status speaks of a template that was this request's once, and of a VM that was there."""
+    """A status names a template that was this request's once, and a VM that existed."""
     there = after.get("templateRef")
     if there != before.get("templateRef") and not any(
         shown and shown["metadata"]["uid"] == there["uid"] and _owner(shown) == uid

@@ -14,7 +14,7 @@ VM, REQUEST, RIVAL, GOLDEN = (ObjectKey(NAMESPACE, name) for name in ("vm", "req
 
 MAX_FAULTS = 2  # of a scenario
 # Reasons that a server which lies once can bring about: they last until the VM changes, as they must.
-BELIEVED = {"TooLarge", "SourceNotFound"}
+FINAL_UNTIL_CHANGE = {"TooLarge", "SourceNotFound"}
 
 
 class Scenario(NamedTuple):
@@ -53,7 +53,7 @@ async def calm(world: World, seconds: float = CALM) -> None:
     """Wait until everything is done. If a wrong answer made the VM look invalid, touch the VM."""
     await world.settle(seconds)
     for _ in range(MAX_FAULTS):
-        if not any(reason(found) in BELIEVED for found in world.all(REQUESTS)):
+        if not any(reason(found) in FINAL_UNTIL_CHANGE for found in world.all(REQUESTS)):
             break
         for vm in world.all(VMS):
             world.server.edit(VMS, key_of(vm), {"metadata": {"annotations": {"touched": str(world.server.version)}}})

@@ -4,7 +4,17 @@ from atmpl.controller.objects import ObjectKey
 from atmpl.template.template_metadata import REFRESH, REQUEST_UID
 from atmpl.template.template_metadata import REQUEST as REQUEST_NAME
 from e2e.objects import condition, reason
-from tests.simulation.scenario import BELIEVED, GOLDEN, MAX_FAULTS, REQUEST, VM, Scenario, calm, memory, rendered
+from tests.simulation.scenario import (
+    FINAL_UNTIL_CHANGE,
+    GOLDEN,
+    MAX_FAULTS,
+    REQUEST,
+    VM,
+    Scenario,
+    calm,
+    memory,
+    rendered,
+)
 from tests.simulation.simulation import World
 from tests.support.admission import binding, policy
 from tests.support.builders import (
@@ -157,7 +167,7 @@ async def unserved(world: World) -> None:
     await calm(world)
 
 
-async def stray(world: World) -> None:
+async def orphaned_template(world: World) -> None:
     """A request is deleted and made again while its template is on its way; with that, what it was made of changes."""
     world.server.create(a_request())
     await world.settle()
@@ -177,7 +187,9 @@ async def created_again(world: World) -> None:
         world.server.delete(REQUESTS, REQUEST)
         world.server.create(a_request())
         await world.settle()
-        if reason(world.request()) not in BELIEVED:  # `calm` would change the VM, and then the template differs from it
+        if (
+            reason(world.request()) not in FINAL_UNTIL_CHANGE
+        ):  # `calm` would change the VM, and then the template differs from it
             break
 
 
@@ -309,7 +321,7 @@ SCENARIOS = {
     "a source that the status hides": Scenario(forged_source, done_elsewhere, creates=2),
     "a template in the way": Scenario(hindered, done_once),
     "a format that comes": Scenario(unserved, done_once),
-    "a stray in the way": Scenario(stray, done_once, creates=0, patches=1),
+    "an orphaned template": Scenario(orphaned_template, done_once, creates=0, patches=1),
     "a request created again": Scenario(created_again, edits_kept, patches=1),
     "a TTL": Scenario(ttl, expired),
     "OnChange": Scenario(on_change, kept_in_step, patches=2),

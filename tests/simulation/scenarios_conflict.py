@@ -46,7 +46,7 @@ async def rivals_of_another_kind(world: World) -> None:
 
 
 async def _settled(world: World) -> list[Object]:
-    """Wait until one has the name and the other says so, and return them in this order."""
+    """Wait until one has the name and the other reports it, and return them in this order."""
     await calm(world, 150)
     if sorted(map(reason, world.all(REQUESTS))) != DECIDED:  # for example, one answer denied that the format exists
         await calm(world)

@@ -1,7 +1,7 @@
 """A cluster in memory with controllers in it: all of the real one but its sockets, under a virtual clock.
 
 A controller here is the real wiring (streams' stores, queue, workers, `KubeCluster`); its connection leads to the API
-server in memory, and what becomes of each of its calls is the test's to say.
+server in memory, and the test decides the result of each of its calls.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class World:
         self.delay = delay  # seconds from a change to its event
         self.lag = lag  # later changes that an event waits for, though never longer than PATIENCE
         self.policy_required = policy_required
-        self.lost = lost  # versions of events that no stream tells
+        self.lost = lost  # versions of events that no stream reports
         self.unlisted = set(unlisted)  # kinds whose streams show nothing until `list_late`
         self.calls: list[Call] = []
         self.writes: Counter[str] = Counter()  # those that changed something, by their word
@@ -150,7 +150,7 @@ class World:
                 loop.call_later(self.delay + PATIENCE, replica.catch_up)
 
     def act(self, call: Call, path: str, **what: Any) -> Response:
-        """Do what a call asks, and hold it to the laws."""
+        """Do what a call requests, and check the invariants."""
         version, before = self.server.version, self.server.objects.get(call.place)
         answer = self.server.answer(call.method, path, **what)
         if self.server.version != version:

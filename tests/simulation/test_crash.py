@@ -30,7 +30,9 @@ TURNS = 3  # every third of the faults that are like another one
 RARE = {"DELETE request", "GET request", "POST review"}  # calls of two or three scenarios
 NEAR = 3  # the second fault is at most so many calls after the first
 STATUS_WRITES_PER_FAULT = 2  # the failure, and the recovery
-SPOILS = "500 request is too large"  # what a server says only of a VM that is too large: it counts until the VM changes
+SPOILS = (
+    "500 request is too large"  # a server sends this only for a VM that is too large: it counts until the VM changes
+)
 
 
 async def run_scenario(scenario: Scenario, *planned: PlannedFault, delay: float = 0.0) -> World:

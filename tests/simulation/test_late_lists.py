@@ -27,7 +27,7 @@ NEEDS_NO_LIST = (  # scenarios in which nothing is refreshed and every format is
     "a request before its VM",
     "a source elsewhere",
     "a template in the way",
-    "a stray in the way",
+    "an orphaned template",
     "a TTL",
     "OnChange that becomes Once",
     "OnChange that becomes Once, with a TTL",

@@ -14,7 +14,7 @@ LEVELS = (500, *range(950, 1010), 9_000)
 
 def deep(levels: int, field: str) -> bytes:
     obj = a_request(metadata={"uid": "1", "resourceVersion": "7", "creationTimestamp": "2024-01-02T03:04:05Z"})
-    if field == "spec.target":  # which is stored whole: the CRD's own rule says what is wrong there
+    if field == "spec.target":  # which is stored whole: the CRD's own rule reports the problem there
         obj["spec"]["target"]["deep"] = "DEEP"
     else:
         obj["metadata"]["managedFields"] = "DEEP"

@@ -38,7 +38,7 @@ class InMemory:
         return self._server.answer(method, path, **what)
 
     async def watched(self, version: str) -> list[RequestStatus]:
-        """Return what a watch of templates with the label `kept` tells since a version."""
+        """Return what a watch of templates with the label `kept` reports since a version."""
         sink = Recorder()
         Feed(self._server, TEMPLATES, sink, label="kept", since=int(version)).catch_up()
         return sink.status
@@ -53,7 +53,7 @@ class OnServer:
         self.call = connection.call
 
     async def watched(self, version: str) -> list[RequestStatus]:
-        """Return what a watch of templates with the label `kept` tells since a version."""
+        """Return what a watch of templates with the label `kept` reports since a version."""
         query = {"watch": "1", "labelSelector": "kept", "resourceVersion": version, "timeoutSeconds": "1"}
         answer = await self._connection.call("GET", self._templates, query=query)
         events = [orjson.loads(line) for line in answer.body.splitlines()]

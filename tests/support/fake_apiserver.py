@@ -269,7 +269,7 @@ def _merged(old: Any, patch: Any) -> Any:
 
 
 def _wrong_with(status: Object) -> str:
-    """Return what the request's CRD would say of a status: its bounds."""
+    """Return the errors of the request's CRD about a status: its bounds."""
     for condition in status.get("conditions") or []:
         if missing := {"type", "status", "reason", "message", "lastTransitionTime"} - condition.keys():
             return f"status.conditions: {min(missing)}: Required value"

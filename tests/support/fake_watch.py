@@ -10,7 +10,7 @@ from tests.support.resources import Object, Resource
 
 
 class Feed:
-    """One stream into one sink. It tells of each change in its order, since a version or the last `list`.
+    """One stream into one sink. It reports each change in its order, since a version or the last `list`.
 
     A selector makes of a change what a real watch makes of it: an object that comes to match is added, and one that
     does so no more is deleted.
@@ -35,7 +35,7 @@ class Feed:
         self.lost: frozenset[int] = frozenset()  # versions of events that are never shown; a list shows their objects
 
     def list(self) -> None:
-        """Tell of all there is now, as a list does; what it does not name is gone."""
+        """Report all current objects, as a list does; what it does not name is gone."""
         self._next = len(self._server.events)
         self._sink.begin_list()
         if self._resource in self._server.unserved:
@@ -49,7 +49,7 @@ class Feed:
         self._sink.is_watched = True
 
     def catch_up(self, lag: int = 0) -> None:
-        """Tell of every change but the last `lag` of any kind."""
+        """Report every change except the last `lag` of any kind."""
         for event in self._server.events[self._next : max(self._next, len(self._server.events) - lag)]:
             self._next += 1
             if event.version not in self.lost:

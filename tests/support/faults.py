@@ -22,7 +22,7 @@ WORDS: dict[Resource | None, str] = {
 
 
 class Call(NamedTuple):
-    """A call of the controller's. `word` says what it is: `GET vm`, `PATCH status`, ..."""
+    """A call of the controller's. `word` names it: `GET vm`, `PATCH status`, ..."""
 
     number: int  # from 0, over all replicas
     replica: int

@@ -12,7 +12,7 @@ class TestFailedError(Exception):
 
 
 class NoSuchPathError(Exception):
-    """A step speaks of a place that is not there."""
+    """A step names a path that does not exist."""
 
 
 def copied(document: Any) -> Any:

@@ -81,7 +81,7 @@ EDITS: dict[str, Callable[[LeaseApi], None]] = {
 
 
 class Watched(LeaderElector):
-    """Tells when it has come to be held, or stays so."""
+    """Reports when the lease is acquired or renewed."""
 
     met: Callable[[], None]
 

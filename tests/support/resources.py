@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 
 def parsed(path: str) -> tuple[Resource | None, ObjectKey, str]:
-    """Return what a path speaks of: `/apis/GROUP/VERSION[[/namespaces/NS]/PLURAL[/NAME[/SUB]]]`."""
+    """Return the parts of a path: `/apis/GROUP/VERSION[[/namespaces/NS]/PLURAL[/NAME[/SUB]]]`."""
     _, _, group, version, *rest = path.split("/")
     if not rest:
         return SERVED, ObjectKey(group, version), ""

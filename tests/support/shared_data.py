@@ -1,4 +1,4 @@
-"""Real VMs, real CRDs and real processors' answers, where they are: beside the checkout, or where ATMPL_SHARED says."""
+"""Real VMs, real CRDs and real processors' answers, beside the checkout, or in the folder ATMPL_SHARED."""
 
 import os
 from pathlib import Path

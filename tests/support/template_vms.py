@@ -42,7 +42,7 @@ def _with_name(vm: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def a_vm(instance: dict[str, Any], *, spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
-    """Return a VM with this VirtualMachineInstanceSpec, named `vm` unless `metadata` says otherwise."""
+    """Return a VM with this VirtualMachineInstanceSpec, named `vm` unless `metadata` has another name."""
     return {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",

@@ -20,10 +20,10 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 START = 1000.0  # seconds: where the clock begins, so that 0 can mean "never"
-EPOCH = datetime(2030, 1, 1, tzinfo=UTC)  # what `utcnow` says at START
-RESOLUTION = 1e-6  # seconds: years from now, a float still tells such times apart
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)  # what `utcnow` returns at START
+RESOLUTION = 1e-6  # seconds: years from now, a float still distinguishes such times
 SETTLE = 0.001  # real seconds in which bytes cross the loopback
-PATIENCE = 10.0  # real seconds for threads and children to say something before it counts as a deadlock
+PATIENCE = 10.0  # real seconds for output of threads and children before it counts as a deadlock
 
 
 class DeadlockError(Exception):
@@ -83,7 +83,7 @@ class _Selector(selectors.DefaultSelector):
             ready = super().select(PATIENCE)
             if not ready:
                 tasks = "\n".join(map(repr, asyncio.all_tasks(self._loop)))
-                raise DeadlockError(f"everybody waits, and no timer is set:\n{tasks}")
+                raise DeadlockError(f"all tasks wait, and no timer is set:\n{tasks}")
             return ready
         if len(self.get_map()) > 1:  # more than the loop's own pipe
             ready = super().select(SETTLE)

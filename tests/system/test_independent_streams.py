@@ -38,7 +38,7 @@ async def test_unavailable_format_does_not_stop_the_other(private_server: Callab
         await client.create(vm("default"))
         await make_unavailable(client)
         with Controller(kubeconfig) as controller:
-            assert controller.ask("/readyz")[0] == 200
+            assert controller.get("/readyz")[0] == 200
             await client.create(native("native", refreshPolicy="OnChange"))
             await client.create(request("default", "openshift"))
             first = await client.until(request_path("default", "native"), is_ready)

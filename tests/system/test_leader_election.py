@@ -49,8 +49,8 @@ async def test_standby_takes_over_after_stop_and_kill(kubeconfig: Path, client: 
     with _replica(kubeconfig, "one") as one, _replica(kubeconfig, "two") as two:
         await _leads(one)
         assert (await client.get(LEASE))["spec"]["holderIdentity"] == "one"
-        assert two.ask("/readyz") == (200, "ok\n")  # a standby has its streams open
-        assert "atmpl_leader 0.0" in two.ask("/metrics")[1]
+        assert two.get("/readyz") == (200, "ok\n")  # a standby has its streams open
+        assert "atmpl_leader 0.0" in two.get("/metrics")[1]
         await client.create(request(namespace, "first"))
         await client.until(request_path(namespace, "first"), is_ready)
         assert await asyncio.to_thread(one.stop) == 0

@@ -30,7 +30,7 @@ async def test_lists_are_read_in_pages_if_they_are_not_streamed(
                 await client.patch(vm_path("default", name), memory)
                 await client.until(template_path("default", name), lambda it: defaults(it)["REQUESTS_MEMORY"] == "1Gi")
             kept = 'atmpl_watch_objects{stream="virtualmachines"} 2.0'  # only those that requests refer to
-            assert kept in controller.ask("/metrics")[1]
+            assert kept in controller.get("/metrics")[1]
         assert [line["stream"] for line in controller.lines if "reading pages" in line["message"]]
     pages = [
         parse_qs(urlsplit(event["requestURI"]).query)

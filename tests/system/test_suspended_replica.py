@@ -35,7 +35,7 @@ async def _suspended_replica_writes_nothing(server: ControlPlane, *options: str)
         await asyncio.to_thread(other.__enter__)
         async with server.client() as client:
             await _suspend_and_resume(client, suspended, elected=bool(options))
-        assert [suspended.ask("/healthz"), other.ask("/healthz")] == [(200, "ok\n")] * 2, suspended.lines
+        assert [suspended.get("/healthz"), other.get("/healthz")] == [(200, "ok\n")] * 2, suspended.lines
     finally:
         for controller in (suspended, other):
             if hasattr(controller, "process"):

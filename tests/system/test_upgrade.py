@@ -193,7 +193,7 @@ async def test_upgrade_keeps_templates_and_requests(private_server: Callable[...
 
 
 async def test_older_crd_erases_unknown_fields_for_good(private_server: Callable[..., ControlPlane]) -> None:
-    """Therefore the CRD is never rolled back, as config/README.md says."""
+    """Therefore the CRD is never rolled back, as config/README.md describes."""
     server = await asyncio.to_thread(private_server)
     metadata = {"templateMetadata": {"labels": {"team": "db"}}}
     note = {"metadata": {"annotations": {"note": "n"}}}

@@ -8,7 +8,7 @@ from e2e.envtest import ApiError, Client
 
 RBAC = "rbac.authorization.k8s.io"
 GET_VMS = {"apiGroups": ["kubevirt.io"], "resources": ["virtualmachines"], "verbs": ["get"]}
-ASK = {
+REQUEST_RIGHTS = {
     "apiGroups": ["ssp.kubevirt.io"],
     "resources": ["virtualmachinetemplaterequests"],
     "verbs": ["create", "get", "update", "patch", "delete"],

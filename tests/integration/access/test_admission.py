@@ -1,4 +1,4 @@
-"""Whom the admission policy lets ask for what, on the real API server, as impersonated users."""
+"""Which users may create which requests by the admission policy, on the real API server, as impersonated users."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ import pytest
 
 from e2e.envtest import ApiError, Client, Server
 from tests.integration.access.policy import put_in_force
-from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, may
+from tests.integration.access.rbac_helpers import GET_VMS, MAKE, REQUEST_RIGHTS, await_admission, may
 
 VM = "fedora"
 NAMED = GET_VMS | {"resourceNames": [VM]}
@@ -111,7 +111,7 @@ def populated(guarded: Server) -> Server:
     items = []
     for seen, made in PAIRS:
         who = user(seen, made)
-        items += may(who, f"ask-{who}", [ASK, *(MAKE[format] for format in MADE[made])], "home")
+        items += may(who, f"ask-{who}", [REQUEST_RIGHTS, *(MAKE[format] for format in MADE[made])], "home")
         items += may(who, f"see-{who}", [SEEN[seen].rule], SEEN[seen].namespace)
     guarded.kubectl("create", "--filename", "-", input={"apiVersion": "v1", "kind": "List", "items": items})
     return guarded
@@ -125,7 +125,7 @@ async def enforced(populated: Server, admin: Client) -> None:
 
 
 async def answer(client: Client, spec: dict[str, Any]) -> str:
-    """What the server says to who tries to create a request; empty where it does."""
+    """Return the server's message to a user who tries to create a request; empty if it is created."""
     try:
         await client.post(COLLECTION, request(spec), dryRun="All")
     except ApiError as error:
@@ -166,7 +166,7 @@ async def test_refusal_does_not_reveal_the_vm(populated: Server, admin: Client) 
 
 async def test_refresh_requires_the_right_to_patch_the_target(populated: Server, admin: Client) -> None:
     create_only = MAKE["openshift"] | {"verbs": ["create"]}
-    for item in may("creator", "ask-creator", [ASK, create_only, NAMED], "home"):
+    for item in may("creator", "ask-creator", [REQUEST_RIGHTS, create_only, NAMED], "home"):
         await admin.create(item)
     async with populated.client("creator") as client:
         await await_admission(client, COLLECTION, request({"vmName": VM}), refused=False)

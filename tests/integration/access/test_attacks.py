@@ -23,7 +23,7 @@ from tests.integration.access.policy import (
     remove,
     serves_requesters,
 )
-from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, RBAC, await_admission, is_refused, may
+from tests.integration.access.rbac_helpers import GET_VMS, MAKE, RBAC, REQUEST_RIGHTS, await_admission, is_refused, may
 
 CONFIG = Path(__file__).parents[3] / "config"
 GROUP = "/apis/ssp.kubevirt.io/v1alpha1"
@@ -90,7 +90,7 @@ async def scene(guarded: Server, account: Path, admin: Client) -> AsyncIterator[
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "attack-"}}
     home, away = [(await admin.create(namespace))["metadata"]["name"] for _ in range(2)]
     scene = Scene(guarded, account, admin, home, away)
-    await scene.grant("alice", [ASK, *MAKE.values()], home)
+    await scene.grant("alice", [REQUEST_RIGHTS, *MAKE.values()], home)
     await scene.grant("alice", [GET_VMS], away)
     yield scene
     for name in (home, away):
@@ -143,7 +143,7 @@ async def until_recorded(scene: Scene, recorded: bool) -> None:
 async def test_forged_status_gives_no_access(scene: Scene) -> None:
     """The policy was absent, and a user who can write statuses forges the condition that version 0.1 trusted."""
     await remove(scene.admin, BINDING, POLICY)
-    await scene.grant("mallory", [ASK, *MAKE.values(), STATUS], scene.home)
+    await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values(), STATUS], scene.home)
     await scene.admin.create(vm(scene.away, "the secret"))
     async with scene.server.client("mallory") as mallory:
         await await_admission(mallory, scene.requests, request("mine", scene.away), refused=False)
@@ -172,7 +172,7 @@ async def test_forged_status_gives_no_access(scene: Scene) -> None:
 
 async def test_policy_missing_serves_no_vm_of_the_own_namespace(scene: Scene) -> None:
     await remove(scene.admin, BINDING, POLICY)
-    await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
+    await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values()], scene.home)
     await scene.admin.create(vm(scene.home, "the secret"))
     async with scene.server.client("mallory") as mallory:
         await await_admission(mallory, scene.requests, request("mine", scene.home), refused=False)
@@ -245,7 +245,7 @@ async def test_recreated_vm_is_another_vm(scene: Scene, in_force: None) -> None:
 
 async def test_edited_status_does_not_hide_a_recreated_vm(scene: Scene, in_force: None) -> None:
     """A user who may patch statuses removes the uid of the VM that was rendered before."""
-    await scene.grant("mallory", [ASK, *MAKE.values(), STATUS], scene.home)
+    await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values(), STATUS], scene.home)
     await scene.admin.create(vm(scene.away, "the first"))
     async with scene.server.client("alice") as alice:
         await alice.post(scene.requests, request("mine", scene.away, refreshPolicy="OnChange"))
@@ -290,7 +290,7 @@ async def test_requests_of_a_gap_are_not_served_by_earlier_reads(scene: Scene, i
     Requests of another user keep the controller reading the policy, which was in force until then.
     """
     unnamed = {"target": {"openshiftTemplate": {}}}
-    await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
+    await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values()], scene.home)
     await scene.admin.create(vm(scene.away, "the secret"))
     async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory, running(scene):
         admitted: list[str] = []
@@ -324,7 +324,7 @@ def forged_template(labels: dict[str, str], annotations: dict[str, str] | None =
 
 @pytest.mark.parametrize("policy", ["Once", "OnChange"])
 async def test_forged_label_does_not_make_a_request_ready(scene: Scene, in_force: None, policy: str) -> None:
-    await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
+    await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values()], scene.home)
     async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory:
         requester = {"username": "alice", "groups": ["system:authenticated"]}  # the VM is created late
         manifest = request("mine", scene.away, refreshPolicy=policy, requester=requester)
@@ -346,7 +346,7 @@ async def test_forged_template_is_not_deleted_after_its_adoption(scene: Scene, i
     """Its author, who may not delete templates, binds it to an object of their own, or deleted it before."""
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil", "namespace": scene.home}}
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "evil"}
-    await scene.grant("mallory", [ASK, *MAKE.values()], scene.home)
+    await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values()], scene.home)
     await scene.admin.create(vm(scene.away, "the VM"))
     async with scene.server.client("alice") as alice, scene.server.client("mallory") as mallory:
         posted = await alice.post(scene.requests, request("mine", scene.away))

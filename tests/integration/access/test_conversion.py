@@ -13,7 +13,7 @@ from aiohttp import web
 
 from e2e.envtest import ApiError, Client, ControlPlane
 from tests.integration.access.policy import serves_requesters
-from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, may
+from tests.integration.access.rbac_helpers import GET_VMS, MAKE, REQUEST_RIGHTS, may
 from tests.support.certificates import Authority, needs_openssl
 
 pytestmark = needs_openssl
@@ -109,7 +109,9 @@ async def test_policy_checks_requests_of_a_later_version(
     async with server.client() as admin, server.client("alice") as alice, webhook(tmp_path) as conversion:
         for name in ("home", "away", "other"):
             await admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        for item in may("alice", "ask", [ASK, *MAKE.values()], "home") + may("alice", "see", [GET_VMS], "away"):
+        for item in may("alice", "ask", [REQUEST_RIGHTS, *MAKE.values()], "home") + may(
+            "alice", "see", [GET_VMS], "away"
+        ):
             await admin.create(item)
         definition = await admin.get(DEFINITION)
         versions = [*definition["spec"]["versions"], later_version()]

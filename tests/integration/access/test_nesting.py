@@ -71,10 +71,10 @@ async def test_deeply_nested_objects_block_no_request(audited: ControlPlane) -> 
             ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}'
             refused = ("get", "vmtreq/of-a-deep-vm", "--namespace", NAMESPACE, "--output", ready)
             assert await asyncio.to_thread(kubectl, *refused) == "InvalidSource"
-            assert await asyncio.to_thread(controller.ask, "/healthz") == (200, "ok\n")
+            assert await asyncio.to_thread(controller.get, "/healthz") == (200, "ok\n")
         async with running(audited) as controller:  # they come in pages of a list
             await client.create(request(NAMESPACE, "later"))
             await client.until(request_path(NAMESPACE, "later"), is_ready)
-            assert await asyncio.to_thread(controller.ask, "/healthz") == (200, "ok\n")
+            assert await asyncio.to_thread(controller.get, "/healthz") == (200, "ok\n")
             assert [line for line in controller.lines if line["level"] not in {"info", "debug"}] == []
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")

@@ -21,7 +21,7 @@ from tests.integration.access.policy_states import (
     STATES,
     State,
 )
-from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, is_refused, may
+from tests.integration.access.rbac_helpers import GET_VMS, MAKE, REQUEST_RIGHTS, await_admission, is_refused, may
 
 VM = "fedora"
 FORMATS = {  # format: its target, its word in the short form, and where its templates are
@@ -80,7 +80,7 @@ class Scene:
             await self.admin.create(vm(place, f"marker of {place}"))
         rights = {"that-vm": GET_VMS | {"resourceNames": [VM]}, "its-namespace": GET_VMS}
         for user in RIGHTS:
-            objects = may(user, f"ask-{user}", [ASK, *MAKE.values()], self.home)
+            objects = may(user, f"ask-{user}", [REQUEST_RIGHTS, *MAKE.values()], self.home)
             if user in rights:
                 objects += may(user, f"see-{user}", [rights[user]], self.home)
                 objects += may(user, f"see-{user}", [rights[user]], self.away)
@@ -102,7 +102,7 @@ class Scene:
         probe = request(Cell("nothing", "other", "long", "openshift"), self.away)
         await await_admission(self.users["nothing"], self.requests, probe, refused=refused)
 
-    async def ask(self, cell: Cell, *, policy: str = "Once") -> bool:
+    async def create_request(self, cell: Cell, *, policy: str = "Once") -> bool:
         """Post the cell's request as its author; whether it is there."""
         return not await is_refused(self.users[cell.right], self.requests, request(cell, self.away, policy=policy))
 
@@ -167,7 +167,7 @@ async def test_no_user_gets_a_vm_that_they_may_not_read(
     expected = {cell: state.row[cell.right][PLACES.index(cell.place)] for cell in cells}
     await state.before(admin)
     await scene.admission(refused=state.row["nothing"][1] == REFUSED)
-    admitted = {cell: await scene.ask(cell) for cell in cells}
+    admitted = {cell: await scene.create_request(cell) for cell in cells}
     await state.between(admin)
     async with running(account):
         found = {cell: await scene.outcome(cell) if admitted[cell] else (REFUSED, "") for cell in cells}

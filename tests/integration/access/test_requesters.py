@@ -16,7 +16,7 @@ from e2e.controller import Controller
 from e2e.envtest import Client, Server
 from e2e.objects import namespace, reason
 from tests.integration.access.policy import BINDING, POLICY, outlast_the_grace, put_in_force, remove
-from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, RBAC, await_admission, is_refused, may
+from tests.integration.access.rbac_helpers import GET_VMS, MAKE, RBAC, REQUEST_RIGHTS, await_admission, is_refused, may
 
 REQUESTERS = ("absent", "present", "forged")  # spec.requester, as the author sends it
 PLACES = ("same", "other")  # the namespace of the VM
@@ -147,7 +147,7 @@ class Scene:
                 for item in may(user, f"see-{user}", [GET_VMS], name):
                     await self.admin.create(item)
         for user in ("keeper", "loser"):
-            for item in may(user, f"ask-{user}", [ASK, *MAKE.values()], self.home):
+            for item in may(user, f"ask-{user}", [REQUEST_RIGHTS, *MAKE.values()], self.home):
                 await self.admin.create(item)
 
     def request(self, cell: Cell) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Scene:
             },
         }
 
-    async def ask(self) -> dict[Cell, str]:
+    async def create_requests(self) -> dict[Cell, str]:
         """Create all requests as their authors. Return the outcome of each: `REFUSED`, or nothing yet."""
         outcomes = {}
         for user in ("keeper", "loser"):
@@ -229,7 +229,7 @@ async def test_changed_rights_are_followed(name: str, guarded: Server, account: 
     await state.before(admin)
     refuses = REFUSED in expected.values()
     await scene.admission(refused=refuses)
-    found = await scene.ask()
+    found = await scene.create_requests()
     controller = Controller(account, "--policy=Required", module="e2e.chaos.fast_timers")
     await asyncio.to_thread(controller.__enter__)
     try:

@@ -13,7 +13,7 @@ from e2e.controller import Controller
 from e2e.envtest import ApiError, Client, Server
 from e2e.objects import is_ready, namespace, reason
 from tests.integration.access.policy import outlast_the_grace, put_in_force, serves_requesters
-from tests.integration.access.rbac_helpers import ASK, GET_VMS, MAKE, await_admission, may
+from tests.integration.access.rbac_helpers import GET_VMS, MAKE, REQUEST_RIGHTS, await_admission, may
 from tests.support.builders import Object, request, request_path, template_path, vm
 from tests.support.manifests import CONFIG
 
@@ -29,7 +29,7 @@ async def home(guarded: Server, admin: Client) -> AsyncIterator[str]:
     created = await admin.create(namespace("") | {"metadata": {"generateName": "restore-"}})
     name: str = created["metadata"]["name"]
     for user in ("alice", "velero"):
-        for item in may(user, user, [ASK, *MAKE.values(), GET_VMS], name):
+        for item in may(user, user, [REQUEST_RIGHTS, *MAKE.values(), GET_VMS], name):
             await admin.create(item)
     await put_in_force(admin)
     await outlast_the_grace(admin)

@@ -1,4 +1,4 @@
-"""Who gets to ask for templates by the roles that a cluster has already, on the real API server."""
+"""Who may request templates by the roles that a cluster has already, on the real API server."""
 
 import asyncio
 from contextlib import suppress
@@ -20,7 +20,7 @@ ROLES: dict[str, dict[str, set[str]]] = {  # role: what it lets a user do to req
 }
 
 
-def asks(rule: dict[str, Any]) -> bool:
+def may_request(rule: dict[str, Any]) -> bool:
     return "ssp.kubevirt.io" in rule["apiGroups"]
 
 
@@ -42,7 +42,7 @@ async def allowed(client: Client, user: str, resource: str) -> set[str]:
 
 async def in_force(client: Client, role: str) -> None:
     """Wait until the server goes by the role and its binding: it learns of both by its own watches."""
-    with suppress(TimeoutError):  # what it lacks then is for the test to say
+    with suppress(TimeoutError):  # the test reports what it lacks
         async with asyncio.timeout(30):
             while not ROLES[role][REQUESTS] <= await allowed(client, f"the-{role}", REQUESTS):
                 pass
@@ -51,7 +51,7 @@ async def in_force(client: Client, role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 async def test_namespace_roles_include_requests(role: str, admin: Client) -> None:
     aggregated = f"/apis/{RBAC}/v1/clusterroles/{role}"
-    await admin.until(aggregated, lambda found: any(asks(rule) for rule in (found or {}).get("rules") or []))
+    await admin.until(aggregated, lambda found: any(may_request(rule) for rule in (found or {}).get("rules") or []))
     binding = {
         "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding",

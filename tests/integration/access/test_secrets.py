@@ -21,7 +21,7 @@ from tests.support.builders import request, request_path, vm, vm_path
 
 
 def planted(place: str) -> str:
-    """A secret that tells where it was planted."""
+    """A secret that contains the place where it was planted."""
     return f"s3cret-of-{place}-0815"
 
 
@@ -87,7 +87,7 @@ def quoting(namespace: str, name: str, why: str, reason: str) -> list[dict[str, 
 
 # Those of one line: a policy's message can have no other.
 VALUES = r"object.parameters.filter(p, has(p.value) && !p.value.contains('\n')).map(p, p.value)"
-QUOTING = {  # template: what the server says of it, and by which reason
+QUOTING = {  # template: the server's message about it, and the reason
     "quoted": (f"'found \"' + {VALUES}.join('\", \"') + '\"'", "Invalid"),
     "repeated": (f"'your parameters are ' + {VALUES}.join(' and ')", "Forbidden"),
     "annotated": ("'no such thing as ' + object.objects[0].metadata.annotations.note", "Invalid"),

@@ -49,7 +49,7 @@ async def test_kubectl_finds_each_command(bash, client: Client, namespace: str) 
     rendered = await bash("kubectl get vm web -o yaml | kubectl atmpl render - | kubectl create -f - --dry-run=server")
     assert '"web-template" already exists' in rendered.stderr
     assert (await bash("kubectl atmpl diff --template web-template")).returncode == 0
-    # What kubectl says beside it, of the plugin's own exit status, is kubectl's.
+    # kubectl adds its own message about the plugin's exit status.
     assert (await bash("kubectl atmpl diff --template none")).returncode != 0
     assert "usage: kubectl atmpl create" in (await bash("kubectl atmpl create --help")).stdout
 

@@ -40,7 +40,7 @@ def kubectl(server: Server, *args: str | Path) -> Output:
 def install(server: Server, *how: str) -> Output:
     output = kubectl(server, "apply", *how, "-k", DEFAULT)
     kubectl(server, "wait", "--for=condition=Established", "crd/virtualmachinetemplaterequests.ssp.kubevirt.io")
-    kubectl(  # the API server's other parts have had their say on it then
+    kubectl(  # then the API server's other parts have processed it
         server,
         "wait",
         "--for=jsonpath={.status.observedGeneration}=1",
@@ -102,7 +102,7 @@ def test_policy_exists_before_users_can_create_requests(first: Output) -> None:
 
 
 # The word for an object that a second apply leaves alone. kubectl always sends a budget's selector, whole
-# (patchStrategy: replace), and says `configured` of all that it sends; the budget's version shows what came of it.
+# (patchStrategy: replace), and reports `configured` for all that it sends; the budget's version shows the result.
 LEFT_ALONE = {"poddisruptionbudget.policy/atmpl-controller": "configured"}
 
 

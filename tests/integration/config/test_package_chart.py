@@ -15,7 +15,7 @@ from e2e.controller import ACCOUNT, NAMESPACE, Controller
 from e2e.envtest import ControlPlane
 from e2e.envtest.crds import install_crds
 from e2e.objects import is_ready, namespace, reason
-from tests.integration.access.rbac_helpers import ASK, MAKE, await_admission, may
+from tests.integration.access.rbac_helpers import MAKE, REQUEST_RIGHTS, await_admission, may
 from tests.support.builders import request, request_path, template_path, vm
 from tests.support.manifests import CONFIG, Object, chart, helm, one, render
 
@@ -239,7 +239,7 @@ async def test_requests_before_the_policy_show_no_vm_of_others(server: ControlPl
         for name in ("home", "away"):
             await admin.create(namespace(name))
             await admin.create(vm(name))
-        for item in may("mallory", "ask", [ASK, *MAKE.values()], "home"):
+        for item in may("mallory", "ask", [REQUEST_RIGHTS, *MAKE.values()], "home"):
             await admin.create(item)
         collection = request_path("home", "").rstrip("/")
         await await_admission(mallory, collection, request("home", "probe"), refused=False)
@@ -267,7 +267,7 @@ async def test_policy_can_be_applied_before_the_chart(server: ControlPlane) -> N
     await asyncio.to_thread(server.kubectl, "wait", "--for=condition=Established", "crd", "--all")
     async with server.client() as admin, server.client("mallory") as mallory:
         await admin.create(namespace("home"))
-        for item in may("mallory", "ask", [ASK, *MAKE.values()], "home"):
+        for item in may("mallory", "ask", [REQUEST_RIGHTS, *MAKE.values()], "home"):
             await admin.create(item)
         collection = request_path("home", "").rstrip("/")
         await await_admission(mallory, collection, request("home", "probe"), refused=True)

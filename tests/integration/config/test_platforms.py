@@ -184,7 +184,7 @@ def test_flux_substitutes_nothing(name: str) -> None:
 def test_request_names_hide_none_of_kubevirt(installation: list[Object]) -> None:
     """kubectl expands a category before it looks for a resource of that name, and takes the first short name.
 
-    The plural is that of KubeVirt's own template request too: the request's kind is given. config/README.md says so.
+    The plural is that of KubeVirt's own template request too: the request's kind is given. config/README.md explains it.
     """
     names = one(installation, "CustomResourceDefinition")["spec"]["names"]
     assert "categories" not in names

@@ -112,7 +112,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "a format misspelt": (target(openShiftTemplate={}), [ONE_FORMAT]),
     "two formats": (target(openshiftTemplate={}, virtualMachineTemplate={}), [ONE_FORMAT]),
     "a format and an unknown one": (target(openshiftTemplate={}, helmChart={}), [ONE_FORMAT]),
-    "a format and a stray field": (target(virtualMachineTemplate={}, name="fedora"), [ONE_FORMAT]),
+    "a format and an unknown field": (target(virtualMachineTemplate={}, name="fedora"), [ONE_FORMAT]),
     "null for a format": (target(openshiftTemplate=None), [ONE_FORMAT]),
     "a target that is text": (
         LONG_FORM | {"target": "openshiftTemplate"},

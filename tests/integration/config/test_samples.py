@@ -1,4 +1,4 @@
-"""Every sample, applied as a person would, does what its comment says."""
+"""Every sample, applied by a user, does what its comment describes."""
 
 from pathlib import Path
 from typing import Any

@@ -161,7 +161,7 @@ async def test_what_a_version_of_a_group_serves_is_listed(api: ClusterClient) ->
 
 
 async def test_access_review_answers_for_the_requester(api: ClusterClient) -> None:
-    """The fake server denies what a test says; the real one denies a user without a role."""
+    """The fake server denies what a test configures; the real one denies a user without a role."""
     if isinstance(api._connection, InMemory):
         api._connection._server.denied.add(("mallory", api.vm))
     assert not (await api.cluster.may_get_vm(Requester("mallory"), api.vm)).allowed

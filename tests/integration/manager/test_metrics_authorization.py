@@ -53,6 +53,6 @@ async def test_scrape_needs_token_and_right(server: Server, client: Client, name
         assert await status(controller, other) == 403
         assert await status(controller, "invalid") == 401
         assert await status(controller, "\udcff") == 401  # a byte that is not text
-        assert await asyncio.to_thread(controller.ask, "/healthz") == (200, "ok\n")
+        assert await asyncio.to_thread(controller.get, "/healthz") == (200, "ok\n")
     finally:
         await asyncio.to_thread(controller.__exit__)

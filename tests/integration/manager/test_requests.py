@@ -245,15 +245,15 @@ async def test_kubectl_waits_for_a_request(server: Server, client: Client, names
 
 
 async def test_the_probes_answer(controller: Controller) -> None:
-    assert controller.ask("/healthz") == (200, "ok\n")
-    assert controller.ask("/readyz") == (200, "ok\n")
-    status, text = controller.ask("/metrics")
+    assert controller.get("/healthz") == (200, "ok\n")
+    assert controller.get("/readyz") == (200, "ok\n")
+    status, text = controller.get("/metrics")
     assert status == 200
     assert 'atmpl_watch_served{stream="virtualmachines"} 1.0' in text
     assert 'atmpl_watch_synced{stream="virtualmachines"} 1.0' in text
     assert 'atmpl_watch_lists_total{stream="virtualmachines"} 1.0' in text
     assert 'atmpl_watch_consecutive_failures{stream="virtualmachines"} 0.0' in text
-    assert controller.ask("/debug")[0] == 404
+    assert controller.get("/debug")[0] == 404
 
 
 def _memory(memory: str) -> Object:
@@ -309,7 +309,7 @@ async def test_queried_metrics_exist(controller: Controller, client: Client, nam
     await client.create(request(namespace))
     await client.until(request_path(namespace), is_ready)
     await asyncio.sleep(1.0)  # a scrape's text serves the next for a second
-    text = controller.ask("/metrics")[1]
+    text = controller.get("/metrics")[1]
     figures = {family.name: family for family in text_string_to_metric_families(text)}
     names = {sample.name for family in figures.values() for sample in family.samples}
     monitoring = Path(__file__).parents[3] / "config" / "monitoring"

@@ -1,4 +1,4 @@
-"""A cluster's own admission policies have their say on templates too, and config/README.md says how that looks."""
+"""A cluster's own admission policies also check templates, and config/README.md describes how that looks."""
 
 import asyncio
 

@@ -58,7 +58,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-# bash asks the same parser as kubectl: one case of each kind of word
+# bash uses the same parser as kubectl: one case of each kind of word
 BASH_CASES = ["a command", "an option's values", "the parameters of the template that was named"]
 
 
@@ -180,7 +180,7 @@ def test_names_in_the_cluster_are_completed(case, monkeypatch, candidates_for_ku
 
     @asynccontextmanager
     async def open_cluster(_, *, interactive):
-        assert not interactive  # a plugin must not ask for a password at Tab
+        assert not interactive  # a plugin must not prompt for a password at Tab
         async with connected(script) as connection:
             yield client.ClusterClient(connection, "team-a", "https://cluster:6443")
 

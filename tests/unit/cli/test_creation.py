@@ -17,7 +17,7 @@ CREATED = {"metadata": {"name": "web-template", "namespace": "team-a", "uid": "1
 
 
 def answered(monkeypatch, *acts):
-    """Let a scripted server be the cluster, whose first answer is that it does not tell who the user is."""
+    """Let a scripted server be the cluster, whose first answer is that it does not report the user."""
     script = Script(status(403, "Forbidden"), *acts)
 
     @asynccontextmanager

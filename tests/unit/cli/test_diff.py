@@ -63,7 +63,7 @@ def test_diff_is_coloured_unless_no_color_is_set(folder, monkeypatch):
     assert typed("diff", "t.yaml", "vm.yaml").out == SHOWN
 
 
-TROUBLE = {
+ERRORS = {
     "a file that is not there": (["t.yaml", "none.yaml"], "none.yaml: no such file"),
     "two templates": (
         ["t.yaml", "t.yaml"],
@@ -79,7 +79,7 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("case", TROUBLE)
+@pytest.mark.parametrize("case", ERRORS)
 def test_error_is_status_2(case, folder):
     (folder / "bad.yaml").write_text(yaml.safe_dump(VM | {"spec": {}}))
     (folder / "many.yaml").write_text("kind: A\n---\nkind: B\n")
@@ -87,7 +87,7 @@ def test_error_is_status_2(case, folder):
     template = atmpl.render(VM).template
     template["parameters"] = [{"name": "BAD NAME"}]
     (folder / "twice.yaml").write_text(yaml.safe_dump(template))
-    words, sentence = TROUBLE[case]
+    words, sentence = ERRORS[case]
     came = typed("diff", *words)
     assert (came.status, came.out) == (2, "")
     assert came.err.startswith(f"error: {sentence}")

@@ -1,4 +1,4 @@
-"""A file becomes text, or an error that says what to do."""
+"""A file becomes text, or an error with a remedy."""
 
 import io
 import re

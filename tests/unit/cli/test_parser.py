@@ -1,4 +1,4 @@
-"""Wrong usage says what to type instead."""
+"""Errors of wrong usage show what to type instead."""
 
 import sys
 

@@ -25,7 +25,7 @@ def request(version, reason=None, *, uid="1", ready=False, stalled=False):
     made = thing("web", version)
     made["metadata"]["uid"] = uid
     if reason:
-        conditions = [{"type": "Ready", "status": str(ready), "reason": reason, "message": f"{reason}, it says"}]
+        conditions = [{"type": "Ready", "status": str(ready), "reason": reason, "message": f"{reason}, in words"}]
         conditions += [{"type": "Stalled", "status": "True"}] if stalled else []
         made["status"] = {"conditions": conditions}
     return made
@@ -58,7 +58,7 @@ async def test_each_state_is_yielded():
     ]
     query = script.queries[0]
     assert (query["fieldSelector"], query["resourceVersion"]) == ("metadata.name=web", "5")
-    assert seen[1].message == "SourceNotFound, it says"
+    assert seen[1].message == "SourceNotFound, in words"
 
 
 async def test_stalled_request_is_final():

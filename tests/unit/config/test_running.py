@@ -29,9 +29,9 @@ def test_every_reason_has_its_row() -> None:
 
 @pytest.mark.parametrize("error", [ForbiddenError, UnavailableError, InvalidError])
 def test_message_of_each_failed_call_has_its_row(error: type[ClusterError]) -> None:
-    outcome = outcome_of_error(error("what the server says"))
+    outcome = outcome_of_error(error("message of the server"))
     assert isinstance(outcome, Retry)
-    opening = outcome.message.removesuffix(": what the server says")
+    opening = outcome.message.removesuffix(": message of the server")
     assert f"\n| `{outcome.reason}` | `{opening}`: " in PAGE
 
 

@@ -1,6 +1,6 @@
 """What the workflows may do and run: the least, what is pinned, and what a person can run as well.
 
-Whether GitHub would understand them, actionlint says: `just workflows`.
+actionlint checks if GitHub understands them: `just workflows`.
 """
 
 import re

@@ -113,7 +113,7 @@ async def test_equal_own_template_costs_no_write(cluster: SmallCluster, policy: 
 
 
 async def test_once_finished_by_another_replica_is_not_patched(cluster: SmallCluster) -> None:
-    """The template belongs to its user as soon as the status says so."""
+    """The template belongs to its user as soon as the status reports it."""
     request = cluster.request()
     before = cluster.create_template(request)
     cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))

@@ -1,4 +1,4 @@
-"""What of a VM matters to its template, as its metadata tells it."""
+"""Which changes of a VM change its digest."""
 
 from typing import Any
 

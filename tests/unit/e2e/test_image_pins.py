@@ -1,4 +1,4 @@
-"""What the image is made of is what pyproject.toml asks for, pinned by hash; its bases are pinned by digest."""
+"""The packages of the image are those that pyproject.toml requires, pinned by hash; its bases are pinned by digest."""
 
 import os
 import re

@@ -265,7 +265,7 @@ UNKNOWN: dict[str, tuple[list[Act], type[ClusterError]]] = {
     "a proxy that has lost its server": ([PLAIN, PLAIN, PLAIN], APINotFoundError),
     "a proxy that had lost it for one": ([found(OBJECT), PLAIN, discovery("validatingadmissionpolicies")], APINotFoundError),
     "a server that serves them after all": ([PLAIN, PLAIN, discovery("validatingadmissionpolicies")], APINotFoundError),
-    "one that does not say what it serves": ([PLAIN, PLAIN, found({"resources": []})], APINotFoundError),
+    "one that does not list what it serves": ([PLAIN, PLAIN, found({"resources": []})], APINotFoundError),
     "one that is forbidden": ([PLAIN, PLAIN, status(403, "Forbidden")], APINotFoundError),
     "a page in its place": ([PLAIN, PLAIN, text(200, b"<html>")], UnavailableError),
     "a server that is starting": ([status(503, "ServiceUnavailable")] * 2, UnavailableError),

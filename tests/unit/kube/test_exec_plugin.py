@@ -120,16 +120,19 @@ async def test_plugin_gets_arguments_and_environment_but_no_input(
 
 WRONG: dict[str, tuple[str, str]] = {  # what the program does, and the error
     "fails": (f"echo {TOKEN}; echo {TOKEN} >&2; exit 3", "exec: the plugin returned exit status 3"),
-    "says nothing": ("", "exec: the output is not valid JSON"),
-    "says no JSON": (f"echo {TOKEN}", "exec: the output is not valid JSON"),
-    "says no UTF-8": (r"printf '\377'", "exec: the output is not valid JSON"),
-    "says a list": (f"echo '[\"{TOKEN}\"]'", "exec: the output is not an ExecCredential with a status"),
-    "says half of it": (f'echo \'{{"status": {{"token": "{TOKEN}"}}}}\'', "exec: the output is not an ExecCredential"),
-    "says another kind": (
+    "no output": ("", "exec: the output is not valid JSON"),
+    "output that is not JSON": (f"echo {TOKEN}", "exec: the output is not valid JSON"),
+    "output that is not UTF-8": (r"printf '\377'", "exec: the output is not valid JSON"),
+    "output that is a list": (f"echo '[\"{TOKEN}\"]'", "exec: the output is not an ExecCredential with a status"),
+    "output that is cut": (
+        f'echo \'{{"status": {{"token": "{TOKEN}"}}}}\'',
+        "exec: the output is not an ExecCredential",
+    ),
+    "output of another kind": (
         f'echo \'{{"apiVersion": "{KIND}", "kind": "{TOKEN}", "status": {{}}}}\'',
         "exec: the output is not an ExecCredential",
     ),
-    "speaks another version": (
+    "output of another version": (
         f'echo \'{{"apiVersion": "{TOKEN}", "kind": "ExecCredential", "status": {{"token": "{TOKEN}"}}}}\'',
         "exec: the output has another apiVersion than the kubeconfig",
     ),

@@ -61,8 +61,8 @@ def test_in_cluster_accepts_ipv4_ipv6_and_names(environment: dict[str, str], ser
 async def test_in_cluster_uses_the_environments_proxy(mount: Path) -> None:
     proxied = POD | {"HTTPS_PROXY": "proxy.test:3128"}
     assert (await InCluster(proxied, mount, virtual_clock.now).endpoint()).proxy == "http://proxy.test:3128"
-    spared = proxied | {"NO_PROXY": ".cluster.local,10.0.0.0/16"}
-    assert (await InCluster(spared, mount, virtual_clock.now).endpoint()).proxy is None
+    excluded = proxied | {"NO_PROXY": ".cluster.local,10.0.0.0/16"}
+    assert (await InCluster(excluded, mount, virtual_clock.now).endpoint()).proxy is None
 
 
 @virtual

@@ -81,11 +81,11 @@ async def test_redirects_are_not_followed() -> None:
 
 
 @asynccontextmanager
-async def peer(say: bytes, **headers: str) -> AsyncIterator[KubeClient]:
+async def peer(response: bytes, **headers: str) -> AsyncIterator[KubeClient]:
     """Return a client of a server that sends these bytes and closes the connection."""
 
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(say)
+        writer.write(response)
         await writer.drain()
         writer.close()
 
@@ -116,7 +116,8 @@ NOISE: dict[str, bytes] = {
     "half a body": HEAD + f"Content-Length: 1000\r\n\r\n{SECRET}".encode(),
     "a length that is none": HEAD + f"Content-Length: {SECRET}\r\n\r\n".encode(),
     "a length below nothing": HEAD + b"Content-Length: -1\r\n\r\n",
-    "what is not packed as it says": HEAD + f"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{SECRET}".encode(),
+    "a body with another encoding than its header has": HEAD
+    + f"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{SECRET}".encode(),
 }
 
 

@@ -254,7 +254,7 @@ KEPT: dict[str, Act] = {
     "a proxy that fails": status(502),
     "a server that is elsewhere": status(307, Location="http://127.0.0.1:1/"),
     "an error event": stream(error_event(500, "InternalError")),
-    "an error event that says nothing": stream(event("ERROR", None)),
+    "an empty error event": stream(event("ERROR", None)),
     "half a line": stream(event("MODIFIED", thing("a", 99))[:-20]),
     "a connection that breaks": cut_off(),
     "an end at once": stream(),

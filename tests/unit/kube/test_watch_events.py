@@ -110,7 +110,7 @@ async def test_bug_with_one_object_loses_only_that_object(caplog: pytest.LogCapt
 
 
 GARBAGE: dict[str, bytes] = {
-    "a page of HTML that says it is JSON": b"<html>login</html>\n",
+    "a page of HTML with the content type of JSON": b"<html>login</html>\n",
     "an object without metadata": event("MODIFIED", {"a": 1}),
     "an object that is null": event("DELETED", None),
     "an event without a type": b'{"object": {}}\n',

@@ -114,7 +114,7 @@ def test_controller_continues_while_debug_is_on(nowhere: Path) -> None:
         before = len(controller.lines)
         controller.send(signal.SIGUSR1)
         controller.logged(lambda line: line["message"] == "debug is off", after=before)
-        assert controller.ask("/healthz") == (200, "ok\n")
+        assert controller.get("/healthz") == (200, "ok\n")
     finally:
         assert controller.stop() == 0
     assert controller.noise == []

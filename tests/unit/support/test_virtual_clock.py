@@ -1,4 +1,4 @@
-"""The virtual clock tells the truth."""
+"""The virtual clock shows the right time."""
 
 import asyncio
 import threading
@@ -82,7 +82,7 @@ def test_wait_without_an_event_is_a_deadlock(monkeypatch: pytest.MonkeyPatch) ->
     async def wait() -> None:
         await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(DeadlockError, match="everybody waits"):
+    with pytest.raises(DeadlockError, match="all tasks wait"):
         virtual_clock.run(wait())
 
 

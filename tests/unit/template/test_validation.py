@@ -48,7 +48,7 @@ class Text(str):
     __slots__ = ()
 
 
-BAD_VALUES = {  # a value that no template can carry: what the error says
+BAD_VALUES = {  # a value that no template can carry: the text of the error
     "an integer beyond 64 bits": (2**64, "beyond 64 bits"),
     "a negative integer beyond 64 bits": (-(2**63) - 1, "beyond 64 bits"),
     "a huge integer": (10**5000, "beyond 64 bits"),
@@ -96,7 +96,7 @@ def test_invalid_json_is_rejected_with_its_path(phrase, place, options):
     assert caught.value.path.startswith(path)
 
 
-BAD_VMS = {  # a VM that no template is made of: the path, and what the error says
+BAD_VMS = {  # a VM that no template is made of: the path, and the text of the error
     "null": (None, "", "not null"),
     "a list": ([], "", "not a list"),
     "text": ("vm", "", "not a string"),
