@@ -89,7 +89,7 @@ async def test_probes_answer_if_the_log_is_not_read(
         await client.create(request(namespace, f"request-{number}"))
     for number in range(30):
         await client.until(request_path(namespace, f"request-{number}"), is_ready)
-    assert (await asyncio.to_thread(controller.ask, "/healthz")) == (200, "ok\n")
+    assert (await asyncio.to_thread(controller.get, "/healthz")) == (200, "ok\n")
     assert (await figures(controller))["atmpl_outcomes_total"]["Rendered"] == 30
 
 
@@ -107,6 +107,6 @@ async def test_ttl_counts_by_the_clock_of_the_server(
     await client.until(request_path(namespace, "later"), is_ready)
     await client.until(request_path(namespace, "soon"), lambda it: it is None)
     assert [line["request"] for line in controller.lines if line["message"] == "Expired"] == [f"{namespace}/soon"]
-    _, text = await asyncio.to_thread(controller.ask, "/metrics")
+    _, text = await asyncio.to_thread(controller.get, "/metrics")
     [skew] = [line.split()[1] for line in text.splitlines() if line.startswith("atmpl_clock_skew_seconds ")]
     assert float(skew) == pytest.approx(AHEAD_SECONDS, abs=10)
