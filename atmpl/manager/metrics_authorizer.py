@@ -20,7 +20,7 @@ from atmpl.kube.response import error_from
 ALLOWED_SECONDS: Final = 60.0  # for which a positive result is cached
 DENIED_SECONDS: Final = 10.0
 MAX_CACHED: Final = 256
-MAX_WAITING: Final = 16  # clients that wait for a review
+MAX_WAITING: Final = 16  # clients that wait for a review, except those whose token was allowed before
 MAX_TOKEN_BYTES: Final = 8_000
 
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -50,7 +50,8 @@ class MetricsAuthorizer:
         digest = sha256(token.encode()).digest()
         if (status := self._cached_status(digest)) is not None:
             return status
-        if self._waiting >= MAX_WAITING:
+        _, previous = self._cached.get(digest, (0.0, 0))
+        if self._waiting >= MAX_WAITING and previous != 200:
             return 503
         self._waiting += 1
         try:

@@ -118,6 +118,16 @@ async def test_many_unknown_tokens_wait_for_few_reviews(monkeypatch: pytest.Monk
     assert len(script.calls) == 4
 
 
+async def test_many_unknown_tokens_do_not_deny_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_authorizer, "MAX_WAITING", 4)
+    known, unknown = [AUTHENTICATED, ALLOWED], [reviewed(authenticated=False)] * 4
+    async with authorizing(*known, *unknown, *known) as (authorizer, _, clock):
+        assert await code(authorizer) == 200
+        clock.now = 60.0
+        flood = [code(authorizer, f"Bearer {number}") for number in range(100)]
+        assert (await asyncio.gather(*flood, code(authorizer)))[-1] == 200
+
+
 async def test_only_metrics_need_a_token() -> None:
     async with authorizing(AUTHENTICATED, ALLOWED) as (authorizer, _, _clock):
         listener = Probes("127.0.0.1", 0, healthy=str, ready=str, registry=CollectorRegistry(), authorizer=authorizer)
