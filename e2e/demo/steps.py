@@ -24,7 +24,7 @@ BEFORE_THE_CONTROLLER = (
         "kubectl apply -f e2e/demo/vm.yaml -f e2e/demo/request.yaml",
     ),
     Step(
-        "The whole request, in the short form. README.md shows the long form, with the same meaning.",
+        "The request, in the short form. README.md shows the same in the long form.",
         "cat e2e/demo/request.yaml",
     ),
 )
