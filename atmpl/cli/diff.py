@@ -165,8 +165,8 @@ def diff_lines(before: str, after: str, names: tuple[str, str]) -> Iterator[str]
 def _process(template: dict[str, Any], where: str) -> dict[str, Any]:
     """Return the virtual machine of a template; a parameter without a value is shown as a reference to it.
 
-    Left out are its name, which is never that of the source, and the label that names the template: only the OpenShift
-    format adds it, and `convert` keeps it.
+    Left out are its name, which is never that of the source, empty metadata, and the label that names the template:
+    only the OpenShift format adds it, and `convert` keeps it.
     """
     references = {each.name: f"${{{each.name}}}" for each in parameters(template) if _has_no_value(each)}
     vms = [each for each in atmpl.process(template, references) if each.get("kind") == "VirtualMachine"]
@@ -175,10 +175,10 @@ def _process(template: dict[str, Any], where: str) -> dict[str, Any]:
     [vm] = vms
     metadata = vm.get("metadata")
     if isinstance(metadata, dict):
-        vm["metadata"] = metadata = {key: value for key, value in metadata.items() if key not in NAMES}
         if isinstance(labels := metadata.get("labels"), dict):
             labels.pop(TEMPLATE_LABEL, None)
-    return vm
+        vm["metadata"] = {key: value for key, value in metadata.items() if key not in NAMES and value}
+    return {key: value for key, value in vm.items() if key != "metadata" or value}
 
 
 def _has_no_value(parameter: Parameter) -> bool:

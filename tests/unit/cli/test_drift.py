@@ -122,6 +122,16 @@ def test_name_of_the_new_vm_is_no_difference(name):
     assert difference(VM, template) == []
 
 
+@pytest.mark.parametrize("metadata", [None, {}, {"name": "${NAME}"}, {"labels": {}}], ids=str)
+def test_empty_metadata_of_a_template_is_no_difference(metadata):
+    vm = VM | {"metadata": {"name": "vm"}}
+    template = atmpl.render(vm).template
+    template["parameters"].append({"name": "NAME", "generate": "expression", "from": "small-[a-z0-9]{5}"})
+    template["objects"][0]["metadata"] = metadata
+    del template["labels"]
+    assert difference(vm, template) == []
+
+
 def test_changed_preserved_identity_is_shown():
     template = atmpl.render(VM, identity="Preserve").template
     found = difference(changed(VM, ("domain", "firmware", "uuid"), "another"), template)
