@@ -19,6 +19,7 @@ from atmpl.manager.rate_limit import RateLimiter
 
 log = logging.getLogger("atmpl")
 
+MAX_REMEMBERED_FAILURES = 10_000  # requests whose last logged failure is remembered
 LEASE_WAIT_SECONDS = 1.0  # that a key waits after the lease expired, until the lease is renewed or lost
 
 
@@ -42,6 +43,7 @@ class WorkerPool:
         self._events = events
         self._policy_required = policy_required
         self._rate_limiter = RateLimiter(asyncio.get_running_loop().time)
+        self._logged_failures: dict[str, tuple[str, str]] = {}  # by uid: outcome and message
 
     async def run(self, may_work: Callable[[], bool]) -> None:
         """Work until the queue is closed, while `may_work` returns True: the process can be suspended at any step."""
@@ -93,9 +95,25 @@ class WorkerPool:
             self._events.record_success(request)
         if isinstance(outcome, Rendered) and outcome.seconds:
             self._metrics.render_seconds.observe(outcome.seconds)
-        level = _log_level(request, outcome)
+        level = logging.DEBUG if self._is_repeated(request, outcome) else _log_level(request, outcome)
         if log.isEnabledFor(level):
             log.log(level, outcome.name, extra=_log_fields(request, outcome, seconds))
+
+    def _is_repeated(self, request: Request, outcome: Outcome) -> bool:
+        """Return True if `outcome` is the failure that the last reconcile of the request had.
+
+        The status cannot show it if the API server rejects the token, or the status write.
+        """
+        if outcome.result is not Result.ERROR:
+            self._logged_failures.pop(request.uid, None)
+            return False
+        failure = outcome.name, outcome.message
+        if self._logged_failures.get(request.uid) == failure:
+            return True
+        if len(self._logged_failures) >= MAX_REMEMBERED_FAILURES:  # also of deleted requests
+            self._logged_failures.clear()
+        self._logged_failures[request.uid] = failure
+        return False
 
     def _requeue(self, key: ObjectKey, outcome: Outcome) -> None:
         match outcome.requeue:

@@ -330,3 +330,33 @@ async def test_outcome_is_logged_if_it_is_new(
     assert len(bench.reconciled_at) == 1
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == lines
     assert all(vars(record)["uid"] == "1" for record in caplog.records)
+
+
+@virtual_clock.virtual
+async def test_failure_that_no_status_shows_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    other = Retry(Reason.FORBIDDEN, "no right")
+    bench = WorkerBench(monkeypatch, FAILED, FAILED, FAILED, other, other, RENDERED)
+    async with bench.open():
+        bench.upsert()
+        await asyncio.sleep(HOUR)
+        bench.upsert("8")
+        await asyncio.sleep(HOUR)
+    assert len(bench.reconciled_at) == 7
+    assert [record.getMessage() for record in caplog.records] == ["Failed", "Forbidden", "Rendered", "Rendered"]
+
+
+@virtual_clock.virtual
+async def test_remembered_failures_are_limited(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "MAX_REMEMBERED_FAILURES", 2)
+    bench = WorkerBench(monkeypatch, FAILED)
+    async with bench.open():
+        for uid in "123":
+            bench.requests.upsert(request("7", f"request-{uid}", uid))
+        await asyncio.sleep(0.5)
+    assert [record.getMessage() for record in caplog.records] == ["Failed"] * 3
+    assert list(bench.worker._logged_failures) == ["3"]
