@@ -6,15 +6,15 @@ and the rules of a template.
 """
 
 from atmpl.api import process, render
-from atmpl.template import Omitted, ProcessError, Render, RenderError, RenderWarning, TemplateMetadata
+from atmpl.template import Omitted, ProcessError, RenderedTemplate, RenderError, RenderWarning, TemplateMetadata
 from atmpl.version import __version__
 
 __all__ = [
     "Omitted",
     "ProcessError",
-    "Render",
     "RenderError",
     "RenderWarning",
+    "RenderedTemplate",
     "TemplateMetadata",
     "__version__",
     "process",

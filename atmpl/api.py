@@ -16,7 +16,7 @@ from atmpl.template.options import (
     Secrets,
     TemplateMetadata,
 )
-from atmpl.template.render import Render
+from atmpl.template.render import RenderedTemplate
 from atmpl.template.render import render as render_as
 from atmpl.template.validation import is_text, json_type_name
 
@@ -38,7 +38,7 @@ def render(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     metadata: TemplateMetadata | None = None,
-) -> Render:
+) -> RenderedTemplate:
     """Return the template of `vm`, its warnings, and what it leaves out of the VM.
 
     `vm` is a VirtualMachine as plain dicts and lists, and is not changed. `format` is `openshift` or `native`; `name`

@@ -133,11 +133,11 @@ class Cluster(Protocol):
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a refreshed template in the stream's store; None if it is not there."""
 
-    async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
+    async def vm(self, source: ObjectKey, *, uncached: bool = False) -> dict[str, Any] | None:
         """Read the VM; None if it does not exist.
 
-        With `fresh`, it is at least as new as the moment of this call. Otherwise it is at least as new as the stream
-        showed it, and can come from the API server's watch cache.
+        With `uncached`, it is at least as new as this call. Otherwise it is at least as new as the stream showed it,
+        and can come from the API server's watch cache.
         """
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:

@@ -38,7 +38,7 @@ from atmpl.controller.ownership import (
 from atmpl.controller.request import Request, RequestSpec
 from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content, provenance_patch
 from atmpl.controller.vm_digest import digest_of, source_of
-from atmpl.template import Omitted, Render, RenderWarning
+from atmpl.template import Omitted, RenderedTemplate, RenderWarning
 from atmpl.template.template_metadata import REFRESH
 
 
@@ -63,7 +63,7 @@ class EncodedTemplate:
     def from_render(
         cls,
         vm: dict[str, Any],
-        render: Render,
+        render: RenderedTemplate,
         spec: RequestSpec,
         seconds: float,
         warnings: tuple[RenderWarning, ...] = (),

@@ -130,16 +130,17 @@ class _Reconciler:
         request, cluster = self._request, self._cluster
         if request.status.digest and not spec.refresh_on_change and await detach(request, spec, cluster):
             return Detached()
-        if self._is_up_to_date(spec):
+        if self._needs_no_render(spec):
             return UpToDate()
         if await is_still_blocked(request, spec, cluster):
             return UpToDate(requeue_after=ownership.RECHECK_SECONDS)
         return await self._render_and_publish(spec)
 
-    def _is_up_to_date(self, spec: RequestSpec) -> bool:
-        """Return True if the stores of the streams show what the status describes. Makes no call.
+    def _needs_no_render(self, spec: RequestSpec) -> bool:
+        """Return True if no render is needed now. Makes no call.
 
-        A refresh also waits for the first lists of both streams: the request is enqueued when they are complete.
+        That is: the stores show what the status describes, the VM was refused before, or a refresh waits for the first
+        list of a stream. The request is enqueued when that is complete.
         """
         request, cluster = self._request, self._cluster
         status = request.status
@@ -202,14 +203,14 @@ class _Reconciler:
         cache. A refresh can: the next event corrects it. It must not be older than the VM that was rendered before.
         """
         is_refresh = bool(self._request.status.digest)
-        vm = await self._cluster.vm(spec.source, fresh=not is_refresh)
+        vm = await self._cluster.vm(spec.source, uncached=not is_refresh)
         rendered_version = self._request.status.source_version
         if (
             vm is not None
             and is_refresh
             and is_older_version(vm_digest.source_of(vm).resource_version, rendered_version)
         ):
-            vm = await self._cluster.vm(spec.source, fresh=True)
+            vm = await self._cluster.vm(spec.source, uncached=True)
         return vm
 
     def _render(

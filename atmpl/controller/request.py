@@ -82,7 +82,7 @@ class Request:
         return self.status.ready and self.status.reason == Reason.RENDERED
 
     @property
-    def is_handed_over(self) -> bool:
+    def is_published_once(self) -> bool:
         """Return True if the template belongs to its user: it is published, and the policy is Once.
 
         A failure after that is not reported in the status.
@@ -92,7 +92,7 @@ class Request:
     @property
     def is_finished(self) -> bool:
         """Return True if nothing but the deletion after its TTL remains to be done."""
-        return self.is_handed_over and not self.status.digest
+        return self.is_published_once and not self.status.digest
 
     @property
     def crosses_namespaces(self) -> bool:

@@ -59,7 +59,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
             if "rendered" in old:
                 new["completionTime"] = _format_time(now)
             ready = _Ready(Reason.RENDERED, _ready_message(request, new))
-        case Blocked() | Rejected() | Retry() if request.is_handed_over:
+        case Blocked() | Rejected() | Retry() if request.is_published_once:
             return None  # the template belongs to its user; a failed deletion of the request changes nothing
         case Blocked() | Rejected():
             new = _without_source_gone(old)

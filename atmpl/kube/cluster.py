@@ -136,12 +136,12 @@ class KubeCluster:
         place = (format.name, namespace)
         return self._templates[place] if place in self._templates else self._templates[format.name, ""]
 
-    async def vm(self, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
-        """Read a VM: with `fresh` from etcd, otherwise from the watch cache, not older than the stream showed it."""
+    async def vm(self, source: ObjectKey, *, uncached: bool = False) -> dict[str, Any] | None:
+        """Read a VM: with `uncached` from etcd, otherwise from the watch cache, not older than the stream showed it."""
         path = VMS.of(source)
         store = self._vm_store(source.namespace)
         cached, lists = store.get(source), store.lists
-        if cached is not None and not fresh:
+        if cached is not None and not uncached:
             query = {"resourceVersion": cached.version}
             response = await self._client.call("GET", path, query=query, headers=READ)
             # 404: deleted in the meantime. 504: the cache did not reach this version in 3 s. Then etcd is read.

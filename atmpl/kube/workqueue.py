@@ -37,17 +37,17 @@ class WorkQueue(Generic[Item]):
         self,
         *,
         random: Random,
-        waited: Callable[[float], None] = lambda _: None,
-        worked: Callable[[float], None] = lambda _: None,
+        on_queue_latency: Callable[[float], None] = lambda _: None,
+        on_work_duration: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._random = random
-        self._waited = waited  # called with the seconds that a key was ready before a worker got it
-        self._worked = worked  # called with the seconds that a worker processed a key
+        self._on_queue_latency = on_queue_latency  # called with the seconds that a key was ready before a worker got it
+        self._on_work_duration = on_work_duration  # called with the seconds that a worker processed a key
         self._loop = asyncio.get_running_loop()
-        self._fresh: OrderedDict[Item, float] = OrderedDict()  # ready, since when; no key of _backlog or _busy
-        self._backlog: OrderedDict[Item, float] = OrderedDict()  # ready, after everything in _fresh
-        self._busy: dict[Item, float] = {}  # being processed, since when; no key that is ready
-        self._again: set[Item] = set()  # added while busy: ready when the worker is done; a subset of _busy
+        self._ready: OrderedDict[Item, float] = OrderedDict()  # ready, since when; no key of _backlog or _processing
+        self._backlog: OrderedDict[Item, float] = OrderedDict()  # ready, after everything in _ready
+        self._processing: dict[Item, float] = {}  # being processed, since when; no key that is ready
+        self._dirty: set[Item] = set()  # added while busy: ready when the worker is done; a subset of _processing
         self._due: dict[Item, float] = {}  # the earliest deadline of a delayed key
         self._heap: list[tuple[float, int, Item]] = []  # deadlines; those that differ from _due are obsolete
         self._pushed = 0  # orders entries of equal deadlines in _heap
@@ -60,18 +60,18 @@ class WorkQueue(Generic[Item]):
         self.retries = 0  # how often a key was added after a failure
 
     def __len__(self) -> int:
-        return len(self._fresh) + len(self._backlog)
+        return len(self._ready) + len(self._backlog)
 
     @property
     def busy(self) -> int:
         """The number of keys that are being processed."""
-        return len(self._busy)
+        return len(self._processing)
 
     @property
     def busy_seconds(self) -> list[float]:
         """The seconds that each busy key has been processed."""
         now = self._loop.time()
-        return [now - since for since in self._busy.values()]
+        return [now - since for since in self._processing.values()]
 
     @property
     def delayed(self) -> int:
@@ -81,21 +81,21 @@ class WorkQueue(Generic[Item]):
     @property
     def is_idle(self) -> bool:
         """Return True if no key is ready and no key is being processed."""
-        return not (self._fresh or self._backlog or self._busy)
+        return not (self._ready or self._backlog or self._processing)
 
     def add(self, item: Item, *, backlog: bool = False) -> None:
         """Make `item` ready. A closed queue ignores it."""
         if self._closed:
             return
-        if item in self._busy:
-            self._again.add(item)
-        elif item in self._fresh:
+        if item in self._processing:
+            self._dirty.add(item)
+        elif item in self._ready:
             pass
         elif item in self._backlog:
             if not backlog:
-                self._fresh[item] = self._backlog.pop(item)
+                self._ready[item] = self._backlog.pop(item)
         else:
-            (self._backlog if backlog else self._fresh)[item] = self._loop.time()
+            (self._backlog if backlog else self._ready)[item] = self._loop.time()
             self.adds += 1
             self._notify_one()
 
@@ -142,7 +142,7 @@ class WorkQueue(Generic[Item]):
         self._failures.pop(item, None)
         self._conflicts.pop(item, None)
 
-    def forget_entirely(self, item: Item) -> None:
+    def forget_and_cancel(self, item: Item) -> None:
         """Forget the failures and the deadline of a key whose object does not exist any more."""
         self.forget(item)
         self._due.pop(item, None)
@@ -153,12 +153,12 @@ class WorkQueue(Generic[Item]):
         While another replica leads, no worker takes keys, so removed objects would stay in the queue. A key that is
         being processed is processed once more, and then forgotten.
         """
-        if item in self._busy:
+        if item in self._processing:
             self.add(item)
         else:
-            self._fresh.pop(item, None)
+            self._ready.pop(item, None)
             self._backlog.pop(item, None)
-            self.forget_entirely(item)
+            self.forget_and_cancel(item)
 
     def failures(self, item: Item) -> int:
         """Return the number of consecutive failures of a key."""
@@ -166,7 +166,7 @@ class WorkQueue(Generic[Item]):
 
     async def get(self) -> Item:
         """Return the next key. The caller calls `done` after processing it. Raises Closed."""
-        while not (self._fresh or self._backlog):
+        while not (self._ready or self._backlog):
             if self._closed:
                 raise Closed
             waiter: asyncio.Future[None] = self._loop.create_future()
@@ -177,25 +177,25 @@ class WorkQueue(Generic[Item]):
                 if waiter.cancelled():
                     with suppress(ValueError):  # a concurrent `add` has removed it
                         self._idle.remove(waiter)
-                elif self._fresh or self._backlog:
+                elif self._ready or self._backlog:
                     self._notify_one()  # for the key that this worker does not take
                 raise
-        item, since = (self._fresh or self._backlog).popitem(last=False)
-        now = self._busy[item] = self._loop.time()
-        self._waited(now - since)
+        item, since = (self._ready or self._backlog).popitem(last=False)
+        now = self._processing[item] = self._loop.time()
+        self._on_queue_latency(now - since)
         return item
 
     def done(self, item: Item) -> None:
         """Mark `item` as processed."""
-        self._worked(self._loop.time() - self._busy.pop(item))
-        if item in self._again:
-            self._again.remove(item)
+        self._on_work_duration(self._loop.time() - self._processing.pop(item))
+        if item in self._dirty:
+            self._dirty.remove(item)
             self.add(item)
 
     def close(self) -> None:
         """Accept and return no more keys. Workers finish the keys that they process."""
         self._closed = True
-        for pending in (self._fresh, self._backlog, self._due, self._heap, self._again):
+        for pending in (self._ready, self._backlog, self._due, self._heap, self._dirty):
             pending.clear()
         if self._timer:
             self._timer.cancel()

@@ -42,7 +42,7 @@ class Manager:
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self.queue = WorkQueue[ObjectKey](
-            random=random, waited=metrics.queue_seconds.observe, worked=metrics.work_seconds.observe
+            random=random, on_queue_latency=metrics.queue_seconds.observe, on_work_duration=metrics.work_seconds.observe
         )
         self.streams = Streams(client, self.queue, random=random, namespaces=namespaces)
         self.requests = self.streams.requests
@@ -110,11 +110,11 @@ class Manager:
     def _start_workers(self) -> None:
         self._metrics.leader_transitions.inc()
         for number in range(self._workers):
-            task = self._start(f"worker {number}", self._worker_pool.run(self._may_work))
+            task = self._start(f"worker {number}", self._worker_pool.run(self._holds_lease))
             self._worker_tasks.add(task)
             task.add_done_callback(self._worker_tasks.discard)
 
-    def _may_work(self) -> bool:
+    def _holds_lease(self) -> bool:
         return self._lease is None or self._lease.is_held
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

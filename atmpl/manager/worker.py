@@ -45,15 +45,15 @@ class WorkerPool:
         self._rate_limiter = RateLimiter(asyncio.get_running_loop().time)
         self._logged_failures: dict[str, tuple[str, str]] = {}  # by uid: outcome and message
 
-    async def run(self, may_work: Callable[[], bool]) -> None:
-        """Work until the queue is closed, while `may_work` returns True: the process can be suspended at any step."""
+    async def run(self, holds_lease: Callable[[], bool]) -> None:
+        """Work until the queue is closed. Without the lease, delay keys: a suspended process can have lost it."""
         while True:
             try:
                 key = await self._queue.get()
             except Closed:
                 return
             try:
-                if may_work():
+                if holds_lease():
                     await self._process(key)
                 else:
                     self._queue.add_after(key, LEASE_WAIT_SECONDS)
@@ -71,7 +71,7 @@ class WorkerPool:
         """Reconcile the request of a key, except if it is deleted, awaits its own write or is rate limited."""
         request = self._requests.get(key)
         if request is None:
-            self._queue.forget_entirely(key)
+            self._queue.forget_and_cancel(key)
         elif self._requests.awaits_own_write(key):
             pass  # the store adds the key again when the stream shows the write
         elif (remaining := self._rate_limiter.remaining(request.uid)) > 0:

@@ -32,7 +32,7 @@ from atmpl.template.formats import FORMATS, Format
 from atmpl.template.omissions import Omitted
 from atmpl.template.options import RenderOptions, TemplateMetadata, TemplateOwner
 from atmpl.template.path_patterns import pattern_error
-from atmpl.template.render import Render, render
+from atmpl.template.render import RenderedTemplate, render
 from atmpl.template.render_warnings import RenderWarning
 
 __all__ = [
@@ -40,10 +40,10 @@ __all__ = [
     "Format",
     "Omitted",
     "ProcessError",
-    "Render",
     "RenderError",
     "RenderOptions",
     "RenderWarning",
+    "RenderedTemplate",
     "TemplateMetadata",
     "TemplateOwner",
     "TemplateTooLargeError",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from atmpl.template.json_path import INSTANCE, Path
 from atmpl.template.leaves import Leaf
-from atmpl.template.parameter_names import Name, assign_more_names, assign_names, base_name, named, outside_name
+from atmpl.template.parameter_names import Name, assign_names, base_name, lengthen_duplicates, named, outside_name
 from atmpl.template.rules import IGNITION, IGNITION_PARAMETER
 from atmpl.template.selection import NAME
 
@@ -56,7 +56,7 @@ class LeafNames:
                 inside_names,
                 [path for path in outside if path[-1] == NAME],
             ):
-                names = assign_more_names([self._base(path) for path in group], group, self._taken)
+                names = lengthen_duplicates([self._base(path) for path in group], group, self._taken)
                 self._taken.update(name.name for name in names)
                 self._others.update(zip(group, names, strict=True))
         return self._others

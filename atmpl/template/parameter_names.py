@@ -51,7 +51,7 @@ _REPEATED: Final = re.compile(r"(?<!\S)([A-Za-z]\S*) \1(?!\S)")  # spinlocks.spi
 
 
 _Word: TypeAlias = tuple[str, tuple[int, ...]]  # a key, or its snake case, and the list indexes that follow it
-_Container: TypeAlias = tuple[Path, bool]  # the path of leaves, and whether it ends in an index
+_Container: TypeAlias = tuple[Path, bool]  # the path of a leaf without its last key, and whether that key is an index
 _Stem: TypeAlias = tuple[str, str]  # the beginning of the names of a container's leaves, and its display form
 _CACHE_ENTRIES: Final = 1 << 14  # names cached for all VMs, because most have the same paths
 _CACHE_MAX_PATH: Final = 256  # characters of the keys of a cached path
@@ -84,7 +84,7 @@ def assign_names(paths: Sequence[Path], unselected: Sequence[Path] = ()) -> list
     names = [cached(path) or base_name(path, stems) for path in paths]
     texts = [name[0] for name in names]
     if unselected and names:
-        texts += [_stem_name(path, stems)[0] for path in unselected]
+        texts += [_name_and_display(path, stems)[0] for path in unselected]
     if len(set(texts)) < len(texts) or not all(map(_USABLE, names)):
         everything = [*paths, *unselected]
         changed = _disambiguate(texts, lambda index: pointer(SPEC + everything[index]), ())
@@ -94,8 +94,8 @@ def assign_names(paths: Sequence[Path], unselected: Sequence[Path] = ()) -> list
     return names
 
 
-def assign_more_names(names: Sequence[Name], paths: Sequence[Path], taken: Collection[str]) -> list[Name]:
-    """Return `names`, those that are not unique or that are in `taken` lengthened.
+def lengthen_duplicates(names: Sequence[Name], paths: Sequence[Path], taken: Collection[str]) -> list[Name]:
+    """Return `names`; those that are not unique or that are in `taken` are lengthened.
 
     `paths` are those of the leaves, below `spec`, which the longer names are made from.
     """
@@ -172,10 +172,10 @@ def name_in_text(leaf: Name, path: Path, display: str) -> Name:
 
 
 def _base_name(path: Path, stems: dict[_Container, _Stem]) -> Name:
-    return named(*_stem_name(path, stems))
+    return named(*_name_and_display(path, stems))
 
 
-def _stem_name(path: Path, stems: dict[_Container, _Stem]) -> _Stem:
+def _name_and_display(path: Path, stems: dict[_Container, _Stem]) -> _Stem:
     """Return the name of the leaf at `path`, and its display form."""
     last = path[-1]
     if len(path) <= _SHORT_PATH:

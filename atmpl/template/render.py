@@ -21,7 +21,7 @@ _NO_METADATA: Final = TemplateMetadata()
 
 
 @dataclass(frozen=True, slots=True)
-class Render:
+class RenderedTemplate:
     """A template (plain dicts, keys in conventional order), its warnings, and what it leaves out of the VM.
 
     `secrets` are the parameters that stand for secrets of the VM.
@@ -43,7 +43,7 @@ def render(
     metadata: TemplateMetadata = _NO_METADATA,
     owner: TemplateOwner | None = None,
     api_version: str | None = None,
-) -> Render:
+) -> RenderedTemplate:
     """Return the verified template of `vm`. `vm` is not changed.
 
     `namespace` is the template's, and the request's; `api_version` is one that the cluster serves, by default the
@@ -76,13 +76,13 @@ class _Rendering:
     owner: TemplateOwner | None
     api_version: str | None
 
-    def result(self) -> Render:
+    def result(self) -> RenderedTemplate:
         try:
             return self._render(extract=True)
         except TextReferenceError:  # the console would break a text with references, so all are required as a whole
             return self._render(extract=False)
 
-    def _render(self, *, extract: bool) -> Render:
+    def _render(self, *, extract: bool) -> RenderedTemplate:
         source, options, format = self.source, self.options, self.format
         builder = TemplateBuilder(source, options, extract=extract)
         vm = builder.vm()
@@ -106,4 +106,4 @@ class _Rendering:
         if is_larger_than(template, MAX_STORED_BYTES):
             raise TemplateTooLargeError
         verify_round_trip(template, format, source, options, builder.required_values)
-        return Render(template, tuple(warnings), tuple(builder.omitted), tuple(builder.secrets))
+        return RenderedTemplate(template, tuple(warnings), tuple(builder.omitted), tuple(builder.secrets))

@@ -9,7 +9,7 @@ from atmpl.template.cloud_config import DEFAULT_USER, PASSWORD, PASSWORD_HASH, S
 from atmpl.template.json_path import Path, dotted
 from atmpl.template.leaves import ITEM_NAME
 from atmpl.template.literal_parameters import Literals
-from atmpl.template.parameter_names import Name, assign_more_names, name_in_text, named
+from atmpl.template.parameter_names import Name, lengthen_duplicates, name_in_text, named
 from atmpl.template.substitution import STRING_REF, ProcessorRules, Substitution
 
 _SHOWN: Final = {  # kind of a secret: what a form calls it, and what to enter
@@ -67,7 +67,7 @@ def name_secrets(
     """
     found = [(name, path, secret) for name, path, config in configs for secret in config.secrets]
     names = iter(
-        assign_more_names(
+        lengthen_duplicates(
             [_secret_name(name, secret) for name, _, secret in found],
             [(*path, *secret.path) for _, path, secret in found],
             taken,

@@ -12,10 +12,10 @@ HANG = "hang"
 _read_vm = KubeCluster.vm
 
 
-async def _hang(self: KubeCluster, source: ObjectKey, *, fresh: bool = False) -> dict[str, Any] | None:
+async def _hang(self: KubeCluster, source: ObjectKey, *, uncached: bool = False) -> dict[str, Any] | None:
     if source.name == HANG:
         await asyncio.Event().wait()
-    return await _read_vm(self, source, fresh=fresh)
+    return await _read_vm(self, source, uncached=uncached)
 
 
 KubeCluster.vm = _hang  # type: ignore[method-assign]

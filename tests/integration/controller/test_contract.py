@@ -57,7 +57,7 @@ async def test_vm_is_read_fresh_if_the_stream_is_ahead(api: ClusterClient) -> No
     ahead = made | {"metadata": made["metadata"] | {"resourceVersion": "999999999"}}
     api.vms.upsert(msgspec.Raw(orjson.dumps(ahead)))
     assert await api.cluster.vm(api.vm) == made
-    assert await api.cluster.vm(api.vm, fresh=True) == made
+    assert await api.cluster.vm(api.vm, uncached=True) == made
 
 
 async def test_template_or_its_metadata_are_read(api: ClusterClient) -> None:

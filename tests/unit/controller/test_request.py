@@ -310,7 +310,7 @@ def test_unsupported_spec_is_parsed_with_its_reason() -> None:
     found = a_request(spec={"vmName": "VM"})
     assert found.spec is None
     assert found.unsupported.startswith("spec.vmName is 'VM'")
-    assert not found.is_handed_over
+    assert not found.is_published_once
     assert not found.crosses_namespaces
 
 
@@ -319,7 +319,7 @@ READY = {"type": "Ready", "status": "True", "reason": "Rendered", "message": "",
 
 DONE = {"conditions": [READY]}
 KEPT = {"conditions": [READY], "rendered": {"digest": "ab", "templateResourceVersion": "44"}}
-# spec, status: is_rendered, is_handed_over, is_finished
+# spec, status: is_rendered, is_published_once, is_finished
 STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {
     "Once, fresh": (SHORT_FORM, {}, (False, False, False)),
     "Once, rendered": (SHORT_FORM, DONE, (True, True, True)),
@@ -334,7 +334,7 @@ STATES: dict[str, tuple[Any, Any, tuple[bool, bool, bool]]] = {
 def test_progress_of_a_request(case: str) -> None:
     spec, status, expected = STATES[case]
     found = a_request(spec=spec, status=status)
-    assert (found.is_rendered, found.is_handed_over, found.is_finished) == expected
+    assert (found.is_rendered, found.is_published_once, found.is_finished) == expected
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ async def test_unknown_or_fresh_vm_is_read_from_etcd() -> None:
         assert await there.cluster.vm(VM) is None
         assert there.calls[0].query == {}
     async with setting(found(OBJECT)) as there:
-        assert await there.cluster.vm(VM, fresh=True) == OBJECT
+        assert await there.cluster.vm(VM, uncached=True) == OBJECT
         assert there.calls[0].query == {}
 
 

@@ -278,8 +278,8 @@ async def test_forgotten_key_leaves_nothing_behind() -> None:
     keys.retry_conflict("a")
     await ready(keys)
     keys.add_after("a", 31_536_000)
-    keys.forget_entirely("a")
-    keys.forget_entirely("never seen")
+    keys.forget_and_cancel("a")
+    keys.forget_and_cancel("never seen")
     assert (keys.delayed, keys.failures("a")) == (0, 0)
     await asyncio.sleep(31_536_001)
     assert keys.is_idle
@@ -309,7 +309,7 @@ async def test_key_removed_during_work_comes_once_more() -> None:
     keys.add_after("a", 31_536_000)  # requested before the deletion was known
     keys.done("a")
     assert await keys.get() == "a"
-    keys.forget_entirely("a")
+    keys.forget_and_cancel("a")
     keys.done("a")
     assert (keys.is_idle, keys.delayed) == (True, 0)
 
@@ -333,7 +333,7 @@ async def test_obsolete_deadlines_do_not_accumulate() -> None:
     for number in range(10_000):
         keys.add_after("kept", 100_000 - number)
         keys.add_after(str(number), 1_000_000)
-        keys.forget_entirely(str(number))
+        keys.forget_and_cancel(str(number))
     assert keys.delayed == 1
     assert len(keys._heap) < 100
     await asyncio.sleep(90_001)
@@ -346,7 +346,7 @@ async def test_deadline_survives_the_removal_of_obsolete_ones() -> None:
     keys.add_after("kept", 5)
     for number in range(1000):
         keys.add_after(str(number), 100)
-        keys.forget_entirely(str(number))
+        keys.forget_and_cancel(str(number))
     assert len(keys._heap) < 100
     await asyncio.sleep(6)
     assert await ready(keys) == ["kept"]
@@ -358,7 +358,7 @@ async def test_removal_of_obsolete_deadlines_keeps_the_order() -> None:
     for number, deadline in enumerate(Random(1).sample(range(1, 1000), 400)):
         keys.add_after(str(number), deadline)
         if number % 4:
-            keys.forget_entirely(str(number))
+            keys.forget_and_cancel(str(number))
         else:
             expected[deadline] = str(number)
     assert len(keys._heap) < 400
@@ -370,7 +370,7 @@ async def test_removal_of_obsolete_deadlines_keeps_the_order() -> None:
 @virtual
 async def test_time_in_the_queue_is_reported() -> None:
     waits: list[float] = []
-    keys: WorkQueue[str] = WorkQueue(random=Calm(), waited=waits.append)
+    keys: WorkQueue[str] = WorkQueue(random=Calm(), on_queue_latency=waits.append)
     keys.add("a")
     keys.add("b", backlog=True)
     await asyncio.sleep(3)
@@ -482,7 +482,7 @@ async def test_add_unless_backing_off() -> None:
 @virtual
 async def test_time_with_a_worker_is_reported() -> None:
     worked: list[float] = []
-    keys: WorkQueue[str] = WorkQueue(random=Calm(), worked=worked.append)
+    keys: WorkQueue[str] = WorkQueue(random=Calm(), on_work_duration=worked.append)
     keys.add("a")
     keys.add("b")
     first = await keys.get()

@@ -58,7 +58,7 @@ class Model:
     def forget(self, key: str) -> None:
         self.failures.pop(key, None)
 
-    def forget_entirely(self, key: str) -> None:
+    def forget_and_cancel(self, key: str) -> None:
         self.forget(key)
         self.due = [(deadline, other) for deadline, other in self.due if other != key]
 
@@ -66,7 +66,7 @@ class Model:
         if key in self.busy:
             self.again.add(key)
         else:
-            self.forget_entirely(key)
+            self.forget_and_cancel(key)
             self.fresh = [other for other in self.fresh if other != key]
             self.backlog = [other for other in self.backlog if other != key]
 
@@ -93,7 +93,7 @@ KEYS = st.sampled_from("abcd")
 STEPS = st.one_of(
     st.tuples(
         st.sampled_from(
-            ["add", "add to the backlog", "add_unless_backing_off", "retry", "forget", "forget_entirely", "remove"]
+            ["add", "add to the backlog", "add_unless_backing_off", "retry", "forget", "forget_and_cancel", "remove"]
         ),
         KEYS,
     ),
@@ -118,7 +118,7 @@ async def follow(steps: list[tuple]) -> None:
             case ("add after", key, delay):
                 queue.add_after(key, delay)
                 model.add_after(key, delay)
-            case ("add_unless_backing_off" | "retry" | "forget" | "forget_entirely" | "remove" as name, key):
+            case ("add_unless_backing_off" | "retry" | "forget" | "forget_and_cancel" | "remove" as name, key):
                 getattr(queue, name)(key)
                 getattr(model, name)(key)
             case ("sleep", seconds):

@@ -53,7 +53,7 @@ class WorkerBench:
         self.reconciled_at: list[float] = []  # seconds since the start
         self.failures: list[int] = []  # before each reconcile
         self.status: list[str] = []  # recorded events
-        self.may_work = True
+        self.holds_lease = True
         self.during: Callable[[], None] = lambda: None  # called during each reconcile
         self._outcomes = list(outcomes)
         self._began = virtual_clock.now()
@@ -92,7 +92,7 @@ class WorkerBench:
     async def open(self, workers: int = 1) -> AsyncIterator[None]:
         """Run workers."""
         self.requests.mark_synced(served=True)
-        tasks = [asyncio.create_task(self.worker.run(lambda: self.may_work)) for _ in range(workers)]
+        tasks = [asyncio.create_task(self.worker.run(lambda: self.holds_lease)) for _ in range(workers)]
         yield
         self.queue.close()
         await asyncio.gather(*tasks)
@@ -254,12 +254,12 @@ async def test_exception_does_not_stop_the_worker(
 @virtual_clock.virtual
 async def test_no_reconcile_without_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = WorkerBench(monkeypatch, RENDERED)
-    bench.may_work = False
+    bench.holds_lease = False
     async with bench.open():
         bench.upsert()
         await asyncio.sleep(2.5)
         assert bench.reconciled_at == []
-        bench.may_work = True
+        bench.holds_lease = True
         await asyncio.sleep(1)
     assert len(bench.reconciled_at) == 1
 

@@ -58,7 +58,7 @@ vms = st.one_of(
 
 
 def render(vm, target, chosen):
-    """Return the Render, or None if the VM has no template in this format."""
+    """Return the RenderedTemplate, or None if the VM has no template in this format."""
     format, console = target
     try:
         return atmpl.render(vm, format=format, console=console, name="t", **chosen)
