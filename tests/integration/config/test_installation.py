@@ -108,6 +108,7 @@ def test_pull_secret_is_created_in_the_namespace(server: ControlPlane) -> None:
 BLOCKS = [yaml.safe_load(it) for it in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
 [KUSTOMIZATION] = [it for it in BLOCKS if it.get("kind") == "Kustomization"]
 [NAMESPACED] = [it for it in BLOCKS if "components" in it]
+[AUTHENTICATED] = [it for it in BLOCKS if it.get("resources") == ["../config/monitoring"]]
 
 
 def build(folder: Path, kustomization: dict[str, Any]) -> list[dict[str, Any]]:
@@ -130,6 +131,18 @@ def test_namespaced_installation_serves_one_namespace(tmp_path: Path) -> None:
     assert container["args"][-1] == "--namespace=team-a"
     groups = {group for rule in one(objects, "ClusterRole", ACCOUNT)["rules"] for group in rule["apiGroups"]}
     assert groups <= {"admissionregistration.k8s.io", "authorization.k8s.io"}
+
+
+def test_service_monitor_names_a_token_that_may_get_metrics(server: ControlPlane, tmp_path: Path) -> None:
+    type_in(server, block("kubectl create clusterrolebinding atmpl-metrics-auth"))
+    type_in(server, block("kubectl -n atmpl-system create serviceaccount"))
+    [endpoint] = one(build(tmp_path, AUTHENTICATED), "ServiceMonitor")["spec"]["endpoints"]
+    reference = endpoint["authorization"]["credentials"]
+    secret = json.loads(server.kubectl("get", "secret", reference["name"], "-n", NAMESPACE, "-o", "json"))
+    assert (secret["type"], reference["key"]) == ("kubernetes.io/service-account-token", "token")
+    account = secret["metadata"]["annotations"]["kubernetes.io/service-account.name"]
+    for user, right in ((account, ("get", "/metrics")), (ACCOUNT, ("create", "tokenreviews"))):
+        server.kubectl("auth", "can-i", *right, f"--as=system:serviceaccount:{NAMESPACE}:{user}")  # fails if not
 
 
 def test_adapted_installation_has_every_change(adapted: list[dict[str, Any]]) -> None:

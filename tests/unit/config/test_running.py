@@ -63,3 +63,10 @@ def test_log_filter_skips_lines_that_are_not_json() -> None:
     done = subprocess.run(["jq", *filter_], input=log, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert [json.loads(line)["request"] for line in done.stdout.splitlines()] == ["team-a/web"]
+
+
+def test_kubectl_reads_no_kustomization_with_f() -> None:
+    """For a folder, kubectl applies the other files, and then fails: no cluster has the kind Kustomization."""
+    paths = [path.replace("$format", "native") for path in re.findall(r"-f (config/[^\s`]+)", PAGE)]
+    assert paths
+    assert [path for path in paths if not (CONFIG.parent / path).is_file()] == []
