@@ -44,15 +44,15 @@ def memory_of(memory: str) -> Object:
     return {"spec": {"template": {"spec": {"domain": {"resources": {"requests": {"memory": memory}}}}}}}
 
 
-def request(name: str, source: str = "vm", *, keep: bool = False) -> Object:
-    """Return a request for OpenShift's format; `keep` sets refreshPolicy OnChange."""
+def request(name: str, source: str = "vm", *, keep: bool = False, native: bool = False) -> Object:
+    """Return a request for OpenShift's format, or for KubeVirt's (`native`); `keep` sets refreshPolicy OnChange."""
     return {
         "apiVersion": "ssp.kubevirt.io/v1alpha1",
         "kind": "VirtualMachineTemplateRequest",
         "metadata": {"name": name},
         "spec": {
             "source": {"vmName": source},
-            "target": {"openshiftTemplate": {}},
+            "target": {"virtualMachineTemplate" if native else "openshiftTemplate": {}},
             "refreshPolicy": "OnChange" if keep else "Once",
         },
     }

@@ -24,7 +24,10 @@ from e2e.incidents.monitoring import INTERVAL_SECONDS, UNROUTED, Monitoring, Pod
 from e2e.incidents.series import recorded_test
 from e2e.incidents.stage import Stage
 
-VM_CRD = "virtualmachines.kubevirt.io"
+MISSING_CRD: dict[ServerKind, str] = {
+    "bare": "virtualmachines.kubevirt.io",
+    "openshift": "virtualmachinetemplates.template.kubevirt.io",
+}
 
 
 class Row(NamedTuple):
@@ -93,8 +96,8 @@ async def _run(names: list[str], minutes: float, record: Path | None) -> bool:
             servers[kind] = server = await asyncio.to_thread(ControlPlane, controllers=(), apiserver_flags=flags)
             stack.push_async_callback(asyncio.to_thread, server.close)
             await asyncio.to_thread(install_crds, server)
-            if kind == "bare":
-                await asyncio.to_thread(server.kubectl, "delete", "customresourcedefinition", VM_CRD)
+            if crd := MISSING_CRD.get(kind):
+                await asyncio.to_thread(server.kubectl, "delete", "customresourcedefinition", crd)
         plain = await stack.enter_async_context(servers[max(servers)].client())
 
         async def deployments() -> list[dict[str, Any]]:

@@ -5,13 +5,17 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import aiohttp
+
 from e2e import objects
 from e2e.chaos.etcd import forget
-from e2e.controller import Controller
+from e2e.controller import ACCOUNT, Controller
 from e2e.envtest.crds import install_crds
 from e2e.incidents.hanging import HANG
 from e2e.incidents.stage import Stage
@@ -20,8 +24,9 @@ HEALTHY_SECONDS = 120.0  # before a fault
 CONFIG = Path(__file__).parents[2] / "config"
 
 
-# `forgetful` has no watch cache: after a compaction of etcd, watches get 410. `bare` has no CRD of VMs at first.
-ServerKind = Literal["usual", "forgetful", "bare"]
+# `forgetful` has no watch cache: after a compaction of etcd, watches get 410. `bare` has no CRD of VMs at first,
+# `openshift` no CRD of KubeVirt's templates.
+ServerKind = Literal["usual", "forgetful", "bare", "openshift"]
 
 
 class Incident(NamedTuple):
@@ -117,7 +122,7 @@ async def token(stage: Stage, end: float) -> None:
     await stage.start(stage.controller("a", await stage.account()))
     await stage.vm()
     await stage.requests_until(time.time() + HEALTHY_SECONDS, 20)
-    account = f"/api/v1/namespaces/{stage.namespace}/serviceaccounts/atmpl-controller"
+    account = f"/api/v1/namespaces/{stage.namespace}/serviceaccounts/{ACCOUNT}"
     await stage.client.delete(account)
     stage.fault()
     await stage.requests_until(end, 20)
@@ -157,6 +162,89 @@ async def blocked(stage: Stage, end: float) -> None:
     for _ in range(60):
         await stage.request("absent")
     await _until(end)
+
+
+async def waiting(stage: Stage, end: float) -> None:
+    """Post 500 requests for a VM that cannot be rendered, and 60 for a format that the cluster does not serve.
+
+    A label of the VM changes 60 times, once a second. Each request must be logged once.
+    """
+    controller = await stage.start(stage.controller("a", await stage.account()))
+    await _healthy()
+    stage.fault()
+    source = objects.vm("invalid")
+    source["spec"]["template"]["metadata"] = {"annotations": {"replicas": 2}}  # not a string
+    await stage.client.post(objects.vms(stage.namespace), source)
+    await stage.vm()
+    for _ in range(60):
+        await stage.request(native=True)
+    for _ in range(500):
+        await stage.request("invalid", keep=True)
+    for number in range(60):
+        labels = {"metadata": {"labels": {"number": str(number)}}}
+        await stage.client.patch(f"{objects.vms(stage.namespace)}/invalid", labels)
+        await asyncio.sleep(1)
+    await _until(end)
+    logged = Counter(line["message"] for line in controller.lines if "request" in line)
+    if logged != {"InvalidSource": 500, "FormatUnavailable": 60}:
+        stage.problems.append(f"log lines: {dict(logged)}")
+
+
+async def overloaded(stage: Stage, end: float) -> None:
+    """Have priority and fairness reject the calls of the controller with 429."""
+    kubeconfig = await stage.account()
+    await stage.start(stage.controller("a", kubeconfig))
+    await stage.vm()
+    await stage.requests_until(time.time() + HEALTHY_SECONDS, 5)
+    for item in _one_seat(stage.namespace):
+        await stage.client.create(item)
+    seat = asyncio.create_task(_hold_seat(stage, kubeconfig))
+    stage.fault()
+    await stage.requests_until(end, 5)
+    seat.cancel()
+
+
+def _one_seat(namespace: str) -> list[objects.Object]:
+    """Return a priority level for one call at a time, and a flow schema that puts the controller's calls into it."""
+    kind = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "metadata": {"name": f"incident-{namespace}"}}
+    limited = {
+        "nominalConcurrencyShares": 0,  # a call is served if there is no other
+        "lendablePercent": 0,
+        "borrowingLimitPercent": 0,
+        "limitResponse": {"type": "Reject"},
+    }
+    account = {"kind": "ServiceAccount", "serviceAccount": {"namespace": namespace, "name": ACCOUNT}}
+    every = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"], "namespaces": ["*"], "clusterScope": True}
+    flow = {
+        "priorityLevelConfiguration": kind["metadata"],
+        "matchingPrecedence": 1000,
+        "rules": [{"subjects": [account], "resourceRules": [every]}],
+    }
+    return [
+        kind | {"kind": "PriorityLevelConfiguration", "spec": {"type": "Limited", "limited": limited}},
+        kind | {"kind": "FlowSchema", "spec": flow},
+    ]
+
+
+async def _hold_seat(stage: Stage, kubeconfig: Path) -> None:
+    """Have one call of the service account in progress: its body does not end."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    url = f"{stage.server.url}/api/v1/namespaces/{stage.namespace}/events"
+    headers = {"Authorization": f"Bearer {_token(kubeconfig)}", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout()) as session:
+        while True:
+            with suppress(aiohttp.ClientError):
+                await (await session.post(url, data=endless(), ssl=False)).read()
+            await asyncio.sleep(0.1)
+
+
+def _token(kubeconfig: Path) -> str:
+    token: str = json.loads(kubeconfig.read_text())["users"][0]["user"]["token"]
+    return token
 
 
 async def restarts(stage: Stage, end: float) -> None:
@@ -352,6 +440,19 @@ INCIDENTS = {  # by namespace
     ),
     "slow": Incident("each response takes 500 ms more", slow, ("AtmplApiSlow",)),
     "blocked": Incident("60 requests for a VM that does not exist", blocked, ("AtmplRequestsBlocked",)),
+    "waiting": Incident(
+        "500 requests for a VM that cannot be rendered and whose label changes, 60 for a format that is not served",
+        waiting,
+        ("AtmplRequestsBlocked",),
+        server="openshift",
+        recorded=True,
+    ),
+    "overloaded": Incident(
+        "priority and fairness rejects the calls (429), a request every 5 s",
+        overloaded,
+        ("AtmplMostReconcilesFail", "AtmplApiErrors"),
+        ("AtmplWatchFails",),
+    ),
     "stuck": Incident("one reconcile hangs, the others continue", stuck, ("AtmplStuck",), recorded=True),
     "restarts": Incident(
         "the process is killed every 75 s, 20 s without metrics", restarts, ("AtmplRestarts",), recorded=True

@@ -109,9 +109,9 @@ class Stage:
         """Create a VM."""
         await self.client.post(objects.vms(self.namespace), objects.vm(name))
 
-    async def request(self, source: str = "vm", *, keep: bool = False) -> None:
+    async def request(self, source: str = "vm", *, keep: bool = False, native: bool = False) -> None:
         """Create a request with a new name."""
-        body = objects.request(f"request-{next(self._numbers)}", source, keep=keep)
+        body = objects.request(f"request-{next(self._numbers)}", source, keep=keep, native=native)
         await self.client.post(objects.requests(self.namespace), body)
 
     async def requests_until(self, end: float, every: float, source: str = "vm") -> None:
