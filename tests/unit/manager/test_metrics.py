@@ -181,6 +181,13 @@ async def test_calls_are_counted_by_method_and_code(metrics: Metrics) -> None:
     assert value(metrics, "rest_client_request_duration_seconds_bucket", verb="POST", le="1.0") == 1
 
 
+@pytest.mark.parametrize("name", ["workqueue_queue_duration_seconds", "workqueue_work_duration_seconds"])
+async def test_long_waits_in_the_queue_have_buckets(metrics: Metrics, name: str) -> None:
+    for seconds in ("100.0", "300.0", "1000.0"):
+        labels = {"name": "virtualmachinetemplaterequest", "le": seconds}
+        assert metrics.registry.get_sample_value(f"{name}_bucket", labels) == 0
+
+
 STREAMS = {  # is the list complete, is the API served: synced, served
     "listing": (False, False),
     "absent": (True, False),
