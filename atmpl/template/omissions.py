@@ -1,4 +1,4 @@
-"""What a template leaves out of its source VM, or blanks in it. Rules 8 and 10, `status.omitted`."""
+"""What a template leaves out of its source VM, or blanks in it. Rules 7, 8 and 10, `status.omitted`."""
 
 from typing import Final, NamedTuple
 

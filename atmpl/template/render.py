@@ -79,7 +79,8 @@ class _Rendering:
     def result(self) -> RenderedTemplate:
         try:
             return self._render(extract=True)
-        except TextReferenceError:  # the console would break a text with references, so all are required as a whole
+        # The console would break a text with references, so each secret text becomes one required parameter.
+        except TextReferenceError:
             return self._render(extract=False)
 
     def _render(self, *, extract: bool) -> RenderedTemplate:

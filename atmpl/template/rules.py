@@ -1,4 +1,4 @@
-"""The tables of rules 1, 8, 9, 10 and 12. Each entry has its reason.
+"""The tables of rules 1, 7, 8, 9, 10 and 12. Each entry has its reason.
 
 The texts of the tables are for readers of this module. Users see `EXPLANATIONS` of `omissions.py`.
 A path pattern is a path in which `int` is any list index.
@@ -73,7 +73,8 @@ SOURCE_TEMPLATE: Final = "SourceTemplate"
 TRACKING: Final = "TrackedByTool"
 MEMORY_DUMP: Final = "MemoryDump"
 
-# Rule 8, below spec.template.spec: what a new VM must not inherit from the source VM, and why.
+# Rule 8, below spec.template.spec: fields whose default is empty with `identity: Fresh`, and why. A new last key needs
+# a text in `EMPTY` of builder.py.
 IDENTITY: Final[dict[PathPattern, str]] = {
     ("domain", "devices", "interfaces", int, "macAddress"): "two VMs with the same MAC address disturb each other",
     ("domain", "firmware", "uuid"): "KubeVirt generates one for each VM",
