@@ -5,7 +5,8 @@
         └── NotServed     ├── events that cannot be decoded, twice at the same version: NeedsList
                           └── any other failure: the same version again, after a backoff
 
-A `step` needs nothing but the state, and ends in the next state. The store receives the last state of each object and
+A list is a WatchList (`sendInitialEvents`); if the server does not support it, the list is read in pages.
+A `step` depends only on the state, and ends in the next state. The store receives the last state of each object and
 each deletion, also of objects that were deleted while no watch was open: a list removes what it does not contain.
 """
 
@@ -42,7 +43,8 @@ from atmpl.kube.watch_events import (
 log = logging.getLogger(__name__)
 
 # Without a line for so long, the peer counts as dead. Bookmarks arrive once a minute if etcd reports its progress
-# (--watch-progress-notify-interval, 5 s with kubeadm); otherwise the first one can take two, and the watch is reopened.
+# (--watch-progress-notify-interval, 5 s with kubeadm); otherwise the first one can take two minutes, so the read
+# times out and the watch restarts.
 READ_TIMEOUT_SECONDS: Final = 70.0
 WATCH_SECONDS: Final = (300, 600)  # timeoutSeconds is drawn from this range, so that watches do not all end at once
 PAGE_OBJECTS: Final = 500  # per page of a list; fewer if they are too large for one response
@@ -206,7 +208,7 @@ class Reflector:
         status = _parse_error(response)
         if response.status in {400, 422}:
             if isinstance(state, NeedsList):
-                log.info("lists are not streamed; reading pages", extra={"stream": self._target.path})
+                log.info("WatchList not supported, falling back to paged lists", extra={"stream": self._target.path})
                 return NeedsList(paged=True)
             raise StreamError(status.description, NeedsList())  # the server cannot parse our version
         after = state_after_error(state, response.status, status.causes)

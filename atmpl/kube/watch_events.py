@@ -183,7 +183,7 @@ class WatchDecoder:
             self._keys = set()
             self._listed()
         else:
-            raise StreamError("a bookmark before the end of the list: lists are not streamed", NeedsList(paged=True))
+            raise StreamError("a bookmark before the end of the list: WatchList not supported", NeedsList(paged=True))
 
 
 def read_page(body: bytes, store: Store, keys: set[ObjectKey]) -> tuple[str, str]:

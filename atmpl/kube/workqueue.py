@@ -129,7 +129,7 @@ class WorkQueue(Generic[Item]):
         )
 
     def retry_conflict(self, item: Item) -> None:
-        """Add a key whose object was changed meanwhile: at once, a few times. After that it counts as failed."""
+        """Add a key whose object was changed: after each of CONFLICT_WAITS_SECONDS, then as a key that failed."""
         times = self._conflicts.get(item, 0)
         if times < len(CONFLICT_WAITS_SECONDS):
             self._conflicts[item] = times + 1

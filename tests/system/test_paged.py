@@ -31,7 +31,7 @@ async def test_lists_are_read_in_pages_if_they_are_not_streamed(
                 await client.until(template_path("default", name), lambda it: defaults(it)["REQUESTS_MEMORY"] == "1Gi")
             kept = 'atmpl_watch_objects{stream="virtualmachines"} 2.0'  # only those that requests refer to
             assert kept in controller.get("/metrics")[1]
-        assert [line["stream"] for line in controller.lines if "reading pages" in line["message"]]
+        assert [line["stream"] for line in controller.lines if "paged lists" in line["message"]]
     pages = [
         parse_qs(urlsplit(event["requestURI"]).query)
         for event in server.audit_events()
