@@ -97,7 +97,7 @@ class Requeue(Enum):
     """What the work queue does with the request's key."""
 
     FORGET = auto()  # reset the backoff; reconcile again at the next event, or after `requeue_after` if it is set
-    CONFLICT = auto()  # reconcile again at once
+    CONFLICT = auto()  # reconcile again after 0, 0.02, 0.1 and 0.5 s, then with backoff
     BACKOFF = auto()  # reconcile again with exponential backoff
 
 
@@ -235,7 +235,7 @@ class Blocked(_Failure):
 
 @dataclass(frozen=True, slots=True)
 class Rejected(_Failure):
-    """The request cannot be served. With `refused_digest`, it is tried again if the VM changes."""
+    """The request cannot be served. With `refused_digest`, it is reconciled again if the VM changes."""
 
     refused_digest: str = ""  # of the VM that was rendered without success
 
@@ -263,7 +263,7 @@ class InternalError(Retry):
 
 @dataclass(frozen=True, slots=True)
 class Conflict(Outcome):
-    """An object changed during the reconcile: reconcile again at once."""
+    """An object changed during the reconcile: reconcile again after 0, 0.02, 0.1 and 0.5 s, then with backoff."""
 
     requeue: ClassVar = Requeue.CONFLICT
 
@@ -272,13 +272,16 @@ class Conflict(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class UpToDate(Outcome):
-    """Nothing to do until an event, or until `requeue_after`: the TTL, or the next check of a blocked request."""
+    """The status did not change, except for `observedGeneration`. Includes rechecks of blocked requests.
+
+    `requeue_after` is the TTL or the next check of a blocked request. Otherwise the next event is awaited.
+    """
 
     is_routine: ClassVar = True
 
     @property
     def is_rate_limited(self) -> bool:
-        """Return True if it checked a blocked request."""
+        """Return True if it checked a blocked request, or if a TTL runs."""
         return self.requeue_after is not None
 
 

@@ -7,7 +7,8 @@ template is patched.
 A template belongs to the request whose uid is its label. Any user can write that label, so it does not prove the
 content: `publish.py` makes the content equal to the rendering before it reports the template as its own. A template
 with ownerReferences or finalizers is not adopted: its author could have it deleted later, or keep it from being
-deleted. The controller does not remove ownerReferences: in OpenShift, only users who may delete a template may do so.
+deleted. The controller does not remove ownerReferences: in OpenShift, only users who may delete a template may change
+them (admission plugin OwnerReferencesPermissionEnforcement).
 """
 
 from enum import Enum, auto
@@ -18,9 +19,9 @@ from atmpl.controller.outcome import Blocked, Reason
 from atmpl.controller.request import NAME, NAMESPACE, Request, RequestSpec
 from atmpl.template.template_metadata import REQUEST, REQUEST_UID
 
-# Seconds between checks of a blocked request; each costs one read of metadata. For FormatUnavailable the format's
-# stream usually reports sooner, except if its event and our status write cross, or if the server keeps a watch open on
-# a definition that was deleted and created again.
+# Seconds between checks of a blocked request; each costs one read of metadata. For FormatUnavailable, the format's
+# stream usually reports sooner. Exceptions: its event crosses the status write; the CRD was recreated under an open
+# watch.
 RECHECK_SECONDS = 60.0
 _RECHECKED = {Reason.TARGET_CONFLICT, Reason.FORMAT_UNAVAILABLE}
 
@@ -84,7 +85,7 @@ async def is_current(request: Request, cluster: Cluster, *, exact: bool = False)
 
 
 async def is_still_blocked(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
-    """Return True if the conflict in the request's status persists. Costs one read of metadata. Raises ClusterError."""
+    """Return True if the block in the request's status persists. Costs one read of metadata. Raises ClusterError."""
     reason = request.status.reason
     if reason not in _RECHECKED:
         return False

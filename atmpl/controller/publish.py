@@ -1,20 +1,24 @@
 """Publish a rendered template: create it, or decide about an existing template of the same name.
 
-Who owns the existing template decides. With either refresh policy:
+The first row that applies decides, with either refresh policy. Held: the template names this request and has
+ownerReferences or finalizers, but is not the template of the request's status.
 
 ================  ===========================================================================================
 owner             decision
 ================  ===========================================================================================
-this request      patch it to the rendering: any user can write the label, so it does not prove the content
-orphaned          take it over: patch it to the rendering and write this request's provenance
+another           TargetConflict
 held              TargetConflict
+this request      if it is older than the request, its content equals the rendering, and the status names no template:
+                  write this request's provenance and nothing else (a process stopped before its status write)
+this request      otherwise patch it to the rendering: any user can write the label, so it does not prove the content
 previous request  if its content equals the rendering, write this request's provenance and nothing else, because
                   its user can have edited its metadata; otherwise TargetConflict
-another           TargetConflict
+orphaned          take it over: patch it to the rendering and write this request's provenance
 ================  ===========================================================================================
 
 Before a patch, the request is read again, because a suspended replica can hold an old version: with OnChange its spec
-must be unchanged, and with Once its status too, because a finished template belongs to its user.
+must be unchanged (not read again for a template with the refresh label), and with Once its status too, because a
+finished template belongs to its user.
 """
 
 from dataclasses import dataclass
@@ -93,8 +97,7 @@ async def publish(request: Request, spec: RequestSpec, encoded: EncodedTemplate,
 async def detach(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
     """Remove the refresh label after OnChange became Once. Raises ClusterError.
 
-    Return True if the request is finished: its status reports Rendered, or its template is the one of its status.
-    Otherwise it is rendered.
+    Return True if the status reports Rendered or names this template. If False, the caller renders once more.
     """
     key = request.template_key(spec)
     meta = await cluster.template_meta(spec.format, key)
@@ -146,7 +149,8 @@ async def _reconcile_existing(
     is_same = has_same_content(existing, wanted, spec.format)
     if owner is Ownership.PREVIOUS_REQUEST and not is_same:
         return previous_request_conflict(request, spec, meta)
-    # A process that stopped after it had taken the template over left our label and no status.
+    # A process that stopped between take-over and status write: the template has this request's uid, the status has
+    # none.
     is_first = not request.status.template_uid
     is_earlier = meta.created <= request.created
     if owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier):
@@ -172,7 +176,9 @@ async def _may_patch(
     if not spec.refresh_on_change:
         return await is_current(request, cluster, exact=True)
     if owner is Ownership.OWNED and REFRESH in meta_of(existing).labels:
-        return True  # the label is removed before a request becomes Once: the template is still refreshed
+        # `detach` removes this label before the status reports completion: with it, the template is still the
+        # controller's.
+        return True
     return await is_current(request, cluster)
 
 

@@ -120,9 +120,7 @@ class _Reconciler:
         except APINotFoundError as error:
             if self._cluster.template_stream(spec.format, request.key.namespace) is not StreamState.NOT_SERVED:
                 # an API server that has just started
-                problem = (
-                    f"404 for {spec.format.api_version}, but its watch does not confirm that the API is absent: {error}"
-                )
+                problem = f"404 for {spec.format.api_version}, but its watch did not answer 404: {error}"
                 raise UnavailableError(problem, API_RECHECK_SECONDS) from None
             return format_unavailable(spec)
 
@@ -178,7 +176,7 @@ class _Reconciler:
         except APINotFoundError as error:
             if cluster.vm_stream(spec.source.namespace) is not StreamState.NOT_SERVED:
                 # an API server that has just started
-                problem = f"404 for VirtualMachine, but its watch does not confirm that the API is absent: {error}"
+                problem = f"404 for VirtualMachine, but its watch did not answer 404: {error}"
                 raise UnavailableError(problem, API_RECHECK_SECONDS) from None
             return self._source_not_found(spec, "This cluster does not serve VirtualMachine: install KubeVirt")
         if vm is None:
@@ -275,7 +273,9 @@ def outcome_of_error(error: ClusterError) -> Outcome:
 
 
 def _internal_error(error: Exception) -> InternalError:
-    return InternalError(Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); it is tried again")
+    return InternalError(
+        Reason.FAILED, f"Internal error of the controller ({type(error).__name__}); the request is retried"
+    )
 
 
 def _namespace_not_served(request: Request, spec: RequestSpec) -> Rejected:

@@ -1,6 +1,6 @@
 """Compute the next status of a request from an outcome. `reconcile.py` writes it with `Cluster.write_status`.
 
-No other module makes conditions.
+No other module builds conditions; failure messages come from the outcome.
 
 The conditions follow kstatus: `Ready` always, `Stalled` only if a user or an administrator must act. Conditions of
 other types belong to other writers and are carried over, except `Authorized`: version 0.1 wrote it.
@@ -197,7 +197,7 @@ def _ready_message(request: Request, new: Status) -> str:
     if not spec.refresh_on_change:
         return f"{template}. It now belongs to its users: the controller no longer changes it"
     if len(_other_warnings(new)) < len(_objects(new.get("warnings"))):
-        return f"{template}, which was deleted (SourceGone). It remains as it is"
+        return f"{template}, which was deleted (SourceGone). The template is not changed"
     return f"{template}, and is refreshed when the VM changes"
 
 

@@ -31,7 +31,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._results = self._counter(
             "controller_runtime_reconcile_total",
-            "Reconciles by result: success, error (retried with backoff), requeue (retried at once), requeue_after",
+            "Reconciles by result: success, error (retried with backoff), requeue (after a conflict), requeue_after",
             "controller",
             "result",
         )

@@ -149,7 +149,7 @@ class Broken:
         return next((each for each in status["conditions"] if each["type"] == type), None)
 
 
-INTERNAL = "Internal error of the controller (RuntimeError); it is tried again"
+INTERNAL = "Internal error of the controller (RuntimeError); the request is retried"
 
 
 async def test_internal_error_shows_its_type_only() -> None:

@@ -56,7 +56,7 @@ def condition(type: str, status: str, reason: str, message: str, since: str, *, 
 RENDERED_FROM = "Template team-a/golden was rendered from VM team-a/vm"
 MADE = f"{RENDERED_FROM}. It now belongs to its users: the controller no longer changes it"
 KEPT = f"{RENDERED_FROM}, and is refreshed when the VM changes"
-STAYS = f"{RENDERED_FROM}, which was deleted (SourceGone). It remains as it is"
+STAYS = f"{RENDERED_FROM}, which was deleted (SourceGone). The template is not changed"
 NAMED = {"namespace": "team-a", "name": "vm"}
 NOT_FOUND = Blocked(Reason.SOURCE_NOT_FOUND, "There is no VM")
 SHARED = RenderWarning("SharedDataVolumes", "Every VM uses the same.", "spec.dataVolumeTemplates")
