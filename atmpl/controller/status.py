@@ -46,9 +46,10 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
     `now` is the API server's time.
     """
     old = _old_status(request)
+    time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     match outcome:
         case Rendered():
-            new = _rendered_status(request, outcome, old, now)
+            new = _rendered_status(request, outcome, old, time)
             ready = _Ready(Reason.RENDERED, _ready_message(request, new))
         case SourceGone():
             warnings = [*_other_warnings(old)[: MAX_WARNINGS - 1], *_warnings((source_gone(outcome.vm),))]
@@ -57,7 +58,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
         case Detached():
             new = _without_source_gone({field: value for field, value in old.items() if field != "rendered"})
             if "rendered" in old:
-                new["completionTime"] = _format_time(now)
+                new["completionTime"] = time
             ready = _Ready(Reason.RENDERED, _ready_message(request, new))
         case Blocked() | Rejected() | Retry() if request.is_published_once:
             return None  # the template belongs to its user; a failed deletion of the request changes nothing
@@ -79,7 +80,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
     if request.spec:
         new["source"] = _named_source(request.spec, new)
     new["observedGeneration"] = request.generation
-    new["conditions"] = _conditions(request, old, now, ready)
+    new["conditions"] = _conditions(request, old, time, ready)
     return None if new == old else new
 
 
@@ -125,7 +126,7 @@ def _named_source(spec: RequestSpec, status: Status) -> Status:
     }
 
 
-def _rendered_status(request: Request, outcome: Rendered, old: Status, now: datetime) -> Status:
+def _rendered_status(request: Request, outcome: Rendered, old: Status, time: str) -> Status:
     spec = _spec(request)
     new = old | {
         "source": {
@@ -142,7 +143,7 @@ def _rendered_status(request: Request, outcome: Rendered, old: Status, now: date
         "parameterCount": outcome.parameter_count,
         "warnings": _warnings(outcome.warnings),
         "omitted": _omitted(outcome.omitted),
-        "lastRenderTime": _format_time(now) if outcome.written else old.get("lastRenderTime", _format_time(now)),
+        "lastRenderTime": time if outcome.written else old.get("lastRenderTime", time),
     }
     for field in ("rendered", "refused", "completionTime"):
         new.pop(field, None)
@@ -154,7 +155,7 @@ def _rendered_status(request: Request, outcome: Rendered, old: Status, now: date
             "templateResourceVersion": outcome.published.resource_version,
         }
     else:
-        new["completionTime"] = old.get("completionTime", _format_time(now))
+        new["completionTime"] = old.get("completionTime", time)
     return new
 
 
@@ -224,18 +225,18 @@ _OWN_TYPES = {"Ready", "Stalled"}
 _DROPPED_TYPES = {"Authorized"}  # of version 0.1; no right is derived from a status
 
 
-def _conditions(request: Request, old: Status, now: datetime, ready: _Ready) -> list[Status]:
+def _conditions(request: Request, old: Status, time: str, ready: _Ready) -> list[Status]:
     status = "True" if ready.reason is Reason.RENDERED else "False"
     conditions = [_NewCondition("Ready", status, ready.reason, ready.message)]
     if ready.reason.is_stalled:
         conditions.append(_NewCondition("Stalled", "True", ready.reason, ready.message))
     before = {str(condition.get("type")): condition for condition in _conditions_of(old)}
-    new = [_condition(request, before.get(condition.type), condition, now) for condition in conditions]
+    new = [_condition(request, before.get(condition.type), condition, time) for condition in conditions]
     others = [condition for kind, condition in before.items() if kind not in _OWN_TYPES | _DROPPED_TYPES]
     return [*new, *others[: MAX_CONDITIONS - len(_OWN_TYPES)]]
 
 
-def _condition(request: Request, before: Status | None, new: _NewCondition, now: datetime) -> Status:
+def _condition(request: Request, before: Status | None, new: _NewCondition, time: str) -> Status:
     since = before.get("lastTransitionTime") if before and before.get("status") == new.status else None
     return {
         "type": new.type,
@@ -243,14 +244,10 @@ def _condition(request: Request, before: Status | None, new: _NewCondition, now:
         "reason": str(new.reason),
         "message": _cut(new.message),
         "observedGeneration": request.generation,
-        "lastTransitionTime": since or _format_time(now),
+        "lastTransitionTime": since or time,
     }
 
 
 def _cut(message: str) -> str:
     text = printable(message)
     return text if len(text) <= MAX_MESSAGE_CHARACTERS else text[: MAX_MESSAGE_CHARACTERS - 1] + "…"
-
-
-def _format_time(now: datetime) -> str:
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
