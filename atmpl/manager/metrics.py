@@ -29,7 +29,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._results = self._counter(
+        results = self._counter(
             "controller_runtime_reconcile_total",
             "Reconciles by result: success, error (retried with backoff), requeue (after a conflict), requeue_after",
             "controller",
@@ -44,12 +44,12 @@ class Metrics:
         self._seconds = self._histogram(
             "controller_runtime_reconcile_time_seconds", "Duration of a reconcile, calls included", "controller"
         ).labels(CONTROLLER)
-        self._outcomes = self._counter(
+        outcomes = self._counter(
             "atmpl_outcomes_total",
             "Reconciles by outcome: reason of Ready, SourceGone, Detached, Conflict, UpToDate, RequestGone, or Expired",
             "outcome",
         )
-        self._verdicts = self._counter(
+        verdicts = self._counter(
             "atmpl_access_verdicts_total", "Reads of the admission policy for a request, by its state", "verdict"
         )
         self._calls = self._counter(
@@ -83,12 +83,9 @@ class Metrics:
             "atmpl_build_info", "1; version of atmpl and of Python", ["version", "python"], registry=self.registry
         )
         build.labels(__version__, platform.python_version()).set(1)
-        for result in Result:
-            self._results.labels(CONTROLLER, result)
-        for outcome in outcome_names():
-            self._outcomes.labels(outcome)
-        for check in PolicyCheck:
-            self._verdicts.labels(check.label)
+        self._results = {result: results.labels(CONTROLLER, result) for result in Result}
+        self._outcomes = {name: outcomes.labels(name) for name in outcome_names()}
+        self._verdicts = {check: verdicts.labels(check.label) for check in PolicyCheck}
         for method in METHODS:
             self._calls.labels("200", method)
             self._call_seconds.labels(method)
@@ -109,15 +106,15 @@ class Metrics:
 
     def reconciled(self, outcome: Outcome, policy_check: PolicyCheck | None, seconds: float) -> None:
         """Count a reconcile."""
-        self._results.labels(CONTROLLER, outcome.result).inc()
+        self._results[outcome.result].inc()
         if outcome.result is Result.ERROR:
             self._errors.inc()
         if isinstance(outcome, InternalError):
             self._panics.inc()
-        self._outcomes.labels(outcome.name).inc()
+        self._outcomes[outcome.name].inc()
         self._seconds.observe(seconds)
         if policy_check is not None:
-            self._verdicts.labels(policy_check.label).inc()
+            self._verdicts[policy_check].inc()
 
     def panicked(self) -> None:
         """Count a reconcile that raised an exception."""
