@@ -452,6 +452,7 @@ INCIDENTS = {  # by namespace
         overloaded,
         ("AtmplMostReconcilesFail", "AtmplApiErrors"),
         ("AtmplWatchFails",),
+        recorded=True,
     ),
     "stuck": Incident("one reconcile hangs, the others continue", stuck, ("AtmplStuck",), recorded=True),
     "restarts": Incident(
