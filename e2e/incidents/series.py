@@ -77,11 +77,21 @@ def _name(metric: dict[str, str]) -> str:
 
 
 def _values(samples: list[list[Any]], start: float, end: float) -> str:
-    """Return one value per scrape. The first scrape without one is `stale`, as Prometheus marks it, the next `_`."""
-    by_interval = {int((at - start) // INTERVAL_SECONDS): str(value) for at, value in samples}
+    """Return one value per interval.
+
+    The first interval without a scrape is `stale`, as Prometheus marks it, and the next `_`. It is `_` too if the next
+    scrape was only late: a scrape of a busy machine can fall into the following interval.
+    """
+
+    def interval(at: float) -> int:
+        return int((at - start) // INTERVAL_SECONDS)
+
+    by_interval = {interval(at): str(value) for at, value in samples}
+    times = [at for at, _ in samples]
+    late = {interval(at) + 1 for at, after in itertools.pairwise(times) if after - at < 2 * INTERVAL_SECONDS}
     line, before = list[str](), "_"
     for number in range(int((end - start) // INTERVAL_SECONDS)):
-        value = by_interval.get(number, "_" if before in {"_", "stale"} else "stale")
+        value = by_interval.get(number, "_" if before in {"_", "stale"} or number in late else "stale")
         line.append(value)
         before = value
     return " ".join(_run(value, len(list(group))) for value, group in itertools.groupby(line))

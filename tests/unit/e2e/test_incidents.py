@@ -38,6 +38,11 @@ def test_first_missing_scrape_is_stale() -> None:
     assert series._values(samples[:1], 1000, 1060) == "1 stale _x2"
 
 
+def test_late_scrape_is_not_stale() -> None:
+    samples = [[1000.5, "1"], [1014.5, "2"], [1030.5, "3"]]
+    assert series._values(samples, 1000, 1045) == "2 _ 3"
+
+
 def test_namespace_of_the_incident_is_not_recorded() -> None:
     metric = {"__name__": "up", "namespace": "cut", "stream": "cut/templates", "job": "atmpl", "instance": "a:1"}
     assert series._name(metric) == 'up{namespace="atmpl-system",stream="templates"}'
