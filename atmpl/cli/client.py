@@ -71,6 +71,14 @@ class ClusterClient:
             return None if template is None else identity | template | identity  # of the path, whatever the body has
         return None
 
+    async def namespace_is_missing(self, namespace: str) -> bool:
+        """Return True if the cluster reports that it has no such namespace; False also if the user may not get it."""
+        try:
+            response = await self.connection.call("GET", f"/api/v1/namespaces/{namespace}", headers=JSON)
+        except ClusterError:
+            return False
+        return response.status == 404
+
     async def user_info(self) -> dict[str, Any] | None:
         """Return who the cluster takes this user for; None if it does not report it. Raises UnavailableError."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}

@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     template = parser.add_argument("--template", type=options.name, metavar="NAME", help="the template in the cluster")
     template.completer = options.complete_templates  # type: ignore[attr-defined] # argcomplete's attribute
+    options.add_template_namespace(parser, default="-n")
     vm = parser.add_argument(
         "--vm",
         type=options.vm,
@@ -98,7 +99,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm-namespace",
         type=options.namespace,
         metavar="NAMESPACE",
-        help="its namespace (default: that of the source; with --vm, that of the template)",
+        help="its namespace (default: that of the source that the template records; for a --vm of another name, or "
+        "with --template-namespace, -n)",
     )
     vm_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
     parser.add_argument(
@@ -110,7 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, and print a unified diff."""
     options.check_cluster_options(args)
-    if args.files and (args.template or args.vm or args.vm_namespace or args.format):
+    if args.files and (args.template or args.template_namespace or args.vm or args.vm_namespace or args.format):
         raise UsageError("name two files, or a --template in the cluster; the other options are about the cluster")
     if not args.files and not args.template:
         raise UsageError("name a --template in the cluster, or two files: the template and the virtual machine")
@@ -262,7 +264,8 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
     from atmpl.controller.cluster import ClusterError
 
     async with cluster as client:
-        template = await read_template(client, args.template, args.format)
+        source = options.in_template_namespace(client, args)
+        template = await read_template(source, args.template, args.format, "--template-namespace")
         namespace, name = _source(template, args, client.namespace)
         try:
             vm = await client.read(vm_path(namespace, name))
@@ -272,13 +275,15 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
             raise explain_error(
                 error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace, fix=fix
             ) from None
+        if vm is None and await client.namespace_is_missing(namespace):
+            raise CommandError(f"the namespace {namespace} does not exist; set --vm-namespace to that of the VM {name}")
         if vm is None:
             raise CommandError(
                 f"the virtual machine {name} does not exist in namespace {namespace}; set --vm and --vm-namespace to "
                 "the one to compare"
             )
         kind = template["kind"].lower()
-        names = f"{kind}/{args.template} in {client.namespace}", f"virtualmachine/{name} in {namespace}"
+        names = f"{kind}/{args.template} in {source.namespace}", f"virtualmachine/{name} in {namespace}"
         return Pair(template, vm, names)
 
 
@@ -287,30 +292,44 @@ async def read_template(
 ) -> dict[str, Any]:
     """Return the template of that name, of the format `format_name` or of any. Raises CommandError.
 
-    It is an error if both formats have a template of that name. `option` sets the namespace of the template.
+    It is an error if both formats have a template of that name. If the user may get one kind only, the other is not
+    searched: without the right to get it, a kind that the cluster does not serve is forbidden too. `option` sets the
+    namespace of the template.
     """
     from atmpl.cli.client import explain_error
-    from atmpl.controller.cluster import APINotFoundError, ClusterError
+    from atmpl.controller.cluster import APINotFoundError, ClusterError, ForbiddenError
 
     formats = [FORMATS[format_name]] if format_name else list(FORMATS.values())
+    fix = f"request a role such as view in {client.namespace}, or choose another namespace with {option}"
     served, found = False, []
+    forbidden: dict[str, ForbiddenError] = {}  # by kind
     for format in formats:
         try:
             template = await client.read_template(format, name)
         except APINotFoundError:
             continue
+        except ForbiddenError as error:
+            forbidden[format.kind] = error
+            continue
         except ClusterError as error:
             action = f"get the {format.kind} {name}"
-            fix = f"request a role such as view in {client.namespace}, or choose another namespace with {option}"
-            raise explain_error(
-                error, action, not_served="", client=client, namespace=client.namespace, fix=fix
-            ) from None
+            raise explain_error(error, action, not_served="", client=client, namespace=client.namespace) from None
         served = True
         if template is not None:
             found.append(template)
-    kinds = " or ".join(format.kind for format in formats)
-    if not served:
+    kinds = " or ".join(format.kind for format in formats if format.kind not in forbidden)
+    if forbidden and not found:
+        action = f"get the {' or the '.join(forbidden)} {name}"
+        if served:
+            searched = next(key for key, format in FORMATS.items() if format.kind == kinds)
+            action += f", and the {kinds} {name} does not exist in namespace {client.namespace}"
+            fix = f"--format {searched} searches the {kinds} only; {fix}"
+        denied = next(iter(forbidden.values()))
+        raise explain_error(denied, action, not_served="", client=client, namespace=client.namespace, fix=fix)
+    if not served and not found:
         raise CommandError(f"the cluster does not serve {kinds}; use files instead")
+    if not found and await client.namespace_is_missing(client.namespace):
+        raise CommandError(f"the namespace {client.namespace} does not exist; choose another one with {option}")
     if not found:
         raise CommandError(
             f"the {kinds} {name} does not exist in namespace {client.namespace}; choose another namespace with {option}"
@@ -322,14 +341,17 @@ async def read_template(
 
 def _source(template: dict[str, Any], args: argparse.Namespace, namespace: str) -> tuple[str, str]:
     """Return namespace and name of the virtual machine. The annotation can be edited, so it is validated."""
-    if args.vm:
-        return args.vm_namespace or namespace, args.vm
     source = (template["metadata"].get("annotations") or {}).get(f"{PROVENANCE}source")
     try:
         source_namespace, _, name = str(source).partition("/")
-        return args.vm_namespace or options.namespace(source_namespace), options.name(name)
+        recorded = options.namespace(source_namespace), options.name(name)
     except argparse.ArgumentTypeError:
-        raise CommandError(
-            f"the template {args.template} has no valid annotation {PROVENANCE}source; name the virtual machine with "
-            "--vm, and its namespace with --vm-namespace"
-        ) from None
+        recorded = None
+    if recorded and (args.vm is None or (args.vm == recorded[1] and not args.template_namespace)):
+        return args.vm_namespace or recorded[0], recorded[1]
+    if args.vm:
+        return args.vm_namespace or namespace, args.vm
+    raise CommandError(
+        f"the template {args.template} has no valid annotation {PROVENANCE}source; name the virtual machine with "
+        "--vm, and its namespace with --vm-namespace"
+    )

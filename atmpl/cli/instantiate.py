@@ -84,13 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--template", type=options.name, required=True, metavar="NAME", help="the template in the cluster"
     )
     template.completer = options.complete_templates  # type: ignore[attr-defined] # argcomplete's attribute
-    template_namespace = parser.add_argument(
-        "--template-namespace",
-        type=options.namespace,
-        metavar="NAMESPACE",
-        help="namespace of the template (default: that of the virtual machine, -n)",
-    )
-    template_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
+    options.add_template_namespace(parser, default="that of the virtual machine, -n")
     parser.add_argument(
         "--format", choices=list(FORMATS), help="format of the template, if both formats have one of that name"
     )

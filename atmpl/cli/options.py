@@ -189,6 +189,17 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_template_namespace(parser: argparse.ArgumentParser, *, default: str) -> None:
+    """Add `--template-namespace`; `default` describes its default."""
+    template_namespace = parser.add_argument(
+        "--template-namespace",
+        type=namespace,
+        metavar="NAMESPACE",
+        help=f"namespace of the template (default: {default})",
+    )
+    template_namespace.completer = complete_namespaces  # type: ignore[attr-defined]
+
+
 def add_kubeconfig_options(group: "argparse._ActionsContainer") -> None:
     """Add the options that select a kubeconfig and its context."""
     group.add_argument(

@@ -39,4 +39,4 @@ async def test_template_in_the_cluster_leads_to_its_vm(server: Server, client: C
     )
     came = await diff("--template", "web", "--as", "bob")
     assert came.status == 2
-    assert came.err.startswith("error: you may not get the Template web: ")
+    assert came.err.startswith("error: you may not get the Template or the VirtualMachineTemplate web: ")

@@ -109,20 +109,22 @@ def test_wrong_usage_is_status_2(words):
     assert came.err.endswith("See atmpl diff --help.\n")
 
 
-def in_cluster(value):
+def in_cluster(value, annotations=None):
     async def answer(_):
-        return web.json_response(value | {"metadata": {"namespace": "team-a", "name": "web", "uid": "1"}})
+        metadata = {"namespace": "team-a", "name": "web", "uid": "1", "annotations": annotations or {}}
+        return web.json_response(value | {"metadata": metadata})
 
     return answer
 
 
-NO_TEMPLATE, NO_VM = status(404, "NotFound"), status(404, "NotFound")
+NO_TEMPLATE, NO_VM, NO_RIGHT = status(404, "NotFound"), status(404, "NotFound"), status(403, "Forbidden")
+RECORDED = {"ssp.kubevirt.io/source": "team-b/web"}
 ABSENT = {
     "the VM, which can be in another namespace": (
-        [in_cluster(atmpl.render(VM).template), NO_TEMPLATE, NO_VM],
+        [in_cluster(atmpl.render(VM).template), NO_TEMPLATE, NO_VM, NO_RIGHT],
         "--vm-namespace",
     ),
-    "the template, which can be in another namespace": ([NO_TEMPLATE, NO_TEMPLATE], "-n"),
+    "the template, which can be in another namespace": ([NO_TEMPLATE, NO_TEMPLATE, NO_RIGHT], "--template-namespace"),
 }
 
 
@@ -133,6 +135,31 @@ def test_absent_object_names_the_option_of_its_namespace(case, cluster):
     came = typed("diff", "--template", "web", "--vm", "web")
     assert (came.status, came.out) == (2, "")
     assert option in came.err.split()
+
+
+def test_absent_namespace_of_the_vm_is_named(cluster):
+    cluster(in_cluster(atmpl.render(VM).template), NO_TEMPLATE, NO_VM, status(404, "NotFound"))
+    came = typed("diff", "--template", "web", "--vm", "web")
+    assert came.err.startswith("error: the namespace team-a does not exist; ")
+
+
+NAMESPACES = {  # those of the template and of the virtual machine
+    "the recorded source": ([], ("team-a", "team-b")),
+    "the recorded source by its name": (["--vm", "web"], ("team-a", "team-b")),
+    "another VM": (["--vm", "db"], ("team-a", "team-a")),
+    "a typed namespace": (["--vm", "web", "--vm-namespace", "team-c"], ("team-a", "team-c")),
+    "a golden template and its source": (["--template-namespace", "golden"], ("golden", "team-b")),
+    "a golden template and an own VM": (["--template-namespace", "golden", "--vm", "web"], ("golden", "team-a")),
+}
+
+
+@pytest.mark.parametrize("case", NAMESPACES)
+def test_namespaces_of_template_and_vm(case, cluster):
+    words, expected = NAMESPACES[case]
+    script = cluster(in_cluster(atmpl.render(VM).template, RECORDED), NO_TEMPLATE, in_cluster(VM))
+    assert typed("diff", "--template", "web", *words).status in (0, 1)
+    template, _, vm = [call.path.split("/namespaces/")[1].split("/")[0] for call in script.calls]
+    assert (template, vm) == expected
 
 
 def test_cluster_without_template_apis_is_an_error(cluster):

@@ -34,7 +34,7 @@ NATIVE = {
         "parameters": [{"name": "NAME", "generate": "expression", "from": "db-[a-z]{5}"}],
     },
 }
-ABSENT, NOT_SERVED = status(404, "NotFound"), status(404)
+ABSENT, NOT_SERVED, FORBIDDEN = status(404, "NotFound"), status(404), status(403, "Forbidden", "no")
 
 
 def found(template):
@@ -106,18 +106,43 @@ def test_template_of_another_namespace_makes_a_vm_in_this_one(acts, cluster):
 
 
 def test_missing_template_names_the_option_for_its_namespace(cluster):
-    cluster(ABSENT, ABSENT)
+    cluster(ABSENT, ABSENT, FORBIDDEN)
     came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
     assert "does not exist in namespace golden; " in came.err
     assert came.err.endswith(" --template-namespace\n")
 
 
 def test_unreadable_template_needs_the_role_view_only(cluster):
-    cluster(status(403, "Forbidden", "no"))
+    cluster(FORBIDDEN, FORBIDDEN)
     came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
     assert came.err.endswith(
         "; request a role such as view in golden, or choose another namespace with --template-namespace\n"
     )
+
+
+@pytest.mark.parametrize(
+    "acts", [(found(TEMPLATE), FORBIDDEN), (FORBIDDEN, found(NATIVE))], ids=["openshift", "native"]
+)
+def test_template_of_the_kind_that_may_be_read_is_used(acts, cluster):
+    cluster(*acts, create)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "--ignore-unknown-parameters")
+    assert came.status == 0
+
+
+def test_absent_template_of_one_kind_and_no_right_to_the_other(cluster):
+    script = cluster(ABSENT, FORBIDDEN)
+    came = typed("instantiate", "--template", "web")
+    assert (came.status, came.out) == (1, "")
+    assert "may not get the VirtualMachineTemplate web, and the Template web does not exist" in came.err
+    assert "; --format openshift " in came.err
+    assert len(script.calls) == 2
+
+
+def test_absent_namespace_of_a_template_is_named(cluster):
+    script = cluster(ABSENT, ABSENT, ABSENT)
+    came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
+    assert came.err.startswith("error: the namespace golden does not exist; ")
+    assert script.calls[-1].path == "/api/v1/namespaces/golden"
 
 
 def with_password(text):
@@ -184,7 +209,7 @@ SERVICE = {"apiVersion": "v1", "kind": "Service"}
 REJECTED = {
     "a required parameter without a value": ([], (found(TEMPLATE), ABSENT), "MEMORY"),
     "an unknown parameter": (["-p", "MEMORI=1"], (found(TEMPLATE), ABSENT), "MEMORI"),
-    "no template of that name": ([], (ABSENT, ABSENT), "web does not exist in namespace team-a"),
+    "no template of that name": ([], (ABSENT, ABSENT, FORBIDDEN), "web does not exist in namespace team-a"),
     "no template API": ([], (NOT_SERVED, NOT_SERVED, NOT_SERVED), "does not serve"),
     "a template in both formats": ([], (found(TEMPLATE), found(NATIVE)), "--format"),
     "another object beside the VM": (
