@@ -120,7 +120,13 @@ def find_warnings(
     warnings += [_warning(PINNED_TO_NODE, path) for path in _pinned(source)]
     warnings += [_warning(LITERAL_NUMBER, path) for path in builder.literal_numbers]
     for pattern, is_object in unmatched_patterns(options, source.spec):
-        fix = f"Use {pattern}.** for all below it." if is_object else "Check its spelling, or remove it."
+        below_spec = pattern.removeprefix("spec.")
+        if is_object:
+            fix = f"Use {pattern}.** for all below it."
+        elif below_spec != pattern and not unmatched_patterns(RenderOptions(include=(below_spec,)), source.spec):
+            fix = f"Leave out `spec.`, because a pattern is a path below the VM's spec: {below_spec}."
+        else:
+            fix = "Check its spelling, or remove it."
         console = " (CPU and memory are literal under console: Complete)" if options.console == "Complete" else ""
         warnings.append(
             RenderWarning(UNMATCHED_PATTERN, MESSAGES[UNMATCHED_PATTERN].format(console=console, fix=fix), pattern)

@@ -231,6 +231,13 @@ def test_claim_in_another_namespace_is_both_shared_and_missing():
 
 PATTERNS = {
     "a misspelling": ({"include": ["hostnam"]}, "hostnam", ".**", False),
+    "a path of the whole VM": (
+        {"include": ["spec.template.spec.domain.cpu.*"]},
+        "spec.template.spec.domain.cpu.*",
+        ": template.spec.domain.cpu.*",
+        True,
+    ),
+    "a misspelling in such a path": ({"include": ["spec.hostnam"]}, "spec.hostnam", "Leave out", False),
     "an object": ({"exclude": ["template.spec.domain"]}, "template.spec.domain", "template.spec.domain.**", True),
     "the CPU of the console": (
         {"include": ["template.spec.domain.cpu.cores"], "console": "Complete"},
