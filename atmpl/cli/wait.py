@@ -200,13 +200,7 @@ ADVICE: Final[dict[Reason, Advice]] = {
     ),
     Reason.CROSS_NAMESPACE_DENIED: Advice(
         "a virtual machine in another namespace requires atmpl's admission policy",
-        (
-            Remedy(
-                "An administrator applies config/policy of atmpl's release; then delete the request and create it "
-                "again:",
-                _DELETE_REQUEST,
-            ),
-        ),
+        (Remedy("Do what the message advises. To create the request again, first delete it:", _DELETE_REQUEST),),
         quotes_message=True,
     ),
     Reason.POLICY_MISSING: Advice(

@@ -52,7 +52,7 @@ class PolicyCheck(Enum):
     IN_FORCE = ("in_force", "the admission policy checked this request when it was created", _NO_REMEDY)
     REQUEST_EARLIER = (
         "request_earlier",
-        f"this request was created before the admission policy had been in force for {GRACE.total_seconds():.0f} s",
+        f"the admission policy is in force now, but not {GRACE.total_seconds():.0f} s before this request was created",
         _NO_REMEDY,
     )
     POLICY_CHANGED = ("policy_changed", "the admission policy was changed after its creation", _REPLACE)

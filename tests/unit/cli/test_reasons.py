@@ -37,6 +37,13 @@ def test_each_remedy_deletes_at_most_one_object():
     assert {text: number for text, number in deletes.items() if number > 1} == {}
 
 
+def test_advice_does_not_ask_for_a_policy_that_is_in_force():
+    """The controller's message asks for the policy if it is absent or differs."""
+    advised = ADVICE[Reason.CROSS_NAMESPACE_DENIED]
+    assert advised.quotes_message
+    assert [remedy for remedy in advised.remedies if "config/policy" in remedy.text] == []
+
+
 def test_missing_reason_means_no_status():
     assert advice("") is NO_STATUS
 
