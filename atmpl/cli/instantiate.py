@@ -19,6 +19,8 @@ from atmpl.cli.process import (
     generate_values,
     match_values,
     missing,
+    name_parameters,
+    name_values,
     only_vm,
     open_template,
     print_parameters,
@@ -124,6 +126,7 @@ async def _run(
         content = await read_template(source, args.template, args.format, "--template-namespace")
         template = open_template(f"{content['kind'].lower()}/{args.template} in {source.namespace}", content)
         chosen, problems = match_values(values, template, ignore_unknown=args.ignore_unknown_parameters)
+        chosen |= name_values(template, chosen, args.vm_name)
         if not args.print_params:
             problems += [f"{template.where}: {reason}" for reason in missing(chosen, template)]
         if problems:
@@ -141,7 +144,8 @@ async def _run(
             return report_errors(f"{template.where}: {reason}" for reason in error.errors)
         vm = _only_object(objects, template, client.namespace)
         report_warnings(template, chosen | generated, objects, values)
-        created = await _create(client, vm, dry_run=args.dry_run)
+        named = next((f"-p {name}=NAME" for name in name_parameters(template) if name in values), "--vm-name NAME")
+        created = await _create(client, vm, named, dry_run=args.dry_run)
         _report(created, generated, args)
         return 0
 
@@ -164,7 +168,8 @@ def _only_object(objects: Sequence[dict[str, Any]], template: Template, namespac
     return vm
 
 
-async def _create(client: "ClusterClient", vm: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+async def _create(client: "ClusterClient", vm: dict[str, Any], name_option: str, *, dry_run: bool) -> dict[str, Any]:
+    """Create the virtual machine; `name_option` gives it another name. Raises CommandError."""
     from atmpl.cli.client import explain_error, vms_path
     from atmpl.controller.cluster import AlreadyExistsError, ClusterError, InvalidError
 
@@ -176,7 +181,7 @@ async def _create(client: "ClusterClient", vm: dict[str, Any], *, dry_run: bool)
         return await client.create(vms_path(client.namespace), vm, query)
     except AlreadyExistsError:
         raise CommandError(
-            f"{named} already exists in namespace {client.namespace}; choose another --vm-name"
+            f"{named} already exists in namespace {client.namespace}; choose another name with {name_option}"
         ) from None
     except InvalidError as error:
         raise CommandError(f"the cluster rejects {named}: {error.server_message or error}") from None

@@ -115,8 +115,9 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
         action="append",
         default=[],
         type=parse_assignment,
-        help="value of a parameter, repeatable; NAME=@FILE takes the content of FILE (without its last line break if "
-        "the value is a part of a longer text), NAME=@@x is the text @x",
+        help="value of a parameter, repeatable; NAME=@FILE takes the content of FILE, and NAME=@@x is the text @x; the "
+        "line break at the end of FILE is left out if the template inserts the value into a longer text, such as a "
+        "cloud-config",
     )
     param.completer = completer  # type: ignore[attr-defined] # argcomplete's attribute
     parser.add_argument(
@@ -137,7 +138,7 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
         "--vm-name",
         type=options.name,
         metavar="NAME",
-        help="name of the virtual machine; overrides the template's name",
+        help="name of the new virtual machine; also the value of the template's parameter for it, such as NAME",
     )
 
 
@@ -148,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
     output = Output(args.output or "yaml", args.output_file)
     given = read_values(args)
     values, problems = match_values(given, template, ignore_unknown=args.ignore_unknown_parameters)
+    values |= name_values(template, values, args.vm_name)
     if not args.print_params:
         problems += [f"{template.where}: {reason}" for reason in missing(values, template)]
     if problems:
@@ -212,6 +214,25 @@ def match_values(
     return chosen, [*([] if ignore_unknown else problems), *(f"{template.where}: {reason}" for reason in refused)]
 
 
+def name_parameters(template: Template) -> list[str]:
+    """Return the parameters that name the virtual machine: NAME, and the one that is its whole name, `${VM_NAME}`."""
+    texts = [field_at(each, "metadata", "name") for each in _template_objects(template.content) if _is_vm(each)]
+    whole = {match[1] for text in texts if isinstance(text, str) and (match := STRING_REF.fullmatch(text))}
+    return [each.name for each in template.declared if each.name == "NAME" or each.name in whole]
+
+
+def name_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
+    """Return the values that `--vm-name` gives. It overrides a NAME of a --params-file, and no other given value."""
+    if vm_name is None:
+        return {}
+    return {name: vm_name for name in name_parameters(template) if name == "NAME" or name not in values}
+
+
+def _is_vm(each: Any) -> bool:
+    """Return True if an object of a template is its virtual machine; the native format needs no kind."""
+    return manifests.kind_of(each) in ("VirtualMachine", "")
+
+
 def generate_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
     """Return the values of all parameters that are generated; an invalid expression is left to `process`."""
     is_native = template.content["kind"] == FORMATS["native"].kind
@@ -230,8 +251,6 @@ def generate_values(template: Template, values: Mapping[str, str], vm_name: str 
 
 def process(template: Template, values: dict[str, str], vm_name: str | None) -> list[dict[str, Any]]:
     """Return the objects of a template. Raises ProcessError, and CommandError if `vm_name` has no VM to name."""
-    if vm_name is not None and any(parameter.name == "NAME" for parameter in template.declared):
-        values = values | {"NAME": vm_name}
     objects = atmpl.process(template.content, values)
     if vm_name is not None:
         vm = only_vm(objects, template.where, "--vm-name names one")

@@ -145,6 +145,45 @@ def test_absent_namespace_of_a_template_is_named(cluster):
     assert script.calls[-1].path == "/api/v1/namespaces/golden"
 
 
+def named(reference, **parameter):
+    vm = TEMPLATE["objects"][0] | {"metadata": {"name": reference}, "spec": {}}
+    return TEMPLATE | {"objects": [vm], "parameters": [{"name": "NAME", **parameter}, {"name": "VM", **parameter}]}
+
+
+@pytest.mark.parametrize(("reference", "other"), [("${NAME}", "VM"), ("${VM}", "NAME")])
+def test_vm_name_is_the_value_of_the_parameter_for_it(reference, other, cluster):
+    template = named(reference, required=True)
+    template["parameters"] = [each for each in template["parameters"] if each["name"] != other]
+    script = cluster(found(template), ABSENT, create)
+    came = typed("instantiate", "--template", "web", "--vm-name", "c3", "-o", "name")
+    assert (came.status, came.out) == (0, "virtualmachine.kubevirt.io/c3\n")
+    assert script.calls[-1].json()["metadata"]["name"] == "c3"
+
+
+def test_vm_name_is_no_value_of_a_part_of_the_name(cluster):
+    cluster(found(named("${VM}-a", required=True)), ABSENT)
+    came = typed("instantiate", "--template", "web", "--vm-name", "c3")
+    assert came.status == 1
+    assert "the parameter VM is required" in came.err
+
+
+OTHER_NAMES = {
+    "a typed parameter": ("${NAME}", ["-p", "NAME=c1"], "-p NAME=NAME"),
+    "a typed parameter of another name": ("${VM}", ["-p", "VM=c1"], "-p VM=NAME"),
+    "the option": ("${NAME}", ["--vm-name", "c1"], "--vm-name NAME"),
+    "a default": ("${NAME}", [], "--vm-name NAME"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_NAMES)
+def test_existing_vm_names_the_option_for_another_name(case, cluster):
+    reference, words, option = OTHER_NAMES[case]
+    cluster(found(named(reference, value="c1")), ABSENT, status(409, "AlreadyExists", "exists"))
+    came = typed("instantiate", "--template", "web", *words)
+    assert (came.status, came.out) == (1, "")
+    assert came.err.endswith(f" {option}\n")
+
+
 def with_password(text):
     volumes = [{"name": "i", "cloudInitNoCloud": {"userData": text}}]
     vm = TEMPLATE["objects"][0] | {"spec": {"template": {"spec": {"volumes": volumes}}}}
