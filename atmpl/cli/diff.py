@@ -276,7 +276,10 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
                 error, action, not_served=NO_KUBEVIRT, client=client, namespace=namespace, fix=fix
             ) from None
         if vm is None and await client.namespace_is_missing(namespace):
-            raise CommandError(f"the namespace {namespace} does not exist; set --vm-namespace to that of the VM {name}")
+            raise CommandError(
+                f"the virtual machine {name} does not exist: there is no namespace {namespace}; set another "
+                "--vm-namespace"
+            )
         if vm is None:
             raise CommandError(
                 f"the virtual machine {name} does not exist in namespace {namespace}; set --vm and --vm-namespace to "
@@ -329,7 +332,10 @@ async def read_template(
     if not served and not found:
         raise CommandError(f"the cluster does not serve {kinds}; use files instead")
     if not found and await client.namespace_is_missing(client.namespace):
-        raise CommandError(f"the namespace {client.namespace} does not exist; choose another one with {option}")
+        raise CommandError(
+            f"the {kinds} {name} does not exist: there is no namespace {client.namespace}; choose another one with "
+            f"{option}"
+        )
     if not found:
         raise CommandError(
             f"the {kinds} {name} does not exist in namespace {client.namespace}; choose another namespace with {option}"

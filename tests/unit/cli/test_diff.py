@@ -140,7 +140,7 @@ def test_absent_object_names_the_option_of_its_namespace(case, cluster):
 def test_absent_namespace_of_the_vm_is_named(cluster):
     cluster(in_cluster(atmpl.render(VM).template), NO_TEMPLATE, NO_VM, status(404, "NotFound"))
     came = typed("diff", "--template", "web", "--vm", "web")
-    assert came.err.startswith("error: the namespace team-a does not exist; ")
+    assert came.err.startswith("error: the virtual machine web does not exist: there is no namespace team-a; ")
 
 
 NAMESPACES = {  # those of the template and of the virtual machine
