@@ -28,6 +28,7 @@ from atmpl.cli.process import (
     read_values,
     report_errors,
     report_generated,
+    report_message,
     report_warnings,
 )
 from atmpl.template import FORMATS
@@ -47,8 +48,8 @@ Create a virtual machine from a template in the cluster.
 Reads the template, processes it as `atmpl process` does, creates the virtual
 machine and prints its name. The value of a parameter is the one of -p, else of
 the last --params-file that has it, else the template's default, else a
-generated one. Generated values, such as passwords, are printed on standard
-error.
+generated one. Generated values, such as passwords, and the template's own
+message for its users are printed on standard error.
 
 Requires the rights to get the template in its namespace, and to create virtual
 machines in the namespace of -n.
@@ -134,6 +135,7 @@ async def _run(
         if args.print_params:
             form = args.output if args.output != "name" else None
             print_parameters(template.declared, chosen, form, Output(form or "yaml"))
+            report_message(template, chosen)
             return 0
         if problems := [f"{template.where}: {reason}" for reason in broken_texts(template, chosen, values)]:
             return report_errors(problems)
@@ -147,6 +149,7 @@ async def _run(
         named = next((f"-p {name}=NAME" for name in name_parameters(template) if name in values), "--vm-name NAME")
         created = await _create(client, vm, named, dry_run=args.dry_run)
         _report(created, generated, args)
+        report_message(template, chosen | generated)
         return 0
 
 

@@ -53,7 +53,8 @@ else a generated one.
 
 Generated values, such as passwords, are printed on standard error. Each run
 generates others. So keep the result, or give the same values again with -p: a
-virtual machine with another SUFFIX has other disks.
+virtual machine with another SUFFIX has other disks. The template's own message
+for its users is printed there too.
 """
 
 EPILOG = """\
@@ -169,6 +170,7 @@ def run(args: argparse.Namespace) -> int:
     output.commit()
     if not args.print_params:
         report_generated(generated)
+    report_message(template, values)
     return 0
 
 
@@ -282,6 +284,20 @@ def report_generated(values: Mapping[str, str]) -> None:
     """Report generated values: the user needs a password, and the result can hide it in a text."""
     for name, value in values.items():
         terminal.info(f"{name}={terminal.plain(value)} (generated)")
+
+
+def report_message(template: Template, values: Mapping[str, str]) -> None:
+    """Report the template's own message for its users, with the values of its parameters.
+
+    A reference to a parameter without a value stays as it is.
+    """
+    message = template.content.get("message") or field_at(template.content, "spec", "message")
+    if not isinstance(message, str) or not message.strip():
+        return
+    known = {each.name: values.get(each.name) or each.value for each in template.declared}
+    terminal.info("Message of the template:")
+    for line in STRING_REF.sub(lambda part: known.get(part[1]) or part[0], message).strip().splitlines():
+        terminal.info(terminal.indented(line.expandtabs(), indent="  "))
 
 
 def report_warnings(

@@ -141,8 +141,22 @@ def test_absent_template_of_one_kind_and_no_right_to_the_other(cluster):
 def test_absent_namespace_of_a_template_is_named(cluster):
     script = cluster(ABSENT, ABSENT, ABSENT)
     came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
-    assert came.err.startswith("error: the namespace golden does not exist; ")
+    assert " web does not exist: there is no namespace golden; " in came.err
     assert script.calls[-1].path == "/api/v1/namespaces/golden"
+
+
+@pytest.mark.parametrize("words", [[], ["--print-params"], ["--dry-run"]], ids=str)
+@pytest.mark.parametrize("format", ["openshift", "native"])
+def test_message_of_the_template_is_printed(format, words, cluster):
+    message = {"message": "Log in as ${NAME}."}
+    native = NATIVE | {"spec": NATIVE["spec"] | message}
+    answers = (found(TEMPLATE | message), ABSENT) if format == "openshift" else (NOT_SERVED, found(native))
+    cluster(*answers, create)
+    given = ["-p", "MEMORY=1"] if format == "openshift" else ["--vm-name", "db-9"]
+    came = typed("instantiate", "--template", "web", *given, *words)
+    name = "${NAME}" if format == "openshift" else "db-9"
+    assert came.status == 0
+    assert f"Message of the template:\n  Log in as {name}.\n" in came.err
 
 
 def named(reference, **parameter):
