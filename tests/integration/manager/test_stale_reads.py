@@ -23,7 +23,7 @@ from tests.support.builders import (
 pytestmark = [pytest.mark.usefixtures("controller"), pytest.mark.timeout(1200)]  # the full size takes minutes
 
 WRITERS = 8
-BUSY_VMS = 8  # whose changes keep the watch cache behind
+EDITS_PER_BUSY_VM = 30  # 100 other VMs change beside 3,000 edits: with 8, a read of the watch cache was not noticed
 RECREATE_EVERY = 10  # edits: then the VM is deleted and created again
 PATHS = {
     "openshiftTemplate": f"{TEMPLATES_API}/namespaces/{{}}/templates",
@@ -44,8 +44,8 @@ def name_of(writer: int, edit: int) -> str:
 
 
 @asynccontextmanager
-async def busy(client: Client, namespace: str) -> AsyncIterator[None]:
-    """Change other VMs all the time."""
+async def busy(client: Client, namespace: str, edits: int) -> AsyncIterator[None]:
+    """Change other VMs all the time, which keeps the watch cache behind."""
 
     async def change(name: str) -> None:
         number = 0
@@ -53,7 +53,7 @@ async def busy(client: Client, namespace: str) -> AsyncIterator[None]:
             number += 1
             await client.patch(vm_path(namespace, name), {"metadata": {"annotations": {"number": str(number)}}})
 
-    names = [f"busy{number}" for number in range(BUSY_VMS)]
+    names = [f"busy{number}" for number in range(edits // EDITS_PER_BUSY_VM)]
     for name in names:
         await client.create(vm(namespace, name))
     tasks = [asyncio.create_task(change(name)) for name in names]
@@ -94,7 +94,7 @@ async def test_template_is_never_older_than_its_request(
     client: Client, namespace: str, target: str, stale_edits: int
 ) -> None:
     edits = stale_edits // WRITERS
-    async with busy(client, namespace):
+    async with busy(client, namespace, stale_edits):
         await asyncio.gather(*(write(client, namespace, writer, edits, target) for writer in range(WRITERS)))
     names = [name_of(writer, edit) for writer in range(WRITERS) for edit in range(1, edits + 1)]
     await reconciled(client, namespace, names, is_ready)
@@ -119,7 +119,7 @@ async def test_deleted_vm_is_never_served(client: Client, namespace: str, stale_
         await client.delete(vm_path(namespace, name))
         await client.create(request(namespace, name, source=name))
 
-    async with busy(client, namespace):
+    async with busy(client, namespace, stale_edits):
         await asyncio.gather(*(delete(number) for number in numbers))
     names = [f"vm{number}" for number in numbers]
     for found in await reconciled(client, namespace, names, lambda found: reason(found) != ""):
