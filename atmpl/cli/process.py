@@ -49,7 +49,8 @@ Needs no cluster.
 
 Takes OpenShift's templates and KubeVirt's. The value of a parameter is the one
 of -p, else of the last --params-file that has it, else the template's default,
-else a generated one.
+else a generated one. A parameter LITERAL0, LITERAL1 and so on holds text that
+looks like a reference, such as ${HOME}: give it no value.
 
 Generated values, such as passwords, are printed on standard error. Each run
 generates others. So keep the result, or give the same values again with -p: a
@@ -316,6 +317,7 @@ def report_warnings(
     for reason in (
         *(f"{path}: {IGNORED}" for path in unknown_template_fields(template.content)),
         *repeated_parameters(template.declared),
+        *undefined_references(template),
         *(() if objects else ("the template has no objects, so nothing is printed",)),
         *invalid_labels(values, template.content),
         *changed_types(values, template),
@@ -419,6 +421,23 @@ def repeated_parameters(declared: Sequence[Parameter]) -> Iterator[str]:
     """Yield a sentence for each parameter that the template declares more than once."""
     for name, number in repeated(parameter.name for parameter in declared).items():
         yield f"the parameter {name} is declared {number} times; remove all but one"
+
+
+def undefined_references(template: Template) -> Iterator[str]:
+    """Yield a sentence for each reference that no parameter defines. KubeVirt rejects it; OpenShift leaves it as it is.
+
+    It can be meant so, such as `${HOME}` in a script.
+    """
+    known = {each.name for each in template.declared}
+    texts = _texts([*_template_objects(template.content), template.content.get("labels")], keys=True)
+    found = {part[0]: part[1] for text in texts for part in _references(text) if part[1] not in known}
+    for reference, name in sorted(found.items()):
+        yield f"{reference} has no parameter, and stays as it is{nearest(name, known)}"
+
+
+def _references(text: str) -> Iterator[re.Match[str]]:
+    whole = _TYPED_REFERENCE.match(text)
+    return iter((whole,)) if whole else STRING_REF.finditer(text)
 
 
 def invalid_labels(values: Mapping[str, str], template: Mapping[str, Any]) -> Iterator[str]:
@@ -615,13 +634,14 @@ def _typed_references(content: Any) -> set[str]:
     return {match[1] for text in _texts(content) if (match := _TYPED_REFERENCE.match(text))}
 
 
-def _texts(content: Any) -> Iterator[str]:
-    """Yield all strings below `content` that are values."""
+def _texts(content: Any, *, keys: bool = False) -> Iterator[str]:
+    """Yield all strings below `content` that are values, and with `keys` also those that are keys."""
     pending = [content]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
             pending += value.values()
+            yield from value if keys else ()
         elif isinstance(value, list):
             pending += value
         elif isinstance(value, str):

@@ -125,6 +125,16 @@ def test_the_parameters_can_be_shown(folder):
     )  # fmt: skip
 
 
+def test_reference_without_a_parameter_is_a_warning():
+    template = TEMPLATE.replace("${MEMORY}", "${MEMORI} ${MEMORY} ${HOME}").replace("${{CORES}}", "${{CPU}}")
+    template = template.replace("    generateName", "    labels: {'${KEY}': a}\n    generateName")
+    came = typed("process", "-", "-p", "PASSWORD=123", stdin=template)
+    assert came.status == 0
+    assert "memory: ${MEMORI} 1Gi ${HOME}\n" in came.out
+    assert [line.split()[3] for line in came.err.splitlines()] == ["${HOME}", "${KEY}", "${MEMORI}", "${{CPU}}"]
+    assert "did you mean MEMORY?" in came.err
+
+
 MESSAGE = 'message: "User admin,\\tpassword ${PASSWORD}, ${HOME}.\\nSee\\e[31m /docs.\\n"\n'
 SHOWN_MESSAGE = "Message of the template:\n  User admin,     password {}, ${{HOME}}.\n  See\\u001b[31m /docs.\n"
 
