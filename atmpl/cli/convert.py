@@ -30,11 +30,14 @@ Convert OpenShift Templates to KubeVirt VirtualMachineTemplates. Needs no
 cluster.
 
 Labels, parameters, message and metadata are carried over. The template's labels,
-such as vm.kubevirt.io/template, become labels of the virtual machine. A value
-of a parameter LABELS then replaces all labels; OpenShift adds it to them. A
-reference that no parameter defines, such as ${HOME} in a script, becomes a
-parameter LITERAL<n>, because KubeVirt rejects it. Each conversion is verified
-by processing both templates.
+such as vm.kubevirt.io/template, become labels of the virtual machine. If it has
+a parameter LABELS, its default has all labels, and -p LABELS=... replaces them
+all; with the OpenShift template, it only adds labels.
+
+KubeVirt rejects a reference that no parameter defines, such as ${HOME} in a
+script. So the text becomes the default of a parameter LITERAL0, LITERAL1 and so
+on; give these no other value. Each conversion is verified by processing both
+templates.
 
 A VirtualMachineTemplate holds one virtual machine and no other object; a
 template with others is an error.
