@@ -99,7 +99,7 @@ def _dispatch(words: list[str]) -> int:
     entry = _entry(words)
     if entry is None:
         if words and not words[0].startswith("-"):
-            top.error(f"{words[0]} is not a command{nearest(words[0], parsers)}")
+            top.error(f"{words[0]} is not a command{nearest(words[0], [*parsers, *TOP_OPTIONS])}")
         command_word = next((word for word in words if word in parsers), None)
         if command_word and words[0] not in TOP_OPTIONS:
             top.error(f"{words[0]} belongs after the command: {top.prog} {command_word} {words[0]} ...")

@@ -226,7 +226,7 @@ def kubectl_command(args: argparse.Namespace, line: str) -> str:
     """Return `kubectl LINE` for the cluster and the namespace that were typed, ready to be pasted.
 
     A line that begins with `atmpl` gets the same options, though it is not a command of kubectl. One that begins with
-    `kubectl` is returned as it is.
+    `kubectl` is returned as it is. A namespace in the line wins.
     """
     if line.startswith("kubectl "):
         return line
@@ -235,7 +235,7 @@ def kubectl_command(args: argparse.Namespace, line: str) -> str:
         *([] if args.context is None else ["--context", args.context]),
         *([] if args.user is None else ["--as", args.user]),
         *(word for group in args.groups for word in ("--as-group", group)),
-        *([] if args.namespace is None else ["-n", args.namespace]),
+        *([] if args.namespace is None or " -n " in line else ["-n", args.namespace]),
     ]
     if line.startswith("atmpl "):
         return f"{program()} {shlex.join([*shlex.split(line)[1:], *typed])}"

@@ -13,6 +13,8 @@ from atmpl.cli import terminal
 TOP_OPTIONS = ("-h", "--help", "--version")  # the only options before a command
 WRONG_USAGE = 2
 KUBECTL_FILE_OPTIONS = ("-f", "--filename")  # before the name of a file, with kubectl and `oc process`
+FILE_COMMANDS = {"--vm": "render FILE", "--template": "process FILE"}  # for files, instead of an object in the cluster
+NAMESPACE_OPTIONS = ("-n", "--namespace")
 OTHER_NAMES = {  # options of oc, kubectl and virtctl: the option here
     "--parameters": "--print-params",
     "--param-file": "--params-file",
@@ -110,8 +112,14 @@ class Parser(argparse.ArgumentParser):
         name = names.split(" ")[0]
         if about == "unrecognized arguments":
             return self._unknown(name)
+        if about == "argument -o/--output" and "--output-file" in self._option_string_actions:
+            file = names.partition("' is not one of ")[0].strip("'")
+            if "." in file or "/" in file:
+                return f"; did you mean --output-file {file}?"
         if about == "the following arguments are required":
             first = next(iter(self._words), "-")
+            if name in FILE_COMMANDS and any(word.partition("=")[0] in KUBECTL_FILE_OPTIONS for word in self._words):
+                return f" of one in the cluster; for a file, use {program()} {FILE_COMMANDS[name]}"
             if name.startswith("--") and not first.startswith("-"):
                 return f"; did you mean {name} {first}?"
             unknown = (word for word in map(_option, self._words) if word and word not in self._option_string_actions)
@@ -121,8 +129,13 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, word: str) -> str:
         """Return the suggestion for an unknown word."""
         name = word.partition("=")[0]
+        files = [action for action in self._actions if action.metavar == "FILE" and not action.option_strings]
         if name in KUBECTL_FILE_OPTIONS:
-            return f"; name the FILE without {name}"
+            return f"; name the FILE without {name}" if files else ""
+        if name in NAMESPACE_OPTIONS and files:
+            return f"; {self.prog} has no {name}: use kubectl apply -n NAMESPACE"
+        if not word.startswith("-") and "=" not in word and [action.nargs for action in files] == [None]:
+            return "; name one FILE"
         if not word.startswith("-") and "=" in word and "-p" in self._option_string_actions:
             return f"; did you mean -p {word}?"
         if name in OTHER_NAMES and (not OTHER_NAMES[name] or OTHER_NAMES[name] in self._option_string_actions):
@@ -130,7 +143,8 @@ class Parser(argparse.ArgumentParser):
         if command := OTHER_COMMANDS.get(OTHER_NAMES.get(name, name)):
             uses_cluster = "--context" in self._option_string_actions
             return f"; use {program()} {command.replace(*IN_CLUSTER) if uses_cluster else command}"
-        return nearest(name, self._option_string_actions)
+        is_letter = len(name) == 2  # all letters are similar
+        return "" if is_letter else nearest(name, self._option_string_actions)
 
     def _choices(self, name: str) -> str:
         """Return the choices of an argument, if it has some; `name` is the one in argparse's message."""

@@ -31,6 +31,7 @@ def test_kubectl_plugin_suggests_itself(monkeypatch):
 
 def test_command_with_kubectl_is_unchanged():
     assert kubectl_command(parsed("-n", "team-a"), "kubectl apply -k config/rbac") == "kubectl apply -k config/rbac"
+    assert kubectl_command(parsed("-n", "team-a"), "get vm -n team-b") == "kubectl get vm -n team-b"
 
 
 LONG = f"atmpl instantiate --template {'x' * 60} -p A= -p B= -n team-a"

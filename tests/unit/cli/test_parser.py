@@ -28,6 +28,27 @@ MEANT = {
         ["process", "--filename", "t.yaml"],
         "unrecognized arguments: --filename; name the FILE without --filename",
     ),
+    "a file, where a VM in the cluster is meant": (
+        ["create", "-f", "vm.yaml"],
+        "the following arguments are required: --vm of one in the cluster; for a file, use atmpl render FILE",
+    ),
+    "a file, where a template in the cluster is meant": (
+        ["instantiate", "--filename=t.yaml"],
+        "the following arguments are required: --template of one in the cluster; for a file, use atmpl process FILE",
+    ),
+    "a namespace without a cluster": (
+        ["process", "-n", "team", "t.yaml"],
+        "unrecognized arguments: -n t.yaml; atmpl process has no -n: use kubectl apply -n NAMESPACE",
+    ),
+    "two files": (["process", "a", "b"], "unrecognized arguments: b; name one FILE"),
+    "two files to convert": (["convert", "a", "b"], "unrecognized arguments: b; name one FILE"),
+    "a file as the form of the output": (
+        ["render", "-o", "x.yaml"],
+        "argument -o/--output: 'x.yaml' is not one of yaml, json; did you mean --output-file x.yaml?",
+    ),
+    "a letter that is no option": (["create", "--vm", "web", "-A"], "unrecognized arguments: -A"),
+    "an option as a command": (["help"], "help is not a command; did you mean --help?"),
+    "another option as a command": (["version"], "version is not a command; did you mean --version?"),
     "two parameters behind one option": (
         ["process", "t.yaml", "-p", "A=1", "B=2"],
         "unrecognized arguments: B=2; did you mean -p B=2?",
