@@ -17,7 +17,7 @@ from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError
 from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.output import Output, add_output
-from atmpl.cli.process import Template, open_template
+from atmpl.cli.process import Template, complete_template_names, open_template
 from atmpl.cli.unknown_fields import unknown_template_fields
 from atmpl.template import FORMATS, generators
 from atmpl.template.formats.native import LABELS
@@ -75,9 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl convert` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("file", metavar="FILE", help="the templates; - is standard input")
-    parser.add_argument(
+    template = parser.add_argument(
         "--template", type=options.name, metavar="NAME", help="convert only this one of the templates in FILE"
     )
+    template.completer = complete_template_names  # type: ignore[attr-defined] # argcomplete's attribute
     add_output(parser)
 
 

@@ -96,9 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `atmpl process` on `parser`."""
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("file", metavar="FILE", help="the template; - is standard input")
-    parser.add_argument(
+    template = parser.add_argument(
         "--template", type=options.name, metavar="NAME", help="which template, if FILE contains several"
     )
+    template.completer = complete_template_names  # type: ignore[attr-defined] # argcomplete's attribute
     add_value_options(parser, completer=_complete)
     parser.add_argument(
         "--print-params",
@@ -573,14 +574,39 @@ def _complete(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> dict[st
     return complete_parameters(prefix, declared)
 
 
+def complete_template_names(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Return the names of the templates in FILE, for shell completion."""
+    if parsed_args.file in (None, manifests.STDIN):
+        return []
+    try:
+        found = [each.value for each in documents(parsed_args.file) if not isinstance(each, InvalidDocument)]
+    except CommandError:
+        return []
+    names = [manifests.name_of(each) for each in found if manifests.kind_of(each) in KINDS]
+    return [name for name in names if name.startswith(prefix)]
+
+
 def complete_parameters(prefix: str, declared: Iterable[Parameter]) -> dict[str, str]:
-    """Return the candidates for a `NAME=VALUE` that begins with `prefix`, with their meanings."""
+    """Return the candidates for a `NAME=VALUE` or a `NAME=@FILE` that begins with `prefix`, with their meanings."""
+    name, is_file, path = prefix.partition("=@")
+    if is_file:
+        return {f"{name}=@{each}": "" for each in _files(path)}
     has_name = "=" in prefix
     return {
         f"{each.name}={each.value if has_name else ''}": each.display_name
         for each in declared
         if not has_name or each.value.isprintable()
     }
+
+
+def _files(prefix: str) -> list[str]:
+    """Return the files and directories that begin with `prefix`, as a shell completes them."""
+    import glob
+
+    expanded = os.path.expanduser(prefix)  # noqa: PTH111 - pathlib's raises if there is no home
+    found = sorted(glob.glob(f"{glob.escape(expanded)}*"))  # noqa: PTH207 - pathlib drops ./
+    ends = [each[len(expanded) :] + ("/" if os.path.isdir(each) else "") for each in found]  # noqa: PTH112
+    return [f"{prefix}{end}" for end in ends]
 
 
 def _template_objects(content: Mapping[str, Any]) -> list[Any]:

@@ -36,6 +36,12 @@ COMPLETIONS = {
     "a format of the template to compare": ("diff --format ", ["openshift", "native"]),
     "the parameters of the template that was named": ("process t.yaml -p ", ["MEMORY=", "CORES=", "PASSWORD="]),
     "a parameter begun": ("process t.yaml -p ME", ["MEMORY="]),
+    "the templates of a file": ("process t.yaml --template ", ["web"]),
+    "the templates of a file to convert": ("convert t.yaml --template w", ["web"]),
+    "no templates of another name": ("process t.yaml --template x", []),
+    "a file as a value": ("process t.yaml -p MEMORY=@key", ["MEMORY=@key.pub", "MEMORY=@keys/"]),
+    "a file in a directory": ("process t.yaml -p MEMORY=@./keys/a", ["MEMORY=@./keys/a.pub"]),
+    "a file in the home directory": ("process t.yaml -p MEMORY=@~/key.", ["MEMORY=@~/key.pub"]),
     "no parameters where there is no such template": ("process t.yml -p ", []),
     "no parameters where standard input would be read": ("process - -p ", []),
 }
@@ -44,7 +50,11 @@ COMPLETIONS = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "t.yaml").write_text(TEMPLATE)
+    (tmp_path / "key.pub").touch()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "a.pub").touch()
     return tmp_path
 
 
@@ -75,6 +85,15 @@ def test_bash_completes(case, folder):
         stdin=subprocess.DEVNULL,
     )
     assert (ran.stdout.split(), ran.stderr) == (answers, "")
+
+
+@posix("a bash with POSIX paths")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_completes_a_file_as_a_value(folder):
+    """The candidates begin after the last of COMP_WORDBREAKS."""
+    words = ["bash", "-c", BASH, "bash", str(Path(sys.executable).parent), "process t.yaml -p MEMORY=@key."]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    assert (ran.stdout.split(), ran.stderr) == (["key.pub"], "")
 
 
 @pytest.fixture
