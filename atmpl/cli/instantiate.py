@@ -13,7 +13,6 @@ from atmpl.cli.output import Output
 from atmpl.cli.process import (
     Template,
     add_value_options,
-    broken_texts,
     check_value_options,
     complete_parameters,
     generate_values,
@@ -26,6 +25,7 @@ from atmpl.cli.process import (
     print_parameters,
     process,
     read_values,
+    refused_values,
     report_errors,
     report_generated,
     report_message,
@@ -137,9 +137,10 @@ async def _run(
             print_parameters(template.declared, chosen, form, Output(form or "yaml"))
             report_message(template, chosen)
             return 0
-        if problems := [f"{template.where}: {reason}" for reason in broken_texts(template, chosen, values)]:
-            return report_errors(problems)
         generated = generate_values(template, chosen, args.vm_name)
+        refused = refused_values(template, chosen | generated, values)
+        if refused:
+            return report_errors(f"{template.where}: {reason}" for reason in refused)
         try:
             objects = process(template, chosen | generated, args.vm_name)
         except atmpl.ProcessError as error:

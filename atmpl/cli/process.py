@@ -195,7 +195,8 @@ def read_values(args: argparse.Namespace) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for path in args.params_files:
         values |= values_in_file(path)
-    return values | {name: Value(resolve_value(name, text), "", file_of(text)) for name, text in args.param}
+    values |= {name: Value(resolve_value(name, text), "", file_of(text)) for name, text in args.param}
+    return {name: value.with_file_name() for name, value in values.items()}
 
 
 def match_values(
@@ -475,10 +476,22 @@ def changed_types(values: Mapping[str, str], template: Template) -> Iterator[str
             yield f"the parameter {name} is {after}, its default is {before}: the cluster can reject the result"
 
 
-def broken_texts(template: Template, values: Mapping[str, str], given: Mapping[str, Value]) -> list[str]:
-    """Return a sentence for each of `values` with which cloud-init cannot read a cloud-config of the template."""
-    altered = altered_values(_template_objects(template.content), template.declared, values, given)
-    return [each.problem for each in altered if each.breaks and each.name in values]
+def refused_values(template: Template, values: Mapping[str, str], given: Mapping[str, Value]) -> list[str]:
+    """Return a sentence for each of `values` with which cloud-init cannot read a cloud-config, or takes another secret.
+
+    The template's own defaults are never refused.
+    """
+    objects = _template_objects(template.content)
+    intended = {(each.name, each.value) for each in template.declared if each.value or not each.generate}
+    changed = dict(values.items() - intended)
+    kinds = parameter_kinds(objects, changed)
+    typed = {name: value for name, value in given.items() if name in changed}
+    forgotten = forgotten_files(kinds, {name: value for name, value in typed.items() if name in kinds})
+    altered = altered_values(objects, template.declared, changed, typed)
+    return [
+        *forgotten.values(),
+        *(each.problem for each in altered if each.is_refused and each.name not in forgotten),
+    ]
 
 
 def long_inline_data(objects: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from atmpl.cli.manifests import STDIN, display_name
+from atmpl.cli.ssh_keys import count_keys, is_public_key
 from atmpl.template.cloud_config import (
     HEADER,
+    PASSWORD,
     PASSWORD_HASH,
     SSH_KEY,
     is_broken_yaml,
@@ -27,12 +29,15 @@ from atmpl.template.substitution import STRING_REF, TYPED_REF
 
 MAX_CHECKED_VALUES = 20  # in one cloud-config, because each takes two readings of the text
 HASH_ADVICE = "give what openssl passwd -6 prints, in single quotes"
+SECOND_KEY_ADVICE = (
+    "add a line to the cloud-config that atmpl process prints, before kubectl create; or make the template from a "
+    "virtual machine with two keys"
+)
 COMPLETE_TEXT = "text"  # kind of a parameter that is all of a text, beside those of cloud_config.py
 
 _LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
-_KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY")
-_KEY = re.compile(r"(?<!\S)(?:ssh|ecdsa|sk)-[\w.@-]+[ \t]+AAAA[0-9A-Za-z+/]*={0,3}(?!\S)")  # as in authorized_keys
+_KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY\d*\Z")
 _HASH = re.compile(r"['\"]?(\$\w+\$.|[!*])")  # of crypt(5), or of a locked account; quotes are YAML's
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
 _OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
@@ -51,6 +56,16 @@ class Value(NamedTuple):
     text: str
     where: str
     file: str = ""  # the file whose content it is, which usually ends in a line break
+    is_file_name: bool = False  # a file of that name exists, perhaps of that name without its @
+
+    @property
+    def path(self) -> str:
+        """Return the name of a file that the text can be; a params file has no @FILE, so @ is dropped there."""
+        return self.text.strip().removeprefix("@" if self.where else "")
+
+    def with_file_name(self) -> "Value":
+        """Return the value with `is_file_name`, which reads the file system."""
+        return self._replace(is_file_name=not self.file and _is_file(self.path))
 
 
 class AlteredValue(NamedTuple):
@@ -58,7 +73,7 @@ class AlteredValue(NamedTuple):
 
     name: str
     problem: str  # and its fix
-    breaks: bool  # cloud-init cannot read the whole text
+    is_refused: bool  # by `instantiate`: it breaks the whole text, or a secret would not be the one that was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +114,7 @@ class _Place:
 
     def is_escaped(self, value: str) -> bool:
         """Return True if `value` has quotes or escapes of YAML for a text that would not arrive without them."""
-        meanings = {_unquoted(value), value.replace("''", "'"), re.sub(r'\\(["\\])', r"\1", value)} - {value, None}
-        return any(self.arrives(value, meant) and not self.arrives(meant, meant) for meant in meanings if meant)
+        return any(self.arrives(value, meant) and not self.arrives(meant, meant) for meant in _meanings(value))
 
     def reading(self, value: str) -> str:
         """Return a clause about what cloud-init reads instead of `value`."""
@@ -170,7 +184,7 @@ def private_keys(kinds: Mapping[str, str], given: Mapping[str, Value]) -> Iterat
 
 
 def forgotten_files(kinds: Mapping[str, str], given: Mapping[str, Value]) -> dict[str, str]:
-    """Return a sentence, by parameter, for each value but SSH keys that is probably the name of a file without its @.
+    """Return a sentence, by parameter, for each secret but SSH keys that is probably the name of a file without its @.
 
     In a params file, a value that begins with @ is literal.
     """
@@ -178,10 +192,11 @@ def forgotten_files(kinds: Mapping[str, str], given: Mapping[str, Value]) -> dic
     for name, value in given.items():
         kind = kinds.get(name)
         in_params_file = bool(value.where) and value.text.startswith("@")
-        if kind == SSH_KEY or value.file or not (in_params_file or kind == COMPLETE_TEXT):
+        if kind == SSH_KEY or value.file or not (in_params_file or kind):
             continue
-        if _is_file(path := value.text.removeprefix("@") if value.where else value.text):
-            sentences[name] = f"the parameter {name} is {_explain_file_name(name, path, value)}"
+        if value.is_file_name:
+            advice = "if the name itself is the value, write it into a file, and give that"
+            sentences[name] = f"the parameter {name} is {_explain_file_name(name, value.path, value)}; {advice}"
     return sentences
 
 
@@ -196,7 +211,8 @@ def altered_values(
     `values` override the defaults of the parameters `declared`; `given` are those of the user.
     """
     objects = list(objects)
-    effective = {each.name: each.value for each in declared} | dict(values)
+    defaults = {each.name: each.value for each in declared}
+    effective = defaults | dict(values)
     kinds = parameter_kinds(objects, effective)
     keys = [each.name for each in declared if kinds.get(each.name) == SSH_KEY]
     generated = {each.name for each in declared if each.generate}
@@ -204,19 +220,20 @@ def altered_values(
         names = [name for name in dict.fromkeys(STRING_REF.findall(text)) if name in effective]
         checked = [name for name in names if not _LITERAL.fullmatch(name)]
         for name in checked:
-            place, value = _Place(text, name, effective), effective[name]
-            problem = ""
-            if name in given and value and kinds.get(name) == SSH_KEY:
-                problem = _explain_key(name, given[name], keys)
-            elif name in given and value and kinds.get(name) == PASSWORD_HASH and not _HASH.match(value):
-                problem = f"is not the hash of a password, so no password fits it; {HASH_ADVICE}"
+            place, value, kind = _Place(text, name, effective), effective[name], kinds.get(name)
+            problem = _explain_secret(name, kind, given[name], keys) if name in given else ""
             if not problem:
-                if len(checked) > MAX_CHECKED_VALUES or place.arrives(value, value):
-                    continue
-                if place.is_escaped(value):
+                is_empty = name in given and not value and kind in (PASSWORD, PASSWORD_HASH)
+                if not is_empty and (
+                    len(checked) > MAX_CHECKED_VALUES or place.arrives(value, value) or place.is_escaped(value)
+                ):
                     continue
                 problem = _explain_altered(place, value, given.get(name), is_generated=name in generated)
-            yield AlteredValue(name, f"the parameter {name} {problem}", place.is_broken_by(value))
+            is_broken = place.is_broken_by(value)
+            is_refused = name in values and (
+                is_broken or (kind is not None and _is_usable(place, kind, defaults[name]))
+            )
+            yield AlteredValue(name, f"the parameter {name} {problem}", is_refused)
 
 
 def field_at(value: Any, *path: str | int) -> Any:
@@ -229,26 +246,46 @@ def field_at(value: Any, *path: str | int) -> Any:
     return value
 
 
+def _is_usable(place: _Place, kind: str, default: str) -> bool:
+    """Return True unless the default of a secret has a problem itself: then values of that form are intended."""
+    if not default:
+        return True
+    is_valid = not _explain_secret(place.name, kind, Value(default, ""), ())
+    return is_valid and (place.arrives(default, default) or place.is_escaped(default))
+
+
+def _explain_secret(name: str, kind: str | None, value: Value, keys: Sequence[str]) -> str:
+    """Return why a value is not a secret of its kind, and the fix; nothing if it is one, or if that is unknown."""
+    if kind == SSH_KEY and value.text:
+        return _explain_key(name, value, keys)
+    if kind == PASSWORD_HASH and value.text and not _HASH.match(value.text):
+        return f"is not the hash of a password, so no password fits it; {HASH_ADVICE}"
+    return ""
+
+
 def _explain_key(name: str, value: Value, keys: Sequence[str]) -> str:
     """Return what is wrong with the value of an SSH public key, and the fix; nothing if it is one key."""
     text = value.text.strip()
-    found = len(_KEY.findall(text))
+    found = count_keys(text)
     lines = len(text.splitlines())
-    if found == 1 and lines == 1:
+    if found < 2 and any(map(is_public_key, (text, *_meanings(text)))):
         return ""
-    if found:
+    if found > 1 or (found and lines > 1):
         others = ", ".join(each for each in keys if each != name)
         number = f"{found} SSH keys" if found > 1 else f"an SSH key in {lines} lines"
-        more = f"; for another key, use {others}" if others else ""
-        return f"has {number}, and takes one key in one line; write it into a file of its own: -p {name}=@FILE{more}"
-    path = text.removeprefix("@")
-    if not value.file and lines == 1 and (path.endswith(".pub") or _is_file(path)):
-        return f"is {_explain_file_name(name, path, value)}"
+        more = f"use {others}" if others else SECOND_KEY_ADVICE
+        return (
+            f"has {number}, and takes one key in one line; write it into a file of its own: -p {name}=@FILE; "
+            f"for another key, {more}"
+        )
+    if value.is_file_name or (not value.file and lines == 1 and text.endswith(".pub")):
+        return f"is {_explain_file_name(name, value.path, value)}"
     if _OTHER_KEY.search(text):
         return "is a public key in another format than OpenSSH's; convert it with ssh-keygen -i"
-    if lines > 1:  # reported as any other text of several lines
-        return ""
-    return f"is not an SSH public key, such as ssh-ed25519 AAAA...; give the file of one: -p {name}=@FILE"
+    return (
+        "is not a complete SSH public key in one line, such as ssh-ed25519 AAAA...; give the file of one: "
+        f"-p {name}=@FILE"
+    )
 
 
 def _explain_file_name(name: str, path: str, value: Value) -> str:
@@ -262,7 +299,8 @@ def _explain_altered(place: _Place, value: str, given: Value | None, *, is_gener
     """Return what happens to a value that does not arrive, and the one fix that applies."""
     if not value:
         way_out = f"; or leave {place.name} out, and it is generated" if is_generated else ""
-        return f"is empty, so cloud-init reads no value (null) there; give a value{way_out}"
+        read = "an empty text" if place.arrives(value, value) else "no value (null)"
+        return f"is empty, so cloud-init reads {read} there; give a value{way_out}"
     if place.is_broken_by(value):
         problem = "breaks the cloud-config, so cloud-init ignores all of it"
     else:
@@ -270,6 +308,13 @@ def _explain_altered(place: _Place, value: str, given: Value | None, *, is_gener
     if (lines := len(value.splitlines())) > 1:
         return f"{problem}; give one line instead of {lines}"
     return f"{problem}; {place.fix(value, given)}"
+
+
+def _meanings(value: str) -> Iterator[str]:
+    """Yield each other text that `value` can mean with the quotes and escapes of YAML."""
+    for text in (_unquoted(value), value.replace("''", "'"), re.sub(r'\\(["\\])', r"\1", value)):
+        if text and text != value:
+            yield text
 
 
 def _unquoted(value: str) -> str | None:

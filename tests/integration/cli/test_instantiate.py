@@ -37,6 +37,7 @@ async def test_vm_is_created_from_a_template(server: Server, client: Client, nam
     assert came.out.startswith("virtualmachine.kubevirt.io/web-")
 
 
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 CLOUD_CONFIG = "#cloud-config\npassword: mine\nssh_authorized_keys:\n- ssh-ed25519 AAAAMine me@x\n"
 
 
@@ -53,7 +54,7 @@ async def test_golden_template_of_another_namespace_is_used(
     template = atmpl.render(source, name="golden", format=format, secrets="Extract").template
     template["metadata"]["namespace"] = golden
     await client.create(template)
-    (tmp_path / "key.pub").write_text("ssh-ed25519 AAAAYours you@x\n")
+    (tmp_path / "key.pub").write_text(f"ssh-ed25519 {KEY} you@x\n")
     words = ["--template", "golden", "--template-namespace", golden]
     came = await instantiate(server, namespace, *words)
     assert (came.status, came.out) == (1, "")
@@ -63,7 +64,7 @@ async def test_golden_template_of_another_namespace_is_used(
     [password] = re.findall(r"^CLOUD_USER_PASSWORD=(\S+) \(generated\)$", came.err, re.MULTILINE)
     made = await client.get(vm_path(namespace, "web-2"))
     text = made["spec"]["template"]["spec"]["volumes"][-1]["cloudInitNoCloud"]["userData"]
-    assert text == CLOUD_CONFIG.replace("mine", password).replace("AAAAMine me", "AAAAYours you")
+    assert text == CLOUD_CONFIG.replace("mine", password).replace("AAAAMine me", f"{KEY} you")
     await client.delete(f"/api/v1/namespaces/{golden}")
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from tests.support.cli_runner import typed
 from tests.support.scripted_server import status
+from tests.unit.cli.test_text_values import KEY, RSA
 
 TEMPLATE = {
     "apiVersion": "template.openshift.io/v1",
@@ -214,7 +215,6 @@ BREAKING = {
     "a quote": ("password: '${PASSWORD}'", "a'b"),
     "an alias": ("password: ${PASSWORD}", "*ab"),
     "an unknown tag": ("password: ${PASSWORD}", "!ab"),
-    "two lines": ("ssh_authorized_keys:\n- ${PASSWORD}", "ssh-rsa A a\nssh-rsa B b"),
 }
 
 
@@ -244,9 +244,74 @@ def test_value_in_quotes_as_advised_creates_a_vm(cluster):
     assert volume["cloudInitNoCloud"]["userData"] == "#cloud-config\npassword: '@foo'\n"
 
 
-ALTERED = {
-    "a number": ("password: ${PASSWORD}", "0123"),
+KEYS = "ssh_authorized_keys:\n- ${PASSWORD}"
+REFUSED = {
+    "an octal number": ("password: ${PASSWORD}", "0123"),
+    "a number": ("password: ${PASSWORD}", "12345"),
+    "a boolean": ("password: ${PASSWORD}", "true"),
+    "no value": ("password: ${PASSWORD}", ""),
+    "an empty text": ("password: '${PASSWORD}'", ""),
     "a comment": ("password: ${PASSWORD}", "a #b"),
+    "a token that is a number": ("rh_subscription: {activation_key: ${PASSWORD}}", "1"),
+    "a password instead of a hash": ("users: [{name: a, passwd: ${PASSWORD}}]", "hunter2"),
+    "no key": (KEYS, "hello"),
+    "the name of a key's file": (KEYS, "id.pub"),
+    "an incomplete key": (KEYS, "ssh-ed25519"),
+    "two keys": (KEYS, f"{KEY},{RSA}"),
+    "two lines": (KEYS, f"{KEY}\n{RSA}"),
+    "the name of a file for a password": ("password: ${PASSWORD}", "file"),
+    "the name of a file for a text in quotes": ("password: '${PASSWORD}'", "file"),
+}
+
+
+@pytest.mark.parametrize("phrase", REFUSED)
+def test_secret_that_is_not_taken_as_given_creates_no_vm(phrase, cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("secret\n")
+    script, came = instantiate_with_password(cluster, *REFUSED[phrase])
+    assert (came.status, came.out, came.err.count("error: ")) == (1, "", 1)
+    assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+def test_name_of_a_file_for_a_complete_text_creates_no_vm(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("secret\n")
+    script = cluster(found(with_password("${PASSWORD}")), ABSENT)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", "PASSWORD=file")
+    assert (came.status, "-p PASSWORD=@file; if the name itself" in came.err) == (1, True)
+    assert [call.method for call in script.calls] == ["GET", "GET"]
+    (tmp_path / "name").write_text("file")
+    cluster(found(with_password("${PASSWORD}")), ABSENT, create)
+    assert typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", "PASSWORD=@name").status == 0
+
+
+INTENDED = {  # (line, default, value)
+    "a key that is none by default": (KEYS, "none", "gh:me"),
+    "a number by default": ("password: ${PASSWORD}", "1", "2"),
+    "the default itself": ("password: ${PASSWORD}", "1", "1"),
+    "a key in quotes": (KEYS, "", f"'{KEY} #1'"),
+}
+
+
+@pytest.mark.parametrize("phrase", INTENDED)
+def test_value_in_the_form_of_the_default_creates_a_vm(phrase, cluster):
+    line, default, value = INTENDED[phrase]
+    template = with_password(f"#cloud-config\n{line}\n")
+    parameters = [{"name": "MEMORY"}, {"name": "PASSWORD", "value": default}]
+    cluster(found(template | {"parameters": parameters}), ABSENT, create)
+    assert typed("instantiate", "--template", "web", "-p", f"PASSWORD={value}").status == 0
+
+
+def test_empty_value_that_kubevirt_replaces_creates_a_vm(cluster):
+    vm = with_password("#cloud-config\npassword: ${PASSWORD}\n")["objects"][0]
+    native = NATIVE | {"spec": {"virtualMachine": vm, "parameters": TEMPLATE["parameters"]}}
+    cluster(NOT_SERVED, found(native), create)
+    assert typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", "PASSWORD=").status == 0
+
+
+ALTERED = {
+    "a number": ("hostname: ${PASSWORD}", "0123"),
+    "a comment": ("hostname: ${PASSWORD}", "a #b"),
     "a list, perhaps on purpose": ("runcmd: ${PASSWORD}", "[a, b]"),
 }
 

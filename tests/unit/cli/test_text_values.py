@@ -10,8 +10,20 @@ from atmpl.cli.text_values import COMPLETE_TEXT, parameter_kinds
 from atmpl.template.cloud_config import OTHER, PASSWORD, PASSWORD_HASH, SSH_KEY
 from tests.support.cli_runner import typed
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me@x"
-RSA = "ssh-rsa AAAAB3NzaC1yc2E= b"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@x"
+RSA = (
+    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQCBgoOEhYaHiImKi4yNjo+QkZKTlJWWl5iZmpucnZ6foKGio6SlpqeoqaqrrK2ur7CxsrO0tba3u"
+    "Lm6u7y9vr/A b"
+)
+ECDSA = (
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR"
+    "4fICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
+)
+SECURITY_KEY = (
+    "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4"
+    "fAAAABHNzaDo= x y"
+)
+CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAAAAAAAA="
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n"
 TEXTS = {
     "openshift": lambda vm, parameters: {
@@ -100,11 +112,30 @@ def test_private_key_is_refused_by_name_in_a_text_that_is_not_parsed(folder):
 GOOD_KEYS = [
     KEY,
     RSA,
+    RSA.removesuffix(" b"),
     f"restrict {RSA}",
-    "ecdsa-sha2-nistp256 AAAAE2VjZHNh",
-    "sk-ssh-ed25519@openssh.com AAAAGnNr x y",
-    "ssh-ed25519-cert-v01@openssh.com AAAAIHNz",
+    f'from="10.0.0.0/8",command="say \\"a b\\"" {KEY}',
+    ECDSA,
+    SECURITY_KEY,
+    CERTIFICATE,
 ]
+BAD_KEYS = {
+    "a name": "hello",
+    "a path": "/tmp/x/id.pub",
+    "a type alone": "ssh-ed25519",
+    "a truncated key": KEY[:60],
+    "a truncated key with valid base64": KEY[:64],
+    "a key without its last field": RSA[:36],
+    "a type that is not that of the data": KEY.replace("ssh-ed25519", "ssh-rsa"),
+    "an unknown type": KEY.replace("ssh-ed25519", "ssh-ed25520"),
+    "another format": "-----BEGIN PUBLIC KEY-----",
+    "two keys with a comma": f"{KEY},{RSA}",
+    "two keys without comments": f"{KEY.removesuffix(' me@x')},{RSA}",
+    "a list": f"[{KEY}, {RSA}]",
+    "two lines": f"{KEY}\n{RSA}",
+    "options without a key": 'command="ls" hello',
+    "an invalid character": KEY.replace("AAAAC3", "AAA!C3"),
+}
 
 
 @pytest.mark.parametrize("key", GOOD_KEYS)
@@ -120,10 +151,22 @@ def test_name_of_a_file_without_its_at_sign_is_a_warning(name, folder, monkeypat
     assert re.search(rf"^warning: .* -p '?KEY=@{name}'?\n\Z", came.err)
 
 
-@pytest.mark.parametrize("value", ["hello", "gh:me", "-----BEGIN PUBLIC KEY-----"])
-def test_value_that_is_no_key_is_a_warning(value):
-    came = process(WITH_KEY, "-p", f"KEY={value}")
+@pytest.mark.parametrize("phrase", BAD_KEYS)
+def test_value_that_is_no_key_is_a_warning(phrase):
+    came = process(WITH_KEY, "-p", f"KEY={BAD_KEYS[phrase]}")
     assert (came.status, came.err.count("warning: ")) == (0, 1)
+    assert "quotes" not in came.err
+
+
+def test_second_key_for_one_parameter_has_a_way():
+    for keys in (f"{KEY},{RSA}", f"[{KEY}, {RSA}]", f"{KEY}\n{RSA}"):
+        assert "for another key, add a line to the cloud-config" in process(WITH_KEY, "-p", f"KEY={keys}").err
+
+
+def test_key_in_quotes_of_yaml_is_a_key():
+    assert process(WITH_KEY, "-p", f"KEY='{KEY} #1'").err == ""
+    made = template('#cloud-config\nssh_authorized_keys: ["${KEY}"]\n', KEY=REQUIRED)
+    assert process(made, "-p", f'KEY=from=\\"10.0.0.1\\" {KEY}').err == ""
 
 
 @pytest.mark.parametrize("value", ["$6$salt$abc", "$y$j9T$salt$abc", "$2b$10$abc", "hunter2", "$ecret"])
@@ -158,7 +201,7 @@ def test_two_keys_name_the_parameters_for_them(quote, folder):
 
 def test_complete_text_that_is_the_name_of_a_file_is_a_warning(folder):
     made = template("${DATA}", DATA=REQUIRED)
-    assert "-p DATA=@key\n" in process(made, "-p", "DATA=key").err
+    assert "-p DATA=@key;" in process(made, "-p", "DATA=key").err
     assert process(made, "-p", "DATA=nothing").err == ""
     assert process(made, "-p", "DATA=@key").err == ""
 

@@ -31,7 +31,7 @@ def file(tmp_path, monkeypatch):
 
 def test_a_file_holds_an_assignment_a_line(file):
     file.write_text('# small\nDISK=1Gi\n\n  # and\n CORES = 2\nURL=http://x/?a=b#c\nQUOTED="x"\nMEMORY=2Gi\r\n')
-    assert {name: (text, where) for name, (text, where, _) in values.values_in_file("small.env").items()} == {
+    assert {name: (value.text, value.where) for name, value in values.values_in_file("small.env").items()} == {
         "DISK": ("1Gi", "small.env, line 2"),
         "MEMORY": ("2Gi", "small.env, line 8"),
         "CORES": (" 2", "small.env, line 5"),
