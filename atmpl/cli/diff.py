@@ -6,6 +6,7 @@ atmpl/README.md) is equal on both sides, and changed defaults of the template ar
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -20,6 +21,7 @@ from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.manifests import Document, InvalidDocument, documents
 from atmpl.cli.yaml import write
 from atmpl.template import FORMATS, RenderOptions
+from atmpl.template.data_volumes import SUFFIX, SUFFIX_REFERENCE
 from atmpl.template.parameters import Parameter, parameters
 from atmpl.template.template_metadata import OPTIONS, PROVENANCE, TEMPLATE_LABEL
 
@@ -35,7 +37,8 @@ made.
 Compares two results: the template processed with its defaults, and the current
 virtual machine rendered and processed again. Unique values such as MAC
 addresses are ignored, unless the template preserves them. So are the name, and
-passwords and keys that the template extracted. `-`: template; `+`: current
+passwords and keys that the template extracted, and the generated suffixes of
+disks. `-`: template; `+`: current
 virtual machine.
 
 Reads both from a cluster, or from two files without one.
@@ -144,7 +147,8 @@ def compare(pair: Pair) -> tuple[str, str]:
     template_name, vm_name = pair.names
     try:
         before = _process(pair.template, template_name)
-        rendered = atmpl.render(pair.vm, **_render_options(pair.template, template_name))
+        vm = _without_suffixes(pair.vm, before)
+        rendered = atmpl.render(vm, **_render_options(pair.template, template_name))
         after = _process(rendered.template, vm_name)
         for sentence in moved_parameters(pair.template, rendered.template):
             terminal.warning(f"{template_name}: {sentence}")
@@ -218,6 +222,21 @@ def moved_parameters(before: dict[str, Any], after: dict[str, Any]) -> Iterator[
                 f"the parameter {each.name} is `{meaning}` in the template, and would be `{each.display_name}` in a "
                 "new one: an item was added, removed or moved"
             )
+
+
+def _without_suffixes(value: Any, before: Any) -> Any:
+    """Return `value`, a part of the virtual machine, without suffixes that the template `before` generates.
+
+    So the disks of a virtual machine that was made from the template are equal to those of the source.
+    """
+    if isinstance(value, dict) and isinstance(before, dict):
+        return {key: _without_suffixes(item, before.get(key)) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(before, list):
+        return [_without_suffixes(*each) for each in zip(value, [*before, *value][: len(value)], strict=True)]
+    if isinstance(value, str) and isinstance(before, str) and before.endswith(SUFFIX_REFERENCE):
+        name = before.removesuffix(SUFFIX_REFERENCE)
+        return name if re.fullmatch(f"{re.escape(name)}-{SUFFIX['from']}", value) else value
+    return value
 
 
 def _sorted(value: Any) -> Any:

@@ -113,6 +113,22 @@ def test_change_of_the_vm_is_shown(case, format):
     assert [f"{line[0]} {line[1:].lstrip()}" for line in found] == expected
 
 
+SUFFIXES = {
+    "generated": ("q7x2m", []),
+    "of another form": ("v2", ["disk-${SUFFIX}", "disk-v2-${SUFFIX}"] * 2),
+}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("case", SUFFIXES)
+def test_generated_suffix_of_a_disk_is_no_difference(case, format):
+    suffix, expected = SUFFIXES[case]
+    template = atmpl.render(VM, format=format, data_volumes="Unique").template
+    [made] = atmpl.process(template, {"SUFFIX": suffix})
+    made["metadata"] = {"name": "vm-2", "labels": made["metadata"]["labels"]}
+    assert sorted(line.split()[-1] for line in difference(made, template)) == sorted(expected)
+
+
 @pytest.mark.parametrize("name", [{"name": "${NAME}"}, {"generateName": "small-"}], ids=str)
 def test_name_of_the_new_vm_is_no_difference(name):
     template = atmpl.render(VM).template
