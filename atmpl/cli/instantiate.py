@@ -49,7 +49,8 @@ Reads the template, processes it as `atmpl process` does, creates the virtual
 machine and prints its name. The value of a parameter is the one of -p, else of
 the last --params-file that has it, else the template's default, else a
 generated one. Generated values, such as passwords, and the template's own
-message for its users are printed on standard error.
+message for its users are printed on standard error. A password or key that
+cloud-init would not take as given is an error.
 
 Requires the rights to get the template in its namespace, and to create virtual
 machines in the namespace of -n.

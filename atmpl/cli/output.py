@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from atmpl.template.parameters import Parameter
 FORMS = ("yaml", "json")
 HEADINGS = ("NAME", "VALUE", "MEANING")
 
-_MAX_VALUE = 28  # columns of a value in the table; `-o yaml` prints it whole
+_MAX_VALUE = 28  # columns of a value in the table on a terminal; a pipe and `-o yaml` get it whole
 _MIN_MEANING = 20  # columns
 _GAP = "   "
 _INDENT = "    "
@@ -124,19 +125,21 @@ class _Row(NamedTuple):
 
 def table(parameters: Iterable[Parameter], values: dict[str, str], columns: int | None = None) -> str:
     """Return the parameters as a table. `values` override defaults; `columns` is the width of the terminal, if any."""
-    rows = [_row(parameter, values.get(parameter.name)) for parameter in parameters]
+    longest = _MAX_VALUE if columns is not None else sys.maxsize
+    rows = [_row(parameter, values.get(parameter.name), longest) for parameter in parameters]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    widths[1] = min(widths[1], _MAX_VALUE)  # a longer value shifts the meaning of its own line only
     if columns is not None and sum(widths[:-1]) + 2 * len(_GAP) + min(widths[-1], _MIN_MEANING) > columns:
         return "".join(_block(row, columns) for row in rows)
     return "".join(_line(row, widths, columns) for row in (HEADINGS, *rows))
 
 
-def _row(parameter: Parameter, given: str | None) -> _Row:
+def _row(parameter: Parameter, given: str | None, longest: int) -> _Row:
     value = parameter.value if given is None else given
     if value:
-        shown = _cut(_first_line(value), _MAX_VALUE)
+        shown = _cut(_first_line(value, longest), longest)
     elif parameter.generate:
-        shown = _cut(f"(generated: {_first_line(parameter.from_)})", _MAX_VALUE)
+        shown = _cut(f"(generated: {_first_line(parameter.from_, longest)})", longest)
     else:
         shown = "(required)" if parameter.required else "(empty)"
     return _Row(_first_line(parameter.name), shown, meaning(parameter))
@@ -157,11 +160,11 @@ def _description(parameter: Parameter) -> str:
     return description
 
 
-def _first_line(text: str) -> str:
+def _first_line(text: str, longest: int = _MAX_VALUE) -> str:
     """Return the first line of `text` without control characters, and the number of lines if there are several."""
     lines = text.rstrip("\n").split("\n")
     first = plain(lines[0])
-    return first if len(lines) == 1 else f"{_cut(first, _MAX_VALUE - 13)} ({len(lines)} lines)"
+    return first if len(lines) == 1 else f"{_cut(first, longest - 13)} ({len(lines)} lines)"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: int | None) -> str:

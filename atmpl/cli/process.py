@@ -27,6 +27,7 @@ from atmpl.cli.text_values import (
     altered_values,
     field_at,
     forgotten_files,
+    names_in_cloud_configs,
     parameter_kinds,
     private_keys,
 )
@@ -52,10 +53,11 @@ of -p, else of the last --params-file that has it, else the template's default,
 else a generated one. A parameter LITERAL0, LITERAL1 and so on holds text that
 looks like a reference, such as ${HOME}: give it no value.
 
-Generated values, such as passwords, are printed on standard error. Each run
-generates others. So keep the result, or give the same values again with -p: a
-virtual machine with another SUFFIX has other disks. The template's own message
-for its users is printed there too.
+Generated values, such as passwords, are printed on standard error, as lines
+for a --params-file. Each run generates others: a virtual machine with another
+SUFFIX has other disks, and one with another password has another cloud-config.
+So keep the result, or give the same values again. The template's own message
+for its users is printed on standard error too.
 """
 
 EPILOG = """\
@@ -284,9 +286,11 @@ def report_errors(sentences: Iterable[str], advice: str = "") -> int:
 
 
 def report_generated(values: Mapping[str, str]) -> None:
-    """Report generated values: the user needs a password, and the result can hide it in a text."""
+    """Report generated values, as a params file: the user needs a password, and the result can hide it in a text."""
+    if values:
+        terminal.info("# generated; to give them again, put these lines into a --params-file:")
     for name, value in values.items():
-        terminal.info(f"{name}={terminal.plain(value)} (generated)")
+        terminal.info(f"{name}={terminal.plain(value)}")
 
 
 def report_message(template: Template, values: Mapping[str, str]) -> None:
@@ -315,7 +319,7 @@ def report_warnings(
     """
     parts = _template_objects(template.content)
     forgotten = forgotten_files(parameter_kinds(parts, given), given)
-    altered = altered_values(parts, template.declared, values, given)
+    altered = list(altered_values(parts, template.declared, values, given))
     for reason in (
         *(f"{path}: {IGNORED}" for path in unknown_template_fields(template.content)),
         *repeated_parameters(template.declared),
@@ -328,6 +332,25 @@ def report_warnings(
         *long_inline_data(objects),
     ):
         terminal.warning(f"{template.where}: {reason}")
+    reported = {*forgotten, *(each.name for each in altered)}
+    for reason in surrounded_values(template, {name: given[name] for name in given if name not in reported}):
+        terminal.warning(reason)
+
+
+def surrounded_values(template: Template, given: Mapping[str, Value]) -> Iterator[str]:
+    """Yield a sentence for each value of a params file that has quotes or spaces around it, unlike its default.
+
+    `oc process --param-file` removes them. In a cloud-config, `altered_values` reports the quotes that are not needed.
+    """
+    defaults = {each.name: each.value for each in template.declared}
+    in_cloud_config = names_in_cloud_configs(_template_objects(template.content))
+    for name, value in given.items():
+        if not value.where or name not in defaults or value.text == defaults[name]:
+            continue
+        if value.text != value.text.strip(" \t"):
+            yield f"{value.where}: the space before or after the value of {name} is a part of it; remove it"
+        elif name not in in_cloud_config and _is_quoted(value.text) and not _is_quoted(defaults[name]):
+            yield f"{value.where}: the quotes are a part of the value of {name}; remove them"
 
 
 def parse_assignment(text: str) -> tuple[str, str]:
@@ -394,6 +417,8 @@ def values_in_file(path: str) -> dict[str, Value]:
                 f"{where}: {name:.60} is not a parameter name (letters, digits and _); write NAME=VALUE without "
                 "quotes or export"
             )
+        if line.partition("=")[0].rstrip() != line.partition("=")[0]:
+            raise CommandError(f"{where}: there is a space before the =; write {name}=VALUE without spaces around it")
         if name in values:
             raise CommandError(f"{where}: {name} has a value already ({values[name].where}); remove one of the lines")
         values[name] = Value(value, where)
@@ -712,6 +737,10 @@ def _surrogate_path(content: Any) -> str | None:
         elif isinstance(value, str) and not _is_unicode(value):
             return path
     return None
+
+
+def _is_quoted(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
 
 
 def _is_unicode(text: str) -> bool:

@@ -171,6 +171,11 @@ def parameter_kinds(objects: Iterable[Any], names: Iterable[str]) -> dict[str, s
     return kinds
 
 
+def names_in_cloud_configs(objects: Iterable[Any]) -> set[str]:
+    """Return the names of all parameters in cloud-configs of a template, where quotes can be YAML's."""
+    return {name for each in objects for text in _cloud_configs(each) for name in STRING_REF.findall(text)}
+
+
 def private_keys(kinds: Mapping[str, str], given: Mapping[str, Value]) -> Iterator[str]:
     """Yield a sentence, without the value, for each private key that is given for an SSH public key."""
     for name, value in given.items():

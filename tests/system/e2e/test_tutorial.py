@@ -92,10 +92,10 @@ class SecondTerminal:
 
 
 def pattern(line: str) -> str:
-    """A shown line as a regular expression: generated names, ages and widths of columns differ per run."""
+    """A shown line as a regular expression: generated names, ages, widths and shortened values of columns differ."""
     line = re.sub(r"-[a-z0-9]{5}(?= created$)", "-@", line)
     line = re.sub(r"\b\d+s$", "@", line)
-    words = [re.escape(word).replace("@", r"\w+") for word in line.split()]
+    words = [re.escape(word).replace("@", r"\w+").replace("…", r"\S*") for word in line.split()]
     return r"^\s*" + r"\s+".join(words)
 
 

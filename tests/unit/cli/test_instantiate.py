@@ -61,7 +61,7 @@ def test_vm_is_created_and_its_name_is_printed(cluster):
     body = call.json()
     assert body["metadata"] == {"generateName": "web-"}
     assert body["spec"]["memory"] == "4Gi"
-    assert f"PASSWORD={body['spec']['password']} (generated)\n" in came.err
+    assert f"\nPASSWORD={body['spec']['password']}\n" in came.err
     assert len(body["spec"]["password"]) == 8
 
 

@@ -20,7 +20,7 @@ PARAMETERS = [
 TABLE = """\
 NAME                VALUE                          MEANING
 DISK0_BUS           scsi                           Disk 0 bus
-VOLUME0_IMAGE       registry:5000/kubevirt/cirr…   Volume 0 image
+VOLUME0_IMAGE       registry:5000/kubevirt/cirros-container-disk-demo:devel   Volume 0 image
 VOLUME1_USER_DATA   #cloud-config (2 lines)        Volume 1 user data
 PASSWORD            (required)                     The one of cloud-user
 SUFFIX              (generated: [a-z0-9]{5})
@@ -57,6 +57,10 @@ def test_narrow_terminal_shortens_no_name_and_no_value(columns):
     for each in (*PARAMETERS, long):
         assert each.name in words
     assert long.value in words
+
+
+def test_value_is_shortened_on_a_terminal_only():
+    assert "   registry:5000/kubevirt/cirr…   Volume 0 image\n" in table(PARAMETERS, {}, columns=100)
 
 
 def test_line_without_a_terminal_is_complete():

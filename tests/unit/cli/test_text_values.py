@@ -276,13 +276,44 @@ def test_generated_values_are_printed_beside_the_objects(format, tmp_path):
     for words in ([], ["--output-file", str(tmp_path / "vm.yaml")]):
         came = process(made, *words)
         text = came.out or (tmp_path / "vm.yaml").read_text()
-        [value] = re.fullmatch(r"P=([a-z]{9}) \(generated\)\n", came.err).groups()
+        [value] = re.fullmatch(r"#.*\nP=([a-z]{9})\n", came.err).groups()
         assert f"password: {value}\n" in text
+        (tmp_path / "again").write_text(came.err)
+        assert (
+            user_data(process(made, "--params-file", str(tmp_path / "again"))) == f"#cloud-config\npassword: {value}\n"
+        )
     assert process(made, "-p", "P=given").err == ""
     assert process(made, "--print-params").err == ""
 
 
 def test_empty_value_that_kubevirt_replaces_is_printed():
     came = process(template("#cloud-config\npassword: ${P}\n", "native", P=GENERATED), "-p", "P=")
-    [value] = re.fullmatch(r"P=([a-z]{9}) \(generated\)\n", came.err).groups()
+    [value] = re.fullmatch(r"#.*\nP=([a-z]{9})\n", came.err).groups()
     assert f"password: {value}\n" in user_data(came)
+
+
+SURROUNDED = {  # (place, default, line of the params file): is it a warning?
+    ("cores: ${V}", "", 'V="4"'): True,
+    ("cores: ${V}", "", "V='4'"): True,
+    ("cores: ${V}", "", "V= 4"): True,
+    ("cores: ${V}", "", "V=4\t"): True,
+    ("cores: ${V}", "", "V=4"): False,
+    ("cores: ${V}", "", 'V="'): False,
+    ("cores: ${V}", '"2"', 'V="4"'): False,
+    ("cores: ${V}", " 4", "V= 4"): False,
+    ("#cloud-config\npassword: ${V}", "", "V='4'"): False,
+}
+
+
+@pytest.mark.parametrize(("text", "default", "line"), SURROUNDED)
+def test_quotes_and_spaces_of_a_params_file_are_a_warning(text, default, line, folder):
+    (folder / "prod.env").write_text(f"# x\n\n{line}\n")
+    came = process(template(text, V={"value": default}), "--params-file", "prod.env")
+    assert came.status == 0
+    assert came.err.startswith("warning: prod.env, line 3: ") == SURROUNDED[text, default, line]
+    assert came.err.count("warning: ") == SURROUNDED[text, default, line]
+
+
+def test_needless_quotes_of_a_params_file_are_one_warning(folder):
+    (folder / "v").write_text("V='hello'\n")
+    assert process(template("#cloud-config\npassword: ${V}\n", V={}), "--params-file", "v").err.count("warning: ") == 1

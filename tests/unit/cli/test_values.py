@@ -30,7 +30,7 @@ def file(tmp_path, monkeypatch):
 
 
 def test_a_file_holds_an_assignment_a_line(file):
-    file.write_text('# small\nDISK=1Gi\n\n  # and\n CORES = 2\nURL=http://x/?a=b#c\nQUOTED="x"\nMEMORY=2Gi\r\n')
+    file.write_text('# small\nDISK=1Gi\n\n  # and\n CORES= 2\nURL=http://x/?a=b#c\nQUOTED="x"\nMEMORY=2Gi\r\n')
     assert {name: (value.text, value.where) for name, value in values.values_in_file("small.env").items()} == {
         "DISK": ("1Gi", "small.env, line 2"),
         "MEMORY": ("2Gi", "small.env, line 8"),
@@ -61,6 +61,13 @@ def test_line_with_an_invalid_name_is_an_error(name, file):
         f"small.env, line 2: {name} is not a parameter name (letters, digits and _); "
         "write NAME=VALUE without quotes or export"
     )
+
+
+@pytest.mark.parametrize("line", ["A = a", "A =a", "A\t= a"])
+def test_space_before_the_equals_sign_is_an_error(line, file):
+    file.write_text(f"# x\n{line}\n")
+    with pytest.raises(CommandError, match=r"^small\.env, line 2: .*; write A=VALUE"):
+        values.values_in_file("small.env")
 
 
 DECLARED = [
