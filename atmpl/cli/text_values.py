@@ -37,7 +37,7 @@ COMPLETE_TEXT = "text"  # kind of a parameter that is all of a text, beside thos
 
 _LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
-_KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY\d*\Z")
+_KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY(?P<is_one>\d*\Z)?")
 _HASH = re.compile(r"['\"]?(\$\w+\$.|[!*])")  # of crypt(5), or of a locked account; quotes are YAML's
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
 _OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
@@ -155,7 +155,7 @@ def parameter_kinds(objects: Iterable[Any], names: Iterable[str]) -> dict[str, s
 
     `objects` are the template's, `names` those of its parameters. A parameter that is known for neither is left out.
     """
-    kinds = {name: SSH_KEY for name in names if _KEY_NAME.search(name)}
+    kinds = {name: SSH_KEY for name in names if (match := _KEY_NAME.search(name)) and match["is_one"] is not None}
     for vm in objects:
         for text in _cloud_init_data(vm):
             if whole := STRING_REF.fullmatch(text) or TYPED_REF.match(text):
@@ -179,7 +179,7 @@ def names_in_cloud_configs(objects: Iterable[Any]) -> set[str]:
 def private_keys(kinds: Mapping[str, str], given: Mapping[str, Value]) -> Iterator[str]:
     """Yield a sentence, without the value, for each private key that is given for an SSH public key."""
     for name, value in given.items():
-        if kinds.get(name) == SSH_KEY and _PRIVATE_KEY.search(value.text):
+        if (kinds.get(name) == SSH_KEY or _KEY_NAME.search(name)) and _PRIVATE_KEY.search(value.text):
             is_named = value.file not in ("", STDIN)
             public = f"{value.file}.pub" if is_named and not value.file.endswith(".pub") else "FILE"
             yield (

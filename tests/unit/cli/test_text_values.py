@@ -102,11 +102,15 @@ def test_private_key_is_refused_and_not_printed(value, format, words, folder):
     assert "private SSH key" in came.err
 
 
-def test_private_key_is_refused_by_name_in_a_text_that_is_not_parsed(folder):
-    made = template(
-        "#cloud-config\na: &a 1\nssh_authorized_keys:\n- ${MY_SSH_AUTHORIZED_KEY0}\n", MY_SSH_AUTHORIZED_KEY0={}
-    )
-    assert process(made, "-p", "MY_SSH_AUTHORIZED_KEY0=@id").status == 1
+@pytest.mark.parametrize("name", ["MY_SSH_AUTHORIZED_KEY0", "SSH_AUTHORIZED_KEYS", "SSH_PUBLIC_KEY"])
+def test_private_key_is_refused_by_name_in_a_text_that_is_not_parsed(name, folder):
+    made = template(f"#cloud-config\na: &a 1\nssh_authorized_keys:\n- ${{{name}}}\n", **{name: {}})
+    assert process(made, "-p", f"{name}=@id").status == 1
+
+
+def test_name_of_several_keys_or_of_their_url_takes_any_text():
+    made = template("#cloud-config\na: &a 1\nruncmd: ['${SSH_PUBLIC_KEY_URL}']\n", SSH_PUBLIC_KEY_URL={})
+    assert process(made, "-p", "SSH_PUBLIC_KEY_URL=https://x").err == ""
 
 
 GOOD_KEYS = [
