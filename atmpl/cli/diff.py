@@ -36,10 +36,9 @@ made.
 
 Compares two results: the template processed with its defaults, and the current
 virtual machine rendered and processed again. Unique values such as MAC
-addresses are ignored, unless the template preserves them. So are the name, and
-passwords and keys that the template extracted, and the generated suffixes of
-disks. `-`: template; `+`: current
-virtual machine.
+addresses are ignored, unless the template preserves them. So are the name,
+passwords and keys that the template extracted, and generated suffixes of disks.
+`-`: template; `+`: current virtual machine.
 
 Reads both from a cluster, or from two files without one.
 """
