@@ -15,12 +15,12 @@ from e2e.program import Program
 
 # A controller whose name server does not answer. uvloop resolves names itself, so it is hidden.
 NO_NAMES = """
-import socket, sys, time
+import os, socket, sys, time
 sys.modules["uvloop"] = None
 from atmpl.cli.main import main
 
-def hang(*_, **__):
-    print('{"message": "resolving", "level": "test"}', flush=True)
+def hang(*_, **__):  # in several threads at once: print() writes a line and its end one after the other
+    os.write(1, b'{"message": "resolving", "level": "test"}\\n')
     time.sleep(60)
 
 socket.getaddrinfo = hang
