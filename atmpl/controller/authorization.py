@@ -47,7 +47,10 @@ _GRANT = (
 
 
 class PolicyCheck(Enum):
-    """The state of the admission policy, for one request: the metric's label, the explanation, the remedy."""
+    """The state of the admission policy, for one request: the metric's label, the explanation, the remedy.
+
+    Best first: `check_policy` returns the first of these that a version of the policy has.
+    """
 
     IN_FORCE = ("in_force", "the admission policy checked this request when it was created", _NO_REMEDY)
     REQUEST_EARLIER = (
@@ -93,7 +96,7 @@ class PolicyCheck(Enum):
         return self in _IN_FORCE_NOW
 
 
-_IN_FORCE_NOW = {
+_IN_FORCE_NOW = {  # UNREADABLE: the policy exists, but its times are invalid
     PolicyCheck.IN_FORCE,
     PolicyCheck.REQUEST_EARLIER,
     PolicyCheck.POLICY_CHANGED,

@@ -1,7 +1,7 @@
 """The possible outcomes of a reconcile.
 
-The type of an outcome declares its consequences: the status write, the event, the metric's result, the requeue and the
-rate limit. The worker, the metrics and the rate limiter read these attributes.
+An outcome declares its consequences: whether its status is written at once, the event, the metric's result, the requeue
+and the rate limit. The worker, the metrics and the rate limiter read these attributes.
 """
 
 from collections.abc import Iterator

@@ -8,8 +8,9 @@ owner             decision
 ================  ===========================================================================================
 another           TargetConflict
 held              TargetConflict
-this request      if it is older than the request, its content equals the rendering, and the status names no template:
-                  write this request's provenance and nothing else (a process stopped before its status write)
+this request      if it is older than the request (taken over from a previous one), its content equals the
+                  rendering, and the status names no template: write this request's provenance and nothing else (a
+                  process stopped before its status write)
 this request      otherwise patch it to the rendering: any user can write the label, so it does not prove the content
 previous request  if its content equals the rendering, write this request's provenance and nothing else, because
                   its user can have edited its metadata; otherwise TargetConflict

@@ -46,7 +46,7 @@ from atmpl.template import RenderError, RenderWarning, TemplateOwner, TemplateTo
 log = logging.getLogger(__name__)
 
 NAMESPACE_RECHECK_SECONDS = 180.0  # between checks of a request in a terminating namespace
-API_RECHECK_SECONDS = 1.0  # until an API that answered 404 is called again, unless its stream agrees
+API_RECHECK_SECONDS = 1.0  # at least, before the retry of a 404 that the stream of this API does not confirm
 SOURCE_RECHECK_SECONDS = 60.0  # between reads of a VM that does not exist, while the stream of VMs is not open
 
 

@@ -115,7 +115,7 @@ def _classify(response: Response, status: Status) -> ClusterError:
             return APINotFoundError(text)
         case 404, _ if status.kind == "namespaces":
             return NamespaceTerminatingError(text)
-        case 404, _:
+        case 404, _:  # of an object to be written, which existed when it was read
             return ConflictError(text)
         case 409, "AlreadyExists":
             return AlreadyExistsError(text)

@@ -1,4 +1,4 @@
-"""The name of a parameter. Rule 2: names depend only on the path of the leaf, and are unique for any JSON."""
+"""The name of a parameter. Rule 2: names come from paths, never from values, and are unique for any JSON."""
 
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from atmpl.template.json_path import SPEC, Path, pointer
 
-# The tables of rule 2. Their keys are keys of a VirtualMachineInstanceSpec.
+# The tables of rule 2. Their keys are keys of a VirtualMachineInstanceSpec, in DROPPED_STORAGE of a DataVolume.
 
 DROPPED_PREFIXES: Final = (("domain", "devices"), ("domain", "resources"), ("domain",))  # the first that matches
 

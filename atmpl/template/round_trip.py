@@ -1,6 +1,6 @@
 """Verification before publishing: `process(template, defaults)` is the VM.
 
-The expected VM is made from the source VM and the tables in rules.py alone, not from what the renderer did, and the
+The expected VM is made from the source VM, the options and the tables in rules.py, not from what the renderer did. The
 template is processed by the format's own processor.
 """
 
