@@ -128,7 +128,7 @@ async def _run(
         content = await read_template(source, args.template, args.format, "--template-namespace")
         template = open_template(f"{content['kind'].lower()}/{args.template} in {source.namespace}", content)
         chosen, problems = match_values(values, template, ignore_unknown=args.ignore_unknown_parameters)
-        chosen |= name_values(template, chosen, args.vm_name)
+        chosen |= name_values(template, chosen, args)
         if not args.print_params:
             problems += [f"{template.where}: {reason}" for reason in missing(chosen, template)]
         if problems:
@@ -138,7 +138,7 @@ async def _run(
             print_parameters(template.declared, chosen, form, Output(form or "yaml"))
             report_message(template, chosen)
             return 0
-        generated = generate_values(template, chosen, args.vm_name)
+        generated = generate_values(template, chosen)
         refused = refused_values(template, chosen | generated, values)
         if refused:
             return report_errors(f"{template.where}: {reason}" for reason in refused)
@@ -148,7 +148,8 @@ async def _run(
             return report_errors(f"{template.where}: {reason}" for reason in error.errors)
         vm = _only_object(objects, template, client.namespace)
         report_warnings(template, chosen | generated, objects, values)
-        named = next((f"-p {name}=NAME" for name in name_parameters(template) if name in values), "--vm-name NAME")
+        given = [] if args.vm_name is not None else [name for name in name_parameters(template) if name in values]
+        named = next((f"-p {name}=NAME" for name in given), "--vm-name NAME")
         created = await _create(client, vm, named, dry_run=args.dry_run)
         _report(created, generated, args)
         report_message(template, chosen | generated)

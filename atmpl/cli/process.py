@@ -40,6 +40,7 @@ from atmpl.template.substitution import STRING_REF
 MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
 KINDS = tuple(format.kind for format in FORMATS.values())
 
+MAX_SHOWN_NAME = 30  # characters of a name in a params file that a message shows
 _NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
 _LAST_LINE_BREAK = re.compile(r"\r?\n\Z")
 _TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
@@ -154,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
     output = Output(args.output or "yaml", args.output_file)
     given = read_values(args)
     values, problems = match_values(given, template, ignore_unknown=args.ignore_unknown_parameters)
-    values |= name_values(template, values, args.vm_name)
+    values |= name_values(template, values, args)
     if not args.print_params:
         problems += [f"{template.where}: {reason}" for reason in missing(values, template)]
     if problems:
@@ -162,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
     if args.print_params:
         print_parameters(template.declared, values, args.output, output)
     else:
-        generated = generate_values(template, values, args.vm_name)
+        generated = generate_values(template, values)
         values |= generated
         try:
             objects = process(template, values, args.vm_name)
@@ -183,8 +184,6 @@ def check_value_options(args: argparse.Namespace, file: str | None) -> None:
     names = [name for name, _ in args.param]
     for name, number in repeated(names).items():
         raise UsageError(f"-p {name} is given {number} times; give each parameter one value")
-    if args.vm_name is not None and "NAME" in names:
-        raise UsageError("-p NAME and --vm-name both name the virtual machine; use one of them")
     readers = [file, *args.params_files, *(value[1:] for _, value in args.param if value.startswith("@"))]
     if readers.count(manifests.STDIN) > 1:
         raise UsageError(
@@ -222,17 +221,23 @@ def match_values(
 
 
 def name_parameters(template: Template) -> list[str]:
-    """Return the parameters that name the virtual machine: NAME, and the one that is its whole name, `${VM_NAME}`."""
+    """Return the parameters that name the virtual machine: those that are its whole name, otherwise NAME."""
     texts = [field_at(each, "metadata", "name") for each in _template_objects(template.content) if _is_vm(each)]
     whole = {match[1] for text in texts if isinstance(text, str) and (match := STRING_REF.fullmatch(text))}
-    return [each.name for each in template.declared if each.name == "NAME" or each.name in whole]
+    return [each.name for each in template.declared if each.name in (whole or {"NAME"})]
 
 
-def name_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
-    """Return the values that `--vm-name` gives. It overrides a NAME of a --params-file, and no other given value."""
-    if vm_name is None:
+def name_values(template: Template, values: Mapping[str, str], args: argparse.Namespace) -> dict[str, str]:
+    """Return the values that `--vm-name` gives. It overrides a NAME of a --params-file, and no other given value.
+
+    Raises UsageError if -p gives NAME too.
+    """
+    if args.vm_name is None:
         return {}
-    return {name: vm_name for name in name_parameters(template) if name == "NAME" or name not in values}
+    names = name_parameters(template)
+    if "NAME" in names and "NAME" in dict(args.param):
+        raise UsageError("-p NAME and --vm-name both name the virtual machine; use one of them")
+    return {name: args.vm_name for name in names if name == "NAME" or name not in values}
 
 
 def _is_vm(each: Any) -> bool:
@@ -240,15 +245,14 @@ def _is_vm(each: Any) -> bool:
     return manifests.kind_of(each) in ("VirtualMachine", "")
 
 
-def generate_values(template: Template, values: Mapping[str, str], vm_name: str | None) -> dict[str, str]:
+def generate_values(template: Template, values: Mapping[str, str]) -> dict[str, str]:
     """Return the values of all parameters that are generated; an invalid expression is left to `process`."""
     is_native = template.content["kind"] == FORMATS["native"].kind
     generator = generators.native if is_native else generators.openshift
     generated = {}
     for each in template.declared:
-        named = each.name == "NAME" and vm_name is not None
         has_value = values.get(each.name) if is_native else each.name in values  # KubeVirt's replaces an empty one
-        if each.generate == "expression" and not each.value and not has_value and not named:
+        if each.generate == "expression" and not each.value and not has_value:
             try:
                 generated[each.name] = generator(each.from_, SystemRandom())
             except ValueError:
@@ -414,8 +418,8 @@ def values_in_file(path: str) -> dict[str, Value]:
             raise CommandError(f"{where}: not NAME=VALUE; write one parameter per line") from None
         if not _NAME.fullmatch(name):
             raise CommandError(
-                f"{where}: {name:.60} is not a parameter name (letters, digits and _); write NAME=VALUE without "
-                "quotes or export"
+                f"{where}: {_shown(name, 'the text before the =')} is not a parameter name (letters, digits and _); "
+                "write NAME=VALUE without quotes or export"
             )
         if line.partition("=")[0].rstrip() != line.partition("=")[0]:
             raise CommandError(f"{where}: there is a space before the =; write {name}=VALUE without spaces around it")
@@ -425,12 +429,19 @@ def values_in_file(path: str) -> dict[str, Value]:
     return values
 
 
-def unknown(values: Iterable[str], declared: Sequence[Parameter]) -> Iterator[tuple[str, str]]:
+def unknown(values: Mapping[str, Value], declared: Sequence[Parameter]) -> Iterator[tuple[str, str]]:
     """Yield each name of `values` that the template does not have, and a sentence about it."""
     known = {parameter.name for parameter in declared}
-    for name in values:
+    for name, value in values.items():
         if name not in known:
-            yield name, f"the template has no parameter {name}{nearest(name, known)}"
+            hint = nearest(name, known)
+            shown = name if hint or not value.where else _shown(name, "of the name in this line")
+            yield name, f"the template has no parameter {shown}{hint}"
+
+
+def _shown(name: str, otherwise: str) -> str:
+    """Return a name of a params file for a message; `otherwise` if it is long: it can be part of a pasted key."""
+    return name if len(name) <= MAX_SHOWN_NAME else otherwise
 
 
 def missing(values: Mapping[str, str], template: Template) -> Iterator[str]:

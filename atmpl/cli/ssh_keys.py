@@ -15,7 +15,7 @@ _FIELDS = {  # by type, the number of fields in the data, which begin with the t
     "sk-ecdsa-sha2-nistp256@openssh.com": 4,
 }
 _CERTIFICATE = re.compile(r"(.+)-cert-v01(@openssh\.com)?")  # its data has numbers without a length
-_OPTIONS = re.compile(r'(?:"(?:\\"|[^"])*"|[^\s"])+[ \t]+')
+_OPTIONS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+[ \t]+')
 _KEY = re.compile(r"(?<![\w@.-])(?:ssh|ecdsa|sk)-[\w.@-]+[ \t]+AAAA[0-9A-Za-z+/]*={0,3}")
 
 

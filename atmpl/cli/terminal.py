@@ -131,7 +131,9 @@ def wrap(text: str, columns: int, *, indent: str) -> str:
     """Return `text` in lines of at most `columns`, broken between words only, so that a path can be copied."""
     import textwrap
 
-    return textwrap.fill(text, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        text, max(columns, 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def plain(text: str) -> str:

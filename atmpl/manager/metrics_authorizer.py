@@ -65,7 +65,7 @@ class MetricsAuthorizer:
                 seconds = ALLOWED_SECONDS if status == 200 else DENIED_SECONDS
                 self._cached[digest] = (self._now() + seconds, status)
                 if len(self._cached) > MAX_CACHED:
-                    denied = (key for key, (_, each) in self._cached.items() if each != 200)
+                    denied = (key for key, (_, each) in self._cached.items() if each != 200 and key != digest)
                     del self._cached[next(denied, next(iter(self._cached)))]
                 return status
         finally:

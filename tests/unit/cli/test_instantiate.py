@@ -187,6 +187,7 @@ OTHER_NAMES = {
     "a typed parameter of another name": ("${VM}", ["-p", "VM=c1"], "-p VM=NAME"),
     "the option": ("${NAME}", ["--vm-name", "c1"], "--vm-name NAME"),
     "a default": ("${NAME}", [], "--vm-name NAME"),
+    "both, of another name": ("${VM}", ["-p", "VM=c2", "--vm-name", "c1"], "--vm-name NAME"),
 }
 
 

@@ -268,6 +268,18 @@ def test_vm_name_beside_the_parameter_name_is_wrong_usage():
     assert typed("process", "-", "--vm-name", "a", "-p", "NAME=b", stdin=NAMED).status == 2
 
 
+def test_vm_name_is_no_value_of_a_name_for_something_else():
+    template = """
+apiVersion: template.openshift.io/v1
+kind: Template
+objects: [{apiVersion: kubevirt.io/v1, kind: VirtualMachine, metadata: {name: "${VM}", labels: {owner: "${NAME}"}}}]
+parameters: [{name: NAME, required: true}, {name: VM, required: true}]
+"""
+    came = typed("process", "-", "--vm-name", "a", "-p", "NAME=b", stdin=template)
+    assert (came.status, came.err) == (0, "")
+    assert yaml.safe_load(came.out)["metadata"] == {"name": "a", "labels": {"owner": "b"}}
+
+
 @pytest.mark.parametrize("objects", ["[]", "[{apiVersion: v1, kind: Service}]"])
 def test_vm_name_without_a_vm_is_an_error(objects):
     came = typed("process", "-", "--vm-name", "a", stdin=f"{{apiVersion: v1, kind: Template, objects: {objects}}}")

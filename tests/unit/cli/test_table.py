@@ -73,3 +73,7 @@ def test_table_without_parameters_is_empty():
 
 def test_table_has_no_control_characters():
     assert "\x1b" not in table([Parameter("A", description="\x1b[2J", value="a\x1bb\rc")], {})
+
+
+def test_tiny_terminal_is_no_error():
+    assert "meaning" in table([Parameter("A", "meaning", "meaning", "1")], {}, columns=3)

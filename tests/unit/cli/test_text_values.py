@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from atmpl.cli.ssh_keys import is_public_key
 from atmpl.cli.text_values import COMPLETE_TEXT, parameter_kinds
 from atmpl.template.cloud_config import OTHER, PASSWORD, PASSWORD_HASH, SSH_KEY
 from tests.support.cli_runner import typed
@@ -321,3 +322,8 @@ def test_quotes_and_spaces_of_a_params_file_are_a_warning(text, default, line, f
 def test_needless_quotes_of_a_params_file_are_one_warning(folder):
     (folder / "v").write_text("V='hello'\n")
     assert process(template("#cloud-config\npassword: ${V}\n", V={}), "--params-file", "v").err.count("warning: ") == 1
+
+
+def test_open_quote_before_a_key_takes_no_exponential_time():
+    assert not is_public_key('command="' + '\\"' * 200)
+    assert is_public_key(f'command="echo \\"a\\"" {KEY}')

@@ -7,6 +7,7 @@ import pytest
 from atmpl.cli import process as values
 from atmpl.cli.errors import CommandError
 from atmpl.template.parameters import Parameter
+from tests.support.cli_runner import typed
 
 
 def test_assignment_is_split_at_the_first_equals_sign():
@@ -79,7 +80,7 @@ DECLARED = [
 
 
 def test_unknown_parameter_gets_a_suggestion():
-    assert list(values.unknown(["MEMORI", "NOTE", "X"], DECLARED)) == [
+    assert list(values.unknown({name: values.Value("1", "") for name in ("MEMORI", "NOTE", "X")}, DECLARED)) == [
         ("MEMORI", "the template has no parameter MEMORI; did you mean MEMORY?"),
         ("X", "the template has no parameter X"),
     ]
@@ -131,3 +132,17 @@ def test_an_empty_value_is_none():
         "MEMORY",
         "IMAGE",
     ]
+
+
+PASTED = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
+
+
+@pytest.mark.parametrize("line", [f"{PASTED}==", f"{PASTED[:20]}+{PASTED[20:]}=="])
+def test_pasted_key_in_a_params_file_is_not_printed(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "k.env").write_text(f"{line}\n")
+    (tmp_path / "t.yaml").write_text("{apiVersion: template.openshift.io/v1, kind: Template, objects: []}")
+    came = typed("process", "t.yaml", "--params-file", "k.env")
+    assert came.status in (1, 2)
+    assert "k.env, line 1: " in came.err
+    assert line[:20] not in came.err

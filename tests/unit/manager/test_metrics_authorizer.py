@@ -109,6 +109,15 @@ async def test_unknown_tokens_do_not_replace_an_allowed_one(monkeypatch: pytest.
     assert len(script.calls) == 11
 
 
+async def test_denial_is_cached_beside_many_allowed_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_authorizer, "MAX_CACHED", 2)
+    allowed = [AUTHENTICATED, ALLOWED]
+    async with authorizing(*allowed, *allowed, reviewed(authenticated=False)) as (authorizer, script, _):
+        assert [await code(authorizer, f"Bearer {number}") for number in range(2)] == [200, 200]
+        assert [await code(authorizer, "Bearer unknown") for _ in range(3)] == [401] * 3
+    assert len(script.calls) == 5
+
+
 async def test_many_unknown_tokens_wait_for_few_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics_authorizer, "MAX_WAITING", 4)
     unknown = reviewed(authenticated=False)
