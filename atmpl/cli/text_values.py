@@ -7,7 +7,7 @@ quote changes the structure of the text. What a parameter stands for, such as an
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from atmpl.cli.manifests import STDIN, display_name
 from atmpl.cli.ssh_keys import count_keys, is_public_key
 from atmpl.template.cloud_config import (
     HEADER,
+    KEY_LISTS,
     PASSWORD,
     PASSWORD_HASH,
     SSH_KEY,
@@ -28,7 +29,7 @@ from atmpl.template.rules import IGNITION
 from atmpl.template.substitution import STRING_REF, TYPED_REF
 
 MAX_CHECKED_VALUES = 20  # in one cloud-config, because each takes two readings of the text
-HASH_ADVICE = "give what openssl passwd -6 prints, in single quotes"
+HASH_ADVICE = "give what openssl passwd -6 prints"
 SECOND_KEY_ADVICE = (
     "add a line to the cloud-config that atmpl process prints, before kubectl create; or make the template from a "
     "virtual machine with two keys"
@@ -38,7 +39,9 @@ COMPLETE_TEXT = "text"  # kind of a parameter that is all of a text, beside thos
 _LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
 _KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY(?P<is_one>\d*\Z)?")
-_HASH = re.compile(r"['\"]?(\$\w+\$.|[!*])")  # of crypt(5), or of a locked account; quotes are YAML's
+_HASH = re.compile(  # of crypt(5), the last two DES and BSDi; or of a locked account. Quotes are YAML's
+    r"""\s*['"]?(\$\w+\$.|[!*]|([./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19})['"]?\s*\Z)"""
+)
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
 _OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
 _READINGS = (  # the type of what cloud-init reads: how to say it
@@ -107,6 +110,36 @@ class _Place:
         except ValueError:
             return False
 
+    def takes(self, value: str, kind: str | None) -> bool:
+        """Return True if cloud-init reads public keys, or the hash without YAML's quotes and the spaces around it."""
+        if kind not in (SSH_KEY, PASSWORD_HASH) or not is_in_limits(final := self.filled(value)):
+            return False
+        stripped = value.strip()
+        meant = {value, stripped, _unquoted(stripped) or stripped}
+
+        def is_usable(text: str) -> bool:
+            if kind == SSH_KEY:
+                return is_public_key(text) and count_keys(text) == 1
+            return text in meant and bool(_HASH.match(text))
+
+        try:
+            return _has_secrets(load_yaml(self.filled(_MARKER)), load_yaml(final), is_usable, meant)
+        except ValueError:
+            return False
+
+    def takes_number(self, value: str) -> bool:
+        """Return True if `value` is a number that is the password of the default user: cc_set_passwords calls str()."""
+        try:
+            expected, read = load_yaml(self.filled(_MARKER)), load_yaml(self.filled(value))
+        except ValueError:
+            return False
+        number = field_at(read, "password")
+        return (
+            type(number) is int
+            and str(number) == value
+            and _same(_replace(expected, value), read | {"password": value})
+        )
+
     def is_broken_by(self, value: str) -> bool:
         """Return True if cloud-init cannot read the text with `value`."""
         text = self.filled(value)
@@ -155,7 +188,12 @@ def parameter_kinds(objects: Iterable[Any], names: Iterable[str]) -> dict[str, s
 
     `objects` are the template's, `names` those of its parameters. A parameter that is known for neither is left out.
     """
-    kinds = {name: SSH_KEY for name in names if (match := _KEY_NAME.search(name)) and match["is_one"] is not None}
+    named = {name: SSH_KEY for name in names if (match := _KEY_NAME.search(name)) and match["is_one"] is not None}
+    return named | _kinds_by_place(objects)
+
+
+def _kinds_by_place(objects: Iterable[Any]) -> dict[str, str]:
+    kinds = {}
     for vm in objects:
         for text in _cloud_init_data(vm):
             if whole := STRING_REF.fullmatch(text) or TYPED_REF.match(text):
@@ -218,25 +256,32 @@ def altered_values(
     objects = list(objects)
     defaults = {each.name: each.value for each in declared}
     effective = defaults | dict(values)
-    kinds = parameter_kinds(objects, effective)
+    kinds = _kinds_by_place(objects)
     keys = [each.name for each in declared if kinds.get(each.name) == SSH_KEY]
-    generated = {each.name for each in declared if each.generate}
+    expressions = {each.name: each.from_ for each in declared if each.generate}
     for text in (text for each in objects for text in _cloud_configs(each)):
         names = [name for name in dict.fromkeys(STRING_REF.findall(text)) if name in effective]
         checked = [name for name in names if not _LITERAL.fullmatch(name)]
         for name in checked:
             place, value, kind = _Place(text, name, effective), effective[name], kinds.get(name)
+            is_generated = name in expressions and name in values and (name not in given or given[name].text != value)
             problem = _explain_secret(name, kind, given[name], keys) if name in given else ""
-            if not problem:
-                is_empty = name in given and not value and kind in (PASSWORD, PASSWORD_HASH)
-                if not is_empty and (
-                    len(checked) > MAX_CHECKED_VALUES or place.arrives(value, value) or place.is_escaped(value)
-                ):
+            if value or name not in given or kind not in (PASSWORD, PASSWORD_HASH):
+                is_unchecked = len(checked) > MAX_CHECKED_VALUES
+                if not problem and (is_unchecked or place.arrives(value, value) or place.is_escaped(value)):
                     continue
-                problem = _explain_altered(place, value, given.get(name), is_generated=name in generated)
+                if place.takes(value, kind):
+                    continue
             is_broken = place.is_broken_by(value)
-            is_refused = name in values and (
-                is_broken or (kind is not None and _is_usable(place, kind, defaults[name]))
+            if is_generated:
+                problem = _explain_generated(place, value, expressions[name])
+            elif not problem:
+                problem = _explain_altered(place, value, given.get(name), is_generated=name in expressions)
+            is_refused = (
+                name in values
+                and not is_generated
+                and (is_broken or (kind is not None and _is_usable(place, kind, defaults[name])))
+                and not (kind == PASSWORD and place.takes_number(value))
             )
             yield AlteredValue(name, f"the parameter {name} {problem}", is_refused)
 
@@ -264,7 +309,8 @@ def _explain_secret(name: str, kind: str | None, value: Value, keys: Sequence[st
     if kind == SSH_KEY and value.text:
         return _explain_key(name, value, keys)
     if kind == PASSWORD_HASH and value.text and not _HASH.match(value.text):
-        return f"is not the hash of a password, so no password fits it; {HASH_ADVICE}"
+        quotes = "" if value.where else ", in single quotes"
+        return f"is not the hash of a password, so no password fits it; {HASH_ADVICE}{quotes}"
     return ""
 
 
@@ -306,13 +352,22 @@ def _explain_altered(place: _Place, value: str, given: Value | None, *, is_gener
         way_out = f"; or leave {place.name} out, and it is generated" if is_generated else ""
         read = "an empty text" if place.arrives(value, value) else "no value (null)"
         return f"is empty, so cloud-init reads {read} there; give a value{way_out}"
-    if place.is_broken_by(value):
-        problem = "breaks the cloud-config, so cloud-init ignores all of it"
-    else:
-        problem = f"does not arrive in the cloud-config as it was given: {place.reading(value)}"
+    problem = _explain_reading(place, value)
     if (lines := len(value.splitlines())) > 1:
         return f"{problem}; give one line instead of {lines}"
     return f"{problem}; {place.fix(value, given)}"
+
+
+def _explain_generated(place: _Place, value: str, expression: str) -> str:
+    """Return what happens to a generated value that does not arrive, with the expression as the cause."""
+    problem = _explain_reading(place, value, "generated")
+    return f"{problem}; the expression {expression} of the template can generate such values, change it there"
+
+
+def _explain_reading(place: _Place, value: str, origin: str = "given") -> str:
+    if place.is_broken_by(value):
+        return "breaks the cloud-config, so cloud-init ignores all of it"
+    return f"does not arrive in the cloud-config as it was {origin}: {place.reading(value)}"
 
 
 def _meanings(value: str) -> Iterator[str]:
@@ -365,6 +420,39 @@ def _replace(value: Any, text: str) -> Any:
     if isinstance(value, list):
         return [_replace(item, text) for item in value]
     return value.replace(_MARKER, text) if isinstance(value, str) else value
+
+
+def _has_secrets(
+    expected: Any, final: Any, is_usable: Callable[[str], bool], meant: Iterable[str], *, is_key_list: bool = False
+) -> bool:
+    """Return True if `final` is `expected` with usable secrets instead of the marker.
+
+    A list of keys can have any number of them there. In a longer text, the marker is replaced by a text of `meant`.
+    """
+    if expected == _MARKER and isinstance(final, str):
+        return is_usable(final)
+    if isinstance(expected, str) and isinstance(final, str):
+        return any(expected.replace(_MARKER, each) == final for each in meant)
+    if isinstance(expected, dict) and isinstance(final, dict):
+        return list(expected) == list(final) and all(
+            _has_secrets(expected[key], final[key], is_usable, meant, is_key_list=_is_key_list(key)) for key in expected
+        )
+    if not isinstance(final, list):
+        return _same(expected, final)
+    if is_key_list:
+        expected = [expected] if expected == _MARKER else expected
+        if isinstance(expected, list) and _MARKER in expected and len(final) > len(expected):
+            index = expected.index(_MARKER)
+            expected = [*expected[:index], *[_MARKER] * (len(final) - len(expected)), *expected[index:]]
+    return (
+        isinstance(expected, list)
+        and len(expected) == len(final)
+        and all(_has_secrets(*pair, is_usable, meant) for pair in zip(expected, final, strict=True))
+    )
+
+
+def _is_key_list(key: Any) -> bool:
+    return isinstance(key, str) and key.replace("-", "_") in KEY_LISTS
 
 
 def _same(one: Any, other: Any) -> bool:

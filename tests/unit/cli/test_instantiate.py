@@ -248,7 +248,12 @@ def test_value_in_quotes_as_advised_creates_a_vm(cluster):
 KEYS = "ssh_authorized_keys:\n- ${PASSWORD}"
 REFUSED = {
     "an octal number": ("password: ${PASSWORD}", "0123"),
-    "a number": ("password: ${PASSWORD}", "12345"),
+    "a number in base 60": ("password: ${PASSWORD}", "1:20"),
+    "a number with an underscore": ("password: ${PASSWORD}", "1_0"),
+    "a number for another user": ("users: [{name: a, plain_text_passwd: ${PASSWORD}}]", "12345"),
+    "a list in a list of keys": (KEYS, f"[{KEY}]"),
+    "a list with no key": ("ssh_authorized_keys: ${PASSWORD}", f'["{KEY}", hello]'),
+    "a hash that is a number": ("users: [{name: a, passwd: ${PASSWORD}}]", "1234567890123"),
     "a boolean": ("password: ${PASSWORD}", "true"),
     "no value": ("password: ${PASSWORD}", ""),
     "an empty text": ("password: '${PASSWORD}'", ""),
@@ -303,6 +308,56 @@ def test_value_in_the_form_of_the_default_creates_a_vm(phrase, cluster):
     assert typed("instantiate", "--template", "web", "-p", f"PASSWORD={value}").status == 0
 
 
+HASH = "users: [{name: a, passwd: ${PASSWORD}}]"
+KEY_LIST = "ssh_authorized_keys: ${PASSWORD}"
+GOOD = {
+    "a key and a blank": (KEYS, f"{KEY} \n"),
+    "a key and an empty line": (KEYS, f"{KEY}\n\n"),
+    "a hash and blanks": ("users:\n- name: a\n  passwd: ${PASSWORD}", "$6$salt$abc  \n"),
+    "a key in quotes": (KEYS, f"'{KEY}'"),
+    "a hash in quotes": (HASH, "'$6$salt$abc'"),
+    "a hash of DES": (HASH, "ab./efGHIJ012"),
+    "a hash of BSDi": (HASH, "_J9..CCCCXBrJUJV154M"),
+    "a list of keys": (KEY_LIST, f'["{KEY}", "{RSA}"]'),
+    "a list of one key": (KEY_LIST, f'["{KEY}"]'),
+    "a list of keys in lines": (KEY_LIST, f"\n- {KEY}\n- {RSA}\n"),
+    "a part of a list": ("ssh-authorized-keys: [${PASSWORD}]", f'"{KEY}", "{RSA}"'),
+    "the rest of a list": (f"ssh_authorized_keys:\n- {RSA}\n- ${{PASSWORD}}", f"{KEY}\n- {RSA}"),
+}
+
+
+@pytest.mark.parametrize("phrase", GOOD)
+def test_secret_that_cloud_init_can_use_creates_a_vm(phrase, cluster):
+    _, came = instantiate_with_password(cluster, *GOOD[phrase], create)
+    assert (came.status, came.err) == (0, "")
+
+
+NAMED_KEYS = {
+    "a setting": ("disable_root: ${SSH_PUBLIC_KEY}", "true"),
+    "no key in a file": ("write_files: [{path: /a, content: '${SSH_PUBLIC_KEY}'}]", "none"),
+    "the data of a key": ("ssh_authorized_keys:\n- ssh-ed25519 ${SSH_PUBLIC_KEY}", KEY.split()[1]),
+}
+
+
+@pytest.mark.parametrize("phrase", NAMED_KEYS)
+def test_name_of_a_parameter_alone_refuses_no_value(phrase, cluster):
+    line, value = NAMED_KEYS[phrase]
+    template = with_password(f"#cloud-config\n{line}\n") | {"parameters": [{"name": "SSH_PUBLIC_KEY"}]}
+    cluster(found(template), ABSENT, create)
+    assert typed("instantiate", "--template", "web", "-p", f"SSH_PUBLIC_KEY={value}").status == 0
+
+
+@pytest.mark.parametrize("expression", ["0[0-7]{5}", "[1-9]{6}", "'[a-z]{3}"])
+def test_generated_value_that_does_not_arrive_is_a_warning(expression, cluster):
+    fields = {"name": "PASSWORD", "generate": "expression", "from": expression}
+    template = with_password("#cloud-config\npassword: ${PASSWORD}\n") | {"parameters": [fields]}
+    cluster(found(template), ABSENT, create)
+    came = typed("instantiate", "--template", "web")
+    assert (came.status, came.err.count("warning: ")) == (0, 1)
+    assert f"the expression {expression} of the template" in came.err
+    assert "quotes" not in came.err
+
+
 def test_empty_value_that_kubevirt_replaces_creates_a_vm(cluster):
     vm = with_password("#cloud-config\npassword: ${PASSWORD}\n")["objects"][0]
     native = NATIVE | {"spec": {"virtualMachine": vm, "parameters": TEMPLATE["parameters"]}}
@@ -313,6 +368,7 @@ def test_empty_value_that_kubevirt_replaces_creates_a_vm(cluster):
 ALTERED = {
     "a number": ("hostname: ${PASSWORD}", "0123"),
     "a comment": ("hostname: ${PASSWORD}", "a #b"),
+    "a number that cloud-init makes a text again": ("password: ${PASSWORD}", "12345"),
     "a list, perhaps on purpose": ("runcmd: ${PASSWORD}", "[a, b]"),
 }
 

@@ -183,6 +183,13 @@ def test_clear_password_instead_of_a_hash_is_a_warning(value):
     assert value not in came.err
 
 
+def test_advice_for_a_hash_in_a_params_file_has_no_quotes(folder):
+    made = template("#cloud-config\nusers: [{name: a, passwd: '${P}'}]\n", P=REQUIRED)
+    (folder / "v").write_text("P=hunter2\n")
+    assert process(made, "--params-file", "v").err.endswith("give what openssl passwd -6 prints\n")
+    assert process(made, "-p", "P=hunter2").err.endswith("prints, in single quotes\n")
+
+
 @pytest.mark.parametrize("value", ["~a\0b", "a\0b", "~nobody/x"])
 def test_any_text_of_a_params_file_is_a_value(value, folder):
     (folder / "v").write_text(f"DATA={value}\n")
