@@ -27,6 +27,7 @@ from atmpl.cli.text_values import (
     altered_values,
     field_at,
     forgotten_files,
+    is_quoted,
     names_in_cloud_configs,
     parameter_kinds,
     private_keys,
@@ -35,7 +36,7 @@ from atmpl.cli.unknown_fields import IGNORED, unknown_template_fields
 from atmpl.template import FORMATS, generators
 from atmpl.template.cloud_config import SSH_KEY
 from atmpl.template.parameters import Parameter, parameters
-from atmpl.template.substitution import STRING_REF
+from atmpl.template.substitution import STRING_REF, TYPED_REF
 
 MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
 KINDS = tuple(format.kind for format in FORMATS.values())
@@ -43,7 +44,6 @@ KINDS = tuple(format.kind for format in FORMATS.values())
 MAX_SHOWN_NAME = 30  # characters of a name in a params file that a message shows
 _NAME = re.compile(r"[a-zA-Z0-9_]+")  # what a reference in a template can contain
 _LAST_LINE_BREAK = re.compile(r"\r?\n\Z")
-_TYPED_REFERENCE = re.compile(r"\A\$\{\{([a-zA-Z0-9_]+)\}\}\Z")
 
 DESCRIPTION = """\
 Turn a template into its objects, exactly as the cluster's own processor would.
@@ -93,6 +93,11 @@ class Template:
     where: str
     content: dict[str, Any]
     declared: Sequence[Parameter]
+
+    @property
+    def objects(self) -> list[Any]:
+        """The objects of the template, in the order of the processed ones."""
+        return _template_objects(self.content)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -205,7 +210,7 @@ def match_values(
 ) -> tuple[dict[str, str], list[str]]:
     """Return the values for the template's parameters, and the problems with the others."""
     names = {parameter.name for parameter in template.declared}
-    objects = _template_objects(template.content)
+    objects = template.objects
     has_files = any(value.file for value in values.values())
     inside = _names_inside_texts(objects) if has_files else set()
     problems = [
@@ -222,7 +227,7 @@ def match_values(
 
 def name_parameters(template: Template) -> list[str]:
     """Return the parameters that name the virtual machine: those that are its whole name, otherwise NAME."""
-    texts = [field_at(each, "metadata", "name") for each in _template_objects(template.content) if _is_vm(each)]
+    texts = [field_at(each, "metadata", "name") for each in template.objects if _is_vm(each)]
     whole = {match[1] for text in texts if isinstance(text, str) and (match := STRING_REF.fullmatch(text))}
     return [each.name for each in template.declared if each.name in (whole or {"NAME"})]
 
@@ -321,7 +326,7 @@ def report_warnings(
 
     `values` are all values that override defaults, `given` are those of the user.
     """
-    parts = _template_objects(template.content)
+    parts = template.objects
     forgotten = forgotten_files(parameter_kinds(parts, given), given)
     altered = list(altered_values(parts, template.declared, values, given))
     for reason in (
@@ -347,13 +352,13 @@ def surrounded_values(template: Template, given: Mapping[str, Value]) -> Iterato
     `oc process --param-file` removes them. In a cloud-config, `altered_values` reports the quotes that are not needed.
     """
     defaults = {each.name: each.value for each in template.declared}
-    in_cloud_config = names_in_cloud_configs(_template_objects(template.content))
+    in_cloud_config = names_in_cloud_configs(template.objects)
     for name, value in given.items():
         if not value.where or name not in defaults or value.text == defaults[name]:
             continue
         if value.text != value.text.strip(" \t"):
             yield f"{value.where}: the space before or after the value of {name} is a part of it; remove it"
-        elif name not in in_cloud_config and _is_quoted(value.text) and not _is_quoted(defaults[name]):
+        elif name not in in_cloud_config and is_quoted(value.text) and not is_quoted(defaults[name]):
             yield f"{value.where}: the quotes are a part of the value of {name}; remove them"
 
 
@@ -448,7 +453,7 @@ def missing(values: Mapping[str, str], template: Template) -> Iterator[str]:
     """Yield a sentence for each parameter that requires a value and has none."""
     without = [each for each in template.declared if each.required and not each.generate]
     without = [each for each in without if not values.get(each.name, each.value)]
-    kinds = parameter_kinds(_template_objects(template.content), [each.name for each in without]) if without else {}
+    kinds = parameter_kinds(template.objects, [each.name for each in without]) if without else {}
     for each in without:
         explained = f": {text}" if (text := meaning(each)) else ""
         value = "" if kinds.get(each.name) in (SSH_KEY, COMPLETE_TEXT) else f"{each.name}=VALUE or "
@@ -467,14 +472,14 @@ def undefined_references(template: Template) -> Iterator[str]:
     It can be meant so, such as `${HOME}` in a script.
     """
     known = {each.name for each in template.declared}
-    texts = _texts([*_template_objects(template.content), template.content.get("labels")], keys=True)
+    texts = _texts([*template.objects, template.content.get("labels")], keys=True)
     found = {part[0]: part[1] for text in texts for part in _references(text) if part[1] not in known}
     for reference, name in sorted(found.items()):
         yield f"{reference} has no parameter, and stays as it is{nearest(name, known)}"
 
 
 def _references(text: str) -> Iterator[re.Match[str]]:
-    whole = _TYPED_REFERENCE.match(text)
+    whole = TYPED_REF.match(text)
     return iter((whole,)) if whole else STRING_REF.finditer(text)
 
 
@@ -517,7 +522,7 @@ def refused_values(template: Template, values: Mapping[str, str], given: Mapping
 
     The template's own defaults are never refused.
     """
-    objects = _template_objects(template.content)
+    objects = template.objects
     intended = {(each.name, each.value) for each in template.declared if each.value or not each.generate}
     changed = dict(values.items() - intended)
     kinds = parameter_kinds(objects, changed)
@@ -706,7 +711,7 @@ def _repeated_key(value: str) -> str | None:
 
 def _typed_references(content: Any) -> set[str]:
     """Return the names of all parameters that are used as `${{P}}`."""
-    return {match[1] for text in _texts(content) if (match := _TYPED_REFERENCE.match(text))}
+    return {match[1] for text in _texts(content) if (match := TYPED_REF.match(text))}
 
 
 def _texts(content: Any, *, keys: bool = False) -> Iterator[str]:
@@ -748,10 +753,6 @@ def _surrogate_path(content: Any) -> str | None:
         elif isinstance(value, str) and not _is_unicode(value):
             return path
     return None
-
-
-def _is_quoted(text: str) -> bool:
-    return len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
 
 
 def _is_unicode(text: str) -> bool:

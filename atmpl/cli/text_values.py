@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from atmpl.cli.manifests import STDIN, display_name
@@ -34,7 +35,7 @@ SECOND_KEY_ADVICE = (
     "add a line to the cloud-config that atmpl process prints, before kubectl create; or make the template from a "
     "virtual machine with two keys"
 )
-COMPLETE_TEXT = "text"  # kind of a parameter that is all of a text, beside those of cloud_config.py
+COMPLETE_TEXT = "text"  # kind of a parameter that is a complete text, in addition to those of cloud_config.py
 
 _LITERAL = re.compile(r"LITERAL[0-9]+")
 _MARKER = "zqvalue"  # a plain word for YAML, in no cloud-config
@@ -79,13 +80,23 @@ class AlteredValue(NamedTuple):
     is_refused: bool  # by `instantiate`: it breaks the whole text, or a secret would not be the one that was given
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Place:
     """The place of one parameter in a cloud-config, with the values of the others."""
 
     text: str
     name: str
     values: Mapping[str, str]
+
+    @cached_property
+    def marked(self) -> str:
+        """The text with a plain word instead of the value."""
+        return self.filled(_MARKER)
+
+    @cached_property
+    def expected(self) -> Any:
+        """What cloud-init reads of `marked`. Raises ValueError if it cannot be read."""
+        return load_yaml(self.marked)
 
     def filled(self, value: str) -> str:
         """Return the text with `value`. Other parameters have a plain word, so that their values change nothing."""
@@ -98,11 +109,11 @@ class _Place:
 
         With a plain word instead of the value, the text must have the same structure.
         """
-        marked, final = self.filled(_MARKER), self.filled(value)
-        if not is_in_limits(marked) or not is_in_limits(final):
+        final = self.filled(value)
+        if not is_in_limits(self.marked) or not is_in_limits(final):
             return True
         try:
-            expected = load_yaml(marked)
+            expected = self.expected
         except ValueError:
             return True
         try:
@@ -123,14 +134,14 @@ class _Place:
             return text in meant and bool(_HASH.match(text))
 
         try:
-            return _has_secrets(load_yaml(self.filled(_MARKER)), load_yaml(final), is_usable, meant)
+            return _has_secrets(self.expected, load_yaml(final), is_usable, meant)
         except ValueError:
             return False
 
     def takes_number(self, value: str) -> bool:
         """Return True if `value` is a number that is the password of the default user: cc_set_passwords calls str()."""
         try:
-            expected, read = load_yaml(self.filled(_MARKER)), load_yaml(self.filled(value))
+            expected, read = self.expected, load_yaml(self.filled(value))
         except ValueError:
             return False
         number = field_at(read, "password")
@@ -152,7 +163,7 @@ class _Place:
     def reading(self, value: str) -> str:
         """Return a clause about what cloud-init reads instead of `value`."""
         try:
-            read = _at_marker(load_yaml(self.filled(_MARKER)), load_yaml(self.filled(value)))
+            read = _at_marker(self.expected, load_yaml(self.filled(value)))
         except ValueError:  # an anchor, a tag
             read = ""
         return next(
@@ -377,9 +388,14 @@ def _meanings(value: str) -> Iterator[str]:
             yield text
 
 
+def is_quoted(text: str) -> bool:
+    """Return True if `text` begins and ends with the same quote."""
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+
+
 def _unquoted(value: str) -> str | None:
     """Return the text in the quotes of YAML that a value has around it, None if it has none."""
-    if len(value) < 2 or value[0] != value[-1] or value[0] not in "'\"":
+    if not is_quoted(value):
         return None
     try:
         text = load_yaml(value)
