@@ -110,7 +110,7 @@ def _refused_digest(text: str) -> str:
     different versions would write the status in turn, without end.
     """
     version, _, digest = text.rpartition(" ")
-    return digest if _numbers(version) >= _numbers(__version__) else ""
+    return digest if version and _numbers(version) >= _numbers(__version__) else ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
