@@ -1,11 +1,18 @@
 """A command line as it is typed, and what comes of it."""
 
+import argparse
 import io
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from typing import NamedTuple
 
+import pytest
+
+from atmpl.cli import client
+from atmpl.cli.client import ClusterClient
 from atmpl.cli.main import main
+from tests.support.scripted_server import Act, Script, connected
 
 
 class Came(NamedTuple):
@@ -44,3 +51,16 @@ class _Terminal(io.TextIOWrapper):
 
     def isatty(self):
         return True
+
+
+def scripted_cluster(monkeypatch: pytest.MonkeyPatch, *acts: Act) -> Script:
+    """Let a server that follows a script be the cluster of the commands; return the script."""
+    script = Script(*acts)
+
+    @asynccontextmanager
+    async def open_cluster(_: argparse.Namespace) -> AsyncIterator[ClusterClient]:
+        async with connected(script) as connection:
+            yield ClusterClient(connection, "team-a", "https://cluster:6443")
+
+    monkeypatch.setattr(client, "open_cluster", open_cluster)
+    return script

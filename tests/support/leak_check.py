@@ -11,7 +11,7 @@ TURNS = 200  # of 5 ms: a TLS connection takes leave of its peer before it close
 
 
 def sockets() -> set[str]:
-    """Return the sockets that this process has open, by the kernel's numbers; none where the kernel does not list them."""
+    """Return the sockets that this process has open, by the kernel's numbers; none if the kernel does not list them."""
     found = set()
     for entry in OPEN.iterdir() if OPEN.is_dir() else ():
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e.demo.steps import BEFORE_THE_CONTROLLER, WITH_THE_CONTROLLER, Step, with_prompt
+from tests.support.child_process import started
 from tests.support.shared_data import SHARED, needs_shared
 
 CHECKOUT = Path(__file__).parents[3]
@@ -44,7 +45,7 @@ EXPECTED_LINES = (
 @contextmanager
 def demo(*args: str, tmp: Path) -> Iterator[subprocess.Popen]:
     command = [sys.executable, "-m", "e2e.demo", *args]
-    with subprocess.Popen(
+    with started(
         command,
         cwd=CHECKOUT,
         env=os.environ | {"TMPDIR": str(tmp)},
@@ -52,10 +53,7 @@ def demo(*args: str, tmp: Path) -> Iterator[subprocess.Popen]:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+        yield process
 
 
 def test_demo_shows_each_step_and_leaves_nothing(tmp_path: Path) -> None:

@@ -1,32 +1,21 @@
 """`atmpl create`: each response of the cluster, and the request."""
 
-from contextlib import asynccontextmanager
-
 import pytest
 import yaml
 from aiohttp import web
 
-from atmpl.cli import client, wait
-from atmpl.cli.client import ClusterClient
+from atmpl.cli import wait
 from atmpl.cli.wait import ADVICE, RequestState
 from atmpl.controller.outcome import Reason
-from tests.support.cli_runner import typed
-from tests.support.scripted_server import Script, connected, status
+from tests.support.cli_runner import scripted_cluster, typed
+from tests.support.scripted_server import status
 
 CREATED = {"metadata": {"name": "web-template", "namespace": "team-a", "uid": "1", "resourceVersion": "5"}}
 
 
 def answered(monkeypatch, *acts):
     """Let a scripted server be the cluster, whose first answer is that it does not report the user."""
-    script = Script(status(403, "Forbidden"), *acts)
-
-    @asynccontextmanager
-    async def opened(_):
-        async with connected(script) as connection:
-            yield ClusterClient(connection, "team-a", "https://cluster:6443")
-
-    monkeypatch.setattr(client, "open_cluster", opened)
-    return script
+    return scripted_cluster(monkeypatch, status(403, "Forbidden"), *acts)
 
 
 UNREADABLE = status(403, "Forbidden")

@@ -46,7 +46,7 @@ MEANT = {
         ["render", "-o", "x.yaml"],
         "argument -o/--output: 'x.yaml' is not one of yaml, json; did you mean --output-file x.yaml?",
     ),
-    "a letter that is no option": (["create", "--vm", "web", "-A"], "unrecognized arguments: -A"),
+    "a letter that is not an option": (["create", "--vm", "web", "-A"], "unrecognized arguments: -A"),
     "an option as a command": (["help"], "help is not a command; did you mean --help?"),
     "another option as a command": (["version"], "version is not a command; did you mean --version?"),
     "two parameters behind one option": (
