@@ -78,6 +78,14 @@ POLICY: dict[str, tuple[Edit, PolicyCheck]] = {
         lambda p, b: p["metadata"].update(creationTimestamp="2026-11-24"),
         PolicyCheck.UNREADABLE,
     ),
+    "a creationTimestamp with an offset": (
+        lambda p, b: p["metadata"].update(creationTimestamp="2026-11-24T05:00:00+00:00"),
+        PolicyCheck.UNREADABLE,
+    ),
+    "a creationTimestamp of 20 other characters": (
+        lambda p, b: p["metadata"].update(creationTimestamp="20261124T050000+0000"),
+        PolicyCheck.UNREADABLE,
+    ),
 }
 
 BINDING: dict[str, tuple[Edit, PolicyCheck]] = {
@@ -220,6 +228,7 @@ def test_states_have_stable_metric_labels() -> None:
 
 ALICE = {"username": "alice", "uid": "a-1", "groups": ["devs"], "extra": {"example.com/key": ["v"]}}
 NOW = datetime(2026, 11, 24, 5, 1, 0, tzinfo=UTC)  # 40 s after the request was created
+LIMIT = NOW + timedelta(seconds=20)
 OLD = NOW + timedelta(seconds=21)
 
 
@@ -291,6 +300,22 @@ async def test_policy_state_decides_about_the_read(state: str) -> None:
     assert reason(await access(request(namespace="team-b"), ClusterOfOneAnswer(objects))) == other
 
 
+async def test_missing_policy_is_checked_again() -> None:
+    denied = (await access(request(), ClusterOfOneAnswer(admission.ABSENT))).denied
+    assert isinstance(denied, Blocked)
+    assert denied.requeue_after == 60.0
+
+
+@pytest.mark.parametrize("namespace", ["team-a", "team-b"])
+@pytest.mark.parametrize(
+    ("objects", "check"), [(admission.ABSENT, PolicyCheck.POLICY_ABSENT), (DIFFERS, PolicyCheck.POLICY_DIFFERS)]
+)
+async def test_message_has_the_remedy(objects: dict[str, PolicyObjects], check: PolicyCheck, namespace: str) -> None:
+    denied = (await access(request(namespace=namespace), ClusterOfOneAnswer(objects))).denied
+    assert denied is not None
+    assert check.remedy in denied.message
+
+
 async def test_optional_policy_is_required_across_namespaces() -> None:
     cluster = ClusterOfOneAnswer(admission.ABSENT)
     assert reason(await access(request(), cluster, required=False)) is None
@@ -302,11 +327,16 @@ async def test_optional_policy_is_required_across_namespaces() -> None:
 @pytest.mark.parametrize("namespace", ["team-a", "team-b"])
 async def test_requester_is_reviewed_only_if_the_creation_check_is_old(namespace: str) -> None:
     pending = request(namespace=namespace, requester=ALICE)
-    young, old = ClusterOfOneAnswer(), ClusterOfOneAnswer(now=OLD)
+    young, old = ClusterOfOneAnswer(now=LIMIT), ClusterOfOneAnswer(now=OLD)
     assert (await access(pending, young)).denied is None
     assert (await access(pending, old)).denied is None
     alice = Requester("alice", "a-1", ("devs",), (("example.com/key", ("v",)),))
     assert (young.reviewed, old.reviewed) == ([], [(alice, ObjectKey(namespace, "vm"))])
+
+
+async def test_requester_is_reviewed_if_the_policy_is_optional() -> None:
+    cluster = ClusterOfOneAnswer(review=AccessReview(allowed=False), now=OLD)
+    assert reason(await access(request(requester=ALICE), cluster, required=False)) == "AccessRevoked"
 
 
 async def test_revoked_requester_is_denied() -> None:
@@ -320,6 +350,7 @@ async def test_review_with_an_evaluation_error_is_retried() -> None:
     cluster = ClusterOfOneAnswer(review=AccessReview(allowed=False, evaluation_error="webhook down"), now=OLD)
     denied = (await access(request(requester=ALICE), cluster)).denied
     assert isinstance(denied, Retry)
+    assert denied.reason is Reason.FAILED
     assert "webhook down" not in denied.message
 
 
@@ -393,6 +424,17 @@ async def test_status_grants_no_access() -> None:
     authorized = {"type": "Authorized", "status": "True", "reason": "PolicyInForce", "lastTransitionTime": CREATED}
     forged = parse_request(orjson.dumps(posted | {"status": {"conditions": [authorized]}}))
     assert reason(await access(forged, ClusterOfOneAnswer(admission.ABSENT))) == "CrossNamespaceDenied"
+
+
+async def test_unserved_policies_are_unavailable() -> None:
+    cluster = ClusterOfOneAnswer()
+
+    async def policies() -> dict[str, PolicyObjects]:
+        raise APINotFoundError("404")
+
+    cluster.policies = policies
+    with pytest.raises(UnavailableError):
+        await access(request(), cluster)
 
 
 async def test_unserved_reviews_are_unavailable() -> None:
