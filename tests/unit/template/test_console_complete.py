@@ -67,6 +67,20 @@ def test_console_shows_cpu_and_memory_as_they_are(file):
         assert found.get("cpu", {}).get(key) == domain_of(vm).get("cpu", {}).get(key)
 
 
+SIZES = {
+    "cpu": {"cores": 2, "sockets": 3, "threads": 4},
+    "memory": {"guest": "2Gi"},
+    "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "8", "memory": "4Gi"}},
+}
+
+
+@pytest.mark.parametrize("profile", ["All", "Common"])
+def test_cpu_and_memory_are_literal(profile):
+    vm = a_vm({"domain": SIZES})
+    assert domain_of(complete(vm, profile=profile)["objects"][0]) == SIZES
+    assert "${" in str(domain_of(atmpl.render(vm, profile=profile).template["objects"][0]))
+
+
 def a_console_vm(os, **metadata):
     vm = a_vm({"architecture": "arm64"}, **metadata)
     vm["spec"]["template"]["metadata"] = {"annotations": {"vm.kubevirt.io/os": os}}

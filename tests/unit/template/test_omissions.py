@@ -26,6 +26,7 @@ LABELS = {  # a label or annotation of the VM: the reason why it is left out; No
     "kapp.k14s.io/app": "TrackedByTool",
     "config.k8s.io/owning-inventory": "TrackedByTool",
     "applyset.kubernetes.io/part-of": "TrackedByTool",
+    "velero.io/backup-name": "TrackedByTool",
     "velero.io/restore-name": "TrackedByTool",
     "template.openshift.io/template-instance-owner": "TrackedByTool",
     "vm.kubevirt.io/template": "SourceTemplate",
@@ -34,23 +35,34 @@ LABELS = {  # a label or annotation of the VM: the reason why it is left out; No
     "helm.sh/chart": None,
     "argocd.argoproj.io/sync-wave": None,
     "velero.io/other": None,
+    "velero.io/restore-name-2": None,
+    "app.kubernetes.io/instance-of": None,
+    "kapp-k14s.io/app": None,
     "plan": None,
     "vmID": None,
 }
 ANNOTATIONS = {
     "kubectl.kubernetes.io/last-applied-configuration": "SourceRecord",
+    "kubevirt.io/latest-observed-api-version": "SourceRecord",
+    "kubevirt.io/storage-observed-api-version": "SourceRecord",
     "kubemacpool.io/transaction": "SourceRecord",
     "restore.kubevirt.io/name": "SourceRecord",
+    "vm.kubevirt.io/template": "SourceTemplate",
     "argocd.argoproj.io/tracking-id": "TrackedByTool",
     "harvesterhci.io/mac-address": "SourceIdentity",
     "network.harvesterhci.io/ips": "SourceIdentity",
     "ovn.kubernetes.io/mac_address": "SourceIdentity",
+    "ovn.kubernetes.io/ip_address": "SourceIdentity",
+    "lan.team-a.ovn.kubernetes.io/mac_address": "SourceIdentity",
     "lan.team-a.ovn.kubernetes.io/ip_address": "SourceIdentity",
     "cni.projectcalico.org/ipAddrs": "SourceIdentity",
+    "cni.projectcalico.org/ipAddrsNoIpam": "SourceIdentity",
     "cni.projectcalico.org/hwAddr": "SourceIdentity",
     "network.kubevirt.io/addresses": "SourceIdentity",
     "ovn.kubernetes.io/logical_switch": None,
     "cni.projectcalico.org/ipv4pools": None,
+    "network.kubevirt.io/addresses-of": None,
+    "argocd.argoproj.io/tracking-id-2": None,
     "vm.kubevirt.io/validations": None,
 }
 
@@ -75,17 +87,17 @@ def test_annotation_is_left_out_or_stays(key):
 
 
 def test_forklift_labels_are_left_out_only_together():
-    labels = {"plan": "a", "migration": "b", "vmID": "c", "tier": "d"}
-    assert set(omitted(a_vm({}, labels=labels))) == {
-        "metadata.labels.plan",
-        "metadata.labels.migration",
-        "metadata.labels.vmID",
-    }
+    labels = {"plan": "a", "migration": "b", "vmID": "c"}
+    dropped = {f"metadata.labels.{key}": "TrackedByTool" for key in labels}
+    assert omitted(a_vm({}, labels=labels)) == dropped
+    assert omitted(a_vm({}, labels=labels | {"tier": "d"})) == dropped
     assert omitted(a_vm({}, labels={"plan": "a", "vmID": "c"})) == {}
 
 
 def test_fields_that_the_server_sets_are_not_listed():
     vm = a_vm({}, uid="u", resourceVersion="5", creationTimestamp="t", managedFields=[], finalizers=["f"])
+    vm["metadata"] |= {"generateName": "v-", "namespace": "n", "generation": 2, "selfLink": "/v"}
+    vm["metadata"] |= {"deletionTimestamp": "t", "deletionGracePeriodSeconds": 0}
     vm["status"] = {"ready": True}
     assert omitted(vm) == {"metadata.finalizers": "SourceRecord"}
 
@@ -192,7 +204,11 @@ DATA_VOLUME = {
         "uid": "u",
         "creationTimestamp": None,
         "labels": {"a": "b"},
-        "annotations": {"cdi.kubevirt.io/storage.prePopulated": "d", "x": "y"},
+        "annotations": {
+            "cdi.kubevirt.io/storage.prePopulated": "d",
+            "cdi.kubevirt.io/storage.checkStaticVolume": "",
+            "x": "y",
+        },
     },
     "spec": {"pvc": {}},
 }
@@ -205,8 +221,8 @@ def test_data_volume_keeps_name_labels_and_annotations(format):
     kept = {"name": "d", "labels": {"a": "b"}, "annotations": {"x": "y"}}
     assert made["spec"]["dataVolumeTemplates"] == [{"metadata": kept, "spec": {"pvc": {}}}]
     path = "spec.dataVolumeTemplates[0].metadata"
-    names = ("namespace", "uid", "creationTimestamp", "annotations[cdi.kubevirt.io/storage.prePopulated]")
-    assert list(omitted(vm)) == [f"{path}.{name}" for name in names]
+    dropped = [f"annotations[cdi.kubevirt.io/storage.{name}]" for name in ("prePopulated", "checkStaticVolume")]
+    assert list(omitted(vm)) == [f"{path}.{name}" for name in ("namespace", "uid", "creationTimestamp", *dropped)]
 
 
 @pytest.mark.parametrize("format", FORMATS)
