@@ -225,6 +225,24 @@ def test_data_volume_keeps_name_labels_and_annotations(format):
     assert list(omitted(vm)) == [f"{path}.{name}" for name in ("namespace", "uid", "creationTimestamp", *dropped)]
 
 
+def test_omissions_of_each_data_volume_are_listed():
+    metadata = {"name": "e", "finalizers": ["f"], "ownerReferences": []}
+    vm = a_vm({}, spec={"dataVolumeTemplates": [{"spec": {}}, DATA_VOLUME, {"metadata": metadata, "spec": {}}]})
+    path = "spec.dataVolumeTemplates[2].metadata"
+    assert [each for each in omitted(vm) if "[1]" not in each] == [f"{path}.finalizers", f"{path}.ownerReferences"]
+    assert len(omitted(vm)) == 7
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_revisions_of_instancetype_and_preference_are_left_out(format):
+    matcher = {"name": "n", "revisionName": "vm-n-1"}
+    vm = a_vm({}, spec={"instancetype": matcher, "preference": matcher})
+    (made,) = atmpl.process(atmpl.render(vm, format=format).template)
+    assert made["spec"]["instancetype"] == made["spec"]["preference"] == {"name": "n"}
+    paths = ("spec.instancetype.revisionName", "spec.preference.revisionName")
+    assert omitted(vm) == dict.fromkeys(paths, "SourceRevision")
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_unique_renames_the_source_that_is_a_sibling(format):
     sources = [{"name": "d"}, {"name": "d", "namespace": "team-a"}, {"name": "d", "namespace": "team-b"}, {"name": "x"}]

@@ -4,6 +4,8 @@ import pytest
 
 import atmpl
 from atmpl.template import FORMATS
+from atmpl.template.options import RenderOptions
+from atmpl.template.selection import ExpectedParameters
 from tests.support.template_vms import a_vm
 
 VM = a_vm(
@@ -71,6 +73,10 @@ SELECTIONS = {  # options: the parameters except LABELS
             "VOLUME1_NAME",
         },
     ),
+    "all and an outside key": (
+        {"include": ["**.storageClassName"]},
+        INSIDE | {"DATA_VOLUME0_STORAGE_CLASS_NAME"},
+    ),
     "a name is not another key": ({"profile": "None", "include": ["instancetype.*"]}, {"INSTANCETYPE_KIND"}),
     "exclude wins": (
         {"profile": "None", "include": ["instancetype.kind", "runStrategy"], "exclude": ["instancetype.**"]},
@@ -109,6 +115,67 @@ def test_selection_gives_exactly_these_parameters(phrase, format):
     assert set(names) == expected | {"LABELS"}
     (made,) = atmpl.process(template)
     assert made["spec"] == VM["spec"]
+
+
+VERIFIED = {  # options: paths below spec.template.spec that verification expects to be parameters, and others
+    "all": ({}, [("x", "y")], []),
+    "common": ({"profile": "Common"}, [("domain", "cpu", "cores")], [("domain", "cpu", "model")]),
+    "none": ({"profile": "None", "include": ["template.spec.x"]}, [("x",)], [("y",), ("domain", "cpu", "cores")]),
+    "exclude wins": ({"include": ["template.spec.x"], "exclude": ["template.spec.x"]}, [("y",)], [("x",)]),
+    "an index": (
+        {"exclude": ["template.spec.volumes[1].x"]},
+        [("volumes", 0, "x"), ("volumes", 2, "x")],
+        [("volumes", 1, "x")],
+    ),
+    "any index": (
+        {"exclude": ["template.spec.volumes[*].x"]},
+        [("volumes", 0, "y")],
+        [("volumes", 0, "x"), ("volumes", 1, "x")],
+    ),
+}
+
+
+@pytest.mark.parametrize("phrase", VERIFIED)
+def test_verification_expects_the_selected_parameters(phrase):
+    options, selected, others = VERIFIED[phrase]
+    expected = ExpectedParameters(RenderOptions(**options))
+    assert [path for path in (*selected, *others) if path in expected] == selected
+
+
+CLOUD_INIT = {"userData": "#cloud-config", "userDataBase64": "eA==", "networkData": "x", "networkDataBase64": "eA=="}
+MORE_OF_COMMON = a_vm(
+    {
+        "domain": {
+            "cpu": {"sockets": 1, "threads": 1, "model": "m"},
+            "resources": {"limits": {"cpu": "1", "memory": "1Gi", "other": "1"}},
+        },
+        "volumes": [
+            {"name": "a", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}},
+            {"name": "b", "cloudInitNoCloud": CLOUD_INIT},
+            {"name": "c", "cloudInitConfigDrive": CLOUD_INIT},
+        ],
+    },
+    spec={
+        "dataVolumeTemplates": [
+            {
+                "spec": {
+                    "pvc": {"resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "s", "volumeMode": "B"},
+                    "source": {"http": {"url": "u"}},
+                }
+            }
+        ]
+    },
+)
+
+
+def test_common_selects_sizes_claims_and_cloud_init():
+    parameters = atmpl.render(MORE_OF_COMMON, profile="Common").template["parameters"]
+    assert {each["name"] for each in parameters} == {
+        *("CPU_SOCKETS", "CPU_THREADS", "LIMITS_CPU", "LIMITS_MEMORY", "VOLUME0_CLAIM_NAME"),
+        *("VOLUME1_USER_DATA", "VOLUME1_USER_DATA_BASE64", "VOLUME1_NETWORK_DATA", "VOLUME1_NETWORK_DATA_BASE64"),
+        *("VOLUME2_USER_DATA", "VOLUME2_USER_DATA_BASE64", "VOLUME2_NETWORK_DATA", "VOLUME2_NETWORK_DATA_BASE64"),
+        *("DATA_VOLUME0_STORAGE", "DATA_VOLUME0_STORAGE_CLASS_NAME", "DATA_VOLUME0_SOURCE_HTTP_URL", "LABELS"),
+    }
 
 
 DISPLAY = {
