@@ -27,6 +27,7 @@ CLI_ADVICE = {  # what a warning advises for a request: what to type here
     "the option dataVolumes: Unique": "--data-volumes Unique",
     "the option identity: Fresh": "--identity Fresh",
     "the option parameters.include: [template.metadata.labels.*]": "--include 'template.metadata.labels.*'",
+    "the option parameters.include: [template.metadata.labels.name]": "--include template.metadata.labels.name",
 }
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123

@@ -8,7 +8,7 @@ from atmpl.template.data_volumes import FIELD, data_volume_names
 from atmpl.template.json_path import INSTANCE, Path, dotted
 from atmpl.template.leaves import is_memory_dump
 from atmpl.template.options import RenderOptions
-from atmpl.template.selection import Selection, unmatched_patterns
+from atmpl.template.selection import NAME, Selection, unmatched_patterns
 from atmpl.template.source_names import namespaced_references
 from atmpl.template.source_vm import SourceVM, objects_in, value_at
 from atmpl.template.text_secrets import SecretParameter
@@ -75,6 +75,7 @@ PARAMETER_FIX: Final = "Set its parameter to another value for each new VM."
 LABEL_FIX: Final = (
     "Use the option parameters.include: [template.metadata.labels.*], and set the new parameter for each new VM."
 )
+NAME_LABEL_FIX: Final = LABEL_FIX.replace("labels.*", "labels.name")  # `*` does not select a leaf `name` (rule 1)
 HOSTNAME_FIX: Final = "Use the option identity: Fresh, with which each new VM has its own hostname."
 READABLE_TEXT: Final = (
     "This text stays readable in the template, and {keys} can hold more passwords or keys. If so, remove them from "
@@ -221,7 +222,8 @@ def _is_harmless(disk: dict[str, Any]) -> bool:
 def _name_warnings(source: SourceVM, options: RenderOptions) -> Iterable[RenderWarning]:
     selection = Selection(options)
     for path in _source_names(source, options):
-        fix = HOSTNAME_FIX if path[1:] == HOSTNAME_PATH else LABEL_FIX
+        label_fix = NAME_LABEL_FIX if path[-1] == NAME else LABEL_FIX
+        fix = HOSTNAME_FIX if path[1:] == HOSTNAME_PATH else label_fix
         yield _warning(SOURCE_NAME, path, fix=PARAMETER_FIX if selection.is_selected(path[1:]) else fix)
 
 

@@ -156,6 +156,33 @@ def test_preserved_hostname_that_is_the_name_is_a_source_name():
     assert atmpl.render(a_vm({"hostname": "vm"})).warnings == ()
 
 
+FIXES = {  # labels, and options: what the message of SourceName advises
+    "a label": ({"app": "vm"}, {}, "include: [template.metadata.labels.*]"),
+    "a label that is a parameter": ({"app": "vm"}, {"include": ["template.metadata.labels.*"]}, "Set its parameter"),
+    "the label name": ({"name": "vm"}, {}, "include: [template.metadata.labels.name]"),
+    "the label name, and a wildcard": (
+        {"name": "vm"},
+        {"include": ["template.metadata.labels.*"]},
+        "include: [template.metadata.labels.name]",
+    ),
+    "the label name as a parameter": (
+        {"name": "vm"},
+        {"include": ["template.metadata.labels.name"]},
+        "Set its parameter",
+    ),
+    "a hostname": ({}, {"identity": "Preserve", "profile": "None"}, "identity: Fresh"),
+    "a hostname that is a parameter": ({}, {"identity": "Preserve"}, "Set its parameter"),
+}
+
+
+@pytest.mark.parametrize("phrase", FIXES)
+def test_source_name_has_an_advice_that_helps(phrase):
+    labels, options, advice = FIXES[phrase]
+    found = atmpl.render(with_template(a_vm({"hostname": "vm"}), labels=labels), **options).warnings
+    (message,) = [each.message for each in found if each.reason == "SourceName"]
+    assert advice in message
+
+
 def test_shared_disk_says_that_unique_does_not_cover_it():
     (warning,) = atmpl.render(volumes(claim()), data_volumes="Unique").warnings
     assert "Unique" in warning.message
