@@ -3,7 +3,9 @@
 import pytest
 
 import atmpl
-from atmpl.template import FORMATS
+from atmpl.template import FORMATS, TemplateTooLargeError
+from atmpl.template.errors import MAX_STORED_BYTES
+from atmpl.template.literal_parameters import Literals
 from tests.support.template_vms import a_vm
 
 
@@ -92,3 +94,75 @@ def test_literal_text_changes_no_name(format):
     literal = atmpl.render(a_vm({"x": {"name": "${X_Y}", "y": "b"}}), format=format).template
     assert object_of(plain)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
     assert object_of(literal)["spec"]["template"]["spec"]["x"]["y"] == "${X_Y}"
+
+
+def test_parameter_of_literal_text_is_complete():
+    literals = Literals()
+    assert literals.value("${A}") == "${{LITERAL0}}"
+    (parameter,) = literals.parameters
+    assert "reference" in parameter.pop("description")
+    assert parameter == {"name": "LITERAL0", "displayName": "Literal 0", "value": "${A}"}
+
+
+def test_text_without_a_complete_reference_is_not_carried():
+    literals = Literals()
+    assert literals.value("a ${ b") == "a ${ b"
+    assert literals.parameters == []
+
+
+def test_key_is_not_a_typed_reference_beside_it():
+    assert Literals().key("${B}", {"${{LITERAL0}}": 1, "${B}": 2}) == "${LITERAL1}"
+
+
+def test_restore_forgets_the_parameters_since_save():
+    literals = Literals()
+    literals.inside("${A}")
+    state = literals.save()
+    literals.inside("${B}")
+    literals.value("${C}")
+    literals.restore(state)
+    assert [each["value"] for each in literals.parameters] == ["${A}"]
+    assert (literals.inside_text, literals.size) == ({"LITERAL0"}, 4)
+    assert literals.inside("${B}") == "${LITERAL1}"
+
+
+SIZES = {  # a literal value: the bytes that the limit counts
+    "an object": ({"a": 1, "b": "text"}, 2 * 5 + 4),
+    "a list": ([None, "text", "more"], 3 * 2 + 8),
+    "a reference": (["${A}"], 2 + 4 + 4),
+}
+
+
+@pytest.mark.parametrize("phrase", SIZES)
+def test_literal_values_count_for_the_size_limit(phrase):
+    value, size = SIZES[phrase]
+    literals = Literals()
+    literals.copy(value, ())
+    assert literals.size == size
+
+
+def test_size_limit_is_exact():
+    literals = Literals()
+    literals.grow(MAX_STORED_BYTES)
+    with pytest.raises(TemplateTooLargeError):
+        literals.grow(1)
+
+
+def test_values_of_all_containers_count():
+    literals = Literals()
+    literals.copy([[0] * 4_999, [0] * 4_999], ())
+    assert literals.values == 10_000
+    with pytest.raises(atmpl.RenderError, match="10,000 values"):
+        literals.copy([0], ())
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"k": inner}, lambda inner: [inner]], ids=["objects", "lists"])
+def test_literal_values_have_200_levels_at_most(wrap):
+    value = wrap(0)
+    for _ in range(199):
+        value = wrap(value)
+    assert Literals().copy(value, ()) == value
+    with pytest.raises(atmpl.RenderError, match="200 levels"):
+        Literals().copy(wrap(value), ())
+    with pytest.raises(atmpl.RenderError, match="200 levels"):
+        Literals().copy(value, ("spec",))
