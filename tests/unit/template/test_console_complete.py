@@ -81,6 +81,12 @@ def test_cpu_and_memory_are_literal(profile):
     assert "${" in str(domain_of(atmpl.render(vm, profile=profile).template["objects"][0]))
 
 
+def test_run_strategy_has_the_name_of_the_running_field():
+    vm = a_vm({}, spec={"running": True, "instancetype": {"kind": "k"}})
+    parameters = complete(vm, include=["running", "instancetype.kind"])["parameters"]
+    assert {each["name"] for each in parameters} >= {"RUN_STRATEGY", "INSTANCETYPE_KIND"}
+
+
 def a_console_vm(os, **metadata):
     vm = a_vm({"architecture": "arm64"}, **metadata)
     vm["spec"]["template"]["metadata"] = {"annotations": {"vm.kubevirt.io/os": os}}

@@ -5,6 +5,7 @@ import base64
 import pytest
 
 import atmpl
+from atmpl.template.data_volumes import data_volume_names
 from atmpl.template.render_warnings import MESSAGES, SHORT_MESSAGES
 from tests.support.template_vms import a_vm
 
@@ -238,6 +239,68 @@ NAMED = {  # an instance or spec: the path of a name in the VM's namespace; None
     ),
     "a cluster's instance type": ({}, {"instancetype": {"name": "i"}}, None),
 }
+
+
+REFERENCES = [  # below `spec`: each names an object in the VM's namespace
+    *(
+        f"template.spec.volumes[0].{path}"
+        for path in (
+            "sysprep.secret.name",
+            "sysprep.configMap.name",
+            "containerDisk.imagePullSecret",
+            "cloudInitNoCloud.networkDataSecretRef.name",
+            "cloudInitConfigDrive.secretRef.name",
+            "cloudInitConfigDrive.networkDataSecretRef.name",
+            "persistentVolumeClaim.claimName",
+            "ephemeral.persistentVolumeClaim.claimName",
+            "dataVolume.name",
+        )
+    ),
+    "template.spec.domain.firmware.kernelBoot.container.imagePullSecret",
+    "template.spec.accessCredentials[0].userPassword.source.secret.secretName",
+    *(
+        f"dataVolumeTemplates[0].spec.source.{path}"
+        for path in (
+            *("http.secretRef", "http.certConfigMap", "s3.secretRef", "s3.certConfigMap", "gcs.secretRef"),
+            *("registry.secretRef", "registry.certConfigMap", "imageio.secretRef", "imageio.certConfigMap"),
+            *("vddk.secretRef", "pvc.name", "snapshot.name"),
+        )
+    ),
+]
+
+
+def references_of(path, name):
+    """Return the paths of the warnings OtherNamespace for a VM with `name` at `path` below `spec`."""
+    spec = name
+    for key in reversed(path.replace("[0]", ".0").split(".")):
+        spec = [spec] if key == "0" else {key: spec}
+    vm = a_vm({}, namespace="team-a")
+    found = atmpl.render(vm | {"spec": vm["spec"] | spec}, namespace="team-b").warnings
+    return [each.path for each in found if each.reason == "OtherNamespace"]
+
+
+@pytest.mark.parametrize("path", REFERENCES)
+def test_reference_to_the_namespace_is_found_if_it_is_a_name(path):
+    assert references_of(path, "x") == [f"spec.{path}"]
+    assert references_of(path, "") == []
+    assert references_of(path, 5) == []
+
+
+@pytest.mark.parametrize("name", ["", 5])
+def test_network_without_a_name_is_no_reference(name):
+    assert references_of("template.spec.networks[0].multus.networkName", name) == []
+
+
+@pytest.mark.parametrize("kind", ["Instancetype", "Preference"])
+def test_instance_type_and_preference_of_the_namespace_are_references(kind):
+    matcher = {"kind": f"VirtualMachine{kind}", "name": "n"}
+    assert references_of(kind.lower(), matcher) == [f"spec.{kind.lower()}.name"]
+    assert references_of(kind.lower(), {"kind": matcher["kind"]}) == []
+
+
+def test_data_volume_names_are_texts():
+    templates = [{"metadata": {"name": name}} for name in ("d", "", 5, ["d"])]
+    assert data_volume_names({"dataVolumeTemplates": [*templates, None, {"metadata": {}}]}) == {"d"}
 
 
 @pytest.mark.parametrize("phrase", NAMED)
