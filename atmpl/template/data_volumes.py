@@ -32,7 +32,7 @@ def unique_data_volumes(source: SourceVM) -> frozenset[str]:
     """Return the names of the data volumes that get a suffix. Raises RenderError for one that cannot get it."""
     for index, template in source.data_volume_templates:
         name = value_at(template, "metadata", "name")
-        if type(name) is not str or not name:
+        if type(name) is not str:
             continue
         path = dotted(("spec", FIELD, index, "metadata", "name"))
         if holds_reference(name):
