@@ -92,6 +92,19 @@ WRONG = {  # what is wrong: (engine, expression, the engine's words)
         "[a-z]{9223372036854775808}",
         'malformed length syntax: strconv.Atoi: parsing "9223372036854775808": value out of range',
     ),
+    "a length of zeros": ("openshift", "[a-z]{00}", "range must be within [1-255] characters (0)"),
+    "a length of zeros, natively": ("native", "[a-z]{00}", "range must be within [1-255] characters: 0"),
+    "a length of 256, natively": ("native", "[a-z]{256}", "range must be within [1-255] characters: 256"),
+    "a length that ends with a letter": (
+        "native",
+        "[a-z]{5x}",
+        'malformed length syntax: strconv.Atoi: parsing "5x": invalid syntax',
+    ),
+    "a range of one letter": (
+        "openshift",
+        "[a-a]{3}",
+        "OpenShift's processor panics here: invalid argument to Intn",
+    ),
     "a range that starts with a sign": ("native", "[a\\-c]{3}", "invalid start character in range: \\"),
     "a range that ends with a sign": ("native", "[a--]{3}", "invalid end character in range: -"),
 }
