@@ -6,7 +6,8 @@ import pytest
 
 import atmpl
 from atmpl.template.data_volumes import data_volume_names
-from atmpl.template.render_warnings import MESSAGES, SHORT_MESSAGES
+from atmpl.template.render_warnings import MESSAGES, SHORT_MESSAGES, template_message
+from atmpl.template.text_secrets import SecretParameter
 from tests.support.template_vms import a_vm
 
 SPEC = "spec.template.spec"
@@ -86,6 +87,10 @@ WARNINGS = {  # a VM: (reason, path) of its warnings, except SharedDataVolumes a
     ),
     "an IP address of an annotation": (
         with_template(a_vm({"x": "at 192.0.2.61."}), annotations={"ovn.kubernetes.io/ip_address": "192.0.2.61"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "an IP address of the VM's own annotation": (
+        a_vm({"x": "at 192.0.2.61"}, annotations={"ovn.kubernetes.io/ip_address": "192.0.2.61"}),
         [("SourceAddress", f"{SPEC}.x")],
     ),
     "a longer IP address": (
@@ -199,6 +204,11 @@ def test_shared_data_volumes_name_the_source():
 
 def test_source_name_with_a_reference_is_not_in_the_message():
     vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, name="${X}")
+    assert "${X}" not in atmpl.render(vm).warnings[0].message
+
+
+def test_source_namespace_with_a_reference_is_not_in_the_message():
+    vm = a_vm({}, spec={"dataVolumeTemplates": [{"metadata": {"name": "d"}}]}, namespace="${X}")
     assert "${X}" not in atmpl.render(vm).warnings[0].message
 
 
@@ -346,6 +356,14 @@ def test_pattern_without_effect_is_reported(phrase):
     assert (warning.reason, warning.path) == ("UnmatchedPattern", pattern)
     assert (text in warning.message) is expected
     assert "message" not in rendered.template
+
+
+@pytest.mark.parametrize(("count", "end"), [(10, "S8, S9."), (11, "S8, S9 and 1 more."), (12, "S8, S9 and 2 more.")])
+@pytest.mark.parametrize("is_generated", [True, False])
+def test_message_of_the_template_names_at_most_10_secrets(is_generated, count, end):
+    message = template_message([], [SecretParameter(f"S{index}", "x", is_generated) for index in range(count)])
+    assert message.endswith(end)
+    assert message.count(":") == 1
 
 
 def test_each_reason_but_one_has_a_short_text():
