@@ -155,7 +155,7 @@ def _secret_warning(path: Path, keys: tuple[str, ...] | None) -> RenderWarning:
     where = dotted(("spec", *path))
     if keys is None:
         return RenderWarning(INLINE_SECRET, MESSAGES[INLINE_SECRET], where)
-    shown = ", ".join(key for key in keys if key.isidentifier() or key.replace("-", "_").isidentifier())
+    shown = ", ".join(key for key in keys if key.replace("-", "_").isidentifier())
     return RenderWarning(INLINE_SECRET, READABLE_TEXT.format(keys=shown or "a part of it"), where)
 
 
