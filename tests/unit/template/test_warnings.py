@@ -101,6 +101,73 @@ WARNINGS = {  # a VM: (reason, path) of its warnings, except SharedDataVolumes a
         with_template(a_vm({"x": "2001:DB8:0:0::1"}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8::1"}),
         [("SourceAddress", f"{SPEC}.x")],
     ),
+    "an IPv6 address before punctuation": (
+        with_template(a_vm({"x": "at 2001:db8::1."}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8::1"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "an IPv6 address before a colon": (
+        with_template(a_vm({"x": "2001:db8::1:"}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8::1"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "an IPv6 network": (
+        with_template(a_vm({"x": "2001:DB8::"}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8::"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "an IPv6 address with an IPv4 part": (
+        with_template(a_vm({"x": "::ffff:192.0.2.1"}), annotations={"ovn.kubernetes.io/ip_address": "::ffff:c000:201"}),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "another IPv6 address": (
+        with_template(a_vm({"x": "2001:db8::2"}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8::1"}),
+        [],
+    ),
+    "a MAC address that is a key": (
+        a_vm({**interfaces(), "x": {MAC: "y"}}),
+        [("SourceAddress", f"{SPEC}.x[{MAC}]")],
+    ),
+    "a MAC address that is a number": (a_vm({"domain": {"devices": {"interfaces": [{"macAddress": 5}]}}}), []),
+    "a MAC address in an annotation of the VM": (
+        a_vm(interfaces(), annotations={"x/y": MAC}),
+        [("SourceAddress", "metadata.annotations[x/y]")],
+    ),
+    "a MAC address in two fields": (
+        a_vm({**interfaces(), "x": MAC, "y": [MAC]}),
+        [("SourceAddress", f"{SPEC}.x"), ("SourceAddress", f"{SPEC}.y[0]")],
+    ),
+    "a MAC address elsewhere": (
+        a_vm({**interfaces(), "x": {"macAddress": MAC}}),
+        [("SourceAddress", f"{SPEC}.x.macAddress")],
+    ),
+    "a MAC address in another field of the interface": (
+        a_vm({"domain": {"devices": {"interfaces": [{"macAddress": MAC, "x": MAC}]}}}),
+        [("SourceAddress", f"{SPEC}.domain.devices.interfaces[0].x")],
+    ),
+    "an IPv6 address as long as a MAC address": (
+        with_template(
+            a_vm({"x": "2001:db8:1:2::abc"}), annotations={"ovn.kubernetes.io/ip_address": "2001:db8:1:2::abc"}
+        ),
+        [("SourceAddress", f"{SPEC}.x")],
+    ),
+    "a MAC address beside a byte that is no text": (
+        network_data(base64.b64encode(b"\xff " + MAC.encode()).decode(), "networkDataBase64"),
+        [("SourceAddress", DATA + "Base64")],
+    ),
+    "a static address in base64": (
+        network_data(base64.b64encode(b"iface eth0 inet static\n").decode(), "networkDataBase64"),
+        [("SourceAddress", DATA + "Base64")],
+    ),
+    "network data with other letters than base64": (network_data("\u00e9", "networkDataBase64"), []),
+    "addresses of no device": (network_data("version: 2\nx: {e: {addresses: [192.0.2.1]}}"), []),
+    "devices that are a list": (network_data("version: 2\nethernets: [1]"), []),
+    "network data that is not base64": (network_data("a", "networkDataBase64"), []),
+    "network data that is a list": (network_data("[1]"), []),
+    "a network that is text": (network_data("network: x"), []),
+    "a static type, version 1": (
+        network_data("config: [{subnets: [{type: dhcp}, {type: static6}]}]"),
+        [("SourceAddress", DATA)],
+    ),
+    "DHCP, version 1": (network_data("config: [{subnets: [{type: dhcp}, {}]}]"), []),
+    "a static address of another family": (network_data("iface eth0 inet6 static\n"), [("SourceAddress", DATA)]),
     "a static address, version 1": (
         network_data("version: 1\nconfig: [{subnets: [{type: static, address: 192.0.2.1/24}]}]"),
         [("SourceAddress", DATA)],
@@ -142,6 +209,18 @@ def test_warning_appears_only_where_it_must(phrase):
     vm, expected = WARNINGS[phrase]
     found = [(each.reason, each.path) for each in atmpl.render(vm).warnings if each.reason not in OTHERS]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "group", ["ethernets", "bonds", "bridges", "vlans", "wifis", "tunnels", "vrfs", "dummy-devices"]
+)
+def test_each_device_of_version_2_can_have_a_static_address(group):
+    static, dynamic = (
+        network_data(f"{group}: {{d: {{dhcp4: true}}, e: {{{fields}}}}}")
+        for fields in ("addresses: [192.0.2.1/24]", "")
+    )
+    assert [each.path for each in atmpl.render(static).warnings if each.reason == "SourceAddress"] == [DATA]
+    assert [each.path for each in atmpl.render(dynamic).warnings if each.reason == "SourceAddress"] == []
 
 
 @pytest.mark.parametrize("phrase", [phrase for phrase, (_, found) in WARNINGS.items() if found])
