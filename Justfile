@@ -57,9 +57,9 @@ demo *ARGS:
 fuzz *ARGS:
     python -m pytest tests/unit/template/test_properties.py tests/unit/template/test_combined_options.py tests/unit/template/test_extract.py tests/unit/template/test_crd.py tests/unit/cli/test_fuzz.py --hypothesis-profile=fuzz --timeout=3600 "$@"
 
-# test every pair of faults in every scenario, on the API server in memory: minutes (`just crash -k TTL`)
+# test every pair of faults, and every suspension, in every scenario, on the API server in memory: minutes (`just crash -k TTL`)
 crash *ARGS:
-    python -m pytest {{parallel}} tests/simulation/test_crash.py --every --timeout=3600 "$@"
+    python -m pytest {{parallel}} tests/simulation/test_crash.py tests/simulation/test_stale.py --every --timeout=3600 "$@"
 
 # inject faults into real processes: minutes (`just chaos --help`)
 chaos *ARGS:

@@ -1,5 +1,6 @@
 """What all tests share: the check for calls that block an event loop, and how pytest-xdist distributes the tests."""
 
+import gc
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -43,11 +44,10 @@ def nothing_blocks(blocking_calls: list[str]) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
-    """Use more workers than cores for tests with API servers: they often wait for a process, a lease or a backoff."""
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Use more workers than cores: tests often wait for a process, and some for a lease or a backoff."""
     cores = yield
-    tiers = {argument.removeprefix("tests/").partition("/")[0] for argument in config.args}
-    return cores if tiers <= {"unit", "simulation"} else cores + cores // 2
+    return cores + cores // 2
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -68,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build missing programs before the tests: the first build takes minutes, more than a test's time limit."""
+    gc.collect()
+    gc.freeze()  # thousands of tests and their modules stay until the end: no collection needs to look at them
     if session.config.getoption("loadgroup", default=False):  # in a worker: a group is the end of a test's id
         grouped = [each for each in session.items if each.get_closest_marker("xdist_group")]
         assert all("@" in each.nodeid for each in grouped), "pytest-xdist ignores groups: pip install -e '.[dev]'"

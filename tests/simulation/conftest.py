@@ -1,10 +1,10 @@
-"""The option `--every`: all pairs of faults instead of a selection."""
+"""The option `--every`: all faults, pairs of faults and suspensions instead of a selection."""
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every", action="store_true", help="all pairs of faults instead of a selection (minutes)")
+    parser.addoption("--every", action="store_true", help="all faults and suspensions instead of a selection (minutes)")
 
 
 @pytest.fixture

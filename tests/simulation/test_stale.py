@@ -28,13 +28,13 @@ async def smooth(scenario: Scenario) -> World:
     return world
 
 
-@pytest.mark.parametrize("lag", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_lagging_events_change_no_end(name: str, lag: int) -> None:
-    world = World(lag=lag)
-    await ALL[name].run_in(world)
-    assert world.writes["POST template"] == ALL[name].creates
+async def test_lagging_events_change_no_end(name: str) -> None:
+    for lag in (1, 2, 3, 5, 8):
+        world = World(lag=lag)
+        await ALL[name].run_in(world)
+        assert world.writes["POST template"] == ALL[name].creates, lag
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -61,11 +61,11 @@ def _relist(world: World) -> None:
 # With conflicts, a suspended replica can take the name that a user has just freed: only a lease prevents that.
 @pytest.mark.parametrize("name", SCENARIOS)
 @virtual_clock.virtual
-async def test_suspended_controller_does_nothing_wrong(name: str) -> None:
+async def test_suspended_controller_does_nothing_wrong(name: str, every: bool) -> None:
     scenario, failures = SCENARIOS[name], []
     last = (await smooth(scenario)).server.version
     for first in range(last + 1):
-        for resumed in range(first + 1, last + 1):
+        for resumed in range(first + 1, last + 1, 1 if every else 2):
             world = World()
             _suspend_replica(world, first, resumed)
             try:

@@ -26,10 +26,13 @@ def values_for(template):
 
 
 @needs_shared
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("file", real_vms())
-def test_console_operations_give_a_vm_that_kubevirt_accepts(file, options):
-    template = complete(real_vms()[file], **options)
+def test_console_operations_give_a_vm_that_kubevirt_accepts(file):
+    for options in OPTIONS:
+        _check_console_operations(complete(real_vms()[file], **options))
+
+
+def _check_console_operations(template):
     unprocessed = template["objects"][0]
     (vm,) = atmpl.process(template, values_for(template))
 
