@@ -2,9 +2,9 @@
 # For both architectures: `docker buildx build --platform linux/amd64,linux/arm64 .`
 
 # Both bases need the same Python at the same path: the environment that the first stage creates runs in the second.
-# The first base needs pip, the second only Python.
-ARG BUILD_BASE=python:3.13-slim-trixie
-ARG RUN_BASE=python:3.13-slim-trixie
+# The first base needs pip, the second only Python. The digest is of the index of all platforms; `just pin` renews it.
+ARG BUILD_BASE=python:3.13-slim-trixie@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6
+ARG RUN_BASE=python:3.13-slim-trixie@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6
 
 
 # hadolint ignore=DL3006 -- the tag is in the argument
