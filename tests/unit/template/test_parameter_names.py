@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atmpl.template import parameter_names
-from atmpl.template.parameter_names import assign_names, base_name
+from atmpl.template.parameter_names import assign_names, base_name, lengthen_duplicates, outside_name
 
 
 def path(text):
@@ -125,6 +125,45 @@ def test_leaves_that_share_a_name_get_digits():
 def test_digits_come_from_an_escaped_json_pointer():
     found = [name.name for name in assign_names([("a/b~",), ("a.b_",)])]
     assert found == [f"A_B__{digits('/spec/template/spec/a~1b~0')}", f"A_B__{digits('/spec/template/spec/a.b_')}"]
+
+
+def test_unselected_leaf_takes_its_name():
+    found = [name.name for name in assign_names([("a-b",), ("c",)], [("a.b",), ("c_",)])]
+    assert found == [f"A_B_{digits('/spec/template/spec/a-b')}", "C"]
+
+
+def test_digits_outside_of_the_instance_come_from_the_whole_path():
+    paths = [("a-b",), ("a.b",), ("c",), ("d",)]
+    found = [name.name for name in lengthen_duplicates([outside_name(path) for path in paths], paths, {"D"})]
+    assert found == [f"A_B_{digits('/spec/a-b')}", f"A_B_{digits('/spec/a.b')}", "C", f"D_{digits('/spec/d')}"]
+
+
+def test_longer_name_that_is_taken_gets_further_digits():
+    first, second = (sha256(b"/spec/d").hexdigest()[start : start + 8].upper() for start in (0, 8))
+    (name,) = lengthen_duplicates([outside_name(("d",))], [("d",)], {"D", f"D_{first}"})
+    assert name.name == f"D_{first}_{second}"
+
+
+OUTSIDE = {  # below `spec`, outside of `spec.template.spec`
+    "runStrategy": "RUN_STRATEGY",
+    "dataVolumeTemplates[0].metadata.name": "DATA_VOLUME0_METADATA_NAME",
+    "dataVolumeTemplates[1].spec.storage.resources.requests.storage": "DATA_VOLUME1_STORAGE",
+    "dataVolumeTemplates[1].spec.pvc.resources.requests.storage": "DATA_VOLUME1_STORAGE",
+    "dataVolumeTemplates[0].spec.storage.volumeMode": "DATA_VOLUME0_VOLUME_MODE",
+    "dataVolumeTemplates[0].spec.pvc.accessModes[1]": "DATA_VOLUME0_ACCESS_MODE1",
+    "dataVolumeTemplates[0].spec.pvc": "DATA_VOLUME0_PVC",
+    "dataVolumeTemplates[0].spec.storage[0].x": "DATA_VOLUME0_STORAGE0_X",
+    "dataVolumeTemplates[0].spec": "DATA_VOLUME0_SPEC",
+    "dataVolumeTemplates[0].spec[0].x": "DATA_VOLUME0_SPEC0_X",
+    "dataVolumeTemplates[0]": "DATA_VOLUME_TEMPLATE0",
+    "dataVolumeTemplates.spec.x": "DATA_VOLUME_TEMPLATES_SPEC_X",
+    "updateVolumesStrategies[0]": "UPDATE_VOLUMES_STRATEGY0",
+}
+
+
+@pytest.mark.parametrize(("where", "name"), OUTSIDE.items())
+def test_name_outside_of_the_instance_follows_each_rule(where, name):
+    assert outside_name(path(where)).name == name
 
 
 @pytest.mark.parametrize("key", ["name_", "labels", "suffix", "literal0", "literal17", "NAME"])
