@@ -158,6 +158,7 @@ OUTSIDE = {  # below `spec`, outside of `spec.template.spec`
     "dataVolumeTemplates[0]": "DATA_VOLUME_TEMPLATE0",
     "dataVolumeTemplates.spec.x": "DATA_VOLUME_TEMPLATES_SPEC_X",
     "updateVolumesStrategies[0]": "UPDATE_VOLUMES_STRATEGY0",
+    "others[0].spec.storage.x": "OTHER0_SPEC_STORAGE_X",
 }
 
 
