@@ -186,11 +186,11 @@ def test_text_without_secrets_is_an_ordinary_leaf(format):
 
 
 def test_texts_beyond_the_budget_are_required_as_a_whole(format):
-    text = HEAD + "password: x\n#" + "x" * 4000 + "\n"
+    text = HEAD + "password: x\n#" + "x" * 2000 + "\n"
     found = parameters(rendered(vm_with(*[text] * 6), format).template)
-    assert sum(name.startswith("CLOUD_USER_PASSWORD") for name in found) == 2
+    assert sum(name.startswith("CLOUD_USER_PASSWORD") for name in found) == 3
     required = [name for name, each in found.items() if each.get("required")]
-    assert required == [f"VOLUME{number}_USER_DATA" for number in range(2, 6)]
+    assert required == [f"VOLUME{number}_USER_DATA" for number in range(3, 6)]
 
 
 def test_many_texts_are_parsed_within_the_budget(monkeypatch):
