@@ -14,7 +14,7 @@ from tests.support.platforms import WINDOWS
 
 TESTS = Path(__file__).parent
 # Seconds per test by tier, on a busy machine too; `pytest.mark.timeout` sets another limit. A hung test prints where.
-LIMITS = {"system": 240, "integration": 120, "simulation": 60, "unit": 60}
+LIMITS = {"system": 240, "integration": 120, "simulation": 120, "unit": 60}
 # For pytest-xdist: the longest group first, then the tests with the longest limits, so that workers end together.
 ORDER = ["access", *LIMITS]
 SHARED = {"server", "own_server", "own", "cluster", "wheel"}  # expensive fixtures that the tests of a file share
