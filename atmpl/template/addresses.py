@@ -128,7 +128,7 @@ def _addresses(text: str, last_groups: Collection[str] | None = None) -> Iterabl
             address = address if address.endswith("::") else address.rstrip(":")
             if last_groups is None or _last_group(address) in last_groups or "." in address:
                 with suppress(ValueError):
-                    yield str(IPv6Address(address))
+                    yield IPv6Address(address).packed.hex(":", 2)
 
 
 def _decoded(path: Path, text: str) -> str:

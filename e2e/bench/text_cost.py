@@ -28,10 +28,10 @@ def text_cost() -> list[str]:
     return lines
 
 
-def hard_text(kind: str, size: int = MAX_BYTES) -> str:
-    """Return the text of this kind with at most `size` bytes."""
+def hard_text(kind: str) -> str:
+    """Return the text of 4 KiB of this kind."""
     start, part, end = HARD_TEXTS[kind]
-    room = size - len(f"{HEADER}\n{start}{end}")
+    room = MAX_BYTES - len(f"{HEADER}\n{start}{end}")
     return f"{HEADER}\n{start}{part * (room // len(part))}{end}"
 
 
