@@ -43,6 +43,7 @@ async def scale(args: Namespace, log: Callable[[str], None]) -> list[str]:
         log("starting with finished and fresh requests")
         lines.append(await _start(large, on_large, args.fresh))
         await asyncio.to_thread(_wait_until_vms_are_listed, on_large)
+        await asyncio.sleep(SETTLE_SECONDS)
         log(f"measuring {args.quiet} s without events")
         lines.append(await _quiet(large, on_large, args.quiet))
         log(f"changing the status of {args.events:,} virtual machines")
