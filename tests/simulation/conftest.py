@@ -9,5 +9,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def every(request: pytest.FixtureRequest) -> bool:
-    """Return True if all pairs of faults are tried."""
+    """Return True if all faults and suspensions are tried."""
     return bool(request.config.getoption("--every", default=False))

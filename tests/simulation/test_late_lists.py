@@ -37,12 +37,13 @@ NEEDS_NO_LIST = (  # scenarios in which nothing is refreshed and every format is
 @pytest.mark.parametrize("lists", LISTS)
 @pytest.mark.parametrize("name", ALL)
 @virtual_clock.virtual
-async def test_late_list_changes_no_end(name: str, lists: str) -> None:
+async def test_late_list_changes_no_end(name: str, lists: str, subtests: pytest.Subtests) -> None:
     for late in (0.5, 300.0):
-        world = World(unlisted=LISTS[lists])
-        asyncio.get_running_loop().call_later(late, world.list_late)
-        await ALL[name].run_in(world)
-        assert world.writes["POST template"] == ALL[name].creates, late
+        with subtests.test(late=late):
+            world = World(unlisted=LISTS[lists])
+            asyncio.get_running_loop().call_later(late, world.list_late)
+            await ALL[name].run_in(world)
+            assert world.writes["POST template"] == ALL[name].creates
 
 
 @pytest.mark.parametrize("lists", LISTS)

@@ -40,6 +40,14 @@ def test_every_pin_has_hashes_and_no_address(name: str) -> None:
     assert not re.search(r"^--(index|extra|find)", (FOLDER / name).read_text(), re.MULTILINE)
 
 
+def test_image_and_one_file_program_have_the_same_pins() -> None:
+    """Else run `just pin`: it writes all files on the same day."""
+    image, program = pins("requirements.txt"), pins("one-file.txt")
+    common = image.keys() & program.keys()
+    assert len(common) > 10
+    assert {name: image[name][0] for name in common} == {name: program[name][0] for name in common}
+
+
 def test_audit_covers_every_pin_and_fails_without_data() -> None:
     """Without --strict, pip-audit skips a package that its source does not know, and exits 0 (seen)."""
     recipe = (ROOT / "Justfile").read_text().partition("\naudit:\n")[2].partition("\n\n")[0].splitlines()

@@ -27,9 +27,10 @@ def values_for(template):
 
 @needs_shared
 @pytest.mark.parametrize("file", real_vms())
-def test_console_operations_give_a_vm_that_kubevirt_accepts(file):
+def test_console_operations_give_a_vm_that_kubevirt_accepts(file, subtests):
     for options in OPTIONS:
-        _check_console_operations(complete(real_vms()[file], **options))
+        with subtests.test(options=options):
+            _check_console_operations(complete(real_vms()[file], **options))
 
 
 def _check_console_operations(template):
@@ -84,10 +85,12 @@ def test_cpu_and_memory_are_literal(profile):
     assert "${" in str(domain_of(atmpl.render(vm, profile=profile).template["objects"][0]))
 
 
-def test_run_strategy_has_the_name_of_the_running_field():
+def test_selected_running_becomes_run_strategy():
     vm = a_vm({}, spec={"running": True, "instancetype": {"kind": "k"}})
     parameters = complete(vm, include=["running", "instancetype.kind"])["parameters"]
-    assert {each["name"] for each in parameters} >= {"RUN_STRATEGY", "INSTANCETYPE_KIND"}
+    names = {each["name"] for each in parameters}
+    assert names >= {"RUN_STRATEGY", "INSTANCETYPE_KIND"}
+    assert "RUNNING" not in names
 
 
 def a_console_vm(os, **metadata):

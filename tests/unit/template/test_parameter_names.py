@@ -155,7 +155,6 @@ OUTSIDE = {  # below `spec`, outside of `spec.template.spec`
     "dataVolumeTemplates[0].spec.storage[0].x": "DATA_VOLUME0_STORAGE0_X",
     "dataVolumeTemplates[0].spec": "DATA_VOLUME0_SPEC",
     "dataVolumeTemplates[0].spec[0].x": "DATA_VOLUME0_SPEC0_X",
-    "dataVolumeTemplates[0]": "DATA_VOLUME_TEMPLATE0",
     "dataVolumeTemplates.spec.x": "DATA_VOLUME_TEMPLATES_SPEC_X",
     "updateVolumesStrategies[0]": "UPDATE_VOLUMES_STRATEGY0",
     "others[0].spec.storage.x": "OTHER0_SPEC_STORAGE_X",
