@@ -186,6 +186,7 @@ def test_memory_dump_goes_with_its_disk_and_indexes_stay(format, profile):
     assert instance["volumes"][1]["containerDisk"]["image"] == "k"
     assert [each["name"] for each in instance["domain"]["devices"]["disks"]] == ["a", "b"]
     assert [each.path for each in rendered.omitted] == [f"{DOMAIN}.devices.disks[1]", "spec.template.spec.volumes[1]"]
+    assert {each.reason for each in rendered.omitted} == {"MemoryDump"}
     assert rendered.warnings == ()
 
 

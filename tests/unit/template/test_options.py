@@ -321,3 +321,13 @@ def test_number_that_a_format_would_round_is_rejected():
     with pytest.raises(RenderError, match="exactly") as caught:
         atmpl.render(a_vm({"x": 2**53 + 1}), format="native")
     assert caught.value.path == "spec.template.spec.x"
+
+
+@pytest.mark.parametrize("source", ["cloudInitNoCloud", "cloudInitConfigDrive"])
+@pytest.mark.parametrize("key", ["userData", "userDataBase64", "networkData", "networkDataBase64"])
+def test_each_text_of_cloud_init_is_required(source, key):
+    vm = a_vm({"volumes": [{"name": "a", source: {key: "c2VjcmV0"}}]})
+    template = atmpl.render(vm, secrets="Require").template
+    (required,) = [each for each in template["parameters"] if each.get("required")]
+    assert "value" not in required
+    assert "c2VjcmV0" not in str(template)

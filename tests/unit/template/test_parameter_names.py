@@ -42,6 +42,8 @@ SENTENCES = {
         "VOLUME2_PERSISTENT_VOLUME_CLAIM_CLAIM_NAME",
     ),
     "volumes elsewhere are no union list": ("x.volumes[0].a.b", "X_VOLUME0_A_B"),
+    "another list has no union key": ("tolerations[0].a.b", "TOLERATION0_A_B"),
+    "another list of devices has none either": ("domain.devices.interfaces[0].a.b", "INTERFACE0_A_B"),
     "a list of lists has no union key": ("volumes[0][1].a.b", "VOLUME0_1_A_B"),
     "preferred affinity is short": (
         "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight",
