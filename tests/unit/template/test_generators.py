@@ -1,6 +1,7 @@
 """`generate: expression`, compared with recorded answers of both engines."""
 
 import json
+import string
 from itertools import zip_longest
 from random import Random
 
@@ -72,6 +73,22 @@ def test_same_seed_gives_the_same_text(engine):
     generate = ENGINES[engine]
     assert generate("vm-[a-z0-9]{20}", Random(7)) == generate("vm-[a-z0-9]{20}", Random(7))
     assert generate("vm-[a-z0-9]{20}", Random(7)) != generate("vm-[a-z0-9]{20}", Random(8))
+
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+CLASSES = {  # expression: its characters for OpenShift and for KubeVirt
+    "\\w": (ALPHANUMERIC + "_", ALPHANUMERIC + "_"),
+    "\\d": (string.digits, string.digits),
+    "\\a": (ALPHANUMERIC, ALPHANUMERIC),
+    "\\A": ("~!@#$%^&*()-_+={}[]\\|<,>.?/\"';:`", string.punctuation),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_class_has_exactly_its_characters(name):
+    for engine, expected in zip(("openshift", "native"), CLASSES[name], strict=True):
+        drawn = {text for seed in range(3000) for text in ENGINES[engine](f"[{name}]{{1}}", Random(seed))}
+        assert drawn == set(expected)
 
 
 WRONG = {  # what is wrong: (engine, expression, the engine's words)

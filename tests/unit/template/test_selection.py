@@ -178,6 +178,16 @@ def test_common_selects_sizes_claims_and_cloud_init():
     }
 
 
+@pytest.mark.parametrize("secrets", ["Preserve", "Require"])
+def test_ignition_is_one_parameter_and_takes_no_name(secrets):
+    vm = a_vm({})
+    annotations = {"kubevirt.io/ignitiondata": "{}", "kubevirt.io.ignitiondata": "x"}
+    vm["spec"]["template"]["metadata"] = {"annotations": annotations}
+    rendered = atmpl.render(vm, include=["template.metadata.annotations.*"], secrets=secrets)
+    names = [each["name"] for each in rendered.template["parameters"]]
+    assert names == ["TEMPLATE_METADATA_ANNOTATIONS_KUBEVIRT_IO_IGNITIONDATA", "IGNITION_DATA", "LABELS"]
+
+
 DISPLAY = {
     "DATA_VOLUME0_STORAGE": "Data volume dv: storage",
     "VOLUME0_IMAGE": "Volume d: image",

@@ -133,6 +133,10 @@ WARNINGS = {  # a VM: (reason, path) of its warnings, except SharedDataVolumes a
         a_vm({**interfaces(), "x": {MAC: "y"}}),
         [("SourceAddress", f"{SPEC}.x[{MAC}]")],
     ),
+    "a MAC address in a memory dump": (
+        a_vm({**interfaces(), "volumes": [{"name": "a", "memoryDump": {"claimName": MAC}}]}),
+        [],
+    ),
     "a MAC address that is a number": (a_vm({"domain": {"devices": {"interfaces": [{"macAddress": 5}]}}}), []),
     "a MAC address in an annotation of the VM": (
         a_vm(interfaces(), annotations={"x/y": MAC}),
