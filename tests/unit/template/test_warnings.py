@@ -453,6 +453,12 @@ def test_pattern_without_effect_is_reported(phrase):
     assert "message" not in rendered.template
 
 
+def test_each_pattern_that_names_an_object_is_reported_as_one():
+    exclude = ["template.spec.a", "template.spec.b"]
+    warnings = atmpl.render(a_vm({"a": {"x": 1}, "b": {"x": 1}}), exclude=exclude).warnings
+    assert [each.path for each in warnings if f"Use {each.path}.**" in each.message] == exclude
+
+
 @pytest.mark.parametrize(("count", "end"), [(10, "S8, S9."), (11, "S8, S9 and 1 more."), (12, "S8, S9 and 2 more.")])
 @pytest.mark.parametrize("is_generated", [True, False])
 def test_message_of_the_template_names_at_most_10_secrets(is_generated, count, end):
