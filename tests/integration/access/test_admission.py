@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from e2e.envtest import ApiError, Client, Server
-from tests.integration.access.policy import put_in_force
+from tests.integration.access.policy import await_latest_admission, put_in_force
 from tests.integration.access.rbac_helpers import GET_VMS, MAKE, REQUEST_RIGHTS, await_admission, may
 
 VM = "fedora"
@@ -119,7 +119,8 @@ def populated(guarded: Server) -> Server:
 
 @pytest.fixture(autouse=True)
 async def enforced(populated: Server, admin: Client) -> None:
-    await put_in_force(admin)
+    if await put_in_force(admin):
+        await await_latest_admission(admin)
     async with populated.client(user("nothing", "both")) as client:
         await await_admission(client, COLLECTION, request({"vmName": VM}), refused=True)
 

@@ -18,6 +18,7 @@ from e2e.envtest import Client, Server
 from tests.integration.access.policy import (
     BINDING,
     POLICY,
+    await_latest_admission,
     outlast_the_grace,
     put_in_force,
     remove,
@@ -143,6 +144,7 @@ async def until_recorded(scene: Scene, recorded: bool) -> None:
 async def test_forged_status_gives_no_access(scene: Scene) -> None:
     """The policy was absent, and a user who can write statuses forges the condition that version 0.1 trusted."""
     await remove(scene.admin, BINDING, POLICY)
+    await await_latest_admission(scene.admin)
     await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values(), STATUS], scene.home)
     await scene.admin.create(vm(scene.away, "the secret"))
     async with scene.server.client("mallory") as mallory:
@@ -172,6 +174,7 @@ async def test_forged_status_gives_no_access(scene: Scene) -> None:
 
 async def test_policy_missing_serves_no_vm_of_the_own_namespace(scene: Scene) -> None:
     await remove(scene.admin, BINDING, POLICY)
+    await await_latest_admission(scene.admin)
     await scene.grant("mallory", [REQUEST_RIGHTS, *MAKE.values()], scene.home)
     await scene.admin.create(vm(scene.home, "the secret"))
     async with scene.server.client("mallory") as mallory:

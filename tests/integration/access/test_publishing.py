@@ -12,6 +12,7 @@ import pytest
 
 from e2e.controller import Controller
 from e2e.envtest import ApiError, Client, Server
+from tests.integration.access.policy import await_latest_admission
 from tests.integration.access.policy_states import (
     DENIED,
     MADE,
@@ -98,7 +99,8 @@ class Scene:
             await self.admin.delete(f"/api/v1/namespaces/{place}")
 
     async def admission(self, *, refused: bool) -> None:
-        """Wait until the API server admits by the policy as it is now."""
+        """Wait until the API server admits by the policy and the roles as they are now."""
+        await await_latest_admission(self.admin)
         probe = request(Cell("nothing", "other", "long", "openshift"), self.away)
         await await_admission(self.users["nothing"], self.requests, probe, refused=refused)
 

@@ -15,7 +15,14 @@ import pytest
 from e2e.controller import Controller
 from e2e.envtest import Client, Server
 from e2e.objects import namespace, reason
-from tests.integration.access.policy import BINDING, POLICY, outlast_the_grace, put_in_force, remove
+from tests.integration.access.policy import (
+    BINDING,
+    POLICY,
+    await_latest_admission,
+    outlast_the_grace,
+    put_in_force,
+    remove,
+)
 from tests.integration.access.rbac_helpers import GET_VMS, MAKE, RBAC, REQUEST_RIGHTS, await_admission, is_refused, may
 
 REQUESTERS = ("absent", "present", "forged")  # spec.requester, as the author sends it
@@ -178,7 +185,8 @@ class Scene:
         return outcomes
 
     async def admission(self, *, refused: bool) -> None:
-        """Wait until the API server admits by the policy as it is now."""
+        """Wait until the API server admits by the policy and the roles as they are now."""
+        await await_latest_admission(self.admin)
         probe = Cell("forged", "same", "late")
         async with self.server.client("keeper") as keeper:
             await await_admission(keeper, self.requests, self.request(probe), refused=refused)
