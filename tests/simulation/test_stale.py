@@ -66,8 +66,9 @@ def _relist(world: World) -> None:
 async def test_suspended_controller_does_nothing_wrong(name: str, every: bool) -> None:
     scenario, failures = SCENARIOS[name], []
     last = (await smooth(scenario)).server.version
+    step = 1 if every else SUSPENSIONS
     for first in range(last + 1):
-        for resumed in range(first + 1 + (0 if every else first % SUSPENSIONS), last + 1, 1 if every else SUSPENSIONS):
+        for resumed in range(first + 1 + first % step, last + 1, step):
             world = World()
             _suspend_replica(world, first, resumed)
             try:
