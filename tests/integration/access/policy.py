@@ -64,7 +64,7 @@ async def await_latest_admission(admin: Client) -> None:
     """
     name = f"marker-{uuid4()}"
     kind = "ValidatingAdmissionPolicy"
-    version, metadata = "admissionregistration.k8s.io/v1", {"name": name}
+    version, metadata = GROUP.removeprefix("/apis/"), {"name": name}
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
     spec = {
         "matchConstraints": {"resourceRules": [rule]},

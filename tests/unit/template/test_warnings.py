@@ -160,7 +160,7 @@ WARNINGS = {  # a VM: (reason, path) of its warnings, except SharedDataVolumes a
         ),
         [("SourceAddress", f"{SPEC}.x")],
     ),
-    "a MAC address beside a byte that is no text": (
+    "a MAC address next to a byte that is not UTF-8": (
         network_data(base64.b64encode(b"\xff " + MAC.encode()).decode(), "networkDataBase64"),
         [("SourceAddress", DATA + "Base64")],
     ),
