@@ -36,8 +36,12 @@ Progress goes to standard error, the result to standard output. The request has
 the template's name and stays in the cluster: see kubectl get vmtreq.
 
 With --refresh OnChange the controller updates the template whenever the virtual
-machine changes, as long as the request exists. With Once the template is yours:
-the controller neither changes it nor creates it again after you delete it.
+machine changes, and creates it again after you delete it, as long as the request
+exists; deleting the request keeps the template. With Once the template is yours:
+the controller neither changes it nor creates it again.
+
+Requires the rights to create requests and templates in the template's namespace,
+and to get the virtual machine.
 
 Ctrl-C and --timeout stop only the wait. The controller still serves the
 request.
@@ -86,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.vm,
         required=True,
         metavar="NAME",
-        help="the virtual machine; it can be created later",
+        help="the virtual machine; if it does not exist yet, the request waits for it",
     )
     vm.completer = options.complete_vms  # type: ignore[attr-defined] # argcomplete's attribute
     vm_namespace = parser.add_argument(
@@ -107,8 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ttl",
         type=options.whole_seconds,
         metavar="TIME",
-        help="delete the request, not its template, this long after success: 90s, 1h, 1d, or seconds without a unit "
-        "(default: keep the request)",
+        help="delete the request, not its template, this long after success: 90s, 1h, 1d, or seconds without a unit; "
+        "only with --refresh Once (default: keep the request)",
     )
     parser.add_argument(
         "--wait",
@@ -128,14 +132,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         choices=("client", "server"),
-        help="create nothing; client: use no cluster, server: let the cluster check the request",
+        help="create nothing; client: use no cluster; server: let the cluster check the request",
     )
     parser.add_argument(
         "-o",
         "--output",
         choices=FORMS,
         help="form of the result: yaml and json print the whole object, name prints KIND/NAME for kubectl. The result "
-        "is the template; with --wait=false or --dry-run it is the request (default: one line, and the next commands)",
+        "is the template; with --wait=false or --dry-run it is the request (default: one line, and on standard error "
+        "warnings and the next commands)",
     )
     options.add_cluster_options(parser)
 
@@ -231,10 +236,12 @@ class _Creation:
                         raise  # otherwise an older atmpl, or a proxy that changes the user: the field is optional
             return await client.create(path, body, query)
         except AlreadyExistsError:
+            kind = await self._kind_of_existing(client)
+            deleted = "it and its template" if kind else "it"
             raise CommandError(
                 f"the request {self._args.name} already exists; choose another --name, or see its state with "
-                f"{self._kubectl('get vmtreq {request}')}, or delete it and its template with "
-                f"{self._kubectl('delete vmtreq,{kind} {template}')}"
+                f"{self._kubectl('get vmtreq {request}')}, or delete {deleted} with "
+                f"{self._kubectl(f'delete vmtreq{kind} {{template}}')}"
             ) from None
         except InvalidError as error:
             reason = (error.server_message or str(error)).removeprefix(
@@ -246,6 +253,19 @@ class _Creation:
         except ClusterError as error:
             action = f"create the request {self._args.name}"
             raise explain_error(error, action, not_served=INSTALL, client=client, namespace=client.namespace) from None
+
+    async def _kind_of_existing(self, client: "ClusterClient") -> str:
+        """Return `,KIND` of the template of the request that exists, for kubectl; nothing if it is not known."""
+        from atmpl.cli.client import requests_path
+        from atmpl.cli.text_values import field_at
+        from atmpl.controller.cluster import ClusterError
+
+        try:
+            request = await client.read(f"{requests_path(client.namespace)}/{self._args.name}")
+        except ClusterError:
+            return ""
+        targets = field_at(request, "spec", "target") or {}
+        return next((f",{each.kind.lower()}" for each in FORMATS.values() if each.target in targets), "")
 
     async def _wait(self, client: "ClusterClient", created: dict[str, Any]) -> int:
         import asyncio

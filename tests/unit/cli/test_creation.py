@@ -77,6 +77,25 @@ def test_refusal_has_a_remedy(case, monkeypatch):
     assert typed("create", "--vm", "web") == (1, "", f"error: {sentence}\n")
 
 
+async def existing(_):
+    return web.json_response(CREATED | {"spec": {"target": {"virtualMachineTemplate": {}}}})
+
+
+EXISTING = {  # the response for the request that exists: what to delete
+    "of the other format": (existing, "vmtreq,virtualmachinetemplate"),
+    "not readable": (UNREADABLE, "vmtreq"),
+}
+
+
+@pytest.mark.parametrize("case", EXISTING)
+def test_existing_request_is_deleted_with_its_own_template(case, monkeypatch):
+    act, kinds = EXISTING[case]
+    answered(monkeypatch, status(409, "AlreadyExists"), act)
+    came = typed("create", "--vm", "web")
+    assert (came.status, came.out) == (1, "")
+    assert came.err.endswith(f" with kubectl delete {kinds} web-template\n")
+
+
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.RENDERED])
 def test_every_reason_has_a_sentence_and_a_remedy(reason, monkeypatch):
     now = RequestState(CREATED, reason, "the controller's own words", stalled=True)
