@@ -36,9 +36,10 @@ made.
 
 Compares two results: the template processed with its defaults, and the current
 virtual machine rendered and processed again. Unique values such as MAC
-addresses are ignored, unless the template preserves them. So are the name,
-passwords and keys that the template extracted, and generated suffixes of disks.
-`-`: template; `+`: current virtual machine.
+addresses are ignored, unless the template preserves them. The name of the
+virtual machine, generated suffixes of disks, and passwords and keys that are
+parameters without a value are ignored too, and so are other objects of the
+template. `-`: template; `+`: current virtual machine.
 
 Reads both from a cluster, or from two files without one.
 """
@@ -101,8 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm-namespace",
         type=options.namespace,
         metavar="NAMESPACE",
-        help="its namespace (default: that of the source that the template records; for a --vm of another name, or "
-        "with --template-namespace, -n)",
+        help="its namespace (default: the one that the template records; but -n for a --vm of another name, or for a "
+        "--vm with --template-namespace)",
     )
     vm_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
     parser.add_argument(
@@ -283,7 +284,7 @@ async def _from_cluster(cluster: "AbstractAsyncContextManager[ClusterClient]", a
 
     async with cluster as client:
         source = options.in_template_namespace(client, args)
-        template = await read_template(source, args.template, args.format, "--template-namespace")
+        template = await read_template(source, args.template, args.format, options.template_namespace_option(args))
         namespace, name = _source(template, args, client.namespace)
         try:
             vm = await client.read(vm_path(namespace, name))

@@ -8,7 +8,7 @@ import atmpl
 from atmpl.cli import options, terminal
 from atmpl.cli.create import without_managed_fields
 from atmpl.cli.diff import NO_KUBEVIRT, read_template
-from atmpl.cli.errors import CommandError
+from atmpl.cli.errors import CommandError, UsageError
 from atmpl.cli.output import Output
 from atmpl.cli.process import (
     Template,
@@ -49,8 +49,11 @@ Reads the template, processes it as `atmpl process` does, creates the virtual
 machine and prints its name. The value of a parameter is the one of -p, else of
 the last --params-file that has it, else the template's default, else a
 generated one. Generated values, such as passwords, and the template's own
-message for its users are printed on standard error. A password or key that
-cloud-init would not take as given is an error.
+message for its users are printed on standard error. It is an error if
+cloud-init could not use a password, a key or a whole text as given.
+
+A template with other objects than one virtual machine is an error: create them
+with atmpl process and kubectl create.
 
 Requires the rights to get the template in its namespace, and to create virtual
 machines in the namespace of -n.
@@ -94,7 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_value_options(parser, completer=_complete)
     parser.add_argument(
-        "--print-params", action="store_true", help="print the template's parameters instead, and create nothing"
+        "--print-params",
+        action="store_true",
+        help="print the template's parameters instead, as a table, or with -o yaml or json; create nothing",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="create nothing: let the cluster check the virtual machine, and print it"
@@ -116,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
 
     options.check_cluster_options(args)
     check_value_options(args, None)
+    if args.print_params and args.output == "name":
+        raise UsageError("--print-params prints no name; write -o yaml or -o json, or leave -o out for a table")
     values = read_values(args)
     return asyncio.run(_run(open_cluster(args), args, values))
 
@@ -125,7 +132,7 @@ async def _run(
 ) -> int:
     async with cluster as client:
         source = options.in_template_namespace(client, args)
-        content = await read_template(source, args.template, args.format, "--template-namespace")
+        content = await read_template(source, args.template, args.format, options.template_namespace_option(args))
         template = open_template(f"{content['kind'].lower()}/{args.template} in {source.namespace}", content)
         chosen, problems = match_values(values, template, ignore_unknown=args.ignore_unknown_parameters)
         chosen |= name_values(template, chosen, args)
@@ -134,8 +141,7 @@ async def _run(
         if problems:
             return report_errors(problems, "See the template's parameters with --print-params.")
         if args.print_params:
-            form = args.output if args.output != "name" else None
-            print_parameters(template.declared, chosen, form, Output(form or "yaml"))
+            print_parameters(template.declared, chosen, args.output, Output(args.output or "yaml"))
             report_message(template, chosen)
             return 0
         generated = generate_values(template, chosen)

@@ -64,28 +64,30 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
         choices=CHOICES["secrets"],
         default="Preserve",
         help="passwords and keys in cloud-init data: with Preserve, each reader of the template can read them; with "
-        "Require, the whole text is a required parameter; with Extract (recommended for a template for colleagues), "
-        "each password and key is a parameter of its own, and the rest stays readable (default: Preserve)",
+        "Require, the whole data is one required parameter; with Extract (recommended for a template for colleagues), "
+        "each is a parameter of its own: a password is generated unless it is given, an SSH key must be given "
+        "(default: Preserve)",
     )
     parser.add_argument(
         "--naming",
         choices=CHOICES["naming"],
         help="name of a new virtual machine: Generate lets the cluster complete a prefix; Parameter adds the parameter "
-        "NAME, for kubectl apply and GitOps (default: Generate)",
+        "NAME, generated unless it is given, for kubectl apply and GitOps (default: Generate)",
     )
     parser.add_argument(
         "--console",
         choices=CHOICES["console"],
         default="Listed",
         help="Complete makes all functions of the OpenShift console work: name field, Customize, folders, Clone; it "
-        "has the parameter NAME, and CPU and memory are literal; openshift format only (default: Listed)",
+        "has the parameter NAME, and CPU and memory are no parameters; with Listed, the console lists the template; "
+        "openshift format only (default: Listed)",
     )
     parser.add_argument(
         "--profile",
         choices=CHOICES["profile"],
         default="All",
-        help="which values become parameters: All; Common (size, images, networks, cloud-init data and other common "
-        "ones); None (default: All)",
+        help="which values become parameters: All (each below spec.template.spec, but no name); Common (a selection, "
+        "and also sizes of disks and the instance type: sizes, images, networks, cloud-init data); None (default: All)",
     )
     parser.add_argument(
         "--include",
@@ -94,7 +96,8 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=pattern,
         help="also make these values parameters, repeatable: a path below the virtual machine's spec, with * for one "
-        "key and ** for any number, such as instancetype.name or 'template.metadata.labels.*'",
+        "key and ** for any number, such as instancetype.name, 'template.metadata.labels.*' or "
+        "'dataVolumeTemplates.**.storage'",
     )
     parser.add_argument(
         "--exclude",
@@ -305,6 +308,11 @@ def duration(text: str) -> float:
     if not re.fullmatch(rf"(?:{_DURATION_PART.pattern})+", text, re.ASCII) or len(text) > 30:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write for example 90s, 5m, 1h30m or 1d")
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+
+
+def template_namespace_option(args: argparse.Namespace) -> str:
+    """Return the option that selected the namespace of the template, for messages."""
+    return "--template-namespace" if args.template_namespace else "-n or --template-namespace"
 
 
 def in_template_namespace(client: "ClusterClient", args: argparse.Namespace) -> "ClusterClient":

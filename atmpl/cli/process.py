@@ -31,6 +31,7 @@ from atmpl.cli.text_values import (
     names_in_cloud_configs,
     parameter_kinds,
     private_keys,
+    unread_texts,
 )
 from atmpl.cli.unknown_fields import IGNORED, unknown_template_fields
 from atmpl.template import FORMATS, generators
@@ -38,6 +39,7 @@ from atmpl.template.cloud_config import SSH_KEY
 from atmpl.template.parameters import Parameter, parameters
 from atmpl.template.substitution import STRING_REF, TYPED_REF
 
+IGNORE_UNKNOWN = "--ignore-unknown-parameters"
 MAX_INLINE_BYTES = 2048  # KubeVirt rejects longer userData and networkData inside a VM
 KINDS = tuple(format.kind for format in FORMATS.values())
 
@@ -73,8 +75,9 @@ examples:
   kubectl get template web-template -o yaml |
     atmpl process - -p MEMORY_GUEST=8Gi | kubectl create -f -
 
-  # with a fixed name, so that the result can be applied again (GitOps)
-  atmpl process web-template.yaml --vm-name web-2 | kubectl apply -f -
+  # for GitOps, to apply it again: with a fixed name, SUFFIX and passwords
+  atmpl process web-template.yaml --vm-name web-2 --params-file web-2.env |
+    kubectl apply -f -
 
   # many values, one NAME=VALUE per line
   atmpl process web-template.yaml --params-file small.env
@@ -141,15 +144,16 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
         "@FILE; empty lines and lines that begin with # are ignored; - is standard input",
     )
     parser.add_argument(
-        "--ignore-unknown-parameters",
+        IGNORE_UNKNOWN,
         action="store_true",
-        help="ignore values for parameters that the template does not have",
+        help="ignore values for parameters that the template does not have, and list them",
     )
     parser.add_argument(
         "--vm-name",
         type=options.name,
         metavar="NAME",
-        help="name of the new virtual machine; also the value of the template's parameter for it, such as NAME",
+        help="name of the new virtual machine; it is also the value of the template's parameter for that name, mostly "
+        "called NAME",
     )
 
 
@@ -208,13 +212,18 @@ def read_values(args: argparse.Namespace) -> dict[str, Value]:
 def match_values(
     values: Mapping[str, Value], template: Template, *, ignore_unknown: bool
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the values for the template's parameters, and the problems with the others."""
+    """Return the values for the template's parameters, and the problems with the others.
+
+    `ignore_unknown`: report parameters that the template does not have, and ignore them.
+    """
     names = {parameter.name for parameter in template.declared}
     objects = template.objects
     has_files = any(value.file for value in values.values())
     inside = _names_inside_texts(objects) if has_files else set()
+    advice = "" if ignore_unknown else f"; remove the line, or add {IGNORE_UNKNOWN}"
     problems = [
-        f"{values[name].where or template.where}: {reason}" for name, reason in unknown(values, template.declared)
+        f"{values[name].where or template.where}: {reason}"
+        for name, reason in unknown(values, template.declared, advice)
     ]
     chosen = {
         name: _LAST_LINE_BREAK.sub("", value.text) if value.file and name in inside else value.text
@@ -222,7 +231,11 @@ def match_values(
         if name in names
     }
     refused = private_keys(parameter_kinds(objects, names), values) if values else ()
-    return chosen, [*([] if ignore_unknown else problems), *(f"{template.where}: {reason}" for reason in refused)]
+    if ignore_unknown:
+        for problem in problems:
+            terminal.info(f"ignored: {problem}")
+        problems = []
+    return chosen, [*problems, *(f"{template.where}: {reason}" for reason in refused)]
 
 
 def name_parameters(template: Template) -> list[str]:
@@ -303,7 +316,7 @@ def report_generated(values: Mapping[str, str]) -> None:
 
 
 def report_message(template: Template, values: Mapping[str, str]) -> None:
-    """Report the template's own message for its users, with the values of its parameters.
+    """Report the template's own message for its users, with the values of its parameters, as comments of a params file.
 
     A reference to a parameter without a value stays as it is.
     """
@@ -311,9 +324,9 @@ def report_message(template: Template, values: Mapping[str, str]) -> None:
     if not isinstance(message, str) or not message.strip():
         return
     known = {each.name: values.get(each.name) or each.value for each in template.declared}
-    terminal.info("Message of the template:")
+    terminal.info("# Message of the template:")
     for line in STRING_REF.sub(lambda part: known.get(part[1]) or part[0], message).strip().splitlines():
-        terminal.info(terminal.indented(line.expandtabs(), indent="  "))
+        terminal.info(terminal.indented(line.expandtabs(), indent="#   "))
 
 
 def report_warnings(
@@ -328,7 +341,7 @@ def report_warnings(
     """
     parts = template.objects
     forgotten = forgotten_files(parameter_kinds(parts, given), given)
-    altered = list(altered_values(parts, template.declared, values, given))
+    altered = [*altered_values(parts, template.declared, values, given), *unread_texts(parts, given)]
     for reason in (
         *(f"{path}: {IGNORED}" for path in unknown_template_fields(template.content)),
         *repeated_parameters(template.declared),
@@ -434,14 +447,17 @@ def values_in_file(path: str) -> dict[str, Value]:
     return values
 
 
-def unknown(values: Mapping[str, Value], declared: Sequence[Parameter]) -> Iterator[tuple[str, str]]:
-    """Yield each name of `values` that the template does not have, and a sentence about it."""
+def unknown(values: Mapping[str, Value], declared: Sequence[Parameter], advice: str) -> Iterator[tuple[str, str]]:
+    """Yield each name of `values` that the template does not have, and a sentence about it.
+
+    `advice` is added for a name in a params file that is not similar to one of the template's.
+    """
     known = {parameter.name for parameter in declared}
     for name, value in values.items():
         if name not in known:
             hint = nearest(name, known)
             shown = name if hint or not value.where else _shown(name, "of the name in this line")
-            yield name, f"the template has no parameter {shown}{hint}"
+            yield name, f"the template has no parameter {shown}{hint or (advice if value.where else '')}"
 
 
 def _shown(name: str, otherwise: str) -> str:
@@ -454,10 +470,12 @@ def missing(values: Mapping[str, str], template: Template) -> Iterator[str]:
     without = [each for each in template.declared if each.required and not each.generate]
     without = [each for each in without if not values.get(each.name, each.value)]
     kinds = parameter_kinds(template.objects, [each.name for each in without]) if without else {}
+    names = name_parameters(template)
     for each in without:
         explained = f": {text}" if (text := meaning(each)) else ""
         value = "" if kinds.get(each.name) in (SSH_KEY, COMPLETE_TEXT) else f"{each.name}=VALUE or "
-        yield f"the parameter {each.name} is required and has no value{explained}; add -p {value}{each.name}=@FILE"
+        option = "--vm-name NAME" if each.name in names else f"-p {value}{each.name}=@FILE"
+        yield f"the parameter {each.name} is required and has no value{explained}; add {option}"
 
 
 def repeated_parameters(declared: Sequence[Parameter]) -> Iterator[str]:
@@ -528,7 +546,7 @@ def refused_values(template: Template, values: Mapping[str, str], given: Mapping
     kinds = parameter_kinds(objects, changed)
     typed = {name: value for name, value in given.items() if name in changed}
     forgotten = forgotten_files(kinds, {name: value for name, value in typed.items() if name in kinds})
-    altered = altered_values(objects, template.declared, changed, typed)
+    altered = [*altered_values(objects, template.declared, changed, typed), *unread_texts(objects, typed)]
     return [
         *forgotten.values(),
         *(each.problem for each in altered if each.is_refused and each.name not in forgotten),

@@ -43,6 +43,9 @@ _KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY(?P<is_one>\d*\Z)?")
 _HASH = re.compile(  # of crypt(5), the last two DES and BSDi; or of a locked account. Quotes are YAML's
     r"""\s*['"]?(\$\w+\$.|[!*]|([./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19})['"]?\s*\Z)"""
 )
+_USER_DATA_START = re.compile(  # what cloud-init, cloudbase-init and Ignition recognise
+    r"\s*(#|<|\{|rem\b|(?:Content-Type|MIME-Version|From|To|Subject):)", re.IGNORECASE
+)
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
 _OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
 _READINGS = (  # the type of what cloud-init reads: how to say it
@@ -297,6 +300,24 @@ def altered_values(
             yield AlteredValue(name, f"the parameter {name} {problem}", is_refused)
 
 
+def unread_texts(objects: Iterable[Any], given: Mapping[str, Value]) -> Iterator[AlteredValue]:
+    """Yield each value of the user that is all of a VM's cloud-init data, and that cloud-init ignores."""
+    for vm in objects:
+        for field, text in _inline_data(vm):
+            whole = STRING_REF.fullmatch(text) or TYPED_REF.match(text)
+            name = whole[1] if whole else ""
+            value = given[name].text if name in given else ""
+            if not value.strip():
+                continue
+            is_cloud_config = _is_cloud_config(value)
+            if (is_cloud_config or field == "networkData") and is_broken_yaml(value):
+                problem = "is not valid YAML, so cloud-init ignores all of it; correct it"
+                yield AlteredValue(name, f"the parameter {name} {problem}", is_refused=True)
+            elif field == "userData" and not is_cloud_config and not _USER_DATA_START.match(value):
+                problem = "does not begin with a line such as #cloud-config or #!/bin/sh, so cloud-init ignores it"
+                yield AlteredValue(name, f"the parameter {name} {problem}; add that line", is_refused=False)
+
+
 def field_at(value: Any, *path: str | int) -> Any:
     """Return the value at a path, None if it does not exist."""
     for key in path:
@@ -335,11 +356,8 @@ def _explain_key(name: str, value: Value, keys: Sequence[str]) -> str:
     if found > 1 or (found and lines > 1):
         others = ", ".join(each for each in keys if each != name)
         number = f"{found} SSH keys" if found > 1 else f"an SSH key in {lines} lines"
-        more = f"use {others}" if others else SECOND_KEY_ADVICE
-        return (
-            f"has {number}, and takes one key in one line; write it into a file of its own: -p {name}=@FILE; "
-            f"for another key, {more}"
-        )
+        more = f"; for another key, {f'use {others}' if others else SECOND_KEY_ADVICE}" if found > 1 else ""
+        return f"has {number}, and takes one key in one line; write it into a file of its own: -p {name}=@FILE{more}"
     if value.is_file_name or (not value.file and lines == 1 and text.endswith(".pub")):
         return f"is {_explain_file_name(name, value.path, value)}"
     if _OTHER_KEY.search(text):
@@ -411,22 +429,29 @@ def _is_file(path: str) -> bool:
 
 def _cloud_init_data(vm: Any) -> Iterator[str]:
     """Yield each text of a template's virtual machine that cloud-init or Ignition reads."""
-    template = field_at(vm, "spec", "template")
-    volumes = field_at(template, "spec", "volumes")
+    for _, text in _inline_data(vm):
+        yield text
+    if isinstance(text := field_at(vm, "spec", "template", "metadata", "annotations", IGNITION), str):
+        yield text
+
+
+def _inline_data(vm: Any) -> Iterator[tuple[str, str]]:
+    """Yield each field of a virtual machine of a template that has data for cloud-init, and its text."""
+    volumes = field_at(vm, "spec", "template", "spec", "volumes")
     for volume in volumes if isinstance(volumes, list) else ():
         for source in ("cloudInitNoCloud", "cloudInitConfigDrive"):
             for field in ("userData", "networkData", "userDataBase64", "networkDataBase64"):
                 if isinstance(text := field_at(volume, source, field), str):
-                    yield text
-    if isinstance(text := field_at(template, "metadata", "annotations", IGNITION), str):
-        yield text
+                    yield field, text
 
 
 def _cloud_configs(vm: Any) -> Iterator[str]:
     """Yield each cloud-config of a virtual machine of a template."""
-    for text in _cloud_init_data(vm):
-        if text.partition("\n")[0].strip().lower() == HEADER:
-            yield text
+    return filter(_is_cloud_config, _cloud_init_data(vm))
+
+
+def _is_cloud_config(text: str) -> bool:
+    return text.partition("\n")[0].strip().lower() == HEADER
 
 
 def _replace(value: Any, text: str) -> Any:

@@ -110,7 +110,8 @@ def test_examples_of_controller_parse(line):
 def test_an_example_works_when_pasted(line, tmp_path):
     (tmp_path / "vm.yaml").write_text(WEB)
     (tmp_path / "web-template.yaml").write_text(typed("render", "-", stdin=WEB).out)
-    (tmp_path / "small.env").write_text("MEMORY_GUEST=1Gi\n")
+    for name in ("small.env", "web-2.env"):
+        (tmp_path / name).write_text("MEMORY_GUEST=1Gi\n")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "kubectl").write_text(KUBECTL)
     (tmp_path / "bin" / "kubectl").chmod(0o755)

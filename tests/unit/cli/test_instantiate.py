@@ -113,6 +113,19 @@ def test_missing_template_names_the_option_for_its_namespace(cluster):
     assert came.err.endswith(" --template-namespace\n")
 
 
+def test_absent_namespace_names_both_options_for_it(cluster):
+    cluster(ABSENT, ABSENT, ABSENT)
+    came = typed("instantiate", "--template", "web")
+    assert came.err.endswith("there is no namespace team-a; choose another one with -n or --template-namespace\n")
+
+
+def test_parameters_have_no_form_name(cluster):
+    script = cluster()
+    came = typed("instantiate", "--template", "web", "--print-params", "-o", "name")
+    assert (came.status, came.out, script.calls) == (2, "", [])
+    assert "-o yaml" in came.err
+
+
 def test_unreadable_template_needs_the_role_view_only(cluster):
     cluster(FORBIDDEN, FORBIDDEN)
     came = typed("instantiate", "--template", "web", "--template-namespace", "golden")
@@ -157,7 +170,7 @@ def test_message_of_the_template_is_printed(format, words, cluster):
     came = typed("instantiate", "--template", "web", *given, *words)
     name = "${NAME}" if format == "openshift" else "db-9"
     assert came.status == 0
-    assert f"Message of the template:\n  Log in as {name}.\n" in came.err
+    assert f"# Message of the template:\n#   Log in as {name}.\n" in came.err
 
 
 def named(reference, **parameter):
@@ -224,6 +237,14 @@ def test_value_that_breaks_the_cloud_config_creates_no_vm(phrase, cluster):
     script, came = instantiate_with_password(cluster, *BREAKING[phrase])
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: template/web in team-a: the parameter PASSWORD breaks the cloud-config")
+    assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+def test_complete_text_that_is_no_yaml_creates_no_vm(cluster):
+    script = cluster(found(with_password("${PASSWORD}")), ABSENT)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", "PASSWORD=#cloud-config\na: [x")
+    assert (came.status, came.out) == (1, "")
+    assert came.err.startswith("error: template/web in team-a: the parameter PASSWORD is not valid YAML")
     assert [call.method for call in script.calls] == ["GET", "GET"]
 
 

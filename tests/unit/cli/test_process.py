@@ -136,7 +136,7 @@ def test_reference_without_a_parameter_is_a_warning():
 
 
 MESSAGE = 'message: "User admin,\\tpassword ${PASSWORD}, ${HOME}.\\nSee\\e[31m /docs.\\n"\n'
-SHOWN_MESSAGE = "Message of the template:\n  User admin,     password {}, ${{HOME}}.\n  See\\u001b[31m /docs.\n"
+SHOWN_MESSAGE = "# Message of the template:\n#   User admin,     password {}, ${{HOME}}.\n#   See\\u001b[31m /docs.\n"
 
 
 def test_message_of_the_template_is_printed():
@@ -149,6 +149,14 @@ def test_message_with_generated_values_follows_them():
     came = typed("process", "-", stdin=template)
     _, _, rest = came.err.partition("\n")
     assert (came.status, rest) == (0, f"PASSWORD=abc\n{SHOWN_MESSAGE.format('abc')}")
+
+
+def test_reported_values_and_message_are_a_params_file(folder):
+    template = TEMPLATE.replace("  required: true", "  generate: expression\n  from: '[a-z]{9}'") + MESSAGE
+    made = typed("process", "-", stdin=template)
+    (folder / "v").write_text(made.err)
+    came = typed("process", "-", "--params-file", "v", stdin=template)
+    assert (came.status, came.out) == (0, made.out)
 
 
 def test_parameters_come_with_the_message_of_the_template():
@@ -238,7 +246,7 @@ def test_every_corpus_vm_comes_back(form, target):
         if rendered.status:
             continue  # the corpus holds VMs without a name
         came = typed("process", "-", "-o", form, stdin=rendered.out)
-        assert (came.status, came.err.partition("Message of the template:")[0]) == (0, "")
+        assert (came.status, came.err.partition("# Message of the template:")[0]) == (0, "")
         before, after = yaml.load(file.read_text(), yaml.BaseLoader), yaml.load(came.out, yaml.BaseLoader)
         assert after["spec"]["template"]["spec"]["domain"].keys() == before["spec"]["template"]["spec"]["domain"].keys()
         assert after["metadata"]["generateName"] == before["metadata"]["name"] + "-"
@@ -312,8 +320,31 @@ def test_later_params_file_overrides_an_earlier_one(folder):
 
 
 def test_unknown_parameters_can_be_ignored(folder):
-    came = typed("process", "t.yaml", "-p", "RACK=7", "-p", "PASSWORD=x", "--ignore-unknown-parameters")
-    assert (came.status, came.err) == (0, "")
+    (folder / "old").write_text("DISK=1Gi\n")
+    came = typed(
+        "process", "t.yaml", "--params-file", "old", "-p", "MEMORI=7", "-p", "PASSWORD=x", "--ignore-unknown-parameters"
+    )
+    assert came.status == 0
+    assert came.err == (
+        "ignored: old, line 1: the template has no parameter DISK\n"
+        "ignored: t.yaml: the template has no parameter MEMORI; did you mean MEMORY?\n"
+    )
+
+
+def test_unknown_parameter_of_a_file_names_the_option_that_ignores_it(folder):
+    (folder / "old").write_text("DISK=1Gi\n")
+    came = typed("process", "t.yaml", "--params-file", "old", "-p", "PASSWORD=x")
+    assert (came.status, came.out) == (1, "")
+    assert came.err.startswith(
+        "error: old, line 1: the template has no parameter DISK; remove the line, or add --ignore-unknown-parameters\n"
+    )
+
+
+def test_parameter_for_the_name_of_the_vm_is_given_by_its_option():
+    required = NAMED.replace('generate: expression, from: "web-[a-z]{5}"', "required: true")
+    came = typed("process", "-", stdin=required)
+    assert came.status == 1
+    assert "the parameter NAME is required and has no value; add --vm-name NAME\n" in came.err
 
 
 SEVERAL = NAMED.replace("kind: Template", "kind: Template\nmetadata: {name: a}") + "---\n" + TEMPLATE

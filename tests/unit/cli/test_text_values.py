@@ -213,9 +213,42 @@ def test_two_keys_name_the_parameters_for_them(quote, folder):
 
 def test_complete_text_that_is_the_name_of_a_file_is_a_warning(folder):
     made = template("${DATA}", DATA=REQUIRED)
-    assert "-p DATA=@key;" in process(made, "-p", "DATA=key").err
-    assert process(made, "-p", "DATA=nothing").err == ""
-    assert process(made, "-p", "DATA=@key").err == ""
+    (folder / "data").write_text("#cloud-config\n")
+    assert "-p DATA=@data;" in process(made, "-p", "DATA=data").err
+    assert "the name of a file" not in process(made, "-p", "DATA=nothing").err
+    assert process(made, "-p", "DATA=@data").err == ""
+
+
+READ_TEXTS = (
+    "#cloud-config\nuser: a", "#!/bin/sh\n", "\n#cloud-config\nuser: a", "## template: jinja\n#cloud-config\n[",
+    "Content-Type: multipart/mixed", "#ps1\n", "rem cmd\n", "<powershell>", '{"ignition": {}}', "",
+)  # fmt: skip
+UNREAD_TEXTS = {  # the text: a part of the warning
+    "bob": "does not begin with a line such as #cloud-config",
+    "user: bob\npassword: x": "does not begin with a line such as #cloud-config",
+    "#cloud-config\npassword: [x": "is not valid YAML",
+}
+
+
+@pytest.mark.parametrize("text", READ_TEXTS)
+def test_complete_text_that_cloud_init_reads_is_no_warning(text):
+    assert process(template("${DATA}", DATA={}), "-p", f"DATA={text}").err == ""
+
+
+@pytest.mark.parametrize("text", UNREAD_TEXTS)
+@pytest.mark.parametrize("format", TEXTS)
+def test_complete_text_that_cloud_init_ignores_is_a_warning(format, text):
+    came = process(template("${DATA}", format, DATA=REQUIRED), "-p", f"DATA={text}")
+    assert (came.status, user_data(came)) == (0, text)
+    assert re.search(rf"^warning: [^\n]*: the parameter DATA {UNREAD_TEXTS[text]}[^\n]*\n\Z", came.err)
+
+
+def test_broken_network_data_is_a_warning():
+    made = template("#cloud-config")
+    made["objects"][0]["spec"]["template"]["spec"]["volumes"][0]["cloudInitNoCloud"]["networkData"] = "${DATA}"
+    made["parameters"] = [{"name": "DATA"}]
+    assert process(made, "-p", "DATA=version: 2\n").err == ""
+    assert "the parameter DATA is not valid YAML" in process(made, "-p", "DATA={").err
 
 
 @pytest.mark.parametrize(("line", "is_file"), [("KEY=@my.pub", True), ("KEY=my.pub", True), (f"KEY={KEY}", False)])

@@ -80,9 +80,11 @@ DECLARED = [
 
 
 def test_unknown_parameter_gets_a_suggestion():
-    assert list(values.unknown({name: values.Value("1", "") for name in ("MEMORI", "NOTE", "X")}, DECLARED)) == [
+    given = {name: values.Value("1", "") for name in ("MEMORI", "NOTE", "X")}
+    assert list(values.unknown(given | {"Y": values.Value("1", "v, line 1")}, DECLARED, "; remove it")) == [
         ("MEMORI", "the template has no parameter MEMORI; did you mean MEMORY?"),
         ("X", "the template has no parameter X"),
+        ("Y", "the template has no parameter Y; remove it"),
     ]
 
 
