@@ -18,7 +18,8 @@ from argcomplete.shell_integration import shellcode
 from atmpl.cli import terminal
 
 DESCRIPTION = """\
-Print the script that completes commands, options and parameters in a shell.
+Print the script that completes commands, options, parameters, and names of the
+cluster's objects in a shell.
 """
 
 EPILOG = """\

@@ -10,9 +10,10 @@ DESCRIPTION = """\
 Serve the template requests of a cluster until SIGTERM or Ctrl-C: for each one,
 make a template of the virtual machine that it names.
 
-In a pod it needs no option; elsewhere it uses a kubeconfig as kubectl does. The
-proxy of a server is the kubeconfig's proxy-url, otherwise HTTPS_PROXY, unless
-NO_PROXY excludes the server; also in a pod. Logs go to standard error, metrics
+The cluster needs the definitions, roles and admission policy of atmpl's release.
+In a pod the command needs no option; elsewhere it uses a kubeconfig as kubectl does. The
+proxy for the API server is the kubeconfig's proxy-url, otherwise HTTPS_PROXY,
+unless NO_PROXY excludes the server; also in a pod. Logs go to standard error, metrics
 to /metrics. SIGUSR1 switches the log level debug on and off; SIGUSR2 writes the
 stack of each thread. Runs on Linux and macOS.
 """
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "IPv4 and IPv6 addresses)",
     )
     parser.add_argument(
-        "--leader-elect", action="store_true", help="reconcile only while holding a Lease, for several replicas"
+        "--leader-elect", action="store_true", help="for several replicas: only the one that holds a Lease reconciles"
     )
     parser.add_argument(
         "--leader-elect-namespace",
@@ -71,8 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy",
         choices=("Required", "Optional"),
         default="Required",
-        help="Required: read no VM unless the admission policy is in force; Optional: without it, also serve requests "
-        "for VMs of their own namespace, without a check of their authors' rights, for development (default: Required)",
+        help="Required: read no VM unless atmpl's ValidatingAdmissionPolicy is in force; Optional, for development: "
+        "without it, also serve each request for a VM of its own namespace, without a check of its author's rights "
+        "(default: Required)",
     )
     parser.add_argument(
         "--authenticate-metrics",

@@ -6,7 +6,7 @@ A conversion is verified: both templates are processed with the same values, and
 import argparse
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -30,14 +30,15 @@ Convert OpenShift Templates to KubeVirt VirtualMachineTemplates. Needs no
 cluster.
 
 Labels, parameters, message and metadata are carried over. The template's labels,
-such as vm.kubevirt.io/template, become labels of the virtual machine. If it has
-a parameter LABELS, its default has all labels, and -p LABELS=... replaces them
-all; with the OpenShift template, it only adds labels.
+such as vm.kubevirt.io/template, become labels of the virtual machine. The value
+of a parameter LABELS, if there is one, replaces all labels in the converted
+template, where its default has all of them; in the OpenShift template it adds
+labels.
 
 KubeVirt rejects a reference that no parameter defines, such as ${HOME} in a
 script. So the text becomes the default of a parameter LITERAL0, LITERAL1 and so
-on; give these no other value. Each conversion is verified by processing both
-templates.
+on; give these parameters no other value. Each conversion is verified by
+processing both templates.
 
 A VirtualMachineTemplate holds one virtual machine and no other object; a
 template with others is an error.
@@ -86,7 +87,10 @@ def run(args: argparse.Namespace) -> int:
     """Convert all templates of the file; return 1 if there was an error."""
     output = Output(args.output, args.output_file)
     converted = failed = 0
+    names = []
     for each in documents(args.file):
+        if isinstance(each, Document) and manifests.kind_of(each.value) == SOURCE.kind:
+            names.append(manifests.name_of(each.value))
         if isinstance(each, Document) and _is_skipped(each, args.template):
             continue
         try:
@@ -100,8 +104,7 @@ def run(args: argparse.Namespace) -> int:
         for note in result.notes:
             terminal.warning(f"{each.where}: {note}")
     if not converted and not failed:
-        named = f" named {args.template}" if args.template else ""
-        raise CommandError(f"{manifests.display_name(args.file)}: no {SOURCE.kind}{named} found")
+        raise CommandError(f"{manifests.display_name(args.file)}: {_none_found(args.template, names)}")
     if failed:
         return 1
     output.commit()
@@ -267,6 +270,13 @@ def _convert_document(each: Document | InvalidDocument) -> Converted:
     if isinstance(each, InvalidDocument):
         raise CommandError(f"{each.where}: {each.reason}")
     return convert(open_template(*each))
+
+
+def _none_found(name: str | None, names: Sequence[str]) -> str:
+    """Return that no template was found; `names` are those in the file, `name` the one that was asked for."""
+    if name is None:
+        return f"no {SOURCE.kind} found; give one"
+    return f"no {SOURCE.kind} is named {name}; the file has: {', '.join(names) or f'no {SOURCE.kind}'}"
 
 
 def _is_skipped(each: Document, name: str | None) -> bool:

@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("render", "turn virtual machines into templates; needs no cluster", "atmpl.cli.render"),
     Entry("process", "turn a template into its objects; needs no cluster", "atmpl.cli.process"),
-    Entry("create", "request a template of a virtual machine in the cluster", "atmpl.cli.create"),
+    Entry("create", "let the cluster make a template of a virtual machine", "atmpl.cli.create"),
     Entry("instantiate", "create a virtual machine from a template in the cluster", "atmpl.cli.instantiate"),
     Entry("convert", "turn OpenShift templates into KubeVirt's; needs no cluster", "atmpl.cli.convert"),
     Entry("diff", "compare a template with its virtual machine", "atmpl.cli.diff", error_status=2),

@@ -26,6 +26,9 @@ OTHER_NAMES = {  # options of oc, kubectl and virtctl: the option here
 
 DESCRIPTION = """\
 Turn a KubeVirt virtual machine into a template, and a template into virtual machines.
+
+Unless --data-volumes and --secrets say otherwise, a new virtual machine uses the
+disks of the first one in its namespace, and has the same passwords and keys.
 """
 
 EPILOG = """\
@@ -42,12 +45,12 @@ examples:
   # a virtual machine from a template in the cluster
   atmpl instantiate --template web-template
 
-exit status, unless the help of the command differs:
+exit status; the help of a command can have more:
   0  success
   1  an error; standard error names the object and the problem
   2  wrong usage
 
-`atmpl COMMAND --help` explains a command.
+`atmpl COMMAND --help` explains a command. `kubectl atmpl` is the same as `atmpl`.
 """
 
 OTHER_COMMANDS = {  # options of another command: that command

@@ -21,12 +21,14 @@ Turn KubeVirt virtual machines into templates. Needs no cluster.
 
 Every value below spec.template.spec becomes a parameter of the template, with
 the virtual machine's own value as its default. Fields called name do not become
-parameters. The template is verified before it is printed: processed with its
-defaults, it gives the virtual machine that it was made from.
+parameters, unless --include names them. The template is verified before it is
+printed: processed with its defaults, it gives the virtual machine that it was
+made from, except what --identity, --data-volumes and --secrets replace.
 
 A file holds one or many documents, in YAML or JSON, an array, or a List as
 kubectl prints it. Many virtual machines give many templates; other objects,
-such as Services, are skipped: apply those that new virtual machines need.
+such as Services, are skipped: apply those that new virtual machines need, or
+add them to the objects of an OpenShift template by hand, for process.
 Warnings and errors go to standard error, with the path of the field; an error
 in one virtual machine does not stop the others.
 """
@@ -52,7 +54,7 @@ examples:
   # for the OpenShift console, with the most common parameters only
   atmpl render vm.yaml --secrets Extract --console Complete --profile Common
 
-  # for GitOps: the parameter NAME names the virtual machine
+  # for GitOps: the parameter NAME names the virtual machine, process sets it
   atmpl render vm.yaml --naming Parameter
 
 exit status:
@@ -73,8 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         "--namespace",
         type=options.namespace,
-        help="namespace of the template (default: none); a warning names what the virtual machine uses in its own "
-        "namespace",
+        help="namespace of the template (default: none); for another one than the virtual machine's, a warning names "
+        "what it uses there, such as Secrets",
     )
     parser.add_argument(
         "-v",

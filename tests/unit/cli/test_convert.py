@@ -137,3 +137,6 @@ def test_each_template_of_a_file_is_converted():
     assert [json.loads(line)["metadata"]["name"] for line in came.out.splitlines()] == ["web", "other"]
     came = typed("convert", "-", "-o", "json", "--template", "other", stdin=f"[{changed()}, {other}]")
     assert (came.status, json.loads(came.out)["metadata"]["name"]) == (0, "other")
+    came = typed("convert", "-", "--template", "othr", stdin=f"[{changed()}, {other}]")
+    assert (came.status, came.out) == (1, "")
+    assert "no Template is named othr; the file has: web, other\n" in came.err
