@@ -2,7 +2,7 @@
 
 kubernetes_asyncio selects context, user and cluster, and logs in with OpenID Connect. Files, certificates and plugins
 are read here: it would leave keys in temporary files, decode files with the locale's encoding, and send tokens without
-TLS. This module is imported only if a kubeconfig is used: kubernetes_asyncio is expensive (see in_cluster.py).
+TLS. This module is imported only if a kubeconfig is used.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """The parts of kubernetes_asyncio that read kubeconfigs, imported without its client.
 
 `import kubernetes_asyncio` imports a class for each type of the Kubernetes API, urllib3 and dateutil: 0.25 s of CPU and
-32 MiB (measured). atmpl uses none of them. While this module is imported, an import hook leaves out the code of two
-packages of the library. `kubernetes_asyncio.config` is the library's own code.
+38 MiB (measured). atmpl uses none of them. While this module is imported, an import hook leaves out the code of two
+packages of the library. `kubernetes_asyncio.config` is the library's own code. Afterwards the library counts as not
+imported, so that another import in the same process gets all of it.
 """
 
 import sys
@@ -14,10 +15,10 @@ from typing import Any, Final
 
 
 class Configuration:
-    """What a loader of kubeconfigs fills: here, with the token alone. The library's own imports urllib3."""
+    """The configuration that KubeConfigLoader fills. atmpl reads only the token; the library's own imports urllib3."""
 
     def __init__(self) -> None:
-        self.api_key: dict[str, str] = {}  # the token is the value of `BearerToken`
+        self.api_key: dict[str, str] = {}  # BearerToken: the value of the header Authorization
 
 
 ROOT: Final = "kubernetes_asyncio"
@@ -44,6 +45,7 @@ class _Loader(Loader):
         vars(module).update(REPLACED[module.__name__])
 
 
+_before = set(sys.modules)
 _finder = _Finder()
 sys.meta_path.insert(0, _finder)
 try:
@@ -51,5 +53,8 @@ try:
     from kubernetes_asyncio.config.kube_config import ConfigNode, KubeConfigLoader
 finally:
     sys.meta_path.remove(_finder)
+    for _name in set(sys.modules) - _before:
+        if _name.partition(".")[0] == ROOT:
+            del sys.modules[_name]
 
 __all__ = ["ConfigException", "ConfigNode", "Configuration", "KubeConfigLoader"]
