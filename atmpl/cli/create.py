@@ -40,8 +40,9 @@ machine changes, and creates it again after you delete it, as long as the reques
 exists; deleting the request keeps the template. With Once the template is yours:
 the controller neither changes it nor creates it again.
 
-Requires the rights to create requests and templates in the template's namespace,
-and to get the virtual machine.
+Requires the rights to get the virtual machine, and to create requests and
+templates in the template's namespace; with OnChange also to patch templates.
+Waiting requires the rights to get, list and watch requests.
 
 Ctrl-C and --timeout stop only the wait. The controller still serves the
 request.
@@ -139,8 +140,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         choices=FORMS,
         help="form of the result: yaml and json print the whole object, name prints KIND/NAME for kubectl. The result "
-        "is the template; with --wait=false or --dry-run it is the request (default: one line, and on standard error "
-        "warnings and the next commands)",
+        "is the template; with --wait=false or --dry-run it is the request (default: one line; standard error "
+        "also has the secrets and the next commands)",
     )
     options.add_cluster_options(parser)
 
@@ -236,12 +237,10 @@ class _Creation:
                         raise  # otherwise an older atmpl, or a proxy that changes the user: the field is optional
             return await client.create(path, body, query)
         except AlreadyExistsError:
-            kind = await self._kind_of_existing(client)
-            deleted = "it and its template" if kind else "it"
+            deletion = await self._deletion_of_existing(client)
             raise CommandError(
                 f"the request {self._args.name} already exists; choose another --name, or see its state with "
-                f"{self._kubectl('get vmtreq {request}')}, or delete {deleted} with "
-                f"{self._kubectl(f'delete vmtreq{kind} {{template}}')}"
+                f"{self._kubectl('get vmtreq {request}')}, or delete {deletion}"
             ) from None
         except InvalidError as error:
             reason = (error.server_message or str(error)).removeprefix(
@@ -254,18 +253,25 @@ class _Creation:
             action = f"create the request {self._args.name}"
             raise explain_error(error, action, not_served=INSTALL, client=client, namespace=client.namespace) from None
 
-    async def _kind_of_existing(self, client: "ClusterClient") -> str:
-        """Return `,KIND` of the template of the request that exists, for kubectl; nothing if it is not known."""
+    async def _deletion_of_existing(self, client: "ClusterClient") -> str:
+        """Return how to delete the request that exists, and the template that it made, if its status names one."""
         from atmpl.cli.client import requests_path
-        from atmpl.cli.text_values import field_at
+        from atmpl.cli.manifests import field_at
         from atmpl.controller.cluster import ClusterError
 
         try:
             request = await client.read(f"{requests_path(client.namespace)}/{self._args.name}")
         except ClusterError:
-            return ""
-        targets = field_at(request, "spec", "target") or {}
-        return next((f",{each.kind.lower()}" for each in FORMATS.values() if each.target in targets), "")
+            request = None
+        kind, name = (field_at(request, "status", "templateRef", field) for field in ("kind", "name"))
+        if kind not in [format.kind for format in FORMATS.values()] or not options.is_name(name):
+            return f"it with {self._kubectl('delete vmtreq {request}')}"
+        if name == self._args.name:
+            return f"it and its template with {self._kubectl(f'delete vmtreq,{kind.lower()} {{request}}')}"
+        return (
+            f"it with {self._kubectl('delete vmtreq {request}')}, and its template with "
+            f"{self._kubectl(f'delete {kind.lower()} {name}')}"
+        )
 
     async def _wait(self, client: "ClusterClient", created: dict[str, Any]) -> int:
         import asyncio

@@ -49,11 +49,10 @@ Reads the template, processes it as `atmpl process` does, creates the virtual
 machine and prints its name. The value of a parameter is the one of -p, else of
 the last --params-file that has it, else the template's default, else a
 generated one. Generated values, such as passwords, and the template's own
-message for its users are printed on standard error. It is an error if
-cloud-init could not use a password, a key or a whole text as given.
-
-A template with other objects than one virtual machine is an error: create them
-with atmpl process and kubectl create.
+message for its users are printed on standard error. A password or key that
+cloud-init would not take as given is an error. So is a complete text that is not
+valid YAML, and a template with other objects: use atmpl process and kubectl
+create.
 
 Requires the rights to get the template in its namespace, and to create virtual
 machines in the namespace of -n.
@@ -122,7 +121,9 @@ def run(args: argparse.Namespace) -> int:
     options.check_cluster_options(args)
     check_value_options(args, None)
     if args.print_params and args.output == "name":
-        raise UsageError("--print-params prints no name; write -o yaml or -o json, or leave -o out for a table")
+        raise UsageError(
+            "-o name cannot be used with --print-params; use -o yaml or -o json, or leave -o out for a table"
+        )
     values = read_values(args)
     return asyncio.run(_run(open_cluster(args), args, values))
 

@@ -113,6 +113,16 @@ def one_document(path: str) -> Document:
     return each
 
 
+def field_at(value: Any, *path: str | int) -> Any:
+    """Return the value at a path, None if it does not exist."""
+    for key in path:
+        if isinstance(key, int):
+            value = value[key] if isinstance(value, list) and key < len(value) else None
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
 def kind_of(value: Any) -> str:
     """Return the kind of an object, empty if it has none."""
     kind = value.get("kind") if isinstance(value, dict) else None

@@ -65,8 +65,8 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
         default="Preserve",
         help="passwords and keys in cloud-init data: with Preserve, each reader of the template can read them; with "
         "Require, the whole data is one required parameter; with Extract (recommended for a template for colleagues), "
-        "each is a parameter of its own: a password is generated unless it is given, an SSH key must be given "
-        "(default: Preserve)",
+        "each is a parameter of its own: a plain password is generated unless it is given; hashes, SSH keys and others "
+        "are required (default: Preserve)",
     )
     parser.add_argument(
         "--naming",
@@ -78,16 +78,17 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
         "--console",
         choices=CHOICES["console"],
         default="Listed",
-        help="Complete makes all functions of the OpenShift console work: name field, Customize, folders, Clone; it "
-        "has the parameter NAME, and CPU and memory are no parameters; with Listed, the console lists the template; "
-        "openshift format only (default: Listed)",
+        help="Listed: the OpenShift console lists the template. Complete: its name field, Customize, folders and Clone "
+        "work too; the template has the parameter NAME, and CPU and memory stay literal; openshift format only "
+        "(default: Listed)",
     )
     parser.add_argument(
         "--profile",
         choices=CHOICES["profile"],
         default="All",
-        help="which values become parameters: All (each below spec.template.spec, but no name); Common (a selection, "
-        "and also sizes of disks and the instance type: sizes, images, networks, cloud-init data); None (default: All)",
+        help="which values become parameters. All: each value below spec.template.spec, except names. Common: CPU, "
+        "memory, images, claims, networks, hostname and cloud-init data, also the instance type and the size, storage "
+        "class and source of data volumes. None (default: All)",
     )
     parser.add_argument(
         "--include",
@@ -251,9 +252,14 @@ def fold(command: str, columns: int = 76) -> str:
     return command if len(command) <= columns else command.replace(" -p ", " \\\n        -p ")
 
 
+def is_name(value: Any) -> bool:
+    """Return True for a name that Kubernetes accepts."""
+    return isinstance(value, str) and bool(_NAME.fullmatch(value))
+
+
 def name(text: str) -> str:
     """Return a name that Kubernetes accepts. Raises argparse's error, in the words of the request's definition."""
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a valid name; use at most 253 lower case letters, digits, '-' and '.', each part "
             "beginning and ending with a letter or a digit, such as fedora-1"
@@ -311,7 +317,7 @@ def duration(text: str) -> float:
 
 
 def template_namespace_option(args: argparse.Namespace) -> str:
-    """Return the option that selected the namespace of the template, for messages."""
+    """Return the option that selects the namespace of the template, for messages: the typed one, otherwise both."""
     return "--template-namespace" if args.template_namespace else "-n or --template-namespace"
 
 

@@ -18,14 +18,13 @@ import orjson
 import atmpl
 from atmpl.cli import manifests, options, terminal
 from atmpl.cli.errors import CommandError, UsageError
-from atmpl.cli.manifests import InvalidDocument, documents
+from atmpl.cli.manifests import InvalidDocument, documents, field_at
 from atmpl.cli.output import Output, add_output, meaning, table
 from atmpl.cli.parser import nearest, repeated
 from atmpl.cli.text_values import (
     COMPLETE_TEXT,
     Value,
     altered_values,
-    field_at,
     forgotten_files,
     is_quoted,
     names_in_cloud_configs,
@@ -75,7 +74,7 @@ examples:
   kubectl get template web-template -o yaml |
     atmpl process - -p MEMORY_GUEST=8Gi | kubectl create -f -
 
-  # for GitOps, to apply it again: with a fixed name, SUFFIX and passwords
+  # for GitOps: with a fixed name, and the generated values of the first run
   atmpl process web-template.yaml --vm-name web-2 --params-file web-2.env |
     kubectl apply -f -
 
@@ -146,14 +145,13 @@ def add_value_options(parser: argparse.ArgumentParser, *, completer: Any) -> Non
     parser.add_argument(
         IGNORE_UNKNOWN,
         action="store_true",
-        help="ignore values for parameters that the template does not have, and list them",
+        help="ignore values for parameters that the template does not have, and list them on standard error",
     )
     parser.add_argument(
         "--vm-name",
         type=options.name,
         metavar="NAME",
-        help="name of the new virtual machine; it is also the value of the template's parameter for that name, mostly "
-        "called NAME",
+        help="name of the new virtual machine, also as the value of the parameter that names it, usually NAME",
     )
 
 
@@ -233,7 +231,7 @@ def match_values(
     refused = private_keys(parameter_kinds(objects, names), values) if values else ()
     if ignore_unknown:
         for problem in problems:
-            terminal.info(f"ignored: {problem}")
+            terminal.info(f"# ignored: {problem}")
         problems = []
     return chosen, [*problems, *(f"{template.where}: {reason}" for reason in refused)]
 
@@ -341,7 +339,7 @@ def report_warnings(
     """
     parts = template.objects
     forgotten = forgotten_files(parameter_kinds(parts, given), given)
-    altered = [*altered_values(parts, template.declared, values, given), *unread_texts(parts, given)]
+    altered = [*altered_values(parts, template.declared, values, given), *unread_texts(parts, template.declared, given)]
     for reason in (
         *(f"{path}: {IGNORED}" for path in unknown_template_fields(template.content)),
         *repeated_parameters(template.declared),
@@ -470,11 +468,12 @@ def missing(values: Mapping[str, str], template: Template) -> Iterator[str]:
     without = [each for each in template.declared if each.required and not each.generate]
     without = [each for each in without if not values.get(each.name, each.value)]
     kinds = parameter_kinds(template.objects, [each.name for each in without]) if without else {}
-    names = name_parameters(template)
+    has_one_vm = sum(map(_is_vm, template.objects)) == 1  # otherwise --vm-name is an error
+    names = name_parameters(template) if has_one_vm else ()
     for each in without:
         explained = f": {text}" if (text := meaning(each)) else ""
         value = "" if kinds.get(each.name) in (SSH_KEY, COMPLETE_TEXT) else f"{each.name}=VALUE or "
-        option = "--vm-name NAME" if each.name in names else f"-p {value}{each.name}=@FILE"
+        option = "--vm-name NAME" if each.name in names and each.name not in values else f"-p {value}{each.name}=@FILE"
         yield f"the parameter {each.name} is required and has no value{explained}; add {option}"
 
 
@@ -546,7 +545,10 @@ def refused_values(template: Template, values: Mapping[str, str], given: Mapping
     kinds = parameter_kinds(objects, changed)
     typed = {name: value for name, value in given.items() if name in changed}
     forgotten = forgotten_files(kinds, {name: value for name, value in typed.items() if name in kinds})
-    altered = [*altered_values(objects, template.declared, changed, typed), *unread_texts(objects, typed)]
+    altered = [
+        *altered_values(objects, template.declared, changed, typed),
+        *unread_texts(objects, template.declared, typed),
+    ]
     return [
         *forgotten.values(),
         *(each.problem for each in altered if each.is_refused and each.name not in forgotten),

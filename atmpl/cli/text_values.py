@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from atmpl.cli.manifests import STDIN, display_name
+import orjson
+
+from atmpl.cli.manifests import STDIN, display_name, field_at
 from atmpl.cli.ssh_keys import count_keys, is_public_key
 from atmpl.template.cloud_config import (
     HEADER,
@@ -35,6 +37,7 @@ SECOND_KEY_ADVICE = (
     "add a line to the cloud-config that atmpl process prints, before kubectl create; or make the template from a "
     "virtual machine with two keys"
 )
+MIME_BYTES = 4096  # of user data, in which cloud-init looks for a MIME header
 COMPLETE_TEXT = "text"  # kind of a parameter that is a complete text, in addition to those of cloud_config.py
 
 _LITERAL = re.compile(r"LITERAL[0-9]+")
@@ -43,8 +46,10 @@ _KEY_NAME = re.compile(r"SSH_(AUTHORIZED|PUBLIC)_KEY(?P<is_one>\d*\Z)?")
 _HASH = re.compile(  # of crypt(5), the last two DES and BSDi; or of a locked account. Quotes are YAML's
     r"""\s*['"]?(\$\w+\$.|[!*]|([./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19})['"]?\s*\Z)"""
 )
-_USER_DATA_START = re.compile(  # what cloud-init, cloudbase-init and Ignition recognise
-    r"\s*(#|<|\{|rem\b|(?:Content-Type|MIME-Version|From|To|Subject):)", re.IGNORECASE
+_USER_DATA_START = re.compile(  # in lower case: of cloud-init, of cloudbase-init, of Ignition
+    r"#!|#cloud-(config|boothook)|#include|#part-handler|#upstart-job|## template: jinja"
+    r"|#ps1|<|rem cmd\s|-----begin certificate-----|content-type: multipart"
+    r"|\{"
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|PuTTY-User-Key-File-")
 _OTHER_KEY = re.compile(r"---- ?-?BEGIN [A-Z0-9 ]*PUBLIC KEY")  # RFC 4716, PEM
@@ -300,32 +305,63 @@ def altered_values(
             yield AlteredValue(name, f"the parameter {name} {problem}", is_refused)
 
 
-def unread_texts(objects: Iterable[Any], given: Mapping[str, Value]) -> Iterator[AlteredValue]:
-    """Yield each value of the user that is all of a VM's cloud-init data, and that cloud-init ignores."""
+def unread_texts(
+    objects: Iterable[Any], declared: Iterable[Parameter], given: Mapping[str, Value]
+) -> Iterator[AlteredValue]:
+    """Yield each value of the user that is all of a VM's cloud-init data, and that cloud-init ignores.
+
+    A value that begins like the default of its parameter, for a guest without cloud-init, is not reported.
+    """
+    defaults = {each.name: each.value for each in declared}
+    found: dict[str, AlteredValue] = {}
     for vm in objects:
         for field, text in _inline_data(vm):
-            whole = STRING_REF.fullmatch(text) or TYPED_REF.match(text)
-            name = whole[1] if whole else ""
-            value = given[name].text if name in given else ""
-            if not value.strip():
+            string = STRING_REF.fullmatch(text)
+            whole = string or TYPED_REF.match(text)
+            if whole is None or whole[1] not in given:
                 continue
-            is_cloud_config = _is_cloud_config(value)
-            if (is_cloud_config or field == "networkData") and is_broken_yaml(value):
-                problem = "is not valid YAML, so cloud-init ignores all of it; correct it"
-                yield AlteredValue(name, f"the parameter {name} {problem}", is_refused=True)
-            elif field == "userData" and not is_cloud_config and not _USER_DATA_START.match(value):
-                problem = "does not begin with a line such as #cloud-config or #!/bin/sh, so cloud-init ignores it"
-                yield AlteredValue(name, f"the parameter {name} {problem}; add that line", is_refused=False)
+            name, is_typed = whole[1], string is None
+            value = _text_of(given[name].text, is_typed=is_typed).lstrip()
+            is_cloud_config = field == "userData" and _is_cloud_config(value)
+            if is_cloud_config or field == "networkData":
+                if is_in_limits(value) and not _is_json(value) and is_broken_yaml(value):
+                    problem = "is not valid YAML, so cloud-init ignores all of it; correct it"
+                    found[name] = AlteredValue(name, f"the parameter {name} {problem}", is_refused=True)
+            elif field == "userData" and value and not _is_recognised(value):
+                default = _text_of(defaults.get(name, ""), is_typed=is_typed).lstrip()
+                if not default or _is_recognised(default):
+                    problem = (
+                        "does not begin with a line such as #cloud-config or #!/bin/sh, so cloud-init ignores it; add "
+                        "that line, unless another program reads the text"
+                    )
+                    found.setdefault(name, AlteredValue(name, f"the parameter {name} {problem}", is_refused=False))
+    yield from found.values()
 
 
-def field_at(value: Any, *path: str | int) -> Any:
-    """Return the value at a path, None if it does not exist."""
-    for key in path:
-        if isinstance(key, int):
-            value = value[key] if isinstance(value, list) and key < len(value) else None
-        else:
-            value = value.get(key) if isinstance(value, dict) else None
-    return value
+def _is_recognised(user_data: str) -> bool:
+    """Return True if cloud-init, cloudbase-init or Ignition knows what the text is."""
+    start = user_data[:MIME_BYTES].lower()
+    return bool(_USER_DATA_START.match(start)) or "mime-version:" in start
+
+
+def _text_of(value: str, *, is_typed: bool) -> str:
+    """Return the text that a VM gets of a value: of `${{P}}`, the string in its JSON; empty if that is no string."""
+    if not is_typed:
+        return value
+    try:
+        decoded = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+    return decoded if isinstance(decoded, str) else ""
+
+
+def _is_json(text: str) -> bool:
+    """Return True if the text is JSON, which cloud-init reads from a config drive, also if it is no YAML."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _is_usable(place: _Place, kind: str, default: str) -> bool:

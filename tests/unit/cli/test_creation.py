@@ -77,23 +77,36 @@ def test_refusal_has_a_remedy(case, monkeypatch):
     assert typed("create", "--vm", "web") == (1, "", f"error: {sentence}\n")
 
 
-async def existing(_):
-    return web.json_response(CREATED | {"spec": {"target": {"virtualMachineTemplate": {}}}})
+def made(kind, name):
+    async def act(_):
+        return web.json_response(CREATED | {"status": {"templateRef": {"kind": kind, "name": name}}})
+
+    return act
 
 
-EXISTING = {  # the response for the request that exists: what to delete
-    "of the other format": (existing, "vmtreq,virtualmachinetemplate"),
-    "not readable": (UNREADABLE, "vmtreq"),
+NATIVE = "VirtualMachineTemplate"
+EXISTING = {  # the request that exists: what deletes it, and the template that it made
+    "made a template": (
+        made(NATIVE, "web-template"),
+        "it and its template with kubectl delete vmtreq,{kind} web-template",
+    ),
+    "made one of another name": (
+        made(NATIVE, "prod"),
+        "it with kubectl delete vmtreq web-template, and its template with kubectl delete {kind} prod",
+    ),
+    "made none": (made("", ""), "it with kubectl delete vmtreq web-template"),
+    "has a damaged status": (made("Pod", 3), "it with kubectl delete vmtreq web-template"),
+    "may not be read": (UNREADABLE, "it with kubectl delete vmtreq web-template"),
 }
 
 
 @pytest.mark.parametrize("case", EXISTING)
-def test_existing_request_is_deleted_with_its_own_template(case, monkeypatch):
-    act, kinds = EXISTING[case]
+def test_only_the_template_of_the_existing_request_is_deleted(case, monkeypatch):
+    act, deletion = EXISTING[case]
     answered(monkeypatch, status(409, "AlreadyExists"), act)
     came = typed("create", "--vm", "web")
     assert (came.status, came.out) == (1, "")
-    assert came.err.endswith(f" with kubectl delete {kinds} web-template\n")
+    assert came.err.endswith(f", or delete {deletion.format(kind=NATIVE.lower())}\n")
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.RENDERED])

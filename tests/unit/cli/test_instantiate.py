@@ -240,12 +240,20 @@ def test_value_that_breaks_the_cloud_config_creates_no_vm(phrase, cluster):
     assert [call.method for call in script.calls] == ["GET", "GET"]
 
 
-def test_complete_text_that_is_no_yaml_creates_no_vm(cluster):
+def test_broken_complete_text_creates_no_vm(cluster):
     script = cluster(found(with_password("${PASSWORD}")), ABSENT)
     came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", "PASSWORD=#cloud-config\na: [x")
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: template/web in team-a: the parameter PASSWORD is not valid YAML")
     assert [call.method for call in script.calls] == ["GET", "GET"]
+
+
+def test_complete_text_of_an_unknown_kind_creates_a_vm(cluster):
+    script = cluster(found(with_password("${PASSWORD}")), ABSENT, create)
+    came = typed("instantiate", "--template", "web", "-p", "MEMORY=1", "-p", "PASSWORD=bob")
+    assert came.status == 0
+    assert "warning: template/web in team-a: the parameter PASSWORD does not begin with" in came.err
+    assert script.calls[-1].method == "POST"
 
 
 def test_private_key_creates_no_vm(cluster):

@@ -151,9 +151,9 @@ def test_message_with_generated_values_follows_them():
     assert (came.status, rest) == (0, f"PASSWORD=abc\n{SHOWN_MESSAGE.format('abc')}")
 
 
-def test_reported_values_and_message_are_a_params_file(folder):
+def test_reported_values_message_and_ignored_ones_are_a_params_file(folder):
     template = TEMPLATE.replace("  required: true", "  generate: expression\n  from: '[a-z]{9}'") + MESSAGE
-    made = typed("process", "-", stdin=template)
+    made = typed("process", "-", "-p", "OLD=1", "--ignore-unknown-parameters", stdin=template)
     (folder / "v").write_text(made.err)
     came = typed("process", "-", "--params-file", "v", stdin=template)
     assert (came.status, came.out) == (0, made.out)
@@ -326,8 +326,8 @@ def test_unknown_parameters_can_be_ignored(folder):
     )
     assert came.status == 0
     assert came.err == (
-        "ignored: old, line 1: the template has no parameter DISK\n"
-        "ignored: t.yaml: the template has no parameter MEMORI; did you mean MEMORY?\n"
+        "# ignored: old, line 1: the template has no parameter DISK\n"
+        "# ignored: t.yaml: the template has no parameter MEMORI; did you mean MEMORY?\n"
     )
 
 
@@ -340,11 +340,16 @@ def test_unknown_parameter_of_a_file_names_the_option_that_ignores_it(folder):
     )
 
 
-def test_parameter_for_the_name_of_the_vm_is_given_by_its_option():
+NUMBERS = {"one VM": ("VirtualMachine", "--vm-name NAME"), "none": ("Pod", "-p NAME=VALUE or NAME=@FILE")}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_parameter_for_the_name_of_the_only_vm_is_given_by_its_option(case):
+    kind, option = NUMBERS[case]
     required = NAMED.replace('generate: expression, from: "web-[a-z]{5}"', "required: true")
-    came = typed("process", "-", stdin=required)
+    came = typed("process", "-", stdin=required.replace("VirtualMachine", kind))
     assert came.status == 1
-    assert "the parameter NAME is required and has no value; add --vm-name NAME\n" in came.err
+    assert f"the parameter NAME is required and has no value; add {option}\n" in came.err
 
 
 SEVERAL = NAMED.replace("kind: Template", "kind: Template\nmetadata: {name: a}") + "---\n" + TEMPLATE

@@ -219,36 +219,65 @@ def test_complete_text_that_is_the_name_of_a_file_is_a_warning(folder):
     assert process(made, "-p", "DATA=@data").err == ""
 
 
+IGNITION = '{"ignition": {"version": "3.5.0"}}'
 READ_TEXTS = (
     "#cloud-config\nuser: a", "#!/bin/sh\n", "\n#cloud-config\nuser: a", "## template: jinja\n#cloud-config\n[",
-    "Content-Type: multipart/mixed", "#ps1\n", "rem cmd\n", "<powershell>", '{"ignition": {}}', "",
+    "Content-Type: multipart/mixed", "X-Mailer: a\nMIME-Version: 1.0\n", "#include\nhttps://a", "#ps1\n", "rem cmd\n",
+    "<powershell>", "-----BEGIN CERTIFICATE-----\n", IGNITION, "",
 )  # fmt: skip
 UNREAD_TEXTS = {  # the text: a part of the warning
     "bob": "does not begin with a line such as #cloud-config",
     "user: bob\npassword: x": "does not begin with a line such as #cloud-config",
+    "# cloud-config\nuser: bob": "does not begin with a line such as #cloud-config",
+    "# mine\n#cloud-config\nuser: bob": "does not begin with a line such as #cloud-config",
     "#cloud-config\npassword: [x": "is not valid YAML",
+    "\n#cloud-config\npassword: [x": "is not valid YAML",
 }
+FORMS = {"the text": ("${DATA}", str), "the text as JSON": ("${{DATA}}", json.dumps)}
 
 
 @pytest.mark.parametrize("text", READ_TEXTS)
-def test_complete_text_that_cloud_init_reads_is_no_warning(text):
-    assert process(template("${DATA}", DATA={}), "-p", f"DATA={text}").err == ""
+@pytest.mark.parametrize("form", FORMS)
+def test_complete_text_that_cloud_init_reads_is_no_warning(form, text):
+    reference, encode = FORMS[form]
+    assert process(template(reference, DATA={}), "-p", f"DATA={encode(text)}").err == ""
 
 
 @pytest.mark.parametrize("text", UNREAD_TEXTS)
 @pytest.mark.parametrize("format", TEXTS)
-def test_complete_text_that_cloud_init_ignores_is_a_warning(format, text):
-    came = process(template("${DATA}", format, DATA=REQUIRED), "-p", f"DATA={text}")
+@pytest.mark.parametrize("form", FORMS)
+def test_complete_text_that_cloud_init_ignores_is_a_warning(form, format, text):
+    reference, encode = FORMS[form]
+    came = process(template(reference, format, DATA=REQUIRED), "-p", f"DATA={encode(text)}")
     assert (came.status, user_data(came)) == (0, text)
     assert re.search(rf"^warning: [^\n]*: the parameter DATA {UNREAD_TEXTS[text]}[^\n]*\n\Z", came.err)
 
 
-def test_broken_network_data_is_a_warning():
-    made = template("#cloud-config")
-    made["objects"][0]["spec"]["template"]["spec"]["volumes"][0]["cloudInitNoCloud"]["networkData"] = "${DATA}"
-    made["parameters"] = [{"name": "DATA"}]
-    assert process(made, "-p", "DATA=version: 2\n").err == ""
-    assert "the parameter DATA is not valid YAML" in process(made, "-p", "DATA={").err
+def test_complete_text_in_two_volumes_is_one_warning():
+    made = template("${DATA}", DATA=REQUIRED)
+    made["objects"][0]["spec"]["template"]["spec"]["volumes"] *= 2
+    assert process(made, "-p", "DATA=bob").err.count("warning: ") == 1
+
+
+def test_complete_text_that_begins_like_its_default_is_no_warning():
+    made = template("${DATA}", DATA={"value": "config system global"})
+    assert process(made, "-p", "DATA=config system interface").err == ""
+    assert "the parameter DATA is not valid YAML" in process(made, "-p", "DATA=#cloud-config\n[").err
+
+
+def network_template(source):
+    """Return a template whose parameter DATA is the network data."""
+    made = template("#cloud-config", DATA={})
+    volume = {"name": "i", source: {"networkData": "${DATA}"}}
+    made["objects"][0]["spec"]["template"]["spec"]["volumes"] = [volume]
+    return made
+
+
+@pytest.mark.parametrize("source", ["cloudInitNoCloud", "cloudInitConfigDrive"])
+def test_network_data_is_yaml_or_json(source):
+    for text in ("version: 2\n", '{\n\t"links": []\n}'):
+        assert process(network_template(source), "-p", f"DATA={text}").err == ""
+    assert "the parameter DATA is not valid YAML" in process(network_template(source), "-p", "DATA={").err
 
 
 @pytest.mark.parametrize(("line", "is_file"), [("KEY=@my.pub", True), ("KEY=my.pub", True), (f"KEY={KEY}", False)])
