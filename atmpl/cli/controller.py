@@ -10,12 +10,13 @@ DESCRIPTION = """\
 Serve the template requests of a cluster until SIGTERM or Ctrl-C: for each one,
 make a template of the virtual machine that it names.
 
-The cluster needs the definitions, roles and admission policy of atmpl's release.
-In a pod the command needs no option; elsewhere it uses a kubeconfig as kubectl does. The
-proxy for the API server is the kubeconfig's proxy-url, otherwise HTTPS_PROXY,
-unless NO_PROXY excludes the server; also in a pod. Logs go to standard error, metrics
-to /metrics. SIGUSR1 switches the log level debug on and off; SIGUSR2 writes the
-stack of each thread. Runs on Linux and macOS.
+The cluster needs atmpl's definitions, roles and, unless --policy Optional,
+admission policy. In a pod the command needs no option; elsewhere it uses a
+kubeconfig as kubectl does. The proxy for the API server is the kubeconfig's
+proxy-url, otherwise HTTPS_PROXY, unless NO_PROXY excludes the server; also in a
+pod. Logs go to standard error, metrics to /metrics. SIGUSR1 switches the log
+level debug on and off; SIGUSR2 writes the stack of each thread. Runs on Linux
+and macOS.
 """
 
 EPILOG = """\

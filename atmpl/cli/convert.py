@@ -30,10 +30,9 @@ Convert OpenShift Templates to KubeVirt VirtualMachineTemplates. Needs no
 cluster.
 
 Labels, parameters, message and metadata are carried over. The template's labels,
-such as vm.kubevirt.io/template, become labels of the virtual machine. The value
-of a parameter LABELS, if there is one, replaces all labels in the converted
-template, where its default has all of them; in the OpenShift template it adds
-labels.
+such as vm.kubevirt.io/template, become labels of the virtual machine. A
+parameter LABELS has all labels as its default in the converted template, and its
+value replaces them all. In the OpenShift template its value adds labels.
 
 KubeVirt rejects a reference that no parameter defines, such as ${HOME} in a
 script. So the text becomes the default of a parameter LITERAL0, LITERAL1 and so
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     names = []
     for each in documents(args.file):
         if isinstance(each, Document) and manifests.kind_of(each.value) == SOURCE.kind:
-            names.append(manifests.name_of(each.value))
+            names.append(manifests.name_of(each.value) or "(without a name)")
         if isinstance(each, Document) and _is_skipped(each, args.template):
             continue
         try:
@@ -273,10 +272,10 @@ def _convert_document(each: Document | InvalidDocument) -> Converted:
 
 
 def _none_found(name: str | None, names: Sequence[str]) -> str:
-    """Return that no template was found; `names` are those in the file, `name` the one that was asked for."""
-    if name is None:
+    """Return the sentence for a file without a template to convert; `names` are those of its templates."""
+    if not names:
         return f"no {SOURCE.kind} found; give one"
-    return f"no {SOURCE.kind} is named {name}; the file has: {', '.join(names) or f'no {SOURCE.kind}'}"
+    return f"no {SOURCE.kind} is named {name}; the file has: {', '.join(names)}"
 
 
 def _is_skipped(each: Document, name: str | None) -> bool:

@@ -35,11 +35,11 @@ Show what has changed between a template and its virtual machine since it was
 made.
 
 Compares two results: the template processed with its defaults, and the current
-virtual machine rendered and processed again. Unique values such as MAC
-addresses are ignored, unless the template preserves them. The name of the
-virtual machine, generated suffixes of disks, and passwords and keys that are
-parameters without a value are ignored too, and so are other objects of the
-template. `-`: template; `+`: current virtual machine.
+virtual machine rendered and processed again. Ignored: the name of
+the virtual machine, generated suffixes of disks, parameters without a value
+(such as passwords and keys), other objects of the template, and unique values
+such as MAC addresses unless the template preserves them.
+`-`: template; `+`: current virtual machine.
 
 Reads both from a cluster, or from two files without one.
 """
@@ -102,8 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm-namespace",
         type=options.namespace,
         metavar="NAMESPACE",
-        help="its namespace (default: the one that the template records; but -n for a --vm of another name, or for a "
-        "--vm with --template-namespace)",
+        help="its namespace (default: the one that the template records; -n if --vm has another name, or with --vm and "
+        "--template-namespace)",
     )
     vm_namespace.completer = options.complete_namespaces  # type: ignore[attr-defined]
     parser.add_argument(

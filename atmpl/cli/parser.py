@@ -27,8 +27,9 @@ OTHER_NAMES = {  # options of oc, kubectl and virtctl: the option here
 DESCRIPTION = """\
 Turn a KubeVirt virtual machine into a template, and a template into virtual machines.
 
-Unless --data-volumes and --secrets say otherwise, a new virtual machine uses the
-disks of the first one in its namespace, and has the same passwords and keys.
+By default, a new virtual machine has the passwords and keys of the source, and
+uses its data volumes if it is in the same namespace; see --secrets and
+--data-volumes of create and render.
 """
 
 EPILOG = """\
@@ -45,12 +46,13 @@ examples:
   # a virtual machine from a template in the cluster
   atmpl instantiate --template web-template
 
-exit status; the help of a command can have more:
+exit status, unless the help of the command differs:
   0  success
   1  an error; standard error names the object and the problem
   2  wrong usage
 
-`atmpl COMMAND --help` explains a command. `kubectl atmpl` is the same as `atmpl`.
+`atmpl COMMAND --help` explains a command. As a kubectl plugin, the command is
+`kubectl atmpl`.
 """
 
 OTHER_COMMANDS = {  # options of another command: that command
@@ -75,12 +77,17 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse ignores the indent of commands
             self._action_max_length += 2
 
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
+    def _fill_text(self, text: str, width: int, indent: str) -> str:  # noqa: ARG002 - argparse's signature
         blocks = text.strip("\n").split("\n\n")
         return "\n\n".join(
-            block if "\n " in f"\n{block}" else argparse.HelpFormatter._fill_text(self, block, width, indent)  # noqa: SLF001 - its only hook
-            for block in blocks
+            block if "\n " in f"\n{block}" else "\n".join(self._split_lines(block, width)) for block in blocks
         )
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """Return the lines of a paragraph; argparse itself breaks an option such as --data-volumes at its hyphens."""
+        import textwrap
+
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 class Parser(argparse.ArgumentParser):

@@ -23,7 +23,8 @@ Every value below spec.template.spec becomes a parameter of the template, with
 the virtual machine's own value as its default. Fields called name do not become
 parameters, unless --include names them. The template is verified before it is
 printed: processed with its defaults, it gives the virtual machine that it was
-made from, except what --identity, --data-volumes and --secrets replace.
+made from, except its name and what --identity, --data-volumes and --secrets
+replace.
 
 A file holds one or many documents, in YAML or JSON, an array, or a List as
 kubectl prints it. Many virtual machines give many templates; other objects,
@@ -54,7 +55,7 @@ examples:
   # for the OpenShift console, with the most common parameters only
   atmpl render vm.yaml --secrets Extract --console Complete --profile Common
 
-  # for GitOps: the parameter NAME names the virtual machine, process sets it
+  # for GitOps: --vm-name of process sets the parameter NAME
   atmpl render vm.yaml --naming Parameter
 
 exit status:
@@ -75,8 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         "--namespace",
         type=options.namespace,
-        help="namespace of the template (default: none); for another one than the virtual machine's, a warning names "
-        "what it uses there, such as Secrets",
+        help="namespace of the template (default: none); if the virtual machine is in another one, a warning lists "
+        "what it uses in that namespace, such as Secrets",
     )
     parser.add_argument(
         "-v",

@@ -137,6 +137,9 @@ def test_each_template_of_a_file_is_converted():
     assert [json.loads(line)["metadata"]["name"] for line in came.out.splitlines()] == ["web", "other"]
     came = typed("convert", "-", "-o", "json", "--template", "other", stdin=f"[{changed()}, {other}]")
     assert (came.status, json.loads(came.out)["metadata"]["name"]) == (0, "other")
-    came = typed("convert", "-", "--template", "othr", stdin=f"[{changed()}, {other}]")
+
+
+def test_name_that_no_template_has_gets_the_names_of_the_file():
+    came = typed("convert", "-", "--template", "othr", stdin=f"[{changed()}, {changed(metadata={})}]")
     assert (came.status, came.out) == (1, "")
-    assert "no Template is named othr; the file has: web, other\n" in came.err
+    assert came.err == "error: standard input: no Template is named othr; the file has: web, (without a name)\n"
