@@ -1,5 +1,6 @@
 """Entry point of `atmpl`, `kubectl atmpl` and `python -m atmpl`. It handles Ctrl-C also while modules are imported."""
 
+import gc
 import sys
 
 INTERRUPTED = 130  # the shell's status after Ctrl-C
@@ -13,6 +14,8 @@ def main() -> int:
         return main()
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        gc.freeze()  # the interpreter would look for garbage among all modules before it ends: 0.03 s
 
 
 if __name__ == "__main__":

@@ -74,3 +74,19 @@ kubernetes_asyncio.client.CoreV1Api, kubernetes_asyncio.client.Configuration.set
 
 def test_another_import_gets_the_whole_library():
     subprocess.run([sys.executable, "-c", WHOLE_LIBRARY], check=True)
+
+
+ENDING = """
+import gc, sys
+from atmpl.__main__ import main
+sys.argv = ["atmpl", "--version"]
+try:
+    main()
+except SystemExit:
+    print(len(gc.get_objects()))
+"""
+
+
+def test_interpreter_ends_without_a_search_for_garbage():
+    ran = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=True)
+    assert int(ran.stdout.splitlines()[-1]) < 1000  # 10,000 and more are modules
