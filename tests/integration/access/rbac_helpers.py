@@ -50,11 +50,19 @@ async def await_admission(client: Client, collection: str, request: dict[str, An
 
 
 async def is_refused(client: Client, collection: str, request: dict[str, Any], **params: str) -> bool:
-    """Create a request; whether the policy refused it."""
-    try:
-        await client.post(collection, request, **params)
-    except ApiError as error:
-        if "ValidatingAdmissionPolicy" not in error.message:
-            raise
-        return True
-    return False
+    """Create a request of a user who may; return True if the policy refused it.
+
+    The server learns of roles and bindings by its own watches: rights that were just granted take a moment.
+    """
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.post(collection, request, **params)
+            except ApiError as error:
+                if "ValidatingAdmissionPolicy" in error.message:
+                    return True
+                if error.status != 403:
+                    raise
+            else:
+                return False
+            await asyncio.sleep(0.05)
