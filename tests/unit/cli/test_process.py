@@ -151,7 +151,7 @@ def test_message_with_generated_values_follows_them():
     assert (came.status, rest) == (0, f"PASSWORD=abc\n{SHOWN_MESSAGE.format('abc')}")
 
 
-def test_reported_values_message_and_ignored_ones_are_a_params_file(folder):
+def test_what_process_reports_is_a_params_file(folder):
     template = TEMPLATE.replace("  required: true", "  generate: expression\n  from: '[a-z]{9}'") + MESSAGE
     made = typed("process", "-", "-p", "OLD=1", "--ignore-unknown-parameters", stdin=template)
     (folder / "v").write_text(made.err)
@@ -331,7 +331,7 @@ def test_unknown_parameters_can_be_ignored(folder):
     )
 
 
-def test_unknown_parameter_of_a_file_names_the_option_that_ignores_it(folder):
+def test_unknown_parameter_of_a_file_can_be_ignored(folder):
     (folder / "old").write_text("DISK=1Gi\n")
     came = typed("process", "t.yaml", "--params-file", "old", "-p", "PASSWORD=x")
     assert (came.status, came.out) == (1, "")
@@ -344,7 +344,7 @@ NUMBERS = {"one VM": ("VirtualMachine", "--vm-name NAME"), "none": ("Pod", "-p N
 
 
 @pytest.mark.parametrize("case", NUMBERS)
-def test_parameter_for_the_name_of_the_only_vm_is_given_by_its_option(case):
+def test_name_of_the_only_vm_is_given_by_its_option(case):
     kind, option = NUMBERS[case]
     required = NAMED.replace('generate: expression, from: "web-[a-z]{5}"', "required: true")
     came = typed("process", "-", stdin=required.replace("VirtualMachine", kind))

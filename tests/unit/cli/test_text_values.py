@@ -259,7 +259,7 @@ def test_complete_text_in_two_volumes_is_one_warning():
     assert process(made, "-p", "DATA=bob").err.count("warning: ") == 1
 
 
-def test_complete_text_that_begins_like_its_default_is_no_warning():
+def test_complete_text_like_its_default_is_no_warning():
     made = template("${DATA}", DATA={"value": "config system global"})
     assert process(made, "-p", "DATA=config system interface").err == ""
     assert "the parameter DATA is not valid YAML" in process(made, "-p", "DATA=#cloud-config\n[").err
