@@ -85,9 +85,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         """Return the lines of a paragraph; argparse itself breaks an option such as --data-volumes at its hyphens."""
-        import textwrap
-
-        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+        return terminal.wrap(" ".join(text.split()), width, indent="").split("\n")
 
 
 class Parser(argparse.ArgumentParser):

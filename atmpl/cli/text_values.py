@@ -17,17 +17,18 @@ import orjson
 from atmpl.cli.manifests import STDIN, display_name, field_at
 from atmpl.cli.ssh_keys import count_keys, is_public_key
 from atmpl.template.cloud_config import (
-    HEADER,
     KEY_LISTS,
     PASSWORD,
     PASSWORD_HASH,
     SSH_KEY,
     is_broken_yaml,
+    is_cloud_config,
     is_in_limits,
     load_yaml,
     parse_cloud_config,
 )
 from atmpl.template.parameters import Parameter
+from atmpl.template.references import is_json
 from atmpl.template.rules import IGNITION
 from atmpl.template.substitution import STRING_REF, TYPED_REF
 
@@ -322,9 +323,9 @@ def unread_texts(
                 continue
             name, is_typed = whole[1], string is None
             value = _text_of(given[name].text, is_typed=is_typed).lstrip()
-            is_cloud_config = field == "userData" and _is_cloud_config(value)
-            if is_cloud_config or field == "networkData":
-                if is_in_limits(value) and not _is_json(value) and is_broken_yaml(value):
+            if field == "networkData" or (field == "userData" and is_cloud_config(value)):
+                # JSON with tabs, which is not valid YAML, can be on a config drive.
+                if is_in_limits(value) and not is_json(value) and is_broken_yaml(value):
                     problem = "is not valid YAML, so cloud-init ignores all of it; correct it"
                     found[name] = AlteredValue(name, f"the parameter {name} {problem}", is_refused=True)
             elif field == "userData" and value and not _is_recognised(value):
@@ -345,7 +346,7 @@ def _is_recognised(user_data: str) -> bool:
 
 
 def _text_of(value: str, *, is_typed: bool) -> str:
-    """Return the text that a VM gets of a value: of `${{P}}`, the string in its JSON; empty if that is no string."""
+    """Return the text that a VM gets of a value: of `${{P}}`, the string in its JSON; empty if that is not a string."""
     if not is_typed:
         return value
     try:
@@ -353,15 +354,6 @@ def _text_of(value: str, *, is_typed: bool) -> str:
     except orjson.JSONDecodeError:
         return value
     return decoded if isinstance(decoded, str) else ""
-
-
-def _is_json(text: str) -> bool:
-    """Return True if the text is JSON, which cloud-init reads from a config drive, also if it is no YAML."""
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _is_usable(place: _Place, kind: str, default: str) -> bool:
@@ -483,11 +475,7 @@ def _inline_data(vm: Any) -> Iterator[tuple[str, str]]:
 
 def _cloud_configs(vm: Any) -> Iterator[str]:
     """Yield each cloud-config of a virtual machine of a template."""
-    return filter(_is_cloud_config, _cloud_init_data(vm))
-
-
-def _is_cloud_config(text: str) -> bool:
-    return text.partition("\n")[0].strip().lower() == HEADER
+    return filter(is_cloud_config, _cloud_init_data(vm))
 
 
 def _replace(value: Any, text: str) -> Any:

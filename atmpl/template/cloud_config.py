@@ -148,7 +148,7 @@ class ParsingBudget:
 
 def parse_cloud_config(text: str, budget: ParsingBudget | None = None) -> CloudConfig | None:
     """Return the secrets of `text`, in the order of the text; None if it must be required as a whole."""
-    if text.partition("\n")[0].strip().lower() != HEADER or not is_in_limits(text):
+    if not is_cloud_config(text) or not is_in_limits(text):
         return None
     if not (budget or ParsingBudget()).admits(text):
         return None
@@ -161,6 +161,11 @@ def parse_cloud_config(text: str, budget: ParsingBudget | None = None) -> CloudC
     except (WholeTextError, yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError, AttributeError):
         return None
     return config
+
+
+def is_cloud_config(text: str) -> bool:
+    """Return True if the first line of `text` is the header of a cloud-config."""
+    return text.partition("\n")[0].strip().lower() == HEADER
 
 
 def is_in_limits(text: str) -> bool:

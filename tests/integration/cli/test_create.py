@@ -151,7 +151,7 @@ async def test_existing_request_is_not_changed(server: Server, client: Client, n
     came = await create(server, namespace, "--vm", "other", "--name", "web-template")
     assert (came.status, came.out) == (1, "")
     assert came.err.startswith("error: the request web-template already exists; choose another --name, ")
-    assert f"-n {namespace} delete vmtreq" in came.err
+    assert came.err.endswith(f" -n {namespace} delete vmtreq web-template\n")  # no VM, so it made no template
 
 
 async def test_dry_run_creates_nothing(server: Server, client: Client, namespace: str) -> None:
