@@ -97,6 +97,7 @@ class Requeue(Enum):
     """What the work queue does with the request's key."""
 
     FORGET = auto()  # reset the backoff; reconcile again at the next event, or after `requeue_after` if it is set
+    AGAIN = auto()  # reconcile again when it is the request's turn
     CONFLICT = auto()  # reconcile again after 0, 0.02, 0.1 and 0.5 s, then with backoff
     BACKOFF = auto()  # reconcile again with exponential backoff
 
@@ -271,6 +272,19 @@ class Conflict(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed(Outcome):
+    """The VM turned out to be large, and others are being rendered: the request waits for its turn among them."""
+
+    requeue: ClassVar = Requeue.AGAIN
+    is_routine: ClassVar = True
+
+    def is_quiet(self, failures: int) -> bool:
+        """Return True: nothing has been decided."""
+        del failures
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class UpToDate(Outcome):
     """The status did not change, except for `observedGeneration`. Includes rechecks of blocked requests.
 
@@ -309,5 +323,5 @@ class Expired(Outcome):
 def outcome_names() -> Iterator[str]:
     """Yield each name that an outcome can have: the values of the metric's label `outcome`."""
     yield from map(str, Reason)
-    for kind in (SourceGone, Detached, Conflict, UpToDate, RequestGone, Expired):
+    for kind in (SourceGone, Detached, Conflict, Postponed, UpToDate, RequestGone, Expired):
         yield kind.__name__

@@ -4,6 +4,7 @@ Level-triggered: the decisions depend on the current state, never on the event.
 """
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from atmpl.controller.outcome import (
     Expired,
     InternalError,
     Outcome,
+    Postponed,
     Reason,
     Rejected,
     RequestGone,
@@ -58,16 +60,24 @@ class ReconcileResult(NamedTuple):
 
 
 async def reconcile(
-    request: Request, cluster: Cluster, *, failures: int = 0, policy_required: bool = True
+    request: Request,
+    cluster: Cluster,
+    *,
+    failures: int = 0,
+    policy_required: bool = True,
+    claim_large: Callable[[], bool] = lambda: True,
 ) -> ReconcileResult:
     """Reconcile a request and write its status if it changed. Raises nothing except cancellation.
 
     `failures` counts the consecutive failures of this request so far. Without `policy_required`, a source in the
-    request's namespace needs no admission policy.
+    request's namespace needs no admission policy. `claim_large` is called if the VM is large; it returns False if the
+    request must wait because too many such VMs are being rendered.
     """
     result = ReconcileResult(UpToDate())
     try:
-        result = await _authorize_and_reconcile(request, cluster, policy_required=policy_required)
+        result = await _authorize_and_reconcile(
+            request, cluster, policy_required=policy_required, claim_large=claim_large
+        )
         if result.outcome.is_quiet(failures):
             return result
         status = next_status(request, result.outcome, cluster.now())
@@ -81,8 +91,10 @@ async def reconcile(
     return result
 
 
-async def _authorize_and_reconcile(request: Request, cluster: Cluster, *, policy_required: bool) -> ReconcileResult:
-    reconciler = _Reconciler(request, cluster, policy_required=policy_required)
+async def _authorize_and_reconcile(
+    request: Request, cluster: Cluster, *, policy_required: bool, claim_large: Callable[[], bool]
+) -> ReconcileResult:
+    reconciler = _Reconciler(request, cluster, policy_required=policy_required, claim_large=claim_large)
     try:
         outcome = await reconciler.reconcile()
     except ClusterError as error:
@@ -96,10 +108,13 @@ async def _authorize_and_reconcile(request: Request, cluster: Cluster, *, policy
 class _Reconciler:
     """One reconcile of one request."""
 
-    def __init__(self, request: Request, cluster: Cluster, *, policy_required: bool) -> None:
+    def __init__(
+        self, request: Request, cluster: Cluster, *, policy_required: bool, claim_large: Callable[[], bool]
+    ) -> None:
         self._request = request
         self._cluster = cluster
         self._policy_required = policy_required
+        self._claim_large = claim_large
         self.policy_check: PolicyCheck | None = None
 
     async def reconcile(self) -> Outcome:
@@ -182,6 +197,8 @@ class _Reconciler:
         if vm is None:
             gone = await source_deleted(request, spec, cluster)
             return gone or self._source_not_found(spec, f"VirtualMachine {spec.source} does not exist")
+        if cluster.is_large_vm(spec.source) and not self._claim_large():
+            return Postponed()
         metadata = vm["metadata"]
         created = metadata.get("creationTimestamp")
         access = await authorize_vm(access, request, spec, cluster, uid=metadata["uid"], created=created)

@@ -17,6 +17,7 @@ from atmpl.controller.outcome import (
     Detached,
     Expired,
     Outcome,
+    Postponed,
     Reason,
     Rejected,
     Rendered,
@@ -73,7 +74,7 @@ def next_status(request: Request, outcome: Outcome, now: datetime) -> Status | N
             ready = _Ready(outcome.reason, outcome.message)
         case UpToDate():
             return _bump_generation(request, old)
-        case Conflict() | RequestGone() | Expired():
+        case Conflict() | Postponed() | RequestGone() | Expired():
             return None
         case _:
             raise NotImplementedError(outcome.name)

@@ -116,6 +116,11 @@ class KubeCluster:
         """Return the digest of the VM as the stream last showed it; None if absent, UNKNOWN if not shown yet."""
         return self._vm_store(source.namespace).digest(source)
 
+    def is_large_vm(self, source: ObjectKey) -> bool:
+        """Return True if the VM was large when it was last read."""
+        store = of_namespace(self._vms, source.namespace)
+        return store is not None and store.is_large(source)
+
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a refreshed template as the stream last showed it."""
         return self._template_store(format, key.namespace).version(key)
@@ -146,17 +151,16 @@ class KubeCluster:
             response = await self._client.call("GET", path, query=query, headers=READ)
             # 404: deleted in the meantime. 504: the cache did not reach this version in 3 s. Then etcd is read.
             if response.status not in {404, 410, 504}:
-                return self._record(store, source, _object(response), lists)
-        return self._record(store, source, _object(await self._client.call("GET", path, headers=READ)), lists)
+                return self._record(store, source, response, lists)
+        return self._record(store, source, await self._client.call("GET", path, headers=READ), lists)
 
-    def _record(
-        self, store: VMStore, source: ObjectKey, vm: dict[str, Any] | None, lists: int
-    ) -> dict[str, Any] | None:
+    def _record(self, store: VMStore, source: ObjectKey, response: Response, lists: int) -> dict[str, Any] | None:
         """Let the store know of a VM that was read. Its absence is left to the stream: it can be created meanwhile."""
+        vm = _object(response)
         fields = ("labels", "annotations")
         if vm is not None and all(isinstance(vm["metadata"].get(field) or {}, dict) for field in fields):
             version, digest = vm["metadata"]["resourceVersion"], vm_digest.digest_of(vm)
-            store.record_read(source, version, digest, lists)
+            store.record_read(source, version, digest, lists, size=len(response.body))
         return vm
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:

@@ -5,6 +5,8 @@
 * A key that is added with a delay becomes ready at its earliest deadline. Each failure doubles the delay of a key,
   until it is forgotten.
 * Keys of the first list (`backlog`) come after all other ready keys.
+* At most `max_large` large keys are processed at a time, so that their objects do not fill the memory. The others wait
+  without a worker: smaller keys pass them.
 
 Times are seconds of the event loop's clock, so tests can use a virtual clock.
 """
@@ -37,16 +39,22 @@ class WorkQueue(Generic[Item]):
         self,
         *,
         random: Random,
+        is_large: Callable[[Item], bool] = lambda _: False,
+        max_large: int = 1,
         on_queue_latency: Callable[[float], None] = lambda _: None,
         on_work_duration: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._random = random
+        self._is_large = is_large
+        self._max_large = max_large
         self._on_queue_latency = on_queue_latency  # called with the seconds that a key was ready before a worker got it
         self._on_work_duration = on_work_duration  # called with the seconds that a worker processed a key
         self._loop = asyncio.get_running_loop()
-        self._ready: OrderedDict[Item, float] = OrderedDict()  # ready, since when; no key of _backlog or _processing
-        self._backlog: OrderedDict[Item, float] = OrderedDict()  # ready, after everything in _ready
+        # Four disjoint sets of ready keys, since when; no key of _processing. Smaller keys have passed the large ones.
+        self._ready, self._large_ready = OrderedDict[Item, float](), OrderedDict[Item, float]()
+        self._backlog, self._large_backlog = OrderedDict[Item, float](), OrderedDict[Item, float]()
         self._processing: dict[Item, float] = {}  # being processed, since when; no key that is ready
+        self._large: set[Item] = set()  # being processed as large keys; a subset of _processing
         self._dirty: set[Item] = set()  # added while busy: ready when the worker is done; a subset of _processing
         self._due: dict[Item, float] = {}  # the earliest deadline of a delayed key
         self._heap: list[tuple[float, int, Item]] = []  # deadlines; those that differ from _due are obsolete
@@ -60,7 +68,7 @@ class WorkQueue(Generic[Item]):
         self.retries = 0  # how often a key was added after a failure
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._backlog)
+        return sum(map(len, self._ready_sets))
 
     @property
     def busy(self) -> int:
@@ -81,7 +89,7 @@ class WorkQueue(Generic[Item]):
     @property
     def is_idle(self) -> bool:
         """Return True if no key is ready and no key is being processed."""
-        return not (self._ready or self._backlog or self._processing)
+        return not (len(self) or self._processing)
 
     def add(self, item: Item, *, backlog: bool = False) -> None:
         """Make `item` ready. A closed queue ignores it."""
@@ -89,11 +97,11 @@ class WorkQueue(Generic[Item]):
             return
         if item in self._processing:
             self._dirty.add(item)
-        elif item in self._ready:
+        elif item in self._ready or item in self._large_ready:
             pass
-        elif item in self._backlog:
+        elif (keys := self._in_backlog(item)) is not None:
             if not backlog:
-                self._ready[item] = self._backlog.pop(item)
+                self._ready[item] = keys.pop(item)
         else:
             (self._backlog if backlog else self._ready)[item] = self._loop.time()
             self.adds += 1
@@ -156,8 +164,8 @@ class WorkQueue(Generic[Item]):
         if item in self._processing:
             self.add(item)
         else:
-            self._ready.pop(item, None)
-            self._backlog.pop(item, None)
+            for keys in self._ready_sets:
+                keys.pop(item, None)
             self.forget_and_cancel(item)
 
     def failures(self, item: Item) -> int:
@@ -166,7 +174,7 @@ class WorkQueue(Generic[Item]):
 
     async def get(self) -> Item:
         """Return the next key. The caller calls `done` after processing it. Raises Closed."""
-        while not (self._ready or self._backlog):
+        while (item := self._take()) is None:
             if self._closed:
                 raise Closed
             waiter: asyncio.Future[None] = self._loop.create_future()
@@ -177,17 +185,28 @@ class WorkQueue(Generic[Item]):
                 if waiter.cancelled():
                     with suppress(ValueError):  # a concurrent `add` has removed it
                         self._idle.remove(waiter)
-                elif self._ready or self._backlog:
+                elif len(self):
                     self._notify_one()  # for the key that this worker does not take
                 raise
-        item, since = (self._ready or self._backlog).popitem(last=False)
-        now = self._processing[item] = self._loop.time()
-        self._on_queue_latency(now - since)
         return item
+
+    def claim_large(self, item: Item) -> bool:
+        """Process `item`, which is being processed, as a large key from now on.
+
+        Return False if `max_large` others are being processed: add it again, and it comes when it is its turn.
+        """
+        if item not in self._large and len(self._large) >= self._max_large:
+            return False
+        self._large.add(item)
+        return True
 
     def done(self, item: Item) -> None:
         """Mark `item` as processed."""
         self._on_work_duration(self._loop.time() - self._processing.pop(item))
+        if item in self._large:
+            self._large.remove(item)
+            if self._large_ready or self._large_backlog:
+                self._notify_one()
         if item in self._dirty:
             self._dirty.remove(item)
             self.add(item)
@@ -195,12 +214,42 @@ class WorkQueue(Generic[Item]):
     def close(self) -> None:
         """Accept and return no more keys. Workers finish the keys that they process."""
         self._closed = True
-        for pending in (self._ready, self._backlog, self._due, self._heap, self._dirty):
+        for keys in self._ready_sets:
+            keys.clear()
+        for pending in (self._due, self._heap, self._dirty):
             pending.clear()
         if self._timer:
             self._timer.cancel()
         while self._idle:
             self._notify_one()
+
+    @property
+    def _ready_sets(self) -> tuple[OrderedDict[Item, float], ...]:
+        return self._ready, self._large_ready, self._backlog, self._large_backlog
+
+    def _in_backlog(self, item: Item) -> OrderedDict[Item, float] | None:
+        """Return the part of the backlog that has `item`."""
+        return next((keys for keys in (self._backlog, self._large_backlog) if item in keys), None)
+
+    def _take(self) -> Item | None:
+        """Move the next key to _processing and return it; None if there is none, or only large keys that must wait."""
+        may_be_large = len(self._large) < self._max_large
+        for keys, large in ((self._ready, self._large_ready), (self._backlog, self._large_backlog)):
+            if large and may_be_large:
+                return self._start(*large.popitem(last=False))
+            while keys:
+                item, since = keys.popitem(last=False)
+                if may_be_large or not self._is_large(item):
+                    return self._start(item, since)
+                large[item] = since
+        return None
+
+    def _start(self, item: Item, since: float) -> Item:
+        now = self._processing[item] = self._loop.time()
+        if self._is_large(item):
+            self._large.add(item)
+        self._on_queue_latency(now - since)
+        return item
 
     def _compact(self) -> None:
         """Remove obsolete deadlines: a key can get an earlier deadline any number of times."""

@@ -22,6 +22,7 @@ from atmpl.manager.worker import WorkerPool
 
 log = logging.getLogger("atmpl")
 
+MAX_LARGE_VMS = 8  # rendered at a time, and at most half of the workers: each holds about 5 MiB
 SHUTDOWN_GRACE_SECONDS = 3.0  # after SIGTERM until unfinished reconciles are cancelled
 
 
@@ -42,7 +43,11 @@ class Manager:
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self.queue = WorkQueue[ObjectKey](
-            random=random, on_queue_latency=metrics.queue_seconds.observe, on_work_duration=metrics.work_seconds.observe
+            random=random,
+            is_large=self._has_large_vm,
+            max_large=max(1, min(MAX_LARGE_VMS, workers // 2)),
+            on_queue_latency=metrics.queue_seconds.observe,
+            on_work_duration=metrics.work_seconds.observe,
         )
         self.streams = Streams(client, self.queue, random=random, namespaces=namespaces)
         self.requests = self.streams.requests
@@ -113,6 +118,10 @@ class Manager:
             task = self._start(f"worker {number}", self._worker_pool.run(self._holds_lease))
             self._worker_tasks.add(task)
             task.add_done_callback(self._worker_tasks.discard)
+
+    def _has_large_vm(self, key: ObjectKey) -> bool:
+        request = self.requests.get(key)
+        return request is not None and request.spec is not None and self.cluster.is_large_vm(request.spec.source)
 
     def _holds_lease(self) -> bool:
         return self._lease is None or self._lease.is_held

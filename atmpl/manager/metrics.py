@@ -46,7 +46,8 @@ class Metrics:
         ).labels(CONTROLLER)
         outcomes = self._counter(
             "atmpl_outcomes_total",
-            "Reconciles by outcome: reason of Ready, SourceGone, Detached, Conflict, UpToDate, RequestGone, or Expired",
+            "Reconciles by outcome: reason of Ready, SourceGone, Detached, Conflict, Postponed, UpToDate, RequestGone, "
+            "or Expired",
             "outcome",
         )
         verdicts = self._counter(

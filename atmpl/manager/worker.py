@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 from atmpl.controller.cluster import Cluster
@@ -83,7 +84,11 @@ class WorkerPool:
         began = perf_counter()
         failures = self._queue.failures(key)
         outcome, policy_check = await reconcile(
-            request, self._cluster, failures=failures, policy_required=self._policy_required
+            request,
+            self._cluster,
+            failures=failures,
+            policy_required=self._policy_required,
+            claim_large=partial(self._queue.claim_large, key),
         )
         seconds = perf_counter() - began
         self._metrics.reconciled(outcome, policy_check, seconds)
@@ -119,6 +124,8 @@ class WorkerPool:
         match outcome.requeue:
             case Requeue.BACKOFF:
                 self._queue.retry(key, outcome.retry_after)
+            case Requeue.AGAIN:
+                self._queue.add(key)
             case Requeue.CONFLICT:
                 self._queue.retry_conflict(key)
             case Requeue.FORGET:

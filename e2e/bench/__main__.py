@@ -57,7 +57,7 @@ def options() -> argparse.ArgumentParser:
     )
     throughput.add_argument("--without-peer", action="store_true", help="leave out controller-runtime, which needs Go")
     throughput.add_argument("--kopf", action="store_true", help="also measure kopf (pip install kopf)")
-    numbers = {"vms": 100_000, "few": 1000, "finished": 3000, "fresh": 500, "quiet": 60, "events": 2000}
+    numbers = {"vms": 100_000, "few": 1000, "finished": 3000, "fresh": 500, "quiet": 60, "events": 2000, "large": 64}
     command("scale", "atmpl with very many virtual machines", **numbers, repetitions=3, workers=64)
     command("render", "what a template costs, by its size")
     profiled = command("profile", "CPU of atmpl and the API server (py-spy, Go)", requests=2000, vms=1000, workers=64)

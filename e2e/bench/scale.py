@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from statistics import median
 from time import perf_counter
 
+from e2e import objects
 from e2e.bench import implementations
-from e2e.bench.bench_cluster import VMS, BenchCluster, bench_cluster, concurrently
+from e2e.bench.bench_cluster import REQUESTS, VMS, BenchCluster, bench_cluster, concurrently
 from e2e.bench.calls import APICall, count_calls, require_calls
 from e2e.bench.implementations import Implementation
 from e2e.bench.readiness import watch_readiness
@@ -19,6 +20,7 @@ from e2e.controller import Controller
 from e2e.program import Usage
 
 FEW_REQUESTS = 10
+LARGE_VM_TEXTS, LARGE_VM_TEXT_BYTES = 60, 16_300  # 990 kB: the largest part of a VM's JSON that a template can store
 LIST_POLL_SECONDS = 0.5
 _LISTED = re.compile(r'^atmpl_watch_lists_total\{stream="virtualmachines"\} [1-9]', re.MULTILINE)
 PROBE_SECONDS, SCRAPE_SECONDS = 10, 30  # periods of the kubelet's probes and of Prometheus
@@ -63,7 +65,41 @@ async def scale(args: Namespace, log: Callable[[str], None]) -> list[str]:
         )
         for implementation in (on_small, on_large):
             await asyncio.to_thread(implementation.stop)
+        log(f"refreshing {args.large} templates of a large virtual machine")
+        first, refreshed = await large_vm(small, on_small, args.large)
+        lines.append(
+            f"{args.large} requests with OnChange on a VM of 990 kB: peak memory {first:.0f} MiB, "
+            f"and {refreshed:.0f} MiB when it was edited"
+        )
     return lines
+
+
+async def large_vm(cluster: BenchCluster, atmpl: Implementation, count: int) -> tuple[float, float]:
+    """Have `count` templates made from one large VM, and refreshed when it is edited; return the peak MiB after each.
+
+    Raises FAILURES.
+    """
+    await cluster.clear()
+    body = objects.vm("large")
+    texts = [f"{'x' * LARGE_VM_TEXT_BYTES}{number}" for number in range(LARGE_VM_TEXTS)]
+    body["spec"]["template"]["spec"]["readinessProbe"] = {"exec": {"command": texts}}
+    await cluster.client.post(VMS, body)
+    names = [f"large-{number}" for number in range(count)]
+    async with watch_readiness(cluster.client) as readiness:
+        await concurrently(lambda name: cluster.client.post(REQUESTS, objects.request(name, "large", keep=True)), names)
+        await asyncio.to_thread(atmpl.start)
+        await readiness.all(count, timeout=60 + count)
+    first = atmpl.usage().peak
+    edited = await cluster.client.patch(f"{VMS}/large", objects.memory_of("200Mi"))
+
+    def is_refreshed(request: objects.Object | None) -> bool:
+        return request is not None and request["status"]["source"]["generation"] == edited["metadata"]["generation"]
+
+    for name in names:
+        await cluster.client.until(f"{REQUESTS}/{name}", is_refreshed, timeout=60 + count)
+    refreshed = atmpl.usage().peak
+    await asyncio.to_thread(atmpl.stop)
+    return first, refreshed
 
 
 class _Spent:

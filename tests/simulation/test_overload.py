@@ -1,6 +1,7 @@
 """Flood: one that fails harms no other, and costs little itself; what changes all the time is followed once a second."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from tests.support.resources import REQUESTS, TEMPLATES, VMS
 
 HOUR = 3600.0
 MANY = 1_000
+LARGE = 100  # requests of a large VM
 POISONED = ObjectKey(NAMESPACE, "poisoned")
 
 
@@ -71,6 +73,60 @@ def seconds_without() -> float:
 def test_one_failing_vm_does_not_slow_a_thousand_others(fault: str, seconds_without: float) -> None:
     poison = always("GET vm", FAULTS[fault], "poison")
     assert virtual_clock.run(seconds_for_many(poison)) <= 1.05 * seconds_without
+
+
+# Many with a large VM
+
+
+@pytest.mark.parametrize(("workers", "at_once"), [(64, 8), (6, 3)])
+@virtual_clock.virtual
+async def test_requests_of_a_large_vm_leave_workers_to_others(workers: int, at_once: int) -> None:
+    world = World(workers=workers)
+    world.start()
+    writing: set[str] = set()  # the requests of the large VM whose template is being written
+    most: list[int] = []
+    ready: list[str] = []
+
+    async def before(call: Call) -> None:
+        if call.word in {"POST template", "PATCH template"} and call.place.key.name.startswith("large"):
+            writing.add(call.place.key.name)
+            most.append(len(writing))
+            await asyncio.sleep(1.0)
+
+    async def after(call: Call) -> None:
+        writing.discard(call.place.key.name)
+
+    def on(event: Event) -> None:
+        if event.place.resource is REQUESTS and event.after and reason(event.after) == "Rendered":
+            ready.append(event.place.key.name)
+
+    world.before, world.after = before, after
+    world.server.listeners.append(on)
+    world.server.create(a_vm("large"))
+    hostname = {"hostname": "h" * 100_000}
+    world.server.edit(VMS, ObjectKey(NAMESPACE, "large"), {"spec": {"template": {"spec": hostname}}})
+    world.server.create(a_vm())
+    for number in range(LARGE):
+        name = f"large{number}"
+        world.server.create(a_request(name, vm="large", target=name, refreshPolicy="OnChange"))
+    await world.settle(0.5)
+    world.server.create(a_request())
+    await world.settle(LARGE)
+    assert len(ready) == LARGE + 1
+    assert max(most) == at_once
+    assert ready.index("request") <= at_once
+    ready.clear()
+    most.clear()
+    world.server.edit(VMS, ObjectKey(NAMESPACE, "large"), with_memory("256Mi"))
+    await world.settle(0.5)
+    world.server.create(a_request("another", target="another"))
+    await world.settle(LARGE)
+    assert len(ready) == LARGE + 1
+    assert max(most) == at_once
+    assert ready.index("another") <= at_once
+    reads = Counter(call.word for call in world.calls)["GET vm"]
+    assert reads <= 2 * (LARGE + 1) + workers  # those that the first workers gave back
+    await world.stop()
 
 
 # One that fails for ever

@@ -12,7 +12,17 @@ from e2e.bench.render_cost import render_cost
 from e2e.bench.throughput import Drain, Measured, percentile, report
 
 THROUGHPUT = ["throughput", "--requests=20", "--repetitions=1", "--vms=3", "--alone=3", "--loaded=5"]
-SCALE = ["scale", "--vms=30", "--few=3", "--finished=4", "--fresh=2", "--quiet=1", "--events=3", "--repetitions=1"]
+SCALE = [
+    "scale",
+    "--vms=30",
+    "--few=3",
+    "--finished=4",
+    "--fresh=2",
+    "--quiet=1",
+    "--events=3",
+    "--large=2",
+    "--repetitions=1",
+]
 
 
 async def test_throughput_reports_every_implementation() -> None:
@@ -38,6 +48,7 @@ async def test_scale_reports_every_step() -> None:
         "no events for 1 s",
         *(line.partition(":")[0] for line in lines[6:8]),
         "a request",
+        "2 requests with OnChange on a VM of 990 kB",
     ]
 
 

@@ -9,6 +9,7 @@ from atmpl.controller.outcome import (
     Detached,
     EventType,
     Outcome,
+    Postponed,
     Published,
     Reason,
     Rejected,
@@ -39,6 +40,7 @@ OUTCOMES: dict[str, tuple[Outcome, Result, Requeue, EventType | None]] = {
     "InvalidSource": (Rejected(Reason.INVALID_SOURCE, ""), Result.SUCCESS, Requeue.FORGET, EventType.WARNING),
     "Forbidden": (Retry(Reason.FORBIDDEN, ""), Result.ERROR, Requeue.BACKOFF, EventType.WARNING),
     "Conflict": (Conflict("request"), Result.REQUEUE, Requeue.CONFLICT, None),
+    "Postponed": (Postponed(), Result.REQUEUE, Requeue.AGAIN, None),
     "UpToDate": (UpToDate(requeue_after=60.0), Result.REQUEUE_AFTER, Requeue.FORGET, None),
     "RequestGone": (RequestGone(requeue_after=60.0), Result.SUCCESS, Requeue.FORGET, None),
 }
@@ -56,6 +58,7 @@ QUIET: dict[str, tuple[Outcome, int, bool]] = {
     "third Retry-After": (Retry(Reason.FAILED, "", 7.0), 2, True),
     "fourth Retry-After": (Retry(Reason.FAILED, "", 7.0), 3, False),
     "failure without Retry-After": (Retry(Reason.FAILED, ""), 0, False),
+    "no decision": (Postponed(), 0, True),
     "no failed call": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0), 0, False),
 }
 

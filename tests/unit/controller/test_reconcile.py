@@ -30,6 +30,7 @@ from atmpl.controller.outcome import (
     Expired,
     InternalError,
     Outcome,
+    Postponed,
     Reason,
     Rejected,
     Rendered,
@@ -123,6 +124,9 @@ class Broken:
 
     def vm_digest(self, _: ObjectKey) -> None:
         return None
+
+    def is_large_vm(self, _: ObjectKey) -> bool:
+        return False
 
     def template_version(self, *_: Any) -> None:
         return None
@@ -321,6 +325,25 @@ async def test_fresh_request_costs_two_calls(cluster: ReconcilingCluster) -> Non
     assert (found.source, found.published) == (vm_digest.source_of(cluster.vm), published(cluster.template))
     assert found.seconds > 0
     assert cluster.connection.calls == ["GET vm", "POST template"]
+
+
+@pytest.mark.parametrize("is_turn", [False, True])
+async def test_request_of_a_large_vm_waits_for_its_turn(cluster: ReconcilingCluster, is_turn: bool) -> None:
+    cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": {"hostname": "h" * 100_000}}}})
+    asked: list[str] = []
+
+    def claim_large() -> bool:
+        asked.extend(cluster.connection.calls)
+        return is_turn
+
+    request = cluster.request()
+    cluster.connection.calls.clear()
+    result = await reconcile(request, cluster.cluster, policy_required=False, claim_large=claim_large)
+    assert asked == ["GET vm"]
+    if is_turn:
+        assert cluster.connection.calls == ["GET vm", "POST template", "PATCH status"]
+    else:
+        assert (result.outcome, cluster.connection.calls) == (Postponed(), ["GET vm"])
 
 
 async def test_vm_and_template_are_freed_before_the_write(

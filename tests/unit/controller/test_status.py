@@ -15,6 +15,7 @@ from atmpl.controller.outcome import (
     Conflict,
     Detached,
     Outcome,
+    Postponed,
     Published,
     Reason,
     Rejected,
@@ -169,6 +170,7 @@ CASES: dict[str, tuple[Request, Outcome, dict[str, Any] | None]] = {
     "forbidden": (a_request(), Retry(Reason.FORBIDDEN, "may not"), fresh("Forbidden", "may not")),
     "failed": (a_request(), Retry(Reason.FAILED, "no answer", 3.0), fresh("Failed", "no answer")),
     "moved": (a_request(), Conflict("template"), None),
+    "postponed": (a_request(), Postponed(), None),
     "gone": (a_request(), RequestGone(requeue_after=60.0), None),
     "unchanged, without a status": (a_request(), UpToDate(), None),
     # one that waits, was refused or failed

@@ -138,6 +138,23 @@ def test_read_makes_an_unknown_vm_present(store: VMStore, changed: list[ObjectKe
     assert changed == [VM]
 
 
+def test_vm_is_as_large_as_its_last_read(store: VMStore, sources: set[ObjectKey]) -> None:
+    store.upsert(raw(7))
+    assert not store.is_large(VM)
+    store.record_read(VM, "7", "digest", store.lists, size=100_001)
+    assert store.is_large(VM)
+    store.upsert(raw(8))  # metadata alone
+    assert store.is_large(VM)
+    store.record_read(VM, "8", "digest", store.lists, size=100_000)
+    assert not store.is_large(VM)
+    store.record_read(OTHER, "7", "digest", store.lists, size=100_001)
+    assert not store.is_large(OTHER), "no request refers to it"
+    store.record_read(VM, "8", "digest", store.lists - 1, size=100_001)
+    assert store.is_large(VM)
+    store.forget(VM)
+    assert not store.is_large(VM)
+
+
 def test_events_older_than_a_read_are_ignored(store: VMStore, changed: list[ObjectKey]) -> None:
     store.record_read(VM, "7", "digest", store.lists)
     changed.clear()

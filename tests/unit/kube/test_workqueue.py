@@ -492,3 +492,106 @@ async def test_time_with_a_worker_is_reported() -> None:
     assert keys.busy_seconds == [3, 1]
     keys.done(first)
     assert (worked, keys.busy_seconds) == ([3], [1])
+
+
+# Large keys
+
+
+def with_large(*large: str, at_once: int = 2) -> WorkQueue[str]:
+    return WorkQueue(random=Calm(), is_large=large.__contains__, max_large=at_once)
+
+
+@virtual
+async def test_small_keys_pass_the_large_ones_that_wait() -> None:
+    keys = with_large("a", "b", "c", "d")
+    for key in "abcxdy":
+        keys.add(key)
+    assert [await keys.get() for _ in range(4)] == ["a", "b", "x", "y"]
+    assert (len(keys), keys.busy, keys.is_idle) == (2, 4, False)
+    keys.done("b")
+    keys.add("z")
+    assert [await keys.get() for _ in range(2)] == ["c", "z"]
+
+
+@virtual
+async def test_large_keys_of_the_first_list_come_last_too() -> None:
+    keys = with_large("a", "b", "c", at_once=1)
+    for key in "abx":
+        keys.add(key, backlog=True)
+    assert [await keys.get() for _ in range(2)] == ["a", "x"]
+    keys.add("c")
+    keys.done("a")
+    keys.done("x")
+    assert await keys.get() == "c"
+    keys.done("c")
+    assert await keys.get() == "b"
+
+
+@virtual
+async def test_worker_that_waits_gets_a_large_key_when_another_is_done() -> None:
+    keys = with_large("a", "b", at_once=1)
+    keys.add("a")
+    keys.add("b")
+    await keys.get()
+    waiting = asyncio.ensure_future(keys.get())
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    keys.done("a")
+    await asyncio.sleep(1)
+    assert waiting.result() == "b"
+
+
+@virtual
+async def test_cancelled_worker_leaves_its_large_key_to_another() -> None:
+    keys = with_large("a", "b", at_once=1)
+    for key in "abx":
+        keys.add(key)
+    for _ in range(2):
+        await keys.get()
+    cancelled, waiting = (asyncio.ensure_future(keys.get()) for _ in range(2))
+    await asyncio.sleep(1)
+    keys.done("a")  # wakes the first one, which does not run again
+    cancelled.cancel()
+    await asyncio.sleep(1)
+    assert (cancelled.cancelled(), waiting.result()) == (True, "b")
+
+
+@virtual
+async def test_large_key_that_was_passed_is_ready_once() -> None:
+    keys = with_large("a", "b", "c", at_once=1)
+    keys.add("a")
+    await keys.get()
+    keys.add("b")
+    keys.add("c", backlog=True)
+    keys.add("x", backlog=True)
+    assert await keys.get() == "x"  # passes both
+    keys.add("b")
+    keys.add("c")
+    assert len(keys) == 2
+    keys.remove("b")
+    assert len(keys) == 1
+    keys.done("a")
+    assert await keys.get() == "c"
+    assert len(keys) == 0
+
+
+@virtual
+async def test_key_that_turns_out_to_be_large_is_counted() -> None:
+    large = ["a"]
+    keys = WorkQueue[str](random=Calm(), is_large=lambda key: key in large, max_large=2)
+    for key in "abcd":
+        keys.add(key)
+    for _ in range(3):
+        await keys.get()
+    large += "bcd"
+    assert [keys.claim_large(key) for key in "abca"] == [True, True, False, True]
+    keys.add("c")
+    keys.done("c")
+    assert len(keys) == 2
+    waiting = asyncio.ensure_future(keys.get())
+    await asyncio.sleep(1)
+    keys.done("a")
+    await asyncio.sleep(1)
+    assert waiting.result() == "d"
+    keys.close()
+    assert len(keys) == 0

@@ -28,6 +28,7 @@ class Model:
     fresh: list[str] = field(default_factory=list)
     backlog: list[str] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
+    large: set[str] = field(default_factory=set)  # of `busy`
     again: set[str] = field(default_factory=set)
     due: list[tuple[float, str]] = field(default_factory=list)  # in the order in which they were set
     failures: dict[str, int] = field(default_factory=dict)
@@ -70,13 +71,28 @@ class Model:
             self.fresh = [other for other in self.fresh if other != key]
             self.backlog = [other for other in self.backlog if other != key]
 
-    def get(self) -> str:
-        key = (self.fresh or self.backlog).pop(0)
-        self.busy.add(key)
+    @property
+    def next(self) -> str | None:
+        """The key that a worker gets: a large one only if no other is being processed."""
+        return next((key for key in self.fresh + self.backlog if not (self.large and key in LARGE)), None)
+
+    def get(self) -> str | None:
+        key = self.next
+        if key is not None:
+            (self.fresh if key in self.fresh else self.backlog).remove(key)
+            self.busy.add(key)
+            self.large |= {key} & LARGE
         return key
+
+    def claim_large(self, key: str) -> bool:
+        if self.large - {key}:
+            return False
+        self.large.add(key)
+        return True
 
     def done(self, key: str) -> None:
         self.busy.remove(key)
+        self.large.discard(key)
         if key in self.again:
             self.again.remove(key)
             self.add(key)
@@ -89,6 +105,7 @@ class Model:
             self.add(key)
 
 
+LARGE = {"c", "d"}
 KEYS = st.sampled_from("abcd")
 STEPS = st.one_of(
     st.tuples(
@@ -100,12 +117,13 @@ STEPS = st.one_of(
     st.tuples(st.just("add after"), KEYS, st.integers(1, 20)),
     st.tuples(st.just("sleep"), st.sampled_from([0.5, 1, 2, 7, 300])),
     st.tuples(st.just("get")),
+    st.tuples(st.just("claim large")),
     st.tuples(st.just("done")),
 )
 
 
 async def follow(steps: list[tuple]) -> None:
-    queue: WorkQueue[str] = WorkQueue(random=Calm())
+    queue: WorkQueue[str] = WorkQueue(random=Calm(), is_large=LARGE.__contains__)
     model = Model()
     for step in steps:
         match step:
@@ -125,8 +143,11 @@ async def follow(steps: list[tuple]) -> None:
                 await asyncio.sleep(seconds)
                 await asyncio.sleep(0)
                 model.sleep(seconds)
-            case ("get",) if model.fresh or model.backlog:
+            case ("get",) if model.next:
                 assert await queue.get() == model.get()
+            case ("claim large",) if model.busy:
+                key = min(model.busy)
+                assert queue.claim_large(key) is model.claim_large(key)
             case ("done",) if model.busy:
                 key = min(model.busy)
                 queue.done(key)
@@ -152,7 +173,7 @@ ACTS = st.lists(
 
 
 async def disturb(acts: list[tuple[str, int]]) -> None:
-    queue: WorkQueue[int] = WorkQueue(random=Calm())
+    queue: WorkQueue[int] = WorkQueue(random=Calm(), is_large=lambda key: key >= 3)
     wanted: dict[int, int] = {}  # key: how often it was added
     seen: dict[int, int] = {}  # key: of how many adds its last worker knew
     in_hand: set[int] = set()
@@ -161,6 +182,7 @@ async def disturb(acts: list[tuple[str, int]]) -> None:
         while True:
             key = await queue.get()
             assert key not in in_hand, "with two workers"
+            assert key < 3 or max(in_hand, default=0) < 3, "two large keys"
             in_hand.add(key)
             known = wanted[key]
             try:

@@ -8,6 +8,7 @@ from atmpl.controller.outcome import (
     Conflict,
     Detached,
     Outcome,
+    Postponed,
     Published,
     Reason,
     Rejected,
@@ -84,6 +85,7 @@ COSTS: dict[str, tuple[Outcome, bool]] = {
     "rejected": (Rejected(Reason.INVALID_SOURCE, ""), True),
     "failed": (Retry(Reason.FAILED, ""), True),
     "conflict": (Conflict("request"), False),
+    "postponed": (Postponed(), False),
     "request deleted": (RequestGone(requeue_after=60.0), False),
 }
 

@@ -19,6 +19,7 @@ from atmpl.controller.outcome import (
     Detached,
     Expired,
     Outcome,
+    Postponed,
     Published,
     Reason,
     Rejected,
@@ -51,6 +52,7 @@ class WorkerBench:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(random=Random(1))
         self.requests = RequestStore(self.queue.add, self.queue.remove)
         self.reconciled_at: list[float] = []  # seconds since the start
+        self.names: list[str] = []  # of the requests
         self.failures: list[int] = []  # before each reconcile
         self.status: list[str] = []  # recorded events
         self.holds_lease = True
@@ -66,7 +68,8 @@ class WorkerBench:
         )
         monkeypatch.setattr(worker, "reconcile", self._reconcile)
 
-    async def _reconcile(self, request: Request, *_: Any, failures: int, policy_required: bool) -> ReconcileResult:
+    async def _reconcile(self, request: Request, *_: Any, failures: int, **__: Any) -> ReconcileResult:
+        self.names.append(request.key.name)
         self.reconciled_at.append(virtual_clock.now() - self._began)
         self.failures.append(failures)
         self.during()
@@ -236,6 +239,17 @@ async def test_failures_are_recorded_as_events(case: str, monkeypatch: pytest.Mo
         bench.upsert()
         await asyncio.sleep(5)
     assert bench.status == events
+
+
+@virtual_clock.virtual
+async def test_postponed_request_comes_after_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = WorkerBench(monkeypatch, Postponed(), RENDERED)
+    async with bench.open():
+        bench.upsert(name="first")
+        bench.upsert(name="second")
+        await asyncio.sleep(0.1)
+    assert bench.names == ["first", "second", "first"]
+    assert bench.status == ["success", "success"]
 
 
 @virtual_clock.virtual
