@@ -204,7 +204,7 @@ class _Reconciler:
         access = await authorize_vm(access, request, spec, cluster, uid=metadata["uid"], created=created)
         if access.denied:
             return access.denied
-        if self._is_refused(vm_digest.digest_of(vm)):
+        if request.status.refused_digest and self._is_refused(vm_digest.digest_of(vm)):
             return UpToDate()
         is_unchecked = spec.refresh_on_change and request.crosses_namespaces and access.requester is None
         encoded = self._render(vm, spec, (access_not_rechecked(spec.source),) if is_unchecked else ())

@@ -242,7 +242,7 @@ class TemplateBuilder:
         self.literals.grow(sum([3 * len(name.name) + _PARAMETER_BYTES for name, leaf in named_leaves if leaf.selected]))
         texts = self._extracted_texts(leaves, names_of_leaves)
         for leaf, name in zip(leaves, names, strict=True):
-            path, value, container, key, selected, _ = leaf
+            path, value, container, key, selected = leaf.path, leaf.value, leaf.container, leaf.key, leaf.selected
             rule = self._special_rule(leaf) if path[-1] in SPECIAL_KEYS else None
             if rule == "identity":
                 if not selected:
@@ -266,7 +266,7 @@ class TemplateBuilder:
                 container[key] = value
                 self.literal_numbers.append(("spec", *path))
                 continue
-            note = _TYPED_TEXT if encoded[0] and type(value) is str else ""
+            note = _TYPED_TEXT if encoded.typed and type(value) is str else ""
             if path[-1] == "secureBoot" and path[2:] == _SECURE_BOOT and leaf.is_inside:
                 note = self._secure_boot_note(leaves, names)
             self._parameter(leaf, name, encoded, note)
@@ -287,10 +287,9 @@ class TemplateBuilder:
 
     def _parameter(self, leaf: Leaf, name: Name, encoded: EncodedValue, note: str = "") -> None:
         """Add a parameter with a default, and the reference to it."""
-        typed, value = encoded
-        leaf.container[leaf.key] = name.typed_reference if typed else name.string_reference
+        leaf.container[leaf.key] = name.typed_reference if encoded.typed else name.string_reference
         parameter = self._declaration(name, self._display(leaf, name), note)
-        parameter["value"] = value
+        parameter["value"] = encoded.text
         self.parameters.append(parameter)
 
     def _required(self, leaf: Leaf, name: Name, note: str = "") -> None:

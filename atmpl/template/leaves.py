@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from atmpl.template.data_volumes import SUFFIX_REFERENCE, names_data_volume
 from atmpl.template.errors import MAX_STORED_BYTES, RenderError, TemplateTooLargeError
@@ -26,7 +28,7 @@ Item: TypeAlias = tuple[int, str]
 """An item of a list: its index, and the name by which a form shows it; empty if it has none."""
 
 
-class Leaf(NamedTuple):
+class Leaf(msgspec.Struct, frozen=True, gc=False):  # created in a quarter of a NamedTuple's time
     """A scalar that is a parameter or that a rule treats."""
 
     path: Path  # below the VM's `spec`

@@ -39,8 +39,11 @@ class Literals:
 
     def enter(self, container: dict[str, Any] | list[Any], item_bytes: int) -> None:
         """Count the values of an object or list, each of at least `item_bytes`. Raises RenderError beyond a limit."""
-        self.grow(item_bytes * len(container))
-        self.values += len(container)
+        count = len(container)
+        self.size += item_bytes * count
+        self.values += count
+        if self.size > MAX_STORED_BYTES:
+            raise TemplateTooLargeError
         if self.values > MAX_VALUES:
             raise RenderError(
                 "spec", f"has more than {MAX_VALUES:,} values; remove some, or use fewer and longer texts"
@@ -123,7 +126,7 @@ class Literals:
             number += 1
         self._next = number + 1
         name = f"LITERAL{number}"
-        typed, text = encoded
+        typed, text = encoded.typed, encoded.text
         self.grow(len(text))
         self.parameters.append(
             {

@@ -6,8 +6,9 @@ it stays a string.
 """
 
 import re
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
+import msgspec
 import orjson
 
 from atmpl.template import go_json
@@ -28,7 +29,7 @@ _MAY_BREAK: Final = re.compile(r"""["\\$\x00-\x1f\x7f-\x9f]""")  # one class, so
 _MAX_EXACT: Final = 2**53
 
 
-class EncodedValue(NamedTuple):
+class EncodedValue(msgspec.Struct, frozen=True, gc=False):  # created in a quarter of a NamedTuple's time
     """How a parameter carries a value."""
 
     typed: bool  # by `${{P}}`, not by `${P}`

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atmpl.template.references import encode_value, holds_reference
+from atmpl.template.references import EncodedValue, encode_value, holds_reference
 
 FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays literal
     "a plain string goes by ${P}": ("virtio", (False, "virtio")),
@@ -43,7 +43,7 @@ FORMS = {  # the VM's value: (goes by ${{P}}?, the parameter's text); None stays
 @pytest.mark.parametrize("phrase", FORMS)
 def test_encoding_follows_the_value(phrase):
     value, expected = FORMS[phrase]
-    assert encode_value(value) == expected
+    assert encode_value(value) == (EncodedValue(*expected) if expected else None)
 
 
 REFERENCES = {  # text: whether a processor substitutes there, were all names defined (measured)
