@@ -43,4 +43,4 @@ async def test_every_sample_is_served(server: Server, client: Client, namespace:
     made = await client.get(f"{TEMPLATES_API}/namespaces/{namespace}/templates")
     native = await client.get(f"{NATIVE_TEMPLATES_API}/namespaces/{namespace}/virtualmachinetemplates")
     assert len(made["items"]) == 10
-    assert {item["metadata"]["name"] for item in native["items"]} == {"sample-template", "sample-from-the-short-form"}
+    assert {item["metadata"]["name"] for item in native["items"]} == {"sample-native", "sample-from-the-short-form"}
