@@ -98,7 +98,8 @@ class Manager:
     async def _run_leader(self) -> None:
         """Run the workers once the requests are listed; with leader election, while this replica has the lease."""
         await self.requests.synced.wait()
-        log.info("ready", extra={stream.name: len(stream.store) for stream in self.streams.all})
+        complete = [stream for stream in self.streams.all if stream.store.is_served is not None]
+        log.info("ready", extra={stream.name: len(stream.store) for stream in complete})
         if self._lease is None:
             self._start_workers()
             return

@@ -39,6 +39,9 @@ async def test_unavailable_format_does_not_stop_the_other(private_server: Callab
         await make_unavailable(client)
         with Controller(kubeconfig) as controller:
             assert controller.get("/readyz")[0] == 200
+            [ready] = [line for line in controller.lines if line["message"] == "ready"]
+            assert ready["virtualmachinetemplaterequests"] == 0
+            assert "templates" not in ready  # they are not known yet
             await client.create(native("native", refreshPolicy="OnChange"))
             await client.create(request("default", "openshift"))
             first = await client.until(request_path("default", "native"), is_ready)
