@@ -130,8 +130,8 @@ class Cluster(Protocol):
         None if it does not exist, UNKNOWN if the stream has not shown that yet.
         """
 
-    def is_large_vm(self, source: ObjectKey) -> bool:
-        """Return True if the VM was large when it was last read: few such VMs are rendered at a time."""
+    def record_size(self, source: ObjectKey, *, is_large: bool) -> None:
+        """Record whether the last template of the VM was large: then few of its requests are reconciled at a time."""
 
     def template_version(self, format: Format, key: ObjectKey) -> str | None:
         """Return the resourceVersion of a refreshed template in the stream's store; None if it is not there."""

@@ -97,7 +97,7 @@ class Requeue(Enum):
     """What the work queue does with the request's key."""
 
     FORGET = auto()  # reset the backoff; reconcile again at the next event, or after `requeue_after` if it is set
-    AGAIN = auto()  # reconcile again when it is the request's turn
+    IMMEDIATE = auto()  # enqueue again at once
     CONFLICT = auto()  # reconcile again after 0, 0.02, 0.1 and 0.5 s, then with backoff
     BACKOFF = auto()  # reconcile again with exponential backoff
 
@@ -273,9 +273,9 @@ class Conflict(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Postponed(Outcome):
-    """The VM turned out to be large, and others are being rendered: the request waits for its turn among them."""
+    """The template turned out to be large, and enough of them are being written: the request waits in the queue."""
 
-    requeue: ClassVar = Requeue.AGAIN
+    requeue: ClassVar = Requeue.IMMEDIATE
     is_routine: ClassVar = True
 
     def is_quiet(self, failures: int) -> bool:

@@ -47,6 +47,7 @@ from atmpl.template import RenderError, RenderWarning, TemplateOwner, TemplateTo
 
 log = logging.getLogger(__name__)
 
+LARGE_TEMPLATE_BYTES = 100_000  # of JSON; a reconcile holds five to twelve times as much while it writes the template
 NAMESPACE_RECHECK_SECONDS = 180.0  # between checks of a request in a terminating namespace
 API_RECHECK_SECONDS = 1.0  # at least, before the retry of a 404 that the stream of this API does not confirm
 SOURCE_RECHECK_SECONDS = 60.0  # between reads of a VM that does not exist, while the stream of VMs is not open
@@ -70,8 +71,8 @@ async def reconcile(
     """Reconcile a request and write its status if it changed. Raises nothing except cancellation.
 
     `failures` counts the consecutive failures of this request so far. Without `policy_required`, a source in the
-    request's namespace needs no admission policy. `claim_large` is called if the VM is large; it returns False if the
-    request must wait because too many such VMs are being rendered.
+    request's namespace needs no admission policy. `claim_large` is called if the template is large; it returns False
+    if the request must wait because too many such templates are being written.
     """
     result = ReconcileResult(UpToDate())
     try:
@@ -197,8 +198,6 @@ class _Reconciler:
         if vm is None:
             gone = await source_deleted(request, spec, cluster)
             return gone or self._source_not_found(spec, f"VirtualMachine {spec.source} does not exist")
-        if cluster.is_large_vm(spec.source) and not self._claim_large():
-            return Postponed()
         metadata = vm["metadata"]
         created = metadata.get("creationTimestamp")
         access = await authorize_vm(access, request, spec, cluster, uid=metadata["uid"], created=created)
@@ -209,7 +208,13 @@ class _Reconciler:
         is_unchecked = spec.refresh_on_change and request.crosses_namespaces and access.requester is None
         encoded = self._render(vm, spec, (access_not_rechecked(spec.source),) if is_unchecked else ())
         del vm  # free it before the API call: its dicts would otherwise be out of the CPU cache
-        return encoded if isinstance(encoded, Rejected) else await publish(request, spec, encoded, cluster)
+        if isinstance(encoded, Rejected):
+            return encoded
+        is_large = len(encoded.body) > LARGE_TEMPLATE_BYTES
+        cluster.record_size(spec.source, is_large=is_large)
+        if is_large and not self._claim_large():
+            return Postponed()
+        return await publish(request, spec, encoded, cluster)
 
     async def _read_vm(self, spec: RequestSpec) -> dict[str, Any] | None:
         """Read the VM.

@@ -37,6 +37,9 @@ POLICIES = "validatingadmissionpolicies"
 BINDINGS = "validatingadmissionpolicybindings"
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 POLICY_READ_INTERVAL_SECONDS = 0.1  # between two reads of the admission policies
+MAX_VM_READS = (
+    24  # at a time: one can have 1 MB, which is not known before. A third of the calls of 64 workers are reads
+)
 
 MANAGED: Final = {"fieldManager": FIELD_MANAGER}
 WRITE: Final = {"Content-Type": "application/json", "Accept": METADATA}
@@ -94,6 +97,7 @@ class KubeCluster:
     ) -> None:
         """Create it. `vms` are by namespace, `templates` by format and namespace; ``""`` is the whole cluster."""
         self.now = now
+        self._vm_reads = asyncio.Semaphore(MAX_VM_READS)
         self._policies = SharedRead(self._read_policies, POLICY_READ_INTERVAL_SECONDS)
         self._client = client
         self._requests = requests
@@ -116,8 +120,12 @@ class KubeCluster:
         """Return the digest of the VM as the stream last showed it; None if absent, UNKNOWN if not shown yet."""
         return self._vm_store(source.namespace).digest(source)
 
-    def is_large_vm(self, source: ObjectKey) -> bool:
-        """Return True if the VM was large when it was last read."""
+    def record_size(self, source: ObjectKey, *, is_large: bool) -> None:
+        """Record whether the last template of the VM was large."""
+        self._vm_store(source.namespace).record_size(source, is_large=is_large)
+
+    def is_large(self, source: ObjectKey) -> bool:
+        """Return True if the last template of the VM was large."""
         store = of_namespace(self._vms, source.namespace)
         return store is not None and store.is_large(source)
 
@@ -145,22 +153,24 @@ class KubeCluster:
         """Read a VM: with `uncached` from etcd, otherwise from the watch cache, not older than the stream showed it."""
         path = VMS.of(source)
         store = self._vm_store(source.namespace)
-        cached, lists = store.get(source), store.lists
-        if cached is not None and not uncached:
-            query = {"resourceVersion": cached.version}
-            response = await self._client.call("GET", path, query=query, headers=READ)
-            # 404: deleted in the meantime. 504: the cache did not reach this version in 3 s. Then etcd is read.
-            if response.status not in {404, 410, 504}:
-                return self._record(store, source, response, lists)
-        return self._record(store, source, await self._client.call("GET", path, headers=READ), lists)
+        async with self._vm_reads:
+            cached, lists = store.get(source), store.lists
+            if cached is not None and not uncached:
+                query = {"resourceVersion": cached.version}
+                response = await self._client.call("GET", path, query=query, headers=READ)
+                # 404: deleted in the meantime. 504: the cache did not reach this version in 3 s. Then etcd is read.
+                if response.status not in {404, 410, 504}:
+                    return self._record(store, source, _object(response), lists)
+            return self._record(store, source, _object(await self._client.call("GET", path, headers=READ)), lists)
 
-    def _record(self, store: VMStore, source: ObjectKey, response: Response, lists: int) -> dict[str, Any] | None:
+    def _record(
+        self, store: VMStore, source: ObjectKey, vm: dict[str, Any] | None, lists: int
+    ) -> dict[str, Any] | None:
         """Let the store know of a VM that was read. Its absence is left to the stream: it can be created meanwhile."""
-        vm = _object(response)
         fields = ("labels", "annotations")
         if vm is not None and all(isinstance(vm["metadata"].get(field) or {}, dict) for field in fields):
             version, digest = vm["metadata"]["resourceVersion"], vm_digest.digest_of(vm)
-            store.record_read(source, version, digest, lists, size=len(response.body))
+            store.record_read(source, version, digest, lists)
         return vm
 
     async def create_template(self, format: Format, namespace: str, body: bytes) -> Published:

@@ -6,7 +6,7 @@
   until it is forgotten.
 * Keys of the first list (`backlog`) come after all other ready keys.
 * At most `max_large` large keys are processed at a time, so that their objects do not fill the memory. The others wait
-  without a worker: smaller keys pass them.
+  without a worker for one of these slots, in their order; other keys pass them.
 
 Times are seconds of the event loop's clock, so tests can use a virtual clock.
 """
@@ -50,11 +50,12 @@ class WorkQueue(Generic[Item]):
         self._on_queue_latency = on_queue_latency  # called with the seconds that a key was ready before a worker got it
         self._on_work_duration = on_work_duration  # called with the seconds that a worker processed a key
         self._loop = asyncio.get_running_loop()
-        # Four disjoint sets of ready keys, since when; no key of _processing. Smaller keys have passed the large ones.
-        self._ready, self._large_ready = OrderedDict[Item, float](), OrderedDict[Item, float]()
-        self._backlog, self._large_backlog = OrderedDict[Item, float](), OrderedDict[Item, float]()
+        # Four disjoint sets of ready keys, since when; no key of _processing. The passed ones are large keys for which
+        # no slot was free when a worker looked at them.
+        self._ready, self._passed = OrderedDict[Item, float](), OrderedDict[Item, float]()
+        self._backlog, self._passed_backlog = OrderedDict[Item, float](), OrderedDict[Item, float]()
         self._processing: dict[Item, float] = {}  # being processed, since when; no key that is ready
-        self._large: set[Item] = set()  # being processed as large keys; a subset of _processing
+        self._processing_large: set[Item] = set()  # being processed as large keys; a subset of _processing
         self._dirty: set[Item] = set()  # added while busy: ready when the worker is done; a subset of _processing
         self._due: dict[Item, float] = {}  # the earliest deadline of a delayed key
         self._heap: list[tuple[float, int, Item]] = []  # deadlines; those that differ from _due are obsolete
@@ -97,11 +98,12 @@ class WorkQueue(Generic[Item]):
             return
         if item in self._processing:
             self._dirty.add(item)
-        elif item in self._ready or item in self._large_ready:
+        elif item in self._ready or item in self._passed:
             pass
         elif (keys := self._in_backlog(item)) is not None:
             if not backlog:
                 self._ready[item] = keys.pop(item)
+                self._notify_one()  # the key can have become smaller
         else:
             (self._backlog if backlog else self._ready)[item] = self._loop.time()
             self.adds += 1
@@ -193,19 +195,19 @@ class WorkQueue(Generic[Item]):
     def claim_large(self, item: Item) -> bool:
         """Process `item`, which is being processed, as a large key from now on.
 
-        Return False if `max_large` others are being processed: add it again, and it comes when it is its turn.
+        Return False if `max_large` others are being processed. The caller then adds it, and it waits with the others.
         """
-        if item not in self._large and len(self._large) >= self._max_large:
+        if item not in self._processing_large and len(self._processing_large) >= self._max_large:
             return False
-        self._large.add(item)
+        self._processing_large.add(item)
         return True
 
     def done(self, item: Item) -> None:
         """Mark `item` as processed."""
         self._on_work_duration(self._loop.time() - self._processing.pop(item))
-        if item in self._large:
-            self._large.remove(item)
-            if self._large_ready or self._large_backlog:
+        if item in self._processing_large:
+            self._processing_large.remove(item)
+            if self._passed or self._passed_backlog:
                 self._notify_one()
         if item in self._dirty:
             self._dirty.remove(item)
@@ -225,29 +227,31 @@ class WorkQueue(Generic[Item]):
 
     @property
     def _ready_sets(self) -> tuple[OrderedDict[Item, float], ...]:
-        return self._ready, self._large_ready, self._backlog, self._large_backlog
+        return self._ready, self._passed, self._backlog, self._passed_backlog
 
     def _in_backlog(self, item: Item) -> OrderedDict[Item, float] | None:
         """Return the part of the backlog that has `item`."""
-        return next((keys for keys in (self._backlog, self._large_backlog) if item in keys), None)
+        return next((keys for keys in (self._backlog, self._passed_backlog) if item in keys), None)
 
     def _take(self) -> Item | None:
         """Move the next key to _processing and return it; None if there is none, or only large keys that must wait."""
-        may_be_large = len(self._large) < self._max_large
-        for keys, large in ((self._ready, self._large_ready), (self._backlog, self._large_backlog)):
-            if large and may_be_large:
-                return self._start(*large.popitem(last=False))
+        has_slot = len(self._processing_large) < self._max_large
+        for keys, passed in ((self._ready, self._passed), (self._backlog, self._passed_backlog)):
+            if passed and has_slot:
+                return self._start(*passed.popitem(last=False))
             while keys:
                 item, since = keys.popitem(last=False)
-                if may_be_large or not self._is_large(item):
+                if has_slot or not self._is_large(item):
                     return self._start(item, since)
-                large[item] = since
+                passed[item] = since
         return None
 
     def _start(self, item: Item, since: float) -> Item:
         now = self._processing[item] = self._loop.time()
         if self._is_large(item):
-            self._large.add(item)
+            self._processing_large.add(item)
+        elif self._passed or self._passed_backlog:
+            self._notify_one()  # it can have been one of them that has become smaller: the slot is still free
         self._on_queue_latency(now - since)
         return item
 

@@ -28,7 +28,7 @@ class QueueCollector(Collector):
         queue, busy_seconds = self._queue, self._queue.busy_seconds
         yield _gauge(
             "workqueue_depth",
-            "Requests that are ready for a worker; on a standby, all requests",
+            "Requests that wait for a worker, or with a large template for a slot; on a standby, all requests",
             len(queue),
             name=CONTROLLER,
         )

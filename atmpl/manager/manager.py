@@ -22,7 +22,7 @@ from atmpl.manager.worker import WorkerPool
 
 log = logging.getLogger("atmpl")
 
-MAX_LARGE_VMS = 8  # rendered at a time, and at most half of the workers: each holds about 5 MiB
+MAX_LARGE_REQUESTS = 8  # reconciled at a time, or half of the workers if that is less; each holds up to 12 MiB
 SHUTDOWN_GRACE_SECONDS = 3.0  # after SIGTERM until unfinished reconciles are cancelled
 
 
@@ -44,8 +44,8 @@ class Manager:
     ) -> None:
         self.queue = WorkQueue[ObjectKey](
             random=random,
-            is_large=self._has_large_vm,
-            max_large=max(1, min(MAX_LARGE_VMS, workers // 2)),
+            is_large=self._is_large,
+            max_large=max(1, min(MAX_LARGE_REQUESTS, workers // 2)),
             on_queue_latency=metrics.queue_seconds.observe,
             on_work_duration=metrics.work_seconds.observe,
         )
@@ -120,9 +120,12 @@ class Manager:
             self._worker_tasks.add(task)
             task.add_done_callback(self._worker_tasks.discard)
 
-    def _has_large_vm(self, key: ObjectKey) -> bool:
+    def _is_large(self, key: ObjectKey) -> bool:
+        """Return True if the request's template is expected to be large: the last one of its VM was."""
         request = self.requests.get(key)
-        return request is not None and request.spec is not None and self.cluster.is_large_vm(request.spec.source)
+        if request is None or request.spec is None or request.is_finished:
+            return False
+        return self.cluster.is_large(request.spec.source)
 
     def _holds_lease(self) -> bool:
         return self._lease is None or self._lease.is_held

@@ -124,7 +124,7 @@ class WorkerPool:
         match outcome.requeue:
             case Requeue.BACKOFF:
                 self._queue.retry(key, outcome.retry_after)
-            case Requeue.AGAIN:
+            case Requeue.IMMEDIATE:
                 self._queue.add(key)
             case Requeue.CONFLICT:
                 self._queue.retry_conflict(key)

@@ -4,8 +4,10 @@ import asyncio
 import re
 import time
 from argparse import Namespace
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
 from statistics import median
 from time import perf_counter
 
@@ -20,7 +22,13 @@ from e2e.controller import Controller
 from e2e.program import Usage
 
 FEW_REQUESTS = 10
-LARGE_VM_TEXTS, LARGE_VM_TEXT_BYTES = 60, 16_300  # 990 kB: the largest part of a VM's JSON that a template can store
+LARGE_EDITS = 4
+LARGE_COMMANDS = {  # the probe command of a VM with a large template
+    "a VM of 990 kB": [
+        b64encode(Random(number).randbytes(12_200)).decode() for number in range(60)
+    ],  # hard to compress
+    "a VM of 5,000 short texts": ["x"] * 5_000,
+}
 LIST_POLL_SECONDS = 0.5
 _LISTED = re.compile(r'^atmpl_watch_lists_total\{stream="virtualmachines"\} [1-9]', re.MULTILINE)
 PROBE_SECONDS, SCRAPE_SECONDS = 10, 30  # periods of the kubelet's probes and of Prometheus
@@ -65,41 +73,49 @@ async def scale(args: Namespace, log: Callable[[str], None]) -> list[str]:
         )
         for implementation in (on_small, on_large):
             await asyncio.to_thread(implementation.stop)
-        log(f"refreshing {args.large} templates of a large virtual machine")
-        first, refreshed = await large_vm(small, on_small, args.large)
-        lines.append(
-            f"{args.large} requests with OnChange on a VM of 990 kB: peak memory {first:.0f} MiB, "
-            f"and {refreshed:.0f} MiB when it was edited"
-        )
+        for vm, texts in LARGE_COMMANDS.items():
+            log(f"refreshing {args.large} templates of {vm}")
+            peak = await large_templates(small, on_small, args.large, texts)
+            lines.append(f"{args.large} requests with OnChange on {vm}: peak memory {peak:.0f} MiB")
     return lines
 
 
-async def large_vm(cluster: BenchCluster, atmpl: Implementation, count: int) -> tuple[float, float]:
-    """Have `count` templates made from one large VM, and refreshed when it is edited; return the peak MiB after each.
+async def large_templates(cluster: BenchCluster, atmpl: Implementation, count: int, texts: list[str]) -> float:
+    """Have `count` large templates made from one VM, and refreshed from it; return the peak memory in MiB.
 
-    Raises FAILURES.
+    `texts` become the VM's probe command: few and long, or many and short. The VM is edited while atmpl is stopped, and
+    then LARGE_EDITS times while it runs. Raises FAILURES.
     """
     await cluster.clear()
     body = objects.vm("large")
-    texts = [f"{'x' * LARGE_VM_TEXT_BYTES}{number}" for number in range(LARGE_VM_TEXTS)]
     body["spec"]["template"]["spec"]["readinessProbe"] = {"exec": {"command": texts}}
     await cluster.client.post(VMS, body)
     names = [f"large-{number}" for number in range(count)]
-    async with watch_readiness(cluster.client) as readiness:
-        await concurrently(lambda name: cluster.client.post(REQUESTS, objects.request(name, "large", keep=True)), names)
-        await asyncio.to_thread(atmpl.start)
-        await readiness.all(count, timeout=60 + count)
-    first = atmpl.usage().peak
-    edited = await cluster.client.patch(f"{VMS}/large", objects.memory_of("200Mi"))
+    await concurrently(lambda name: cluster.client.post(REQUESTS, objects.request(name, "large", keep=True)), names)
+    await asyncio.to_thread(atmpl.start)
+    await _wait_until_refreshed(cluster, names, generation=1)
+    peaks = [atmpl.usage().peak]
+    await asyncio.to_thread(atmpl.stop)
+    for edit in range(1 + LARGE_EDITS):
+        edited = await cluster.client.patch(f"{VMS}/large", objects.memory_of(f"{200 + edit}Mi"))
+        if edit == 0:
+            await asyncio.to_thread(atmpl.start)
+        await _wait_until_refreshed(cluster, names, edited["metadata"]["generation"])
+    peaks.append(atmpl.usage().peak)
+    await asyncio.to_thread(atmpl.stop)
+    await cluster.client.delete(f"{VMS}/large")
+    return max(peaks)
+
+
+async def _wait_until_refreshed(cluster: BenchCluster, requests: list[str], generation: int) -> None:
+    """Wait until the template of each request is that of the VM's `generation`."""
 
     def is_refreshed(request: objects.Object | None) -> bool:
-        return request is not None and request["status"]["source"]["generation"] == edited["metadata"]["generation"]
+        source = ((request or {}).get("status") or {}).get("source") or {}
+        return bool(source.get("generation") == generation)
 
-    for name in names:
-        await cluster.client.until(f"{REQUESTS}/{name}", is_refreshed, timeout=60 + count)
-    refreshed = atmpl.usage().peak
-    await asyncio.to_thread(atmpl.stop)
-    return first, refreshed
+    for name in requests:
+        await cluster.client.until(f"{REQUESTS}/{name}", is_refreshed, timeout=60 + len(requests))
 
 
 class _Spent:

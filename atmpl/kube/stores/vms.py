@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Collection
-from typing import Final
 
 import msgspec
 
@@ -10,8 +9,6 @@ from atmpl.controller import vm_digest
 from atmpl.controller.cluster import UNKNOWN, Unknown
 from atmpl.controller.objects import ObjectKey, is_older_version
 from atmpl.kube.stores import ObjectVersion, Store
-
-LARGE_VM_BYTES: Final = 100_000  # of JSON; a reconcile holds about five times as much during its calls
 
 
 class _VmMetadata(msgspec.Struct):
@@ -61,7 +58,7 @@ class VMStore(Store):
         self._changed_by_read = changed_by_read or changed
         self._sources = sources
         self._vms: dict[ObjectKey, CachedVM] = {}
-        self._large: set[ObjectKey] = set()  # when they were last read; the stream does not show it
+        self._large: set[ObjectKey] = set()  # VMs whose last template was large
         self._listing: set[ObjectKey] | None = None  # during a list: the sources when it began
         self._decode = msgspec.json.Decoder(_Vm).decode
         self.lists = 0  # complete lists
@@ -81,18 +78,22 @@ class VMStore(Store):
         return vm.digest if vm is not None else UNKNOWN
 
     def is_large(self, key: ObjectKey) -> bool:
-        """Return True if a VM had more than LARGE_VM_BYTES when it was last read."""
+        """Return True if the last template of a VM was large."""
         return key in self._large
 
-    def record_read(self, key: ObjectKey, version: str, digest: str, lists: int, *, size: int = 0) -> None:
-        """Record a VM that a GET returned, with its bytes. `lists` is the value of `lists` before the GET.
+    def record_size(self, key: ObjectKey, *, is_large: bool) -> None:
+        """Record whether the last template of a VM was large."""
+        if not is_large:
+            self._large.discard(key)
+        elif key in self._sources:
+            self._large.add(key)
+
+    def record_read(self, key: ObjectKey, version: str, digest: str, lists: int) -> None:
+        """Record a VM that a GET returned. `lists` is the value of `lists` before the GET.
 
         A list that ended in the meantime is not overruled: it can be the newer one.
         """
-        if key not in self._sources:
-            return
-        (self._large.add if size > LARGE_VM_BYTES else self._large.discard)(key)
-        if lists != self.lists:
+        if lists != self.lists or key not in self._sources:
             return
         vm = self._vms.get(key)
         if vm is None or not vm.version or is_older_version(vm.version, version):
@@ -147,5 +148,6 @@ class VMStore(Store):
     def _mark_absent(self, key: ObjectKey, version: str) -> None:
         before = self._vms.get(key)
         self._vms[key] = CachedVM(version, None)
+        self._large.discard(key)
         if before is not None and before.digest is not None:
             self._changed(key)

@@ -49,6 +49,7 @@ async def test_scale_reports_every_step() -> None:
         *(line.partition(":")[0] for line in lines[6:8]),
         "a request",
         "2 requests with OnChange on a VM of 990 kB",
+        "2 requests with OnChange on a VM of 5,000 short texts",
     ]
 
 

@@ -40,7 +40,7 @@ OUTCOMES: dict[str, tuple[Outcome, Result, Requeue, EventType | None]] = {
     "InvalidSource": (Rejected(Reason.INVALID_SOURCE, ""), Result.SUCCESS, Requeue.FORGET, EventType.WARNING),
     "Forbidden": (Retry(Reason.FORBIDDEN, ""), Result.ERROR, Requeue.BACKOFF, EventType.WARNING),
     "Conflict": (Conflict("request"), Result.REQUEUE, Requeue.CONFLICT, None),
-    "Postponed": (Postponed(), Result.REQUEUE, Requeue.AGAIN, None),
+    "Postponed": (Postponed(), Result.REQUEUE, Requeue.IMMEDIATE, None),
     "UpToDate": (UpToDate(requeue_after=60.0), Result.REQUEUE_AFTER, Requeue.FORGET, None),
     "RequestGone": (RequestGone(requeue_after=60.0), Result.SUCCESS, Requeue.FORGET, None),
 }

@@ -125,9 +125,6 @@ class Broken:
     def vm_digest(self, _: ObjectKey) -> None:
         return None
 
-    def is_large_vm(self, _: ObjectKey) -> bool:
-        return False
-
     def template_version(self, *_: Any) -> None:
         return None
 
@@ -327,23 +324,35 @@ async def test_fresh_request_costs_two_calls(cluster: ReconcilingCluster) -> Non
     assert cluster.connection.calls == ["GET vm", "POST template"]
 
 
-@pytest.mark.parametrize("is_turn", [False, True])
-async def test_request_of_a_large_vm_waits_for_its_turn(cluster: ReconcilingCluster, is_turn: bool) -> None:
-    cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": {"hostname": "h" * 100_000}}}})
-    asked: list[str] = []
+LARGE: dict[str, tuple[Object, bool]] = {  # spec.template.spec, whether its template is large
+    "a long text": ({"hostname": "h" * 100_000}, True),
+    "many short texts": ({"readinessProbe": {"exec": {"command": ["x"] * 600}}}, True),  # 150 bytes for each
+    "many short texts, not too many": ({"readinessProbe": {"exec": {"command": ["x"] * 400}}}, False),
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+@pytest.mark.parametrize("has_slot", [False, True])
+async def test_large_template_is_written_if_a_slot_is_free(
+    cluster: ReconcilingCluster, case: str, has_slot: bool
+) -> None:
+    instance, is_large = LARGE[case]
+    cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": instance}}})
+    calls_before: list[list[str]] = []
 
     def claim_large() -> bool:
-        asked.extend(cluster.connection.calls)
-        return is_turn
+        calls_before.append([*cluster.connection.calls])
+        return has_slot
 
     request = cluster.request()
     cluster.connection.calls.clear()
     result = await reconcile(request, cluster.cluster, policy_required=False, claim_large=claim_large)
-    assert asked == ["GET vm"]
-    if is_turn:
-        assert cluster.connection.calls == ["GET vm", "POST template", "PATCH status"]
-    else:
+    assert calls_before == ([["GET vm"]] if is_large else [])
+    if is_large and not has_slot:
         assert (result.outcome, cluster.connection.calls) == (Postponed(), ["GET vm"])
+    else:
+        assert cluster.connection.calls == ["GET vm", "POST template", "PATCH status"]
+    assert cluster.cluster.is_large(cluster.api.vm) is is_large
 
 
 async def test_vm_and_template_are_freed_before_the_write(

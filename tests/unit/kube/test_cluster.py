@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+from aiohttp import web
 
 from atmpl.controller.admission_policy import V1
 from atmpl.controller.cluster import (
@@ -87,6 +88,25 @@ async def test_vm_is_read_from_the_cache_at_the_known_version() -> None:
     [call] = there.calls
     assert (call.method, call.path) == ("GET", "/apis/kubevirt.io/v1/namespaces/ns/virtualmachines/vm")
     assert call.query == {"resourceVersion": "7"}
+
+
+@virtual
+async def test_number_of_concurrent_vm_reads_is_limited() -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(1)
+        return await found(OBJECT)(request)
+
+    async with setting(*[slow] * 60) as there:
+        began = now()
+        await asyncio.gather(*(there.cluster.vm(VM) for _ in range(60)))
+    assert [round(call.at - began) for call in there.calls] == [0] * 24 + [1] * 24 + [2] * 12
+
+
+async def test_vm_of_an_unserved_namespace_is_not_large() -> None:
+    requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None, {VM})
+    cluster = KubeCluster(None, requests, {"ns": vms}, {}, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    cluster.record_size(VM, is_large=True)
+    assert (cluster.is_large(VM), cluster.is_large(ObjectKey("other", "vm"))) == (True, False)
 
 
 CACHE_SAYS: dict[str, Act] = {

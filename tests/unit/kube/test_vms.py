@@ -138,20 +138,30 @@ def test_read_makes_an_unknown_vm_present(store: VMStore, changed: list[ObjectKe
     assert changed == [VM]
 
 
-def test_vm_is_as_large_as_its_last_read(store: VMStore, sources: set[ObjectKey]) -> None:
+def test_vm_is_large_by_its_last_template(store: VMStore, sources: set[ObjectKey]) -> None:
     store.upsert(raw(7))
     assert not store.is_large(VM)
-    store.record_read(VM, "7", "digest", store.lists, size=100_001)
+    store.record_size(VM, is_large=True)
+    store.upsert(raw(8))
     assert store.is_large(VM)
-    store.upsert(raw(8))  # metadata alone
-    assert store.is_large(VM)
-    store.record_read(VM, "8", "digest", store.lists, size=100_000)
+    store.record_size(VM, is_large=False)
     assert not store.is_large(VM)
-    store.record_read(OTHER, "7", "digest", store.lists, size=100_001)
+    store.record_size(OTHER, is_large=True)
     assert not store.is_large(OTHER), "no request refers to it"
-    store.record_read(VM, "8", "digest", store.lists - 1, size=100_001)
-    assert store.is_large(VM)
-    store.forget(VM)
+
+
+@pytest.mark.parametrize("how", ["deleted", "not in a list", "not referenced"])
+def test_vm_that_is_gone_is_not_large(how: str, store: VMStore) -> None:
+    store.upsert(raw(7))
+    store.record_size(VM, is_large=True)
+    match how:
+        case "deleted":
+            store.delete(raw(8))
+        case "not in a list":
+            store.begin_list()
+            store.retain_only(set())
+        case _:
+            store.forget(VM)
     assert not store.is_large(VM)
 
 

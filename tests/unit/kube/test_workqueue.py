@@ -576,6 +576,41 @@ async def test_large_key_that_was_passed_is_ready_once() -> None:
 
 
 @virtual
+async def test_large_keys_that_become_small_need_no_slot() -> None:
+    large = {"a", "b", "c", "d"}
+    keys = WorkQueue[str](random=Calm(), is_large=large.__contains__, max_large=1)
+    for key in "abc":
+        keys.add(key)
+    keys.add("d", backlog=True)
+    assert await keys.get() == "a"
+    idle = [asyncio.ensure_future(keys.get()) for _ in range(3)]
+    await asyncio.sleep(1)
+    large.clear()
+    keys.add("d")
+    await asyncio.sleep(1)
+    assert [worker.done() for worker in idle] == [True, False, False]
+    keys.done("a")
+    await asyncio.sleep(1)
+    assert {worker.result() for worker in idle} == {"b", "c", "d"}
+
+
+@virtual
+async def test_passed_key_of_the_backlog_is_taken_when_a_slot_is_free() -> None:
+    waits: list[float] = []
+    keys = WorkQueue[str](random=Calm(), is_large=lambda _: True, on_queue_latency=waits.append)
+    keys.add("a")
+    keys.add("b", backlog=True)
+    await keys.get()
+    await asyncio.sleep(3)
+    waiting = asyncio.ensure_future(keys.get())
+    await asyncio.sleep(5)
+    keys.done("a")
+    await asyncio.sleep(1)
+    assert waiting.result() == "b"
+    assert waits == [0.0, 8.0]
+
+
+@virtual
 async def test_key_that_turns_out_to_be_large_is_counted() -> None:
     large = ["a"]
     keys = WorkQueue[str](random=Calm(), is_large=lambda key: key in large, max_large=2)

@@ -165,7 +165,7 @@ def test_queue_equals_its_model(steps: list[tuple]) -> None:
 
 ACTS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(["add", "add after"]), st.integers(0, 5)),
+        st.tuples(st.sampled_from(["add", "add after", "change the size"]), st.integers(0, 5)),
         st.tuples(st.sampled_from(["cancel", "let run"]), st.integers(0, 2)),
     ),
     max_size=60,
@@ -173,7 +173,8 @@ ACTS = st.lists(
 
 
 async def disturb(acts: list[tuple[str, int]]) -> None:
-    queue: WorkQueue[int] = WorkQueue(random=Calm(), is_large=lambda key: key >= 3)
+    large = {3, 4, 5}
+    queue: WorkQueue[int] = WorkQueue(random=Calm(), is_large=large.__contains__)
     wanted: dict[int, int] = {}  # key: how often it was added
     seen: dict[int, int] = {}  # key: of how many adds its last worker knew
     in_hand: set[int] = set()
@@ -182,7 +183,6 @@ async def disturb(acts: list[tuple[str, int]]) -> None:
         while True:
             key = await queue.get()
             assert key not in in_hand, "with two workers"
-            assert key < 3 or max(in_hand, default=0) < 3, "two large keys"
             in_hand.add(key)
             known = wanted[key]
             try:
@@ -204,6 +204,8 @@ async def disturb(acts: list[tuple[str, int]]) -> None:
             case "add after":
                 wanted[number] = wanted.get(number, 0) + 1
                 queue.add_after(number, 1.5)
+            case "change the size":
+                large ^= {number}
             case "cancel":
                 workers[number].cancel()
                 workers.append(workers[number])

@@ -242,14 +242,19 @@ async def test_failures_are_recorded_as_events(case: str, monkeypatch: pytest.Mo
 
 
 @virtual_clock.virtual
-async def test_postponed_request_comes_after_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_postponed_request_comes_after_those_that_wait(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     bench = WorkerBench(monkeypatch, Postponed(), RENDERED)
     async with bench.open():
         bench.upsert(name="first")
         bench.upsert(name="second")
         await asyncio.sleep(0.1)
     assert bench.names == ["first", "second", "first"]
+    assert bench.reconciled_at == [0, 0, 0]
     assert bench.status == ["success", "success"]
+    assert [record.getMessage() for record in caplog.records] == ["Rendered", "Rendered"]
 
 
 @virtual_clock.virtual
