@@ -152,8 +152,8 @@ class Cluster(Protocol):
     async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
         """Read a template; None if it does not exist."""
 
-    async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
-        """Apply a JSON patch to a template. Raises ConflictError if a `test` fails."""
+    async def patch_template(self, format: Format, key: ObjectKey, patch: bytes) -> Published:
+        """Apply a JSON patch to a template, given as JSON. Raises ConflictError if a `test` fails."""
 
     async def is_current(self, request: Request, *, exact: bool = False) -> bool:
         """Return True if an uncached read finds the request with this uid and generation, not being deleted.

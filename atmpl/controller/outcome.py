@@ -97,7 +97,7 @@ class Requeue(Enum):
     """What the work queue does with the request's key."""
 
     FORGET = auto()  # reset the backoff; reconcile again at the next event, or after `requeue_after` if it is set
-    IMMEDIATE = auto()  # enqueue again at once
+    IMMEDIATE = auto()  # requeue without delay; the backoff stays
     CONFLICT = auto()  # reconcile again after 0, 0.02, 0.1 and 0.5 s, then with backoff
     BACKOFF = auto()  # reconcile again with exponential backoff
 
@@ -273,15 +273,13 @@ class Conflict(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Postponed(Outcome):
-    """The template turned out to be large, and enough of them are being written: the request waits in the queue."""
+    """The template is large, and all slots for large ones are taken: the request waits in the queue. No status changes.
+
+    The failures before are not forgotten.
+    """
 
     requeue: ClassVar = Requeue.IMMEDIATE
     is_routine: ClassVar = True
-
-    def is_quiet(self, failures: int) -> bool:
-        """Return True: nothing has been decided."""
-        del failures
-        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ finished template belongs to its user.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
-from atmpl.controller.cluster import AlreadyExistsError, Cluster, TooLargeError
+from atmpl.controller.cluster import AlreadyExistsError, Cluster, TemplateMeta, TooLargeError
 from atmpl.controller.outcome import Conflict, Outcome, Published, Reason, Rejected, Rendered, Source, SourceGone
 from atmpl.controller.ownership import (
     Ownership,
@@ -41,7 +41,13 @@ from atmpl.controller.ownership import (
     previous_request_conflict,
 )
 from atmpl.controller.request import Request, RequestSpec
-from atmpl.controller.template_patch import build_patch, detach_patch, has_same_content, provenance_patch
+from atmpl.controller.template_patch import (
+    build_patch,
+    detach_patch,
+    encode_patch,
+    has_same_content,
+    provenance_patch,
+)
 from atmpl.controller.vm_digest import digest_of, source_of
 from atmpl.template import Omitted, RenderedTemplate, RenderWarning
 from atmpl.template.template_metadata import REFRESH
@@ -104,7 +110,7 @@ async def detach(request: Request, spec: RequestSpec, cluster: Cluster) -> bool:
     meta = await cluster.template_meta(spec.format, key)
     owns = meta is not None and is_owned(meta, request)
     if meta is not None and owns and REFRESH in meta.labels:
-        await cluster.patch_template(spec.format, key, detach_patch(meta))
+        await cluster.patch_template(spec.format, key, encode_patch(detach_patch(meta)))
     return request.is_rendered or (meta is not None and is_adopted(meta, request))
 
 
@@ -123,51 +129,76 @@ async def source_deleted(request: Request, spec: RequestSpec, cluster: Cluster) 
 async def _publish(request: Request, spec: RequestSpec, encoded: EncodedTemplate, cluster: Cluster) -> Outcome:
     key = request.template_key(spec)
     # A refresh expects the template to exist. A first rendering does not, and saves the read.
-    existing = await cluster.template(spec.format, key) if request.status.template_uid else None
-    if existing is None:
+    difference = await _compare(request, spec, encoded, cluster) if request.status.template_uid else None
+    if difference is None:
         try:
             published = await cluster.create_template(spec.format, key.namespace, encoded.body)
         except AlreadyExistsError:
-            existing = await cluster.template(spec.format, key)
-            if existing is None:
+            difference = await _compare(request, spec, encoded, cluster)
+            if difference is None:
                 return Conflict("template")
         else:
             return _outcome(spec, encoded, published, written=True)
-    return await _reconcile_existing(request, spec, encoded, existing, cluster)
+    return await _reconcile_existing(request, spec, encoded, difference, cluster)
+
+
+class _Difference(NamedTuple):
+    """What differs between the existing template and the rendering. The templates themselves are freed: see below."""
+
+    meta: TemplateMeta  # of the existing template
+    is_same: bool  # the content
+    patch: bytes  # to the rendering; empty if only provenance differs
+    provenance: bytes  # the patch of nothing else; empty if it is the same
+
+
+async def _compare(
+    request: Request, spec: RequestSpec, encoded: EncodedTemplate, cluster: Cluster
+) -> _Difference | None:
+    """Compare the existing template with the rendering; None if there is none. Raises ClusterError.
+
+    The existing template can be much larger than the rendering, and its dicts ten times as large as its JSON, so no
+    worker keeps them during another call.
+    """
+    existing = await cluster.template(spec.format, request.template_key(spec))
+    if existing is None:
+        return None
+    meta, wanted = meta_of(existing), orjson.loads(encoded.body)
+    return _Difference(
+        meta,
+        has_same_content(existing, wanted, spec.format),
+        encode_patch(build_patch(existing, wanted, spec.format, take_over=not is_adopted(meta, request))),
+        encode_patch(provenance_patch(existing, wanted)),
+    )
 
 
 async def _reconcile_existing(
-    request: Request, spec: RequestSpec, encoded: EncodedTemplate, existing: dict[str, Any], cluster: Cluster
+    request: Request, spec: RequestSpec, encoded: EncodedTemplate, difference: _Difference, cluster: Cluster
 ) -> Outcome:
     """Apply the decision table to the existing template of the wanted name."""
-    meta = meta_of(existing)
-    wanted = orjson.loads(encoded.body)
+    meta, is_same = difference.meta, difference.is_same
     owner = await classify_ownership(meta, request, cluster)
     if owner is Ownership.OTHER:
         return other_owner_conflict(request, spec, meta)
     if owner is Ownership.HELD:
         return held_conflict(request, spec, meta)
-    is_same = has_same_content(existing, wanted, spec.format)
     if owner is Ownership.PREVIOUS_REQUEST and not is_same:
         return previous_request_conflict(request, spec, meta)
     # A process that stopped between take-over and status write: the template has this request's uid, the status has
     # none.
     is_first = not request.status.template_uid
     is_earlier = meta.created <= request.created
-    if owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier):
-        patch = provenance_patch(existing, wanted)
-    else:
-        patch = build_patch(existing, wanted, spec.format, take_over=not is_adopted(meta, request))
+    is_provenance_only = owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier)
+    patch = difference.provenance if is_provenance_only else difference.patch
     if not patch:
         return _outcome(spec, encoded, Published(meta.uid, meta.resource_version), written=False)
-    if not await _may_patch(request, spec, owner, existing, cluster):
+    if not await _may_patch(request, spec, owner, meta, cluster):
         return Conflict("request")
     published = await cluster.patch_template(spec.format, request.template_key(spec), patch)
     return _outcome(spec, encoded, published, written=True)
 
 
 async def _may_patch(
-    request: Request, spec: RequestSpec, owner: Ownership, existing: dict[str, Any], cluster: Cluster
+    request: Request, spec: RequestSpec, owner: Ownership, meta: TemplateMeta, cluster: Cluster
 ) -> bool:
     """Return True if the request did not change since this process received it. Raises ClusterError.
 
@@ -176,7 +207,7 @@ async def _may_patch(
     """
     if not spec.refresh_on_change:
         return await is_current(request, cluster, exact=True)
-    if owner is Ownership.OWNED and REFRESH in meta_of(existing).labels:
+    if owner is Ownership.OWNED and REFRESH in meta.labels:
         # `detach` removes this label before the status reports completion: with it, the template is still the
         # controller's.
         return True

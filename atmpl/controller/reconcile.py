@@ -230,6 +230,7 @@ class _Reconciler:
             and is_refresh
             and is_older_version(vm_digest.source_of(vm).resource_version, rendered_version)
         ):
+            del vm  # free it before the call
             vm = await self._cluster.vm(spec.source, uncached=True)
         return vm
 

@@ -61,6 +61,11 @@ def detach_patch(meta: TemplateMeta) -> Patch:
     return [*_preconditions(meta.uid, meta.resource_version), _remove("labels", REFRESH)]
 
 
+def encode_patch(patch: Patch) -> bytes:
+    """Return the JSON of a patch; empty if it has no step."""
+    return orjson.dumps(patch) if patch else b""
+
+
 def has_same_content(existing: dict[str, Any], wanted: dict[str, Any], format: Format) -> bool:
     """Return True if the templates are equal apart from their metadata."""
     return not _diff_content(existing, wanted, format)

@@ -37,9 +37,6 @@ POLICIES = "validatingadmissionpolicies"
 BINDINGS = "validatingadmissionpolicybindings"
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 POLICY_READ_INTERVAL_SECONDS = 0.1  # between two reads of the admission policies
-MAX_VM_READS = (
-    24  # at a time: one can have 1 MB, which is not known before. A third of the calls of 64 workers are reads
-)
 
 MANAGED: Final = {"fieldManager": FIELD_MANAGER}
 WRITE: Final = {"Content-Type": "application/json", "Accept": METADATA}
@@ -94,10 +91,14 @@ class KubeCluster:
         templates: Mapping[tuple[str, str], TemplateStore],
         *,
         now: Callable[[], datetime],
+        max_reads: int = 24,
     ) -> None:
-        """Create it. `vms` are by namespace, `templates` by format and namespace; ``""`` is the whole cluster."""
+        """Create it. `vms` are by namespace, `templates` by format and namespace; ``""`` is the whole cluster.
+
+        At most `max_reads` VMs and templates are read at a time: one can have 1 MB, which is not known before.
+        """
         self.now = now
-        self._vm_reads = asyncio.Semaphore(MAX_VM_READS)
+        self._reads = asyncio.Semaphore(max_reads)
         self._policies = SharedRead(self._read_policies, POLICY_READ_INTERVAL_SECONDS)
         self._client = client
         self._requests = requests
@@ -153,7 +154,7 @@ class KubeCluster:
         """Read a VM: with `uncached` from etcd, otherwise from the watch cache, not older than the stream showed it."""
         path = VMS.of(source)
         store = self._vm_store(source.namespace)
-        async with self._vm_reads:
+        async with self._reads:
             cached, lists = store.get(source), store.lists
             if cached is not None and not uncached:
                 query = {"resourceVersion": cached.version}
@@ -187,12 +188,14 @@ class KubeCluster:
 
     async def template(self, format: Format, key: ObjectKey) -> dict[str, Any] | None:
         """Read a template."""
-        return _object(await self._client.call("GET", self._resource(format, key.namespace).of(key), headers=READ))
+        path = self._resource(format, key.namespace).of(key)
+        async with self._reads:
+            return _object(await self._client.call("GET", path, headers=READ))
 
-    async def patch_template(self, format: Format, key: ObjectKey, patch: list[dict[str, Any]]) -> Published:
+    async def patch_template(self, format: Format, key: ObjectKey, patch: bytes) -> Published:
         """Apply a JSON patch to a template."""
-        path, body = self._resource(format, key.namespace).of(key), orjson.dumps(patch)
-        return _published(await self._client.call("PATCH", path, query=MANAGED, body=body, headers=PATCH))
+        path = self._resource(format, key.namespace).of(key)
+        return _published(await self._client.call("PATCH", path, query=MANAGED, body=patch, headers=PATCH))
 
     async def is_current(self, request: Request, *, exact: bool = False) -> bool:
         """Read the request from etcd and compare it."""

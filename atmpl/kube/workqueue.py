@@ -50,10 +50,10 @@ class WorkQueue(Generic[Item]):
         self._on_queue_latency = on_queue_latency  # called with the seconds that a key was ready before a worker got it
         self._on_work_duration = on_work_duration  # called with the seconds that a worker processed a key
         self._loop = asyncio.get_running_loop()
-        # Four disjoint sets of ready keys, since when; no key of _processing. The passed ones are large keys for which
-        # no slot was free when a worker looked at them.
-        self._ready, self._passed = OrderedDict[Item, float](), OrderedDict[Item, float]()
-        self._backlog, self._passed_backlog = OrderedDict[Item, float](), OrderedDict[Item, float]()
+        # Four disjoint sets of ready keys, since when; no key of _processing. The waiting ones are large keys for
+        # which no slot was free when a worker looked at them.
+        self._ready, self._waiting_large = OrderedDict[Item, float](), OrderedDict[Item, float]()
+        self._backlog, self._waiting_large_backlog = OrderedDict[Item, float](), OrderedDict[Item, float]()
         self._processing: dict[Item, float] = {}  # being processed, since when; no key that is ready
         self._processing_large: set[Item] = set()  # being processed as large keys; a subset of _processing
         self._dirty: set[Item] = set()  # added while busy: ready when the worker is done; a subset of _processing
@@ -98,7 +98,7 @@ class WorkQueue(Generic[Item]):
             return
         if item in self._processing:
             self._dirty.add(item)
-        elif item in self._ready or item in self._passed:
+        elif item in self._ready or item in self._waiting_large:
             pass
         elif (keys := self._in_backlog(item)) is not None:
             if not backlog:
@@ -207,7 +207,7 @@ class WorkQueue(Generic[Item]):
         self._on_work_duration(self._loop.time() - self._processing.pop(item))
         if item in self._processing_large:
             self._processing_large.remove(item)
-            if self._passed or self._passed_backlog:
+            if self._waiting_large or self._waiting_large_backlog:
                 self._notify_one()
         if item in self._dirty:
             self._dirty.remove(item)
@@ -227,30 +227,30 @@ class WorkQueue(Generic[Item]):
 
     @property
     def _ready_sets(self) -> tuple[OrderedDict[Item, float], ...]:
-        return self._ready, self._passed, self._backlog, self._passed_backlog
+        return self._ready, self._waiting_large, self._backlog, self._waiting_large_backlog
 
     def _in_backlog(self, item: Item) -> OrderedDict[Item, float] | None:
         """Return the part of the backlog that has `item`."""
-        return next((keys for keys in (self._backlog, self._passed_backlog) if item in keys), None)
+        return next((keys for keys in (self._backlog, self._waiting_large_backlog) if item in keys), None)
 
     def _take(self) -> Item | None:
         """Move the next key to _processing and return it; None if there is none, or only large keys that must wait."""
         has_slot = len(self._processing_large) < self._max_large
-        for keys, passed in ((self._ready, self._passed), (self._backlog, self._passed_backlog)):
-            if passed and has_slot:
-                return self._start(*passed.popitem(last=False))
+        for keys, waiting in ((self._ready, self._waiting_large), (self._backlog, self._waiting_large_backlog)):
+            if waiting and has_slot:
+                return self._start(*waiting.popitem(last=False))
             while keys:
                 item, since = keys.popitem(last=False)
                 if has_slot or not self._is_large(item):
                     return self._start(item, since)
-                passed[item] = since
+                waiting[item] = since
         return None
 
     def _start(self, item: Item, since: float) -> Item:
         now = self._processing[item] = self._loop.time()
         if self._is_large(item):
             self._processing_large.add(item)
-        elif self._passed or self._passed_backlog:
+        elif self._waiting_large or self._waiting_large_backlog:
             self._notify_one()  # it can have been one of them that has become smaller: the slot is still free
         self._on_queue_latency(now - since)
         return item

@@ -23,6 +23,7 @@ from atmpl.manager.worker import WorkerPool
 log = logging.getLogger("atmpl")
 
 MAX_LARGE_REQUESTS = 8  # reconciled at a time, or half of the workers if that is less; each holds up to 12 MiB
+MIN_READS = 24  # of VMs and templates, at a time; three eighths of the default number of workers
 SHUTDOWN_GRACE_SECONDS = 3.0  # after SIGTERM until unfinished reconciles are cancelled
 
 
@@ -52,7 +53,12 @@ class Manager:
         self.streams = Streams(client, self.queue, random=random, namespaces=namespaces)
         self.requests = self.streams.requests
         self.cluster = KubeCluster(
-            client, self.requests, self.streams.vms, self.streams.templates, now=now or client.clock.now
+            client,
+            self.requests,
+            self.streams.vms,
+            self.streams.templates,
+            now=now or client.clock.now,
+            max_reads=max(MIN_READS, workers * 3 // 8),  # a third of all calls are reads
         )
         self._workers = workers
         self._events = EventRecorder(client, identity)

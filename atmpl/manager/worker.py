@@ -8,7 +8,7 @@ from time import perf_counter
 
 from atmpl.controller.cluster import Cluster
 from atmpl.controller.objects import ObjectKey
-from atmpl.controller.outcome import EventType, Outcome, Rendered, Requeue, Result
+from atmpl.controller.outcome import EventType, Outcome, Postponed, Rendered, Requeue, Result
 from atmpl.controller.reconcile import reconcile
 from atmpl.controller.request import Request
 from atmpl.controller.status import is_reported
@@ -110,7 +110,8 @@ class WorkerPool:
         The status cannot show it if the API server rejects the token, or the status write.
         """
         if outcome.result is not Result.ERROR:
-            self._logged_failures.pop(request.uid, None)
+            if not isinstance(outcome, Postponed):
+                self._logged_failures.pop(request.uid, None)
             return False
         failure = outcome.name, outcome.message
         if self._logged_failures.get(request.uid) == failure:

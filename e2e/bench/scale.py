@@ -23,10 +23,8 @@ from e2e.program import Usage
 
 FEW_REQUESTS = 10
 LARGE_EDITS = 4
-LARGE_COMMANDS = {  # the probe command of a VM with a large template
-    "a VM of 990 kB": [
-        b64encode(Random(number).randbytes(12_200)).decode() for number in range(60)
-    ],  # hard to compress
+LARGE_COMMANDS = {  # the probe command of a VM with a large template; the first one is hard to compress
+    "a VM of 990 kB": [b64encode(Random(number).randbytes(12_200)).decode() for number in range(60)],
     "a VM of 5,000 short texts": ["x"] * 5_000,
 }
 LIST_POLL_SECONDS = 0.5
@@ -75,16 +73,18 @@ async def scale(args: Namespace, log: Callable[[str], None]) -> list[str]:
             await asyncio.to_thread(implementation.stop)
         for vm, texts in LARGE_COMMANDS.items():
             log(f"refreshing {args.large} templates of {vm}")
-            peak = await large_templates(small, on_small, args.large, texts)
+            peak = await large_templates(small, on_small, args.large, texts, edits=LARGE_EDITS)
             lines.append(f"{args.large} requests with OnChange on {vm}: peak memory {peak:.0f} MiB")
     return lines
 
 
-async def large_templates(cluster: BenchCluster, atmpl: Implementation, count: int, texts: list[str]) -> float:
+async def large_templates(
+    cluster: BenchCluster, atmpl: Implementation, count: int, texts: list[str], *, edits: int
+) -> float:
     """Have `count` large templates made from one VM, and refreshed from it; return the peak memory in MiB.
 
     `texts` become the VM's probe command: few and long, or many and short. The VM is edited while atmpl is stopped, and
-    then LARGE_EDITS times while it runs. Raises FAILURES.
+    `edits` times while it runs; then it becomes small. Raises FAILURES.
     """
     await cluster.clear()
     body = objects.vm("large")
@@ -96,9 +96,11 @@ async def large_templates(cluster: BenchCluster, atmpl: Implementation, count: i
     await _wait_until_refreshed(cluster, names, generation=1)
     peaks = [atmpl.usage().peak]
     await asyncio.to_thread(atmpl.stop)
-    for edit in range(1 + LARGE_EDITS):
-        edited = await cluster.client.patch(f"{VMS}/large", objects.memory_of(f"{200 + edit}Mi"))
-        if edit == 0:
+    changes = [objects.memory_of(f"{200 + number}Mi") for number in range(1 + edits)]
+    changes.append({"spec": {"template": {"spec": {"readinessProbe": None}}}})
+    for number, change in enumerate(changes):
+        edited = await cluster.client.patch(f"{VMS}/large", change)
+        if number == 0:
             await asyncio.to_thread(atmpl.start)
         await _wait_until_refreshed(cluster, names, edited["metadata"]["generation"])
     peaks.append(atmpl.usage().peak)

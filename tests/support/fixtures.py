@@ -1,5 +1,6 @@
 """A cluster in memory with one VM, for tests of one step of a reconcile."""
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.fake_apiserver import ApiServer
 from tests.support.resources import REQUESTS, TEMPLATES, Object
 
 FORMAT = FORMATS["openshift"]
+ONLY_HERE = "test/only-here"  # a key that no other test uses
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 UID, REFRESH, NAME = "ssp.kubevirt.io/request-uid", "ssp.kubevirt.io/refresh", "ssp.kubevirt.io/request"
 READY = {
@@ -78,3 +80,9 @@ def spec_of(request: Request) -> RequestSpec:
 def published(template: Object | None) -> Published:
     assert template is not None
     return Published(template["metadata"]["uid"], version(template))
+
+
+def instances() -> int:
+    """Return the number of VirtualMachineInstanceSpecs in memory, of VMs and templates, with the nodeSelector ONLY_HERE."""
+    found = (each.get("nodeSelector") for each in gc.get_objects() if type(each) is dict)
+    return sum(type(selector) is dict and ONLY_HERE in selector for selector in found)

@@ -81,7 +81,7 @@ async def test_unserved_format_raises_api_not_found(api: ClusterClient) -> None:
         api.cluster.template(unserved, api.template),
         api.cluster.template_meta(unserved, api.template),
         api.cluster.create_template(unserved, api.namespace, body(api)),
-        api.cluster.patch_template(unserved, api.template, []),
+        api.cluster.patch_template(unserved, api.template, b"[]"),
     ):
         with pytest.raises(APINotFoundError):
             await call

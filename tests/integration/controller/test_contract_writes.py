@@ -83,7 +83,7 @@ LABEL = {"op": "add", "path": "/metadata/labels", "value": {"a~b/c": "d"}}
 async def test_template_patch_returns_the_new_version(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace))
     patch = [*guard(made["metadata"]["uid"], version(made)), {**LABEL, "value": {"a": "b"}}]
-    published = await api.cluster.patch_template(FORMAT, api.template, patch)
+    published = await api.cluster.patch_template(FORMAT, api.template, orjson.dumps(patch))
     there = await api.get(TEMPLATES, api.template)
     assert there is not None
     assert there["metadata"]["labels"] == {"a": "b"}
@@ -98,32 +98,33 @@ async def test_patch_of_a_changed_template_is_a_conflict(api: ClusterClient, uid
     made = await api.create(a_template(namespace=api.namespace))
     patch = [*guard(uid or made["metadata"]["uid"], at or version(made)), {**LABEL, "value": {"a": "b"}}]
     with pytest.raises(ConflictError):
-        await api.cluster.patch_template(FORMAT, api.template, patch)
+        await api.cluster.patch_template(FORMAT, api.template, orjson.dumps(patch))
     assert await api.get(TEMPLATES, api.template) == made
 
 
 async def test_patch_of_a_deleted_template_is_a_conflict(api: ClusterClient) -> None:
     with pytest.raises(ConflictError):
-        await api.cluster.patch_template(FORMAT, api.template, guard("1", "1"))
+        await api.cluster.patch_template(FORMAT, api.template, orjson.dumps(guard("1", "1")))
 
 
 async def test_patch_of_a_missing_path_is_a_conflict(api: ClusterClient) -> None:
     await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
+    patch = [{"op": "remove", "path": "/metadata/labels/c"}]
     with pytest.raises(ConflictError):
-        await api.cluster.patch_template(FORMAT, api.template, [{"op": "remove", "path": "/metadata/labels/c"}])
+        await api.cluster.patch_template(FORMAT, api.template, orjson.dumps(patch))
 
 
 async def test_patch_without_change_keeps_the_version(api: ClusterClient) -> None:
     made = await api.create(a_template(namespace=api.namespace, labels={"a": "b"}))
     same = [{"op": "add", "path": "/metadata/labels/a", "value": "b"}]
-    published = await api.cluster.patch_template(FORMAT, api.template, same)
+    published = await api.cluster.patch_template(FORMAT, api.template, orjson.dumps(same))
     assert published.resource_version == version(made)
 
 
 async def test_patch_escapes_slashes_and_tildes(api: ClusterClient) -> None:
     await api.create(a_template(namespace=api.namespace, annotations={"a.b/c": "d"}))
     patch = [{"op": "replace", "path": "/metadata/annotations/a.b~1c", "value": "e"}]
-    await api.cluster.patch_template(FORMAT, api.template, patch)
+    await api.cluster.patch_template(FORMAT, api.template, orjson.dumps(patch))
     there = await api.get(TEMPLATES, api.template)
     assert there is not None
     assert there["metadata"]["annotations"] == {"a.b/c": "e"}

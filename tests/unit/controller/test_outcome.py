@@ -58,7 +58,6 @@ QUIET: dict[str, tuple[Outcome, int, bool]] = {
     "third Retry-After": (Retry(Reason.FAILED, "", 7.0), 2, True),
     "fourth Retry-After": (Retry(Reason.FAILED, "", 7.0), 3, False),
     "failure without Retry-After": (Retry(Reason.FAILED, ""), 0, False),
-    "no decision": (Postponed(), 0, True),
     "no failed call": (Blocked(Reason.TARGET_CONFLICT, "", requeue_after=60.0), 0, False),
 }
 

@@ -1,6 +1,5 @@
 """One reconcile of one request: its outcome, its calls, and the status that it writes."""
 
-import gc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,7 +44,7 @@ from atmpl.kube.response import Response
 from tests.support import admission
 from tests.support.api_under_test import ClusterClient, InMemory, seen, version
 from tests.support.builders import NAMESPACE, a_request, a_template, with_memory
-from tests.support.fixtures import READY, REFRESHED, SmallCluster, published
+from tests.support.fixtures import ONLY_HERE, READY, REFRESHED, SmallCluster, instances, published
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object, Resource
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
@@ -355,6 +354,13 @@ async def test_large_template_is_written_if_a_slot_is_free(
     assert cluster.cluster.is_large(cluster.api.vm) is is_large
 
 
+async def test_vm_whose_template_becomes_small_is_not_large(cluster: ReconcilingCluster) -> None:
+    request = cluster.request()
+    cluster.cluster.record_size(cluster.api.vm, is_large=True)
+    assert isinstance(await cluster.reconcile(request), Rendered)
+    assert not cluster.cluster.is_large(cluster.api.vm)
+
+
 async def test_vm_and_template_are_freed_before_the_write(
     cluster: ReconcilingCluster,
 ) -> None:
@@ -364,13 +370,8 @@ async def test_vm_and_template_are_freed_before_the_write(
                 kept.append(instances() - before)
             return await super().call(method, path, **what)
 
-    def instances() -> int:
-        """Return the number of VirtualMachineInstanceSpecs of this test's VM, in VMs and in templates."""
-        found = (each.get("nodeSelector") for each in gc.get_objects() if type(each) is dict)
-        return sum(type(selector) is dict and "test/only-here" in selector for selector in found)
-
     kept: list[int] = []
-    instance = {"hostname": "h", "nodeSelector": {"test/only-here": "a"}}
+    instance = {"hostname": "h", "nodeSelector": {ONLY_HERE: "a"}}
     cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": instance}}})
     request = cluster.request()
     slow = ClusterClient(Slow(cluster.server), NAMESPACE).cluster

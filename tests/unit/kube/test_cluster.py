@@ -102,6 +102,23 @@ async def test_number_of_concurrent_vm_reads_is_limited() -> None:
     assert [round(call.at - began) for call in there.calls] == [0] * 24 + [1] * 24 + [2] * 12
 
 
+@virtual
+async def test_list_that_ends_before_a_waiting_read_does_not_overrule_it() -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(1)
+        return await found(OBJECT)(request)
+
+    async with setting(*[slow] * 25, seen=False) as there:
+        reads = [asyncio.ensure_future(there.cluster.vm(VM)) for _ in range(25)]
+        await asyncio.sleep(0.5)
+        there.vms.begin_list()
+        there.vms.retain_only(set())
+        await asyncio.gather(*reads[:24])
+        assert there.vms.digest(VM) is None
+        await reads[24]
+        assert there.vms.digest(VM)
+
+
 async def test_vm_of_an_unserved_namespace_is_not_large() -> None:
     requests, vms = RequestStore(lambda _, **__: None), VMStore(lambda _: None, {VM})
     cluster = KubeCluster(None, requests, {"ns": vms}, {}, now=lambda: datetime.now(UTC))  # type: ignore[arg-type]
@@ -421,6 +438,6 @@ def test_server_clock_ignores_an_invalid_header(header: str | None) -> None:
 async def test_writes_have_the_field_manager() -> None:
     async with setting(*[found(OBJECT)] * 3) as there:
         await there.cluster.create_template(OPENSHIFT, "ns", b"{}")
-        await there.cluster.patch_template(OPENSHIFT, ONE, [])
+        await there.cluster.patch_template(OPENSHIFT, ONE, b"[]")
         await there.cluster.write_status(parsed_request(), {})
     assert [call.query for call in there.calls] == [{"fieldManager": "atmpl-controller"}] * 3

@@ -550,7 +550,7 @@ async def test_cancelled_worker_leaves_its_large_key_to_another() -> None:
         await keys.get()
     cancelled, waiting = (asyncio.ensure_future(keys.get()) for _ in range(2))
     await asyncio.sleep(1)
-    keys.done("a")  # wakes the first one, which does not run again
+    keys.done("a")  # notifies the first one, which does not run any more
     cancelled.cancel()
     await asyncio.sleep(1)
     assert (cancelled.cancelled(), waiting.result()) == (True, "b")
@@ -611,7 +611,7 @@ async def test_passed_key_of_the_backlog_is_taken_when_a_slot_is_free() -> None:
 
 
 @virtual
-async def test_key_that_turns_out_to_be_large_is_counted() -> None:
+async def test_key_that_is_large_after_all_is_counted() -> None:
     large = ["a"]
     keys = WorkQueue[str](random=Calm(), is_large=lambda key: key in large, max_large=2)
     for key in "abcd":

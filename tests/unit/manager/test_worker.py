@@ -368,6 +368,17 @@ async def test_failure_that_no_status_shows_is_logged_once(
 
 
 @virtual_clock.virtual
+async def test_postponing_forgets_no_failure(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench = WorkerBench(monkeypatch, FAILED, Postponed(), FAILED, Postponed(), RENDERED)
+    async with bench.open():
+        bench.upsert()
+        await asyncio.sleep(HOUR)
+    assert bench.failures == [0, 1, 1, 2, 2]
+    assert [record.getMessage() for record in caplog.records] == ["Failed", "Rendered"]
+
+
+@virtual_clock.virtual
 async def test_remembered_failures_are_limited(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
