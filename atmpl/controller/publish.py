@@ -28,7 +28,17 @@ from typing import Any, NamedTuple, Self
 import orjson
 
 from atmpl.controller.cluster import AlreadyExistsError, Cluster, TemplateMeta, TooLargeError
-from atmpl.controller.outcome import Conflict, Outcome, Published, Reason, Rejected, Rendered, Source, SourceGone
+from atmpl.controller.outcome import (
+    Blocked,
+    Conflict,
+    Outcome,
+    Published,
+    Reason,
+    Rejected,
+    Rendered,
+    Source,
+    SourceGone,
+)
 from atmpl.controller.ownership import (
     Ownership,
     classify_ownership,
@@ -129,72 +139,65 @@ async def source_deleted(request: Request, spec: RequestSpec, cluster: Cluster) 
 async def _publish(request: Request, spec: RequestSpec, encoded: EncodedTemplate, cluster: Cluster) -> Outcome:
     key = request.template_key(spec)
     # A refresh expects the template to exist. A first rendering does not, and saves the read.
-    difference = await _compare(request, spec, encoded, cluster) if request.status.template_uid else None
-    if difference is None:
+    update = await _plan_update(request, spec, encoded, cluster) if request.status.template_uid else None
+    if update is None:
         try:
             published = await cluster.create_template(spec.format, key.namespace, encoded.body)
         except AlreadyExistsError:
-            difference = await _compare(request, spec, encoded, cluster)
-            if difference is None:
+            update = await _plan_update(request, spec, encoded, cluster)
+            if update is None:
                 return Conflict("template")
         else:
             return _outcome(spec, encoded, published, written=True)
-    return await _reconcile_existing(request, spec, encoded, difference, cluster)
+    if isinstance(update, Blocked):
+        return update
+    meta = update.meta
+    if not update.patch:
+        return _outcome(spec, encoded, Published(meta.uid, meta.resource_version), written=False)
+    if not await _may_patch(request, spec, update.owner, meta, cluster):
+        return Conflict("request")
+    published = await cluster.patch_template(spec.format, key, update.patch)
+    return _outcome(spec, encoded, published, written=True)
 
 
-class _Difference(NamedTuple):
-    """What differs between the existing template and the rendering. The templates themselves are freed: see below."""
+class _Update(NamedTuple):
+    """What is to be done with the existing template."""
 
-    meta: TemplateMeta  # of the existing template
-    is_same: bool  # the content
-    patch: bytes  # to the rendering; empty if only provenance differs
-    provenance: bytes  # the patch of nothing else; empty if it is the same
+    meta: TemplateMeta
+    owner: Ownership
+    patch: bytes  # JSON; empty if nothing is to be written
 
 
-async def _compare(
+async def _plan_update(
     request: Request, spec: RequestSpec, encoded: EncodedTemplate, cluster: Cluster
-) -> _Difference | None:
-    """Compare the existing template with the rendering; None if there is none. Raises ClusterError.
+) -> _Update | Blocked | None:
+    """Apply the decision table to the existing template of the wanted name; None if there is none.
 
-    The existing template can be much larger than the rendering, and its dicts ten times as large as its JSON, so no
-    worker keeps them during another call.
+    The dicts of a template can take ten times as much memory as its JSON. They are freed when this returns, so that no
+    worker keeps them during the write. Raises ClusterError.
     """
     existing = await cluster.template(spec.format, request.template_key(spec))
     if existing is None:
         return None
-    meta, wanted = meta_of(existing), orjson.loads(encoded.body)
-    return _Difference(
-        meta,
-        has_same_content(existing, wanted, spec.format),
-        encode_patch(build_patch(existing, wanted, spec.format, take_over=not is_adopted(meta, request))),
-        encode_patch(provenance_patch(existing, wanted)),
-    )
-
-
-async def _reconcile_existing(
-    request: Request, spec: RequestSpec, encoded: EncodedTemplate, difference: _Difference, cluster: Cluster
-) -> Outcome:
-    """Apply the decision table to the existing template of the wanted name."""
-    meta, is_same = difference.meta, difference.is_same
+    meta = meta_of(existing)
+    wanted = orjson.loads(encoded.body)
     owner = await classify_ownership(meta, request, cluster)
     if owner is Ownership.OTHER:
         return other_owner_conflict(request, spec, meta)
     if owner is Ownership.HELD:
         return held_conflict(request, spec, meta)
+    is_same = has_same_content(existing, wanted, spec.format)
     if owner is Ownership.PREVIOUS_REQUEST and not is_same:
         return previous_request_conflict(request, spec, meta)
     # A process that stopped between take-over and status write: the template has this request's uid, the status has
     # none.
     is_first = not request.status.template_uid
     is_earlier = meta.created <= request.created
-    is_provenance_only = owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier)
-    patch = difference.provenance if is_provenance_only else difference.patch
-    if not patch:
-        return _outcome(spec, encoded, Published(meta.uid, meta.resource_version), written=False)
-    if not await _may_patch(request, spec, owner, meta, cluster):
-        return Conflict("request")
-    published = await cluster.patch_template(spec.format, request.template_key(spec), patch)
-    return _outcome(spec, encoded, published, written=True)
+    if owner is Ownership.PREVIOUS_REQUEST or (is_same and is_first and is_earlier):
+        patch = provenance_patch(existing, wanted)
+    else:
+        patch = build_patch(existing, wanted, spec.format, take_over=not is_adopted(meta, request))
+    return _Update(meta, owner, encode_patch(patch))
 
 
 async def _may_patch(

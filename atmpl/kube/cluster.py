@@ -37,6 +37,7 @@ POLICIES = "validatingadmissionpolicies"
 BINDINGS = "validatingadmissionpolicybindings"
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 POLICY_READ_INTERVAL_SECONDS = 0.1  # between two reads of the admission policies
+MAX_READS = 24  # of VMs and templates, at a time; three eighths of the default number of workers
 
 MANAGED: Final = {"fieldManager": FIELD_MANAGER}
 WRITE: Final = {"Content-Type": "application/json", "Accept": METADATA}
@@ -91,7 +92,7 @@ class KubeCluster:
         templates: Mapping[tuple[str, str], TemplateStore],
         *,
         now: Callable[[], datetime],
-        max_reads: int = 24,
+        max_reads: int = MAX_READS,
     ) -> None:
         """Create it. `vms` are by namespace, `templates` by format and namespace; ``""`` is the whole cluster.
 

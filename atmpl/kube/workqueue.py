@@ -197,7 +197,7 @@ class WorkQueue(Generic[Item]):
 
         Return False if `max_large` others are being processed. The caller then adds it, and it waits with the others.
         """
-        if item not in self._processing_large and len(self._processing_large) >= self._max_large:
+        if item not in self._processing_large and not self._has_slot:
             return False
         self._processing_large.add(item)
         return True
@@ -207,8 +207,7 @@ class WorkQueue(Generic[Item]):
         self._on_work_duration(self._loop.time() - self._processing.pop(item))
         if item in self._processing_large:
             self._processing_large.remove(item)
-            if self._waiting_large or self._waiting_large_backlog:
-                self._notify_one()
+            self._offer_slot()
         if item in self._dirty:
             self._dirty.remove(item)
             self.add(item)
@@ -229,13 +228,23 @@ class WorkQueue(Generic[Item]):
     def _ready_sets(self) -> tuple[OrderedDict[Item, float], ...]:
         return self._ready, self._waiting_large, self._backlog, self._waiting_large_backlog
 
+    @property
+    def _has_slot(self) -> bool:
+        """Return True if one more large key can be processed."""
+        return len(self._processing_large) < self._max_large
+
+    def _offer_slot(self) -> None:
+        """Let an idle worker look at the keys that wait for a slot."""
+        if self._waiting_large or self._waiting_large_backlog:
+            self._notify_one()
+
     def _in_backlog(self, item: Item) -> OrderedDict[Item, float] | None:
         """Return the part of the backlog that has `item`."""
         return next((keys for keys in (self._backlog, self._waiting_large_backlog) if item in keys), None)
 
     def _take(self) -> Item | None:
         """Move the next key to _processing and return it; None if there is none, or only large keys that must wait."""
-        has_slot = len(self._processing_large) < self._max_large
+        has_slot = self._has_slot
         for keys, waiting in ((self._ready, self._waiting_large), (self._backlog, self._waiting_large_backlog)):
             if waiting and has_slot:
                 return self._start(*waiting.popitem(last=False))
@@ -250,8 +259,8 @@ class WorkQueue(Generic[Item]):
         now = self._processing[item] = self._loop.time()
         if self._is_large(item):
             self._processing_large.add(item)
-        elif self._waiting_large or self._waiting_large_backlog:
-            self._notify_one()  # it can have been one of them that has become smaller: the slot is still free
+        else:
+            self._offer_slot()  # `item` can be a large key that has become smaller: its slot is still free
         self._on_queue_latency(now - since)
         return item
 

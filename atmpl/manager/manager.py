@@ -9,7 +9,7 @@ from typing import Any
 
 from atmpl.controller.objects import ObjectKey
 from atmpl.kube.client import KubeClient
-from atmpl.kube.cluster import KubeCluster
+from atmpl.kube.cluster import MAX_READS, KubeCluster
 from atmpl.kube.event_recorder import EventRecorder
 from atmpl.kube.leader_election import LeaderElector
 from atmpl.kube.streams import Streams
@@ -23,7 +23,6 @@ from atmpl.manager.worker import WorkerPool
 log = logging.getLogger("atmpl")
 
 MAX_LARGE_REQUESTS = 8  # reconciled at a time, or half of the workers if that is less; each holds up to 12 MiB
-MIN_READS = 24  # of VMs and templates, at a time; three eighths of the default number of workers
 SHUTDOWN_GRACE_SECONDS = 3.0  # after SIGTERM until unfinished reconciles are cancelled
 
 
@@ -58,7 +57,7 @@ class Manager:
             self.streams.vms,
             self.streams.templates,
             now=now or client.clock.now,
-            max_reads=max(MIN_READS, workers * 3 // 8),  # a third of all calls are reads
+            max_reads=max(MAX_READS, workers * 3 // 8),  # a third of all calls are reads
         )
         self._workers = workers
         self._events = EventRecorder(client, identity)

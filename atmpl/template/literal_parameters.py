@@ -39,11 +39,8 @@ class Literals:
 
     def enter(self, container: dict[str, Any] | list[Any], item_bytes: int) -> None:
         """Count the values of an object or list, each of at least `item_bytes`. Raises RenderError beyond a limit."""
-        count = len(container)
-        self.size += item_bytes * count
-        self.values += count
-        if self.size > MAX_STORED_BYTES:
-            raise TemplateTooLargeError
+        self.grow(item_bytes * len(container))
+        self.values += len(container)
         if self.values > MAX_VALUES:
             raise RenderError(
                 "spec", f"has more than {MAX_VALUES:,} values; remove some, or use fewer and longer texts"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
 import pytest
@@ -29,6 +29,23 @@ def always(word: str, fault: Fault, name: str = "vm") -> Plan:
     return lambda call: fault if call.word == word and (word != "GET vm" or call.place.key.name == name) else None
 
 
+def on_rendered(world: World, act: Callable[[str], None]) -> None:
+    """Call `act` with the name of each request whose status is written and reports Rendered."""
+
+    def on(event: Event) -> None:
+        if event.place.resource is REQUESTS and event.after and reason(event.after) == "Rendered":
+            act(event.place.key.name)
+
+    world.server.listeners.append(on)
+
+
+def create_large_vm(world: World, name: str) -> None:
+    """Create a VM whose template has more than 100 kB."""
+    made = a_vm(name)
+    made["spec"]["template"]["spec"]["hostname"] = "h" * 100_000
+    world.server.create(made)
+
+
 async def ticks(seconds: float, each: float = 0.01) -> AsyncIterator[int]:
     """Count a hundred times a second."""
     for number in range(round(seconds / each)):
@@ -48,12 +65,7 @@ async def seconds_for_many(plan: Plan) -> float:
     world.server.create(a_request("poisoned", vm="poison", target="poisoned"))
     await world.settle(100)
     ready: list[float] = []
-
-    def on(event: Event) -> None:
-        if event.place.resource is REQUESTS and event.after and reason(event.after) == "Rendered":
-            ready.append(virtual_clock.now())
-
-    world.server.listeners.append(on)
+    on_rendered(world, lambda _: ready.append(virtual_clock.now()))
     began = virtual_clock.now()
     for number in range(MANY):
         world.server.create(a_request(f"request{number}", target=f"template{number}"))
@@ -96,15 +108,9 @@ async def test_large_templates_leave_workers_to_others(workers: int, at_once: in
     async def after(call: Call) -> None:
         writing.discard(call.place.key.name)
 
-    def on(event: Event) -> None:
-        if event.place.resource is REQUESTS and event.after and reason(event.after) == "Rendered":
-            ready.append(event.place.key.name)
-
     world.before, world.after = before, after
-    world.server.listeners.append(on)
-    world.server.create(a_vm("large"))
-    hostname = {"hostname": "h" * 100_000}
-    world.server.edit(VMS, ObjectKey(NAMESPACE, "large"), {"spec": {"template": {"spec": hostname}}})
+    on_rendered(world, ready.append)
+    create_large_vm(world, "large")
     world.server.create(a_vm())
     for number in range(LARGE):
         name = f"large{number}"
@@ -133,9 +139,7 @@ async def test_large_templates_leave_workers_to_others(workers: int, at_once: in
 async def test_only_unfinished_requests_need_a_slot() -> None:
     world = World()
     replica = world.start()
-    hostname = {"hostname": "h" * 100_000}
-    world.server.create(a_vm())
-    world.server.edit(VMS, VM, {"spec": {"template": {"spec": hostname}}})
+    create_large_vm(world, "vm")
     world.server.create(a_request("refreshed", target="refreshed", refreshPolicy="OnChange"))
     world.server.create(a_request("finished"))
     world.server.create(a_request("unsupported", refreshPolicy="Weekly"))

@@ -10,6 +10,7 @@ import orjson
 from atmpl.controller.outcome import Outcome, Published
 from atmpl.controller.publish import EncodedTemplate, publish
 from atmpl.controller.request import Request, RequestSpec
+from atmpl.kube.response import Response
 from atmpl.template import FORMATS, TemplateOwner, render
 from tests.support.api_under_test import ClusterClient, InMemory, seen, version
 from tests.support.builders import NAMESPACE, a_request, a_vm
@@ -82,7 +83,22 @@ def published(template: Object | None) -> Published:
     return Published(template["metadata"]["uid"], version(template))
 
 
-def instances() -> int:
-    """Return the number of VirtualMachineInstanceSpecs in memory, of VMs and templates, with the nodeSelector ONLY_HERE."""
+class InstanceCounter(InMemory):
+    """A connection that counts, at each call of one method, the VirtualMachineInstanceSpecs of VMs and templates."""
+
+    def __init__(self, server: ApiServer, method: str) -> None:
+        super().__init__(server)
+        self._method = method
+        self.before = _instances()
+        self.kept: list[int] = []  # more than before, at each call
+
+    async def call(self, method: str, path: str, **what: Any) -> Response:
+        if method == self._method:
+            self.kept.append(_instances() - self.before)
+        return await super().call(method, path, **what)
+
+
+def _instances() -> int:
+    """Return the number of VirtualMachineInstanceSpecs in memory with the nodeSelector ONLY_HERE."""
     found = (each.get("nodeSelector") for each in gc.get_objects() if type(each) is dict)
     return sum(type(selector) is dict and ONLY_HERE in selector for selector in found)

@@ -12,7 +12,17 @@ from atmpl.controller.publish import detach, publish, source_deleted
 from atmpl.kube.response import Response
 from tests.support.api_under_test import ClusterClient, InMemory, seen
 from tests.support.builders import NAMESPACE, a_request, a_template, with_memory
-from tests.support.fixtures import NAME, ONLY_HERE, REFRESH, REFRESHED, UID, SmallCluster, instances, published, spec_of
+from tests.support.fixtures import (
+    NAME,
+    ONLY_HERE,
+    REFRESH,
+    REFRESHED,
+    UID,
+    InstanceCounter,
+    SmallCluster,
+    published,
+    spec_of,
+)
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object
 from tests.support.responses import status
 
@@ -55,24 +65,17 @@ async def test_refreshed_template_reports_the_digest(cluster: SmallCluster) -> N
 
 
 async def test_templates_are_freed_before_the_patch(cluster: SmallCluster) -> None:
-    class Slow(InMemory):
-        async def call(self, method: str, path: str, **what: Any) -> Response:
-            if method == "PATCH":
-                kept.append(instances() - before)
-            return await super().call(method, path, **what)
-
-    kept: list[int] = []
     selector = {"nodeSelector": {ONLY_HERE: "a"}}
     cluster.vm = cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": selector}}})
     request = cluster.request(refreshPolicy="OnChange")
     cluster.create_template(request)
     cluster.vm = cluster.server.edit(VMS, cluster.api.vm, with_memory("256Mi"))
     encoded = cluster.encoded(request)
-    slow = ClusterClient(Slow(cluster.server), NAMESPACE).cluster
-    before = instances()
-    assert before > 0
-    assert isinstance(await publish(request, spec_of(request), encoded, slow), Rendered)
-    assert kept == [0]
+    counter = InstanceCounter(cluster.server, "PATCH")
+    counted = ClusterClient(counter, NAMESPACE).cluster
+    assert counter.before > 0
+    assert isinstance(await publish(request, spec_of(request), encoded, counted), Rendered)
+    assert counter.kept == [0]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])

@@ -40,11 +40,10 @@ from atmpl.controller.outcome import (
 )
 from atmpl.controller.reconcile import API_RECHECK_SECONDS, SOURCE_RECHECK_SECONDS, outcome_of_error, reconcile
 from atmpl.controller.request import Request, parse_request
-from atmpl.kube.response import Response
 from tests.support import admission
-from tests.support.api_under_test import ClusterClient, InMemory, seen, version
+from tests.support.api_under_test import ClusterClient, seen, version
 from tests.support.builders import NAMESPACE, a_request, a_template, with_memory
-from tests.support.fixtures import ONLY_HERE, READY, REFRESHED, SmallCluster, instances, published
+from tests.support.fixtures import ONLY_HERE, READY, REFRESHED, InstanceCounter, SmallCluster, published
 from tests.support.resources import REQUESTS, TEMPLATES, VMS, Object, Resource
 
 SINCE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)  # of READY
@@ -364,21 +363,14 @@ async def test_vm_whose_template_becomes_small_is_not_large(cluster: Reconciling
 async def test_vm_and_template_are_freed_before_the_write(
     cluster: ReconcilingCluster,
 ) -> None:
-    class Slow(InMemory):
-        async def call(self, method: str, path: str, **what: Any) -> Response:
-            if method == "POST":
-                kept.append(instances() - before)
-            return await super().call(method, path, **what)
-
-    kept: list[int] = []
     instance = {"hostname": "h", "nodeSelector": {ONLY_HERE: "a"}}
     cluster.server.edit(VMS, cluster.api.vm, {"spec": {"template": {"spec": instance}}})
     request = cluster.request()
-    slow = ClusterClient(Slow(cluster.server), NAMESPACE).cluster
-    before = instances()
-    assert before > 0
-    assert isinstance((await reconcile(request, slow, policy_required=False)).outcome, Rendered)
-    assert kept == [0]
+    counter = InstanceCounter(cluster.server, "POST")
+    counted = ClusterClient(counter, NAMESPACE).cluster
+    assert counter.before > 0
+    assert isinstance((await reconcile(request, counted, policy_required=False)).outcome, Rendered)
+    assert counter.kept == [0]
 
 
 async def test_missing_vm_blocks(cluster: ReconcilingCluster) -> None:

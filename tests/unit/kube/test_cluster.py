@@ -90,12 +90,14 @@ async def test_vm_is_read_from_the_cache_at_the_known_version() -> None:
     assert call.query == {"resourceVersion": "7"}
 
 
+async def slow(request: web.Request) -> web.StreamResponse:
+    """Return the VM after a second."""
+    await asyncio.sleep(1)
+    return await found(OBJECT)(request)
+
+
 @virtual
 async def test_number_of_concurrent_vm_reads_is_limited() -> None:
-    async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(1)
-        return await found(OBJECT)(request)
-
     async with setting(*[slow] * 60) as there:
         began = now()
         await asyncio.gather(*(there.cluster.vm(VM) for _ in range(60)))
@@ -104,10 +106,6 @@ async def test_number_of_concurrent_vm_reads_is_limited() -> None:
 
 @virtual
 async def test_list_that_ends_before_a_waiting_read_does_not_overrule_it() -> None:
-    async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(1)
-        return await found(OBJECT)(request)
-
     async with setting(*[slow] * 25, seen=False) as there:
         reads = [asyncio.ensure_future(there.cluster.vm(VM)) for _ in range(25)]
         await asyncio.sleep(0.5)
