@@ -16,7 +16,7 @@ from atmpl.kube.stores.requests import RequestStore
 from atmpl.kube.stores.templates import TemplateStore
 from atmpl.kube.stores.vms import VMStore
 from atmpl.template import FORMATS
-from tests.support.builders import a_request
+from tests.support.builders import a_request, a_vm
 from tests.support.fake_apiserver import MERGE_PATCH, ApiServer
 from tests.support.fake_watch import Feed
 from tests.support.faults import WORDS
@@ -123,6 +123,12 @@ class ClusterClient:
 
     async def delete(self, resource: Resource, key: ObjectKey) -> None:
         _done(await self.call("DELETE", Place(resource, key)))
+
+    async def watch_cache_is_current(self) -> None:
+        """Wait until the API server's watch cache of VMs has all that was written so far: a cached read can be behind."""
+        later = await self.create(a_vm("later", namespace=self.namespace))
+        path = Place(VMS, ObjectKey(self.namespace, "later")).path
+        _done(await self._connection.call("GET", path, query={"resourceVersion": version(later)}))
 
     async def a_request(self, **metadata: Any) -> Request:
         return seen(await self.create(a_request(namespace=self.namespace, metadata=metadata)))

@@ -40,6 +40,8 @@ async def test_missing_vm_is_none_with_any_store(api: ClusterClient) -> None:
     made = await api.create(a_vm(namespace=api.namespace))
     api.vms.upsert(msgspec.Raw(orjson.dumps(made)))
     await api.delete(VMS, api.vm)
+    assert await api.cluster.vm(api.vm, uncached=True) is None
+    await api.watch_cache_is_current()
     assert await api.cluster.vm(api.vm) is None
 
 
